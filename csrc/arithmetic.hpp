@@ -1,0 +1,23 @@
+// What rules may use beside + - * /: exact operations only, defined for NaN and signed zero just as in
+// python/fastopt/elementwise.py. Nothing of std:: is used, so that no shared template can be compiled
+// for a higher instruction set than the one it is called on.
+#pragma once
+
+#ifndef FASTOPT_LEVEL
+#define FASTOPT_LEVEL baseline
+#endif
+
+namespace fastopt::FASTOPT_LEVEL {
+
+inline float root(float x) { return __builtin_sqrtf(x); }
+inline double root(double x) { return __builtin_sqrt(x); }
+inline float absolute(float x) { return __builtin_fabsf(x); }
+inline double absolute(double x) { return __builtin_fabs(x); }
+
+// The larger one; a where they are equal, NaN where either is NaN.
+template <class T> inline T maximum(T a, T b) { return (a >= b) | (a != a) ? a : b; }
+
+// x where it is not below zero, else zero; NaN stays NaN.
+template <class T> inline T nonnegative(T x) { return x < T(0) ? T(0) : x; }
+
+}  // namespace fastopt::FASTOPT_LEVEL

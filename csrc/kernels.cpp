@@ -1,0 +1,48 @@
+// The table of kernels: every rule in csrc/rules/, for every dtype. Compiled once per instruction-set
+// level; FASTOPT_LEVEL names the level and the namespace.
+#include "kernel.hpp"
+#include "sweep.hpp"
+
+namespace fastopt::FASTOPT_LEVEL {
+
+// A rule header ends with FASTOPT_RULE(name) for each rule in it, which takes the next number.
+template <int Number, class T> struct rule_number;
+constexpr int rules_before = __COUNTER__ + 1;
+#define FASTOPT_RULE(name)                                                   \
+    template <class T> struct rule_number<__COUNTER__ - rules_before, T> {   \
+        using type = name<T>;                                                \
+        static constexpr const char* label = #name;                          \
+    };
+
+}  // namespace fastopt::FASTOPT_LEVEL
+
+#include "rules.inc"
+
+namespace fastopt::FASTOPT_LEVEL {
+
+constexpr int rule_count = __COUNTER__ - rules_before;
+
+template <class T, DType dtype, int Number> constexpr Kernel kernel_of() {
+    using Numbered = rule_number<Number, T>;
+    using Rule = typename Numbered::type;
+    constexpr int states = count_states(&Rule::operator());
+    static_assert(states <= max_states);
+    return {Numbered::label, dtype,
+            states,          static_cast<int>(sizeof(Rule) / sizeof(T)),
+            &sweep<T, decoupled, Rule>, &sweep<T, coupled, Rule>};
+}
+
+struct AllKernels {
+    Kernel kernels[2 * rule_count];
+};
+
+template <int... I> constexpr AllKernels all_kernels(indices<I...>) {
+    return {{kernel_of<float, DType::float32, I>()..., kernel_of<double, DType::float64, I>()...}};
+}
+
+static constexpr AllKernels all = all_kernels(make_indices<rule_count>::type{});
+
+extern const KernelTable table;
+constexpr KernelTable table = {all.kernels, 2 * rule_count};
+
+}  // namespace fastopt::FASTOPT_LEVEL

@@ -1,0 +1,67 @@
+// Reads the fields of a NumPy array where they stand: no conversion, no copy, no reference count.
+#pragma once
+#include <pybind11/numpy.h>
+
+#include <optional>
+
+#include "kernel.hpp"
+
+namespace fastopt {
+
+namespace py = pybind11;
+
+// A view of an object's fields, for objects that are exactly numpy.ndarray or numpy.memmap: masked
+// arrays, matrices and other subclasses may mean something else by their buffer.
+class NdArray {
+public:
+    explicit NdArray(PyObject* object) : fields_(py::detail::array_proxy(object)) {}
+
+    static bool is_exact(PyObject* object) {
+        return Py_TYPE(object) == ndarray_type || Py_TYPE(object) == memmap_type;
+    }
+    // Called once, when the module is imported.
+    static void find_types() {
+        const auto numpy = py::module_::import("numpy");
+        ndarray_type = reinterpret_cast<PyTypeObject*>(py::object(numpy.attr("ndarray")).release().ptr());
+        memmap_type = reinterpret_cast<PyTypeObject*>(py::object(numpy.attr("memmap")).release().ptr());
+    }
+
+    char* data() const { return fields_->data; }
+    int ndim() const { return fields_->nd; }
+    std::ptrdiff_t shape(int k) const { return fields_->dimensions[k]; }
+    std::ptrdiff_t stride(int k) const { return fields_->strides[k]; }
+    bool c_contiguous() const { return has(py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_); }
+    bool f_contiguous() const { return has(py::detail::npy_api::NPY_ARRAY_F_CONTIGUOUS_); }
+    bool aligned() const { return has(py::detail::npy_api::NPY_ARRAY_ALIGNED_); }
+    bool writeable() const { return has(py::detail::npy_api::NPY_ARRAY_WRITEABLE_); }
+
+    // Nothing for a dtype that has no kernels, in particular for one of foreign byte order.
+    std::optional<DType> dtype() const {
+        const auto* descr = py::detail::array_descriptor_proxy(fields_->descr);
+        if (descr->byteorder != '=') return {};
+        if (descr->type_num == py::detail::npy_api::NPY_FLOAT_) return DType::float32;
+        if (descr->type_num == py::detail::npy_api::NPY_DOUBLE_) return DType::float64;
+        return {};
+    }
+    std::ptrdiff_t size() const {
+        std::ptrdiff_t size = 1;
+        for (int k = 0; k < ndim(); ++k) size *= shape(k);
+        return size;
+    }
+    bool same_shape(const NdArray& other) const {
+        if (ndim() != other.ndim()) return false;
+        for (int k = 0; k < ndim(); ++k) {
+            if (shape(k) != other.shape(k)) return false;
+        }
+        return true;
+    }
+
+private:
+    bool has(int flag) const { return (fields_->flags & flag) != 0; }
+
+    inline static PyTypeObject* ndarray_type = nullptr;
+    inline static PyTypeObject* memmap_type = nullptr;
+    const py::detail::PyArray_Proxy* fields_;
+};
+
+}  // namespace fastopt

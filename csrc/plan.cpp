@@ -1,0 +1,242 @@
+#include "plan.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "dispatch.hpp"
+#include "threads.hpp"
+
+namespace fastopt {
+namespace {
+
+// A chunk is what one thread takes at a time: small enough for its streams to stay in L2 and for the
+// threads to end together, large enough that taking it costs nothing.
+constexpr std::size_t chunk_bytes = 256 * 1024;
+// Below this many bytes a second thread costs more than it brings.
+constexpr std::size_t bytes_per_thread = 512 * 1024;
+// Above this many bytes the step takes longer than it takes to hand over the GIL.
+constexpr std::size_t bytes_worth_releasing_gil = 256 * 1024;
+constexpr int stage_scalars = 3;
+
+}  // namespace
+
+Plan::Plan(const py::list& arrays, const std::vector<std::string>& rules, std::vector<int> rows) {
+    if (rules.size() != arrays.size() || rows.size() != arrays.size()) {
+        throw std::invalid_argument("a plan needs a rule and a row for every parameter");
+    }
+    arrays_.reserve(arrays.size());
+    for (std::size_t i = 0; i < arrays.size(); ++i) {
+        const py::tuple entry = arrays[i];
+        const NdArray parameter(entry[0].ptr());
+        const auto dtype = parameter.dtype();
+        if (!dtype) throw std::invalid_argument("a plan takes float32 and float64");
+        Array array{.object = entry[0],
+                    .state_objects = {},
+                    .p = parameter.data(),
+                    .states = {},
+                    .size = parameter.size(),
+                    .kernel = &find_kernel(rules[i], *dtype),
+                    .row = rows[i],
+                    .fortran = !parameter.c_contiguous()};
+        if (std::size_t(array.kernel->states) + 1 != entry.size()) {
+            throw std::invalid_argument("the rule " + rules[i] + " has another number of states");
+        }
+        const std::size_t bytes = std::size_t(array.size) * itemsize(*dtype);
+        for (std::size_t s = 0; s < entry.size(); ++s) {
+            const NdArray written(entry[s].ptr());
+            if (written.dtype() != dtype || !written.same_shape(parameter) ||
+                !(array.fortran ? written.f_contiguous() : written.c_contiguous())) {
+                throw std::invalid_argument("a state has another dtype or layout");
+            }
+            if (bytes) written_.emplace_back(written.data(), written.data() + bytes);
+            if (s == 0) continue;
+            array.states[s - 1] = written.data();
+            array.state_objects.push_back(entry[s]);
+        }
+        arrays_.push_back(std::move(array));
+    }
+    std::sort(written_.begin(), written_.end());
+    cut();
+}
+
+// Chunk edges depend on the sizes alone. Small arrays that follow each other share a chunk.
+void Plan::cut() {
+    std::size_t total = 0, held = 0;
+    chunks_ = {0};
+    bytes_ = {0};
+    for (Array& array : arrays_) {
+        const std::size_t bytes_each =
+            itemsize(array.kernel->dtype) * std::size_t(array.kernel->states + 2);
+        const auto longest = std::ptrdiff_t(chunk_bytes / bytes_each / 64 * 64);
+        for (std::ptrdiff_t begin = 0; begin < array.size; begin += longest) {
+            const std::ptrdiff_t end = std::min(begin + longest, array.size);
+            const std::size_t bytes = std::size_t(end - begin) * bytes_each;
+            if (held > 0 && held + bytes > chunk_bytes) {
+                chunks_.push_back(std::uint32_t(spans_.size()));
+                bytes_.push_back(total);
+                held = 0;
+            }
+            spans_.push_back({&array, begin, end});
+            held += bytes;
+            total += bytes;
+        }
+    }
+    if (held > 0) {
+        chunks_.push_back(std::uint32_t(spans_.size()));
+        bytes_.push_back(total);
+    }
+}
+
+void Plan::assign(std::vector<int> rows) {
+    for (std::size_t i = 0; i < arrays_.size(); ++i) arrays_[i].row = rows.at(i);
+}
+
+std::ptrdiff_t Plan::bind(const py::sequence& gradients, const py::object& params,
+                          bool overlap_checked) {
+    PyObject* const given = gradients.ptr();
+    PyObject* const now = params.is_none() ? nullptr : params.ptr();
+    const auto count = std::ptrdiff_t(arrays_.size());
+    if (PySequence_Fast_GET_SIZE(given) != count || (now && PySequence_Fast_GET_SIZE(now) != count)) {
+        throw std::invalid_argument("a plan needs as many gradients as it has parameters");
+    }
+    bool all = true;
+    for (std::ptrdiff_t i = 0; i < count; ++i) {
+        Array& array = arrays_[std::size_t(i)];
+        if (now && PySequence_Fast_GET_ITEM(now, i) != array.object.ptr()) return i;
+        if (!unchanged(array)) return i;
+        PyObject* const gradient = PySequence_Fast_GET_ITEM(given, i);
+        array.strided.reset();
+        if (gradient == Py_None) {
+            array.g = nullptr;
+            all = false;
+        } else if (!take_gradient(array, gradient, overlap_checked)) {
+            return i;
+        }
+    }
+    return all ? bound : some_absent;
+}
+
+bool Plan::unchanged(const Array& array) const {
+    const NdArray parameter(array.object.ptr());
+    if (parameter.data() != array.p || parameter.size() != array.size || !parameter.writeable() ||
+        parameter.dtype() != array.kernel->dtype ||
+        !(array.fortran ? parameter.f_contiguous() : parameter.c_contiguous())) {
+        return false;
+    }
+    for (std::size_t s = 0; s < array.state_objects.size(); ++s) {
+        const NdArray state(array.state_objects[s].ptr());
+        if (state.data() != array.states[s] || state.size() != array.size) return false;
+    }
+    return true;
+}
+
+bool Plan::take_gradient(Array& array, PyObject* gradient, bool overlap_checked) {
+    if (!NdArray::is_exact(gradient)) return false;
+    const NdArray g(gradient);
+    if (g.dtype() != array.kernel->dtype || !g.same_shape(NdArray(array.object.ptr()))) return false;
+    const std::size_t item = itemsize(array.kernel->dtype);
+    const char* low = g.data();
+    const char* high = low + std::size_t(array.size) * item;
+    if (!(array.fortran ? g.f_contiguous() : g.c_contiguous()) || !g.aligned()) {
+        high = low + item;
+        for (int k = 0; k < g.ndim(); ++k) {
+            const std::ptrdiff_t reach = (g.shape(k) - 1) * g.stride(k);
+            (reach < 0 ? low : high) += reach;
+        }
+        if (array.size > 0) array.strided = std::make_unique<StridedGradient>(g, array.fortran, *g.dtype());
+    }
+    array.g = g.data();
+    return overlap_checked || array.size == 0 || !overlaps(low, high);
+}
+
+bool Plan::overlaps(const char* low, const char* high) const {
+    const auto after = std::partition_point(written_.begin(), written_.end(),
+                                            [&](const auto& range) { return range.second <= low; });
+    return after != written_.end() && after->first < high;
+}
+
+void Plan::read_rows(const py::sequence& rows) {
+    scalars_.resize(rows.size());
+    for (std::size_t r = 0; r < scalars_.size(); ++r) {
+        Scalars& row = scalars_[r];
+        row.count = 0;
+        const py::object pair = rows[r];
+        if (pair.is_none()) continue;
+        for (const int part : {0, 1}) {
+            const py::tuple values = py::tuple(pair)[std::size_t(part)];
+            if (row.count + values.size() > std::size(row.float64)) {
+                throw std::invalid_argument("too many scalars");
+            }
+            for (std::size_t i = 0; i < values.size(); ++i) {
+                const double value = PyFloat_AsDouble(PyTuple_GET_ITEM(values.ptr(), py::ssize_t(i)));
+                if (value == -1.0 && PyErr_Occurred()) throw py::error_already_set();
+                row.float64[row.count] = value;
+                row.float32[row.count++] = static_cast<float>(value);
+            }
+        }
+        row.coupled = row.float64[1] != 0.0;
+    }
+    for (const Array& array : arrays_) {
+        const auto needed = std::size_t(stage_scalars + array.kernel->coefficients);
+        if (array.g && scalars_.at(std::size_t(array.row)).count != needed) {
+            throw std::invalid_argument(std::string("the rule ") + array.kernel->rule +
+                                        " has another number of coefficients");
+        }
+    }
+}
+
+void Plan::run(const py::sequence& rows, int threads) {
+    read_rows(rows);
+    const std::size_t total = bytes_.back();
+    const auto count = std::uint32_t(chunks_.size() - 1);
+    int runs = std::min(threads, threads::max_threads);
+    runs = int(std::min<std::size_t>({std::size_t(runs), count, total / bytes_per_thread}));
+    runs = std::max(runs, 1);
+    // Equal bytes for every thread; the same chunks for the same thread at every step.
+    std::uint32_t edges[threads::max_threads + 1];
+    for (int k = 0; k <= runs; ++k) {
+        const std::size_t before = total / std::size_t(runs) * std::size_t(k);
+        edges[k] = std::uint32_t(std::lower_bound(bytes_.begin(), bytes_.end(), before) - bytes_.begin());
+    }
+    edges[runs] = count;
+    if (total < bytes_worth_releasing_gil) {
+        threads::run(edges, runs, &Plan::sweep_chunk, this);
+    } else {
+        const py::gil_scoped_release released;
+        threads::run(edges, runs, &Plan::sweep_chunk, this);
+    }
+}
+
+void Plan::sweep_chunk(void* plan, std::uint32_t chunk) noexcept {
+    const auto& self = *static_cast<const Plan*>(plan);
+    for (std::uint32_t s = self.chunks_[chunk]; s < self.chunks_[chunk + 1]; ++s) {
+        self.sweep(self.spans_[s]);
+    }
+}
+
+void Plan::sweep(const Span& span) const noexcept {
+    const Array& array = *span.array;
+    if (!array.g) return;
+    const Kernel& kernel = *array.kernel;
+    const Scalars& row = scalars_[std::size_t(array.row)];
+    const void* scalars = kernel.dtype == DType::float32 ? static_cast<const void*>(row.float32)
+                                                         : static_cast<const void*>(row.float64);
+    const Sweep update = row.coupled ? kernel.sweep_coupled : kernel.sweep;
+    if (array.strided) {
+        // The span's share of the blocks, in the same proportion as its share of the elements.
+        const auto blocks = static_cast<double>(array.strided->blocks());
+        const auto share = [&](std::ptrdiff_t element) {
+            return std::ptrdiff_t(blocks * (double(element) / double(array.size)));
+        };
+        const std::ptrdiff_t last = span.end == array.size ? array.strided->blocks() : share(span.end);
+        array.strided->run(update, scalars, array.p, array.states, kernel.states, share(span.begin),
+                           last);
+        return;
+    }
+    const std::size_t bytes = std::size_t(span.begin) * itemsize(kernel.dtype);
+    void* states[max_states];
+    for (int s = 0; s < kernel.states; ++s) states[s] = array.states[s] + bytes;
+    update(scalars, array.p + bytes, array.g + bytes, states, span.end - span.begin);
+}
+
+}  // namespace fastopt

@@ -1,0 +1,74 @@
+// The plan: the arrays of one optimizer, bound once and cut into chunks, and the step over all of them.
+#pragma once
+#include <atomic>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernel.hpp"
+#include "ndarray.hpp"
+#include "tiles.hpp"
+
+namespace fastopt {
+
+class Plan {
+public:
+    // One entry for each parameter: `arrays` holds (parameter, state, ...), already checked by
+    // fastopt.checks; `rules` the name of its rule; `rows` the row of scalars that it is updated with.
+    Plan(const py::list& arrays, const std::vector<std::string>& rules, std::vector<int> rows);
+
+    // Takes the gradients of the next step, and looks whether parameters and states are still those
+    // that were bound; `params`, if not None, are the parameters as the caller's container has them
+    // now. Gives back `bound`, `some_absent` where a gradient is None, or the index of the first
+    // parameter that something is wrong with: what it is, the Python side finds out and says.
+    std::ptrdiff_t bind(const py::sequence& gradients, const py::object& params, bool overlap_checked);
+    static constexpr std::ptrdiff_t bound = -1, some_absent = -2;
+
+    void assign(std::vector<int> rows);
+
+    // Updates everything bound. A row of scalars is a pair: (scale, decay, keep) of the stages, and the
+    // coefficients of the rule; or None where no parameter that takes this step uses it.
+    void run(const py::sequence& rows, int threads);
+
+private:
+    struct Array {
+        py::object object;
+        std::vector<py::object> state_objects;
+        char* p;
+        char* states[max_states];
+        std::ptrdiff_t size;
+        const Kernel* kernel;
+        int row;
+        bool fortran;
+        const char* g = nullptr;                      // null: sits this step out
+        std::unique_ptr<StridedGradient> strided{};    // if the gradient does not lie as p does
+    };
+    struct Span {
+        Array* array;
+        std::ptrdiff_t begin, end;    // elements
+    };
+    struct Scalars {
+        alignas(64) float float32[32];
+        alignas(64) double float64[32];
+        bool coupled;
+        std::size_t count;
+    };
+
+    bool unchanged(const Array& array) const;
+    bool take_gradient(Array& array, PyObject* gradient, bool overlap_checked);
+    bool overlaps(const char* low, const char* high) const;
+    void cut();
+    void read_rows(const py::sequence& rows);
+    void sweep(const Span& span) const noexcept;
+    static void sweep_chunk(void* plan, std::uint32_t chunk) noexcept;
+
+    std::vector<Array> arrays_;
+    std::vector<std::pair<const char*, const char*>> written_;    // sorted, disjoint
+    std::vector<Span> spans_;
+    std::vector<std::uint32_t> chunks_;    // chunk k: the spans from chunks_[k] to chunks_[k + 1]
+    std::vector<std::size_t> bytes_;       // that the chunks before chunk k hold
+    std::vector<Scalars> scalars_;
+};
+
+}  // namespace fastopt

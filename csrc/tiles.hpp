@@ -1,0 +1,44 @@
+// Gradients of any layout: how the elements of a strided gradient lie beside those of a contiguous
+// parameter, and how they are read through a small tile, so that no whole copy is ever made.
+#pragma once
+#include <vector>
+
+#include "kernel.hpp"
+#include "ndarray.hpp"
+
+namespace fastopt {
+
+// Cuts the parameter's elements into blocks of at most one tile. Hand-written backpropagation gives
+// transposed views, whose neighbours along a row lie a row apart in memory; so a block takes a few
+// rows at a time and each cache line of the gradient is read once.
+class StridedGradient {
+public:
+    // `fortran`: the parameter lies in memory in Fortran order.
+    StridedGradient(const NdArray& gradient, bool fortran, DType dtype);
+
+    std::ptrdiff_t blocks() const { return blocks_; }
+
+    // Runs the sweep over the blocks from `begin` to `end`.
+    void run(Sweep sweep, const void* scalars, char* p, char* const* states, int state_count,
+             std::ptrdiff_t begin, std::ptrdiff_t end) const noexcept;
+
+private:
+    struct Axis {
+        std::ptrdiff_t length;
+        std::ptrdiff_t stride_g;    // in bytes
+        std::ptrdiff_t stride_p;    // in elements
+    };
+
+    template <class T>
+    const void* gather(const char* g, std::ptrdiff_t rows, std::ptrdiff_t columns,
+                       T* tile) const noexcept;
+
+    const char* data_;
+    DType dtype_;
+    Axis columns_;              // the parameter's innermost axis
+    Axis rows_;                 // the axis along which the gradient lies closest
+    std::vector<Axis> outer_;
+    std::ptrdiff_t tile_rows_, tile_columns_, blocks_of_columns_, blocks_of_rows_, blocks_;
+};
+
+}  // namespace fastopt

@@ -1,0 +1,30 @@
+"""fastopt: the optimizer step of NumPy training, fused, exact and in place.
+
+::
+
+    opt = fastopt.AdamW(params, lr=1e-3)
+    opt.step(grads)
+"""
+
+from fastopt import functional
+from fastopt.about import build_info
+from fastopt.backends import use_backend
+from fastopt.optimizer import Optimizer
+from fastopt.optimizers import *  # noqa: F403 - one name for each algorithm
+from fastopt.optimizers import __all__ as _algorithms
+from fastopt.registry import get, names
+from fastopt.threads import get_num_threads, set_num_threads
+from fastopt.version import __version__
+
+__all__ = [  # noqa: PLE0604
+    "Optimizer",
+    "__version__",
+    "build_info",
+    "functional",
+    "get",
+    "get_num_threads",
+    "names",
+    "set_num_threads",
+    "use_backend",
+    *_algorithms,
+]

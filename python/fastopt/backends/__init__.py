@@ -1,0 +1,134 @@
+"""Three backends behind one protocol, and the choice between them: native, else numba, else numpy."""
+
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from importlib import import_module
+from types import TracebackType
+from typing import Any, Protocol
+
+from fastopt import extension
+from fastopt.hyperparameters import suggest
+from fastopt.rules import Rule
+from fastopt.stages import StageScalars
+
+NAMES = ("native", "numba", "numpy")
+
+Row = tuple[StageScalars, tuple[float, ...]]
+
+# What Plan.bind gives back when it gives back no index.
+BOUND = -1
+SOME_ABSENT = -2
+
+
+class Plan(Protocol):
+    """The arrays of one optimizer, bound once, and the step over all of them."""
+
+    def bind(
+        self, gradients: Sequence[Any], params: Sequence[Any] | None, overlap_checked: bool
+    ) -> int:
+        """Take the gradients of the next step, changing nothing.
+
+        `params`, if given, are the parameters as the caller's container has them now. Gives back
+        BOUND, or SOME_ABSENT where a gradient is None, or the index of the first parameter with
+        which (or with whose gradient) something is wrong.
+        """
+
+    def assign(self, rows: list[int]) -> None:
+        """Say anew with which row of scalars each parameter is updated."""
+
+    def run(self, rows: Sequence[Row | None], threads: int) -> None:
+        """Update every parameter that has a gradient; a row that none of them uses may be None."""
+
+
+class Backend(Protocol):
+    """A module of this package."""
+
+    def why_not(self) -> str:
+        """Say why this installation cannot use the backend; nothing if it can."""
+
+    def runs(self, rule: Rule) -> bool:
+        """Say whether it has the rule."""
+
+    def make_plan(
+        self, arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int]
+    ) -> Plan:
+        """Bind parameters and states, one tuple (p, states...) for each; all have been checked."""
+
+
+def backend(name: str) -> Backend:
+    """Get a backend by its name."""
+    module: Any = import_module(f"fastopt.backends.{name}")
+    return module  # type: ignore[no-any-return]
+
+
+_default = ""
+
+
+class use_backend(AbstractContextManager[None]):  # noqa: N801 - used as a function
+    """Make new optimizers use a backend: ``"native"``, ``"numba"``, ``"numpy"`` or ``"auto"``.
+
+    It holds from the call on; as a context manager, until its end. Raises ValueError for an unknown
+    name, ImportError for a backend that this installation does not have.
+    """
+
+    def __init__(self, name: str) -> None:
+        global _default
+        self._before = _default
+        _default = "" if name == "auto" else _available(name)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        global _default
+        _default = self._before
+
+
+def choose(asked: str | None, rules: Iterable[Rule]) -> str:
+    """Name the backend for an optimizer: the one asked for, or the first that has all its rules."""
+    name = asked or _default or os.environ.get("FASTOPT_BACKEND", "")
+    rules = list(rules)
+    if name and name != "auto":
+        name = _available(name)
+        for rule in rules:
+            if not backend(name).runs(rule):
+                raise ValueError(
+                    f"the backend {name!r} has no kernel for the rule {rule.name!r}, which is your "
+                    "own: use backend='numba' or backend='numpy'"
+                )
+        return name
+    for name in NAMES:
+        if not backend(name).why_not() and all(backend(name).runs(rule) for rule in rules):
+            break
+    if name != "native":
+        _warn_once(name)
+    return name
+
+
+def _available(name: str) -> str:
+    if name not in NAMES:
+        raise ValueError(f"there is no backend {name!r}: {suggest(name, NAMES)}, auto")
+    why_not = backend(name).why_not()
+    if why_not:
+        raise ImportError(f"the backend {name!r} cannot be used: {why_not}")
+    return name
+
+
+_warned = False
+
+
+def _warn_once(name: str) -> None:
+    global _warned
+    broken = extension.native is None and "does not load" in extension.reason
+    if _warned or not (broken or name == "numpy"):
+        return
+    _warned = True
+    causes = "; ".join(f"{n}: {backend(n).why_not()}" for n in NAMES if backend(n).why_not())
+    slower = "several times slower than native" if name == "numpy" else "compiling at first use"
+    warnings.warn(
+        f"fastopt runs on the backend {name!r}, {slower} ({causes})", RuntimeWarning, stacklevel=4
+    )

@@ -1,0 +1,45 @@
+"""The native backend: C++ kernels, one parallel pass over all arrays."""
+
+import os
+import warnings
+from typing import Any
+
+from fastopt import extension
+from fastopt.backends import Plan
+from fastopt.hyperparameters import suggest
+from fastopt.rules import Rule
+
+
+def why_not() -> str:
+    """Say why this installation cannot use the backend."""
+    return extension.reason
+
+
+def runs(rule: Rule) -> bool:
+    """Say whether there is a kernel of that name for that very rule."""
+    return extension.native is not None and rule.is_ours and rule.name in extension.native.rules()
+
+
+def make_plan(arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int]) -> Plan:
+    """Bind the arrays to the kernels of the instruction-set level in use."""
+    assert extension.native is not None
+    plan: Plan = extension.native.Plan(arrays, [rule.name for rule in rules], rows)
+    return plan
+
+
+def _choose_level() -> None:
+    """Take the best instruction-set level that this machine runs, capped by ``FASTOPT_ISA``."""
+    if extension.native is None:
+        return
+    levels = extension.native.runnable_levels()
+    cap = os.environ.get("FASTOPT_ISA", "")
+    if cap and cap not in levels:
+        warnings.warn(
+            f"FASTOPT_ISA={cap!r} is ignored: {suggest(cap, levels)} on this machine",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    extension.native.use_level(cap if cap in levels else levels[-1])
+
+
+_choose_level()

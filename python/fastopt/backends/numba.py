@@ -1,0 +1,104 @@
+"""The Numba backend: the same Python rules, compiled to a fused loop at their first use."""
+
+import importlib
+import importlib.util
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from fastopt.backends import Plan, Row
+from fastopt.backends.python_plan import PythonPlan, Work
+from fastopt.rules import Rule
+from fastopt.stages import stage_for
+from fastopt.threads import available
+
+WORTH_A_THREAD = 1 << 18  # elements
+
+
+@cache
+def why_not() -> str:
+    """Say why this installation cannot use the backend."""
+    if importlib.util.find_spec("numba") is None:
+        return "numba is not installed (pip install 'fastopt[numba]')"
+    try:
+        importlib.import_module("numba")
+    except ImportError as error:
+        return f"numba does not load: {error}"
+    return ""
+
+
+def runs(rule: Rule) -> bool:
+    """Say whether it has the rule: it compiles any."""
+    return True
+
+
+def make_plan(arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int]) -> Plan:
+    """Bind the arrays."""
+    return NumbaPlan(arrays, rules, rows, _update)
+
+
+class NumbaPlan(PythonPlan):
+    """Splits large work over Python threads; the loops inside run without the GIL."""
+
+    def run(self, rows: list[Row | None], threads: int) -> None:
+        """Update every parameter that has a gradient."""
+        pieces = self.pieces()
+        elements = sum(end - begin for _, begin, end in pieces)
+        runs = max(1, min(threads, elements // WORTH_A_THREAD))
+        with np.errstate(all="ignore"):
+            edges = [len(pieces) * k // runs for k in range(runs + 1)]
+            parts = [pieces[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+            if runs == 1:
+                self.sweep(rows, pieces)
+            else:
+                self._sweep_in_parallel(rows, parts)
+
+    def _sweep_in_parallel(self, rows: list[Row | None], parts: list[list[Work]]) -> None:
+        """Work too, and take back what no worker has begun: a busy machine costs no time."""
+        begun: list[tuple[Future[None], list[Work]]] = []
+        for part in parts[1:]:
+            halves = (part[: len(part) // 2], part[len(part) // 2 :])
+            begun += [(_executor().submit(self.sweep, rows, half), half) for half in halves]
+        self.sweep(rows, parts[0])
+        for future, part in reversed(begun):
+            if future.cancel():
+                self.sweep(rows, part)
+        for future, _ in begun:
+            if not future.cancelled():
+                future.result()
+
+
+def _update(rule: Rule, row: Row, g: Any, p: Any, *states: Any) -> None:
+    stage, coefficients = row
+    scalar = p.dtype.type
+    s = type(stage)(*map(scalar, stage))
+    c = type(coefficients)(*map(scalar, coefficients))
+    _kernel(stage_for(stage), rule.update)(s, c, g, (p, *states))
+
+
+@cache
+def _kernel(stage: Any, update: Any) -> Any:
+    """Compile the loop over elements for a stage and a rule (for each dtype at its first use)."""
+    from fastopt.backends.numba_elementwise import compiled, put, take
+
+    stage, update = compiled(stage), compiled(update)
+
+    def sweep(s: Any, c: Any, g: Any, arrays: Any) -> None:
+        p = arrays[0]
+        for i in range(p.size):
+            p_i, g_i = stage(p[i], g[i], s)
+            put(arrays, i, update(p_i, g_i, *take(arrays[1:], i), c))
+
+    return compiled(sweep)
+
+
+@cache
+def _executor() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max(1, available() - 1), "fastopt")
+
+
+if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
+    os.register_at_fork(after_in_child=_executor.cache_clear)

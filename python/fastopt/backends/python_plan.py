@@ -1,0 +1,93 @@
+"""What the numba and numpy backends share: a plan whose checks and chunks are made in Python."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import byte_bounds
+from numpy.typing import NDArray
+
+from fastopt.backends import BOUND, SOME_ABSENT, Row
+from fastopt.checks import place
+from fastopt.rules import Rule
+
+CHUNK = 1 << 14  # elements that are updated at a time: their streams stay in the cache
+
+Work = tuple[int, int, int]  # a parameter and its elements from ... to ...
+
+
+class PythonPlan:
+    """Holds flat views of the arrays in the order of their memory."""
+
+    def __init__(
+        self,
+        arrays: list[tuple[NDArray[Any], ...]],
+        rules: list[Rule],
+        rows: list[int],
+        update: Callable[..., None],
+    ) -> None:
+        """Bind the arrays; ``update(rule, row, g, p, *states)`` updates flat pieces of them."""
+        self._arrays = arrays
+        self._rules = rules
+        self._rows = rows
+        self._update = update
+        self._bound_at = [[place(a) for a in entry] for entry in arrays]
+        self._flat = [tuple(_flat(a, entry[0]) for a in entry) for entry in arrays]
+        self._gradients: list[Any] = []
+        bounds = sorted(byte_bounds(a) for entry in arrays for a in entry if a.size)
+        self._begins = [begin for begin, _ in bounds]
+        self._ends = [end for _, end in bounds]
+
+    def bind(
+        self, gradients: Sequence[Any], params: Sequence[Any] | None, overlap_checked: bool
+    ) -> int:
+        """Take the gradients; see the protocol."""
+        for i, (entry, g) in enumerate(zip(self._arrays, gradients, strict=True)):
+            p = entry[0]
+            if params is not None and params[i] is not p:
+                return i
+            if [place(a) for a in entry] != self._bound_at[i]:
+                return i
+            if g is None:
+                continue
+            if type(g) not in (np.ndarray, np.memmap) or g.dtype != p.dtype or g.shape != p.shape:
+                return i
+            if not overlap_checked and g.size and self._overlaps(g):
+                return i
+        self._gradients = list(gradients)
+        return SOME_ABSENT if any(g is None for g in gradients) else BOUND
+
+    def _overlaps(self, g: NDArray[Any]) -> bool:
+        begin, end = byte_bounds(g)
+        after = bisect_right(self._ends, begin)
+        return after < len(self._begins) and self._begins[after] < end
+
+    def assign(self, rows: list[int]) -> None:
+        """Say anew which row each parameter uses."""
+        self._rows = rows
+
+    def pieces(self) -> list[Work]:
+        """List the work of the step in the order of memory."""
+        return [
+            (i, begin, min(begin + CHUNK, g.size))
+            for i, g in enumerate(self._gradients)
+            if g is not None
+            for begin in range(0, g.size, CHUNK)
+        ]
+
+    def sweep(self, rows: Sequence[Row | None], work: Sequence[Work]) -> None:
+        """Update some pieces. Several threads may do so at once, each with pieces of its own."""
+        for i, begin, end in work:
+            p = self._arrays[i][0]
+            g = self._gradients[i]
+            if g.flags.c_contiguous if p.flags.c_contiguous else g.flags.f_contiguous:
+                g = _flat(g, p)[begin:end]
+            else:  # a copy of this piece alone
+                g = (g if p.flags.c_contiguous else g.T).flat[begin:end]
+            pieces = (flat[begin:end] for flat in self._flat[i])
+            self._update(self._rules[i], rows[self._rows[i]], g, *pieces)
+
+
+def _flat(array: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:
+    return (array if like.flags.c_contiguous else array.T).reshape(-1)

@@ -1,0 +1,135 @@
+"""The one place that says what is wrong with an array, and the line that mends it.
+
+The native plan only notices that something is wrong; what it is, is found out here. Every message names
+the array, what it is, and what is needed.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastopt import dtypes
+
+Named = tuple[str, NDArray[Any]]
+
+
+def check_written(array: Any, what: str) -> None:
+    """Raise unless the kernels can update an array in place."""
+    _check_kind(array, what)
+    _check_dtype(array, what)
+    found = f"{what} ({array.dtype}, shape {array.shape})"
+    if not (array.flags.c_contiguous or array.flags.f_contiguous):
+        raise ValueError(
+            f"{found} is not contiguous (strides {array.strides}); fastopt updates in place and "
+            "copies nothing behind your back: use np.ascontiguousarray(...) for the parameter and "
+            "let your model hold that array"
+        )
+    if not array.flags.aligned:
+        raise ValueError(
+            f"{found} is misaligned in memory; give a copy that NumPy has allocated: np.array(...)"
+        )
+    if not array.flags.writeable:
+        raise ValueError(
+            f"{found} is read-only; give a copy that can be written, np.array(...), or open the "
+            "memory map with mode 'r+'"
+        )
+
+
+def check_state(array: Any, what: str, p: NDArray[Any]) -> None:
+    """Raise unless an array that the caller owns can be a state of p."""
+    check_written(array, what)
+    same_order = array.flags.c_contiguous if p.flags.c_contiguous else array.flags.f_contiguous
+    if array.dtype != p.dtype or array.shape != p.shape or not same_order:
+        raise ValueError(
+            f"{what} ({array.dtype}, shape {array.shape}) must have the dtype, shape and memory order "
+            f"of its parameter ({p.dtype}, shape {p.shape}): np.zeros_like(p)"
+        )
+
+
+def check_gradient(g: Any, what: str, p: NDArray[Any]) -> None:
+    """Raise unless g is a gradient of p; any strides will do."""
+    _check_kind(g, what)
+    if g.dtype != p.dtype:
+        name = p.dtype.name
+        raise TypeError(
+            f"{what} has dtype {_spell(g.dtype)}, its parameter {_spell(p.dtype)}; compute it in "
+            f"{name}, or convert it with g.astype(np.{name})"
+        )
+    if g.shape != p.shape:
+        raise ValueError(
+            f"{what} has shape {g.shape}; it must have its parameter's, {p.shape}: sum the axes that "
+            "were broadcast, or reshape it"
+        )
+
+
+def check_disjoint(written: Iterable[Named]) -> None:
+    """Raise if two written arrays share memory: one step would update it twice."""
+    ranges = sorted((*_extent(a), what) for what, a in written if a.size)
+    for (_, end, first), (begin, _, second) in zip(ranges, ranges[1:], strict=False):
+        if begin < end:
+            raise ValueError(
+                f"{second} shares memory with {first}; one step would update it twice: give every "
+                "array once, and copies (np.array(...)) of views that overlap"
+            )
+
+
+def check_apart(g: NDArray[Any], what: str, written: Sequence[Named]) -> None:
+    """Raise if a gradient shares memory with an array that the step writes."""
+    for name, array in written:
+        if np.may_share_memory(g, array) and np.shares_memory(g, array):
+            raise ValueError(
+                f"{what} shares memory with {name}, which the step overwrites while it reads the "
+                "gradient: pass a copy, np.array(g)"
+            )
+
+
+def place(array: NDArray[Any]) -> tuple[Any, ...]:
+    """Say where and how an array lies in memory, to see later whether it still does."""
+    return array.__array_interface__["data"], array.shape, array.strides, array.dtype
+
+
+def _check_kind(array: Any, what: str) -> None:
+    if type(array) is np.ndarray or type(array) is np.memmap:
+        return
+    kind = f"{type(array).__module__}.{type(array).__qualname__}".removeprefix("builtins.")
+    if array is None:
+        remedy = "give an array; only gradients can be None"
+    elif isinstance(array, np.ma.MaskedArray):
+        remedy = "fastopt knows no masks: pass a.filled(0) or the array a.data"
+    elif isinstance(array, np.ndarray):
+        remedy = "subclasses may mean something else by their data: pass np.asarray(a)"
+    elif kind.startswith("torch."):
+        remedy = "t.detach().numpy() is an array that shares the tensor's memory"
+    elif hasattr(array, "__array__"):
+        remedy = "np.array(a) makes an array of it (a copy that can be written)"
+    elif isinstance(array, (list, tuple, float, int, np.generic)):
+        remedy = "make it one: np.array(a, dtype=np.float32)"
+    else:
+        remedy = "give a numpy.ndarray of dtype float32 or float64"
+    raise TypeError(f"{what} is a {kind}, not a NumPy array; {remedy}")
+
+
+def _check_dtype(array: NDArray[Any], what: str) -> None:
+    dtype = array.dtype
+    if dtypes.is_supported(dtype):
+        return
+    if dtype.kind == "f" and not dtype.isnative and dtype.itemsize in (4, 8):
+        remedy = "convert it with a.astype(a.dtype.newbyteorder('='))"
+    elif dtype.kind in "iub":
+        remedy = "convert it with a.astype(np.float64)"
+    elif dtype.kind == "c":
+        remedy = "give its real view, a.view(a.real.dtype), if that is what you mean to optimize"
+    else:
+        remedy = "convert it with a.astype(np.float32)"
+    raise TypeError(f"{what} has dtype {_spell(dtype)}; it must be {dtypes.NEEDED}: {remedy}")
+
+
+def _spell(dtype: np.dtype) -> str:
+    return str(dtype) if dtype.isnative else f"{dtype.str} (foreign byte order)"
+
+
+def _extent(array: NDArray[Any]) -> tuple[int, int]:
+    begin = array.__array_interface__["data"][0]
+    return begin, begin + array.nbytes

@@ -1,0 +1,38 @@
+"""A cohort: the parameters of one group that have taken the same steps, and so share every scalar.
+
+All parameters of a group are one cohort until some of them sit out a step (their gradient is None): each
+parameter counts its own steps, as in PyTorch, or its bias corrections would be those of another one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastopt.groups import Group
+
+
+@dataclass
+class Cohort:
+    """Steps taken, and the scalars that are carried from one step to the next."""
+
+    group: Group
+    t: int = 0
+    carried: dict[str, float] = field(default_factory=dict)
+    active: bool = True  # takes part in the step that is being prepared
+
+
+def divide(
+    cohorts: Sequence[Cohort], rows: Sequence[int], present: Sequence[bool]
+) -> tuple[list[Cohort], list[int]]:
+    """Part those who take this step from those who do not, and join those who are alike again."""
+    found: dict[Any, int] = {}
+    divided: list[Cohort] = []
+    assigned = []
+    for row, takes_part in zip(rows, present, strict=True):
+        old = cohorts[row]
+        key = (old.group.index, old.t, *old.carried.items(), takes_part)
+        if key not in found:
+            found[key] = len(divided)
+            divided.append(Cohort(old.group, old.t, dict(old.carried), takes_part))
+        assigned.append(found[key])
+    return divided, assigned

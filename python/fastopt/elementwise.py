@@ -1,0 +1,37 @@
+"""What rules may use beside ``+ - * /``, ``np.sqrt`` and ``np.abs``: it works on whole arrays and, where
+the Numba backend compiles the rule, on scalars. csrc/arithmetic.hpp is its counterpart in C++.
+"""
+
+from typing import Any
+
+import numpy as np
+
+
+def select(condition: Any, a: Any, b: Any) -> Any:
+    """Take a where the condition holds, else b."""
+    return np.where(condition, a, b)
+
+
+def maximum(a: Any, b: Any) -> Any:
+    """Take the larger one; a where they are equal (also 0 and -0), NaN where either is NaN."""
+    return np.where((a >= b) | (a != a), a, b)
+
+
+def minimum(a: Any, b: Any) -> Any:
+    """Take the smaller one; a where they are equal (also 0 and -0), NaN where either is NaN."""
+    return np.where((a <= b) | (a != a), a, b)
+
+
+def clip(x: Any, low: Any, high: Any) -> Any:
+    """Limit x to low ... high; NaN stays NaN."""
+    return minimum(maximum(x, low), high)
+
+
+def nonnegative(x: Any) -> Any:
+    """Take x where it is not below zero, else zero; NaN stays NaN."""
+    return np.where(x < 0, np.zeros_like(x), x)
+
+
+def sign(x: Any) -> Any:
+    """Give 1, 0 or -1; NaN stays NaN."""
+    return np.sign(x)

@@ -1,0 +1,92 @@
+"""One call, state owned by the caller: ``fastopt.functional.adam(p, g, m, v, t=1, lr=1e-3)``.
+
+Every optimizer is here under its name in lower case. The states stand in the order of the rule; options
+that need another state (``amsgrad=True``) take one more array. Same kernels, same bits, same checks.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+from fastopt import backends, checks, stages
+from fastopt.hyperparameters import suggest
+from fastopt.optimizer import Optimizer
+from fastopt.registry import names, optimizer_class
+from fastopt.rules import rule_of
+from fastopt.threads import get_num_threads
+
+
+def __getattr__(name: str) -> Callable[..., dict[str, float]]:
+    if name.startswith("_") or name not in names():
+        raise AttributeError(f"fastopt.functional has no {name!r}: {suggest(name, names())}")
+    return _function(name)
+
+
+def __dir__() -> list[str]:
+    return names()
+
+
+@cache
+def _function(name: str) -> Callable[..., dict[str, float]]:
+    cls = optimizer_class(name)
+
+    def call(
+        p: Any, g: Any, *states: Any, t: int, backend: str | None = None, **given: Any
+    ) -> dict[str, float]:
+        if isinstance(t, bool) or not hasattr(t, "__index__") or int(t) < 1:
+            raise ValueError(f"t is {t!r}; it is the number of the step: 1, 2, ...")
+        carried = {key: float(given.pop(key, value)) for key, value in cls.carried.items()}
+        return _step(cls, p, g, states, int(t), carried, given, backend)
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"""Take step number t of `fastopt.{cls.__name__}`, in place on p and the states.
+
+    Hyperparameters are those of the class, by keyword. Gives back the scalars that the next step must
+    be given by keyword ({", ".join(cls.carried) or "none"}).
+    """
+    return call
+
+
+def _step(
+    cls: type[Optimizer],
+    p: Any,
+    g: Any,
+    states: tuple[Any, ...],
+    t: int,
+    carried: dict[str, float],
+    given: dict[str, Any],
+    backend: str | None,
+) -> dict[str, float]:
+    h = _hyperparameters(cls, given)
+    rule = rule_of(cls.select_rule(h))
+    checks.check_written(p, "p")
+    if len(states) != len(rule.states):
+        raise TypeError(
+            f"{rule.name} has {len(rule.states)} states ({', '.join(rule.states) or 'none'}); "
+            f"{len(states)} were given"
+        )
+    written = [("p", p), *zip(rule.states, states, strict=True)]
+    for name, state in written[1:]:
+        checks.check_state(state, name, p)
+    checks.check_disjoint(written)
+    checks.check_gradient(g, "g", p)
+    checks.check_apart(g, "g", written)
+    keep = SimpleNamespace(**carried)
+    coefficients = cls.coefficients(h, t, keep) if carried else cls.coefficients(h, t)
+    module = backends.backend(backends.choose(backend, [rule]))
+    plan = module.make_plan([(p, *states)], [rule], [0])
+    plan.bind([g], None, True)
+    plan.run([(stages.scalars(h), coefficients)], get_num_threads())
+    return vars(keep)
+
+
+def _hyperparameters(cls: type[Optimizer], given: dict[str, Any]) -> SimpleNamespace:
+    values = {name: hyper.default for name, hyper in cls.hyperparameters.items()}
+    for name, value in given.items():
+        if name not in values:
+            raise TypeError(f"there is no hyperparameter {name!r}: {suggest(name, values)}")
+        values[name] = cls.hyperparameters[name].check(value, name)
+    h = SimpleNamespace(**values)
+    cls.check_hyperparameters(h)
+    return h

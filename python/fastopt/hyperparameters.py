@@ -1,0 +1,143 @@
+"""How an optimizer class declares its hyperparameters, and what a value must be.
+
+A declaration is a class attribute, ``lr: float = number(default=1e-3, at_least=0)``. It makes a keyword
+of the constructor, a checked entry of every group, and a property that reads and writes all groups.
+"""
+
+import difflib
+import math
+import numbers
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, dataclass_transform
+
+import numpy as np
+
+
+@dataclass
+class Hyper:
+    """One hyperparameter: its default and the values it can have."""
+
+    default: Any
+    name: str = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else instance._read(self.name)
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        instance._write(self.name, value)
+
+    def check(self, value: Any, where: str) -> Any:
+        """Return the value as it is stored; raise TypeError or ValueError for one that cannot be."""
+        raise NotImplementedError  # pragma: no cover - every kind of hyperparameter has its own
+
+
+@dataclass
+class Number(Hyper):
+    """A finite real number in a range."""
+
+    at_least: float = -math.inf
+    above: float = -math.inf
+    at_most: float = math.inf
+    below: float = math.inf
+
+    def check(self, value: Any, where: str) -> float:
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            value = value.item()
+        if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+            raise TypeError(f"{where} is {describe(value)}; it must be a number{self.range()}")
+        number = float(value)
+        inside = self.at_least <= number <= self.at_most and self.above < number < self.below
+        if not math.isfinite(number) or not inside:
+            raise ValueError(f"{where} is {number!r}; it must be a finite number{self.range()}")
+        return number
+
+    def range(self) -> str:
+        """Put the range in words, for messages."""
+        words = [
+            f"{word} {limit:g}"
+            for word, limit in (
+                (">=", self.at_least), (">", self.above), ("<=", self.at_most), ("<", self.below),
+            )
+            if math.isfinite(limit)
+        ]  # fmt: skip
+        return " " + " and ".join(words) if words else ""
+
+
+@dataclass
+class Pair(Hyper):
+    """Two numbers in one range."""
+
+    each: Number = None  # type: ignore[assignment]  # always given: dataclass fields after a default
+
+    def check(self, value: Any, where: str) -> tuple[float, float]:
+        if isinstance(value, np.ndarray):
+            value = value.tolist()
+        if not isinstance(value, (tuple, list)):
+            raise TypeError(
+                f"{where} is {describe(value)}; it must be two numbers{self.each.range()}"
+            )
+        if len(value) != 2:
+            raise ValueError(f"{where} has {len(value)} entries; it must be two numbers")
+        first, second = (self.each.check(x, f"{where}[{i}]") for i, x in enumerate(value))
+        return first, second
+
+
+@dataclass
+class Flag(Hyper):
+    """True or False."""
+
+    def check(self, value: Any, where: str) -> bool:
+        if not isinstance(value, (bool, np.bool_)):
+            raise TypeError(f"{where} is {describe(value)}; it must be True or False")
+        return bool(value)
+
+
+def number(
+    *,
+    default: float,
+    at_least: float = -math.inf,
+    above: float = -math.inf,
+    at_most: float = math.inf,
+    below: float = math.inf,
+    kw_only: bool = True,
+) -> Any:
+    """Declare a number; ``lr`` alone can be given by position."""
+    return Number(default, at_least=at_least, above=above, at_most=at_most, below=below)
+
+
+def pair(*, default: tuple[float, float], at_least: float = 0.0, below: float = math.inf) -> Any:
+    """Declare a pair of numbers, such as betas."""
+    return Pair(default, each=Number(math.nan, at_least=at_least, below=below))
+
+
+def flag(*, default: bool) -> Any:
+    """Declare a switch."""
+    return Flag(default)
+
+
+def rate(*, default: float, kw_only: bool = False) -> Any:
+    """Declare a learning rate: a number >= 0 that may be given by position."""
+    return Number(default, at_least=0.0)
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(number, pair, flag, rate))
+class Declared:
+    """Tells type checkers that the annotated attributes of a subclass are its keywords."""
+
+
+def describe(value: Any) -> str:
+    """Name a value that has the wrong type."""
+    text = repr(value)
+    return f"{text if len(text) <= 40 else text[:37] + '...'} ({type(value).__name__})"
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Say what there is, and which of it a misspelt name may have meant."""
+    known = sorted(known)
+    close = difflib.get_close_matches(str(name).lower(), known, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}There are {', '.join(known)}"

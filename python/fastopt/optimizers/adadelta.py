@@ -1,0 +1,60 @@
+"""Adadelta."""
+
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastopt.hyperparameters import number, rate
+from fastopt.optimizer import Optimizer
+
+
+def adadelta(p: Any, g: Any, v: Any, u: Any, c: Any) -> Any:
+    """Measure the step in the units of the steps before it."""
+    v = c.rho * v + c.one_minus_rho * (g * g)
+    d = np.sqrt(u + c.eps) / np.sqrt(v + c.eps) * g
+    u = c.rho * u + c.one_minus_rho * (d * d)
+    p = p - c.lr * d
+    return p, v, u
+
+
+class AdadeltaCoefficients(NamedTuple):
+    """Scalars of `adadelta`."""
+
+    rho: float
+    one_minus_rho: float
+    lr: float
+    eps: float
+
+
+class Adadelta(Optimizer):
+    """Adadelta, as ``torch.optim.Adadelta``.
+
+    ::
+
+        v = rho * v + (1 - rho) * g * g
+        d = sqrt(u + eps) / sqrt(v + eps) * g
+        u = rho * u + (1 - rho) * d * d
+        p = p - lr * d
+
+    Zeiler, *ADADELTA: an adaptive learning rate method* (arXiv:1212.5701).
+
+    Parameters are those of `Optimizer` and
+
+    lr : float >= 0
+        Factor of the step; 1 in the paper.
+    rho : float, 0 to 1
+        How much of the running means is kept.
+    eps : float >= 0
+        Added inside both roots.
+    """
+
+    lr: float = rate(default=1.0)
+    rho: float = number(default=0.9, at_least=0.0, at_most=1.0)
+    eps: float = number(default=1e-6, at_least=0.0)
+
+    rule = staticmethod(adadelta)
+
+    @staticmethod
+    def coefficients(h: SimpleNamespace, t: int) -> NamedTuple:
+        return AdadeltaCoefficients(h.rho, 1.0 - h.rho, h.lr, h.eps)

@@ -1,0 +1,64 @@
+"""Adagrad."""
+
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastopt.hyperparameters import number, rate
+from fastopt.optimizer import Optimizer
+
+
+def adagrad(p: Any, g: Any, a: Any, c: Any) -> Any:
+    """Divide by the root of the sum of all squared gradients."""
+    a = a + g * g
+    p = p - c.lr * g / (np.sqrt(a + c.eps_root) + c.eps)
+    return p, a
+
+
+class AdagradCoefficients(NamedTuple):
+    """Scalars of `adagrad`; eps_root stands inside the square root."""
+
+    lr: float
+    eps_root: float
+    eps: float
+
+
+class Adagrad(Optimizer):
+    """Adagrad, as ``torch.optim.Adagrad``.
+
+    ::
+
+        a = a + g * g
+        p = p - lr / (1 + (t - 1) * lr_decay) * g / (sqrt(a) + eps)
+
+    Duchi, Hazan and Singer, *Adaptive subgradient methods for online learning and stochastic
+    optimization* (JMLR 12, 2011).
+
+    Parameters are those of `Optimizer` and
+
+    lr : float >= 0
+        Learning rate.
+    lr_decay : float >= 0
+        How fast the learning rate falls with the number of steps.
+    initial_accumulator_value : float >= 0
+        What the sum of squares begins with.
+    eps : float >= 0
+        Added to the root.
+    """
+
+    lr: float = rate(default=1e-2)
+    lr_decay: float = number(default=0.0, at_least=0.0)
+    initial_accumulator_value: float = number(default=0.0, at_least=0.0)
+    eps: float = number(default=1e-10, at_least=0.0)
+
+    rule = staticmethod(adagrad)
+
+    @classmethod
+    def initial_state(cls, h: SimpleNamespace, name: str, p: NDArray[Any]) -> Any:
+        return h.initial_accumulator_value
+
+    @staticmethod
+    def coefficients(h: SimpleNamespace, t: int) -> NamedTuple:
+        return AdagradCoefficients(h.lr / (1.0 + (t - 1) * h.lr_decay), 0.0, h.eps)

@@ -1,0 +1,101 @@
+"""Adam, AdamW and AMSGrad."""
+
+from math import sqrt
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastopt.elementwise import maximum
+from fastopt.hyperparameters import flag, number, pair, rate
+from fastopt.optimizer import Optimizer
+from fastopt.rules import RuleFunction
+from fastopt.scalars import power
+
+
+def adam(p: Any, g: Any, m: Any, v: Any, c: Any) -> Any:
+    """Divide the first moment by the root of the second; both corrections are in the scalars."""
+    m = c.beta1 * m + c.one_minus_beta1 * g
+    v = c.beta2 * v + c.one_minus_beta2 * (g * g)
+    p = p - c.step * m / (np.sqrt(v + c.eps_root) * c.unbias + c.eps)
+    return p, m, v
+
+
+def amsgrad(p: Any, g: Any, m: Any, v: Any, v_max: Any, c: Any) -> Any:
+    """Divide by the root of the largest second moment so far."""
+    m = c.beta1 * m + c.one_minus_beta1 * g
+    v = c.beta2 * v + c.one_minus_beta2 * (g * g)
+    v_max = maximum(v_max, v)
+    p = p - c.step * m / (np.sqrt(v_max + c.eps_root) * c.unbias + c.eps)
+    return p, m, v, v_max
+
+
+class AdamCoefficients(NamedTuple):
+    """Scalars of both rules; step and unbias hold the bias corrections."""
+
+    beta1: float
+    one_minus_beta1: float
+    beta2: float
+    one_minus_beta2: float
+    step: float
+    eps_root: float
+    unbias: float
+    eps: float
+
+
+class Adam(Optimizer):
+    """Adam, as ``torch.optim.Adam``.
+
+    ::
+
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g * g
+        v_max = max(v_max, v)                          amsgrad, in place of v below
+        p = p - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
+
+    Kingma and Ba, *Adam: a method for stochastic optimization* (arXiv:1412.6980); AMSGrad: Reddi, Kale
+    and Kumar, *On the convergence of Adam and beyond* (arXiv:1904.09237).
+
+    Parameters are those of `Optimizer` and
+
+    lr : float >= 0
+        Learning rate.
+    betas : two floats, >= 0 and < 1
+        How much of the first and of the second moment is kept.
+    eps : float >= 0
+        Added to the root.
+    amsgrad : bool
+        Divide by the root of the largest second moment so far.
+    """
+
+    lr: float = rate(default=1e-3)
+    betas: tuple[float, float] = pair(default=(0.9, 0.999), below=1.0)
+    eps: float = number(default=1e-8, at_least=0.0)
+    amsgrad: bool = flag(default=False)
+
+    @classmethod
+    def select_rule(cls, h: SimpleNamespace) -> RuleFunction:
+        return amsgrad if h.amsgrad else adam
+
+    @staticmethod
+    def coefficients(h: SimpleNamespace, t: int) -> NamedTuple:
+        beta1, beta2 = h.betas
+        step = h.lr / (1.0 - power(beta1, t))
+        unbias = 1.0 / sqrt(1.0 - power(beta2, t))
+        return AdamCoefficients(
+            beta1, 1.0 - beta1, beta2, 1.0 - beta2, step, 0.0, unbias, h.eps
+        )
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay, as ``torch.optim.AdamW``: `Adam` with other defaults.
+
+    ::
+
+        p = p - lr * weight_decay * p                  before the step of Adam
+
+    Loshchilov and Hutter, *Decoupled weight decay regularization* (arXiv:1711.05101).
+    """
+
+    weight_decay: float = number(default=1e-2, at_least=0.0)
+    decoupled_weight_decay: bool = flag(default=True)

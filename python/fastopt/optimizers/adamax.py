@@ -1,0 +1,64 @@
+"""Adamax."""
+
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastopt.elementwise import maximum
+from fastopt.hyperparameters import number, pair, rate
+from fastopt.optimizer import Optimizer
+from fastopt.scalars import power
+
+
+def adamax(p: Any, g: Any, m: Any, u: Any, c: Any) -> Any:
+    """Divide the first moment by a decaying maximum of the gradient."""
+    m = c.beta1 * m + c.one_minus_beta1 * g
+    u = maximum(c.beta2 * u, np.abs(g) + c.eps_norm)
+    p = p - c.step * m / (u + c.eps)
+    return p, m, u
+
+
+class AdamaxCoefficients(NamedTuple):
+    """Scalars of `adamax`; eps_norm stands inside the maximum, eps outside."""
+
+    beta1: float
+    one_minus_beta1: float
+    beta2: float
+    step: float
+    eps_norm: float
+    eps: float
+
+
+class Adamax(Optimizer):
+    """Adamax, as ``torch.optim.Adamax``.
+
+    ::
+
+        m = beta1 * m + (1 - beta1) * g
+        u = max(beta2 * u, abs(g) + eps)
+        p = p - lr / (1 - beta1^t) * m / u
+
+    Kingma and Ba, *Adam: a method for stochastic optimization*, section 7 (arXiv:1412.6980).
+
+    Parameters are those of `Optimizer` and
+
+    lr : float >= 0
+        Learning rate.
+    betas : two floats, >= 0 and < 1
+        How much of the first moment and of the maximum is kept.
+    eps : float >= 0
+        Added to the absolute gradient.
+    """
+
+    lr: float = rate(default=2e-3)
+    betas: tuple[float, float] = pair(default=(0.9, 0.999), below=1.0)
+    eps: float = number(default=1e-8, at_least=0.0)
+
+    rule = staticmethod(adamax)
+
+    @staticmethod
+    def coefficients(h: SimpleNamespace, t: int) -> NamedTuple:
+        beta1, beta2 = h.betas
+        step = h.lr / (1.0 - power(beta1, t))
+        return AdamaxCoefficients(beta1, 1.0 - beta1, beta2, step, h.eps, 0.0)

@@ -1,0 +1,88 @@
+"""NAdam."""
+
+from math import sqrt
+from types import SimpleNamespace
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from fastopt.hyperparameters import number, pair, rate
+from fastopt.optimizer import Optimizer
+from fastopt.scalars import exp, power
+
+_LOG_OF_0_96 = -0.040821994520255166
+
+
+def nadam(p: Any, g: Any, m: Any, v: Any, c: Any) -> Any:
+    """Mix the gradient into the first moment, as Nesterov's momentum does."""
+    m = c.beta1 * m + c.one_minus_beta1 * g
+    v = c.beta2 * v + c.one_minus_beta2 * (g * g)
+    p = p - (c.step_g * g + c.step_m * m) / (np.sqrt(v + c.eps_root) * c.unbias + c.eps)
+    return p, m, v
+
+
+class NadamCoefficients(NamedTuple):
+    """Scalars of `nadam`."""
+
+    beta1: float
+    one_minus_beta1: float
+    beta2: float
+    one_minus_beta2: float
+    step_g: float
+    step_m: float
+    eps_root: float
+    unbias: float
+    eps: float
+
+
+class NAdam(Optimizer):
+    """Adam with Nesterov's momentum, as ``torch.optim.NAdam``.
+
+    ::
+
+        mu_t = beta1 * (1 - 0.5 * 0.96^(t * momentum_decay))
+        mu_product = mu_product * mu_t
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g * g
+        d = (1 - mu_t) / (1 - mu_product) * g + mu_{t+1} / (1 - mu_product * mu_{t+1}) * m
+        p = p - lr * d / (sqrt(v / (1 - beta2^t)) + eps)
+
+    Dozat, *Incorporating Nesterov momentum into Adam* (ICLR workshop 2016). The power of 0.96 is
+    computed without the machine's math library, so that it has the same bits everywhere.
+
+    Parameters are those of `Optimizer` and
+
+    lr : float >= 0
+        Learning rate.
+    betas : two floats, >= 0 and < 1
+        How much of the first and of the second moment is kept.
+    eps : float >= 0
+        Added to the root.
+    momentum_decay : float >= 0
+        How fast the momentum approaches beta1.
+    """
+
+    lr: float = rate(default=2e-3)
+    betas: tuple[float, float] = pair(default=(0.9, 0.999), below=1.0)
+    eps: float = number(default=1e-8, at_least=0.0)
+    momentum_decay: float = number(default=4e-3, at_least=0.0)
+
+    carried: ClassVar = {"mu_product": 1.0}
+    rule = staticmethod(nadam)
+
+    @staticmethod
+    def coefficients(h: SimpleNamespace, t: int, carried: SimpleNamespace) -> NamedTuple:
+        beta1, beta2 = h.betas
+        mu = _momentum(beta1, h.momentum_decay, t)
+        mu_next = _momentum(beta1, h.momentum_decay, t + 1)
+        carried.mu_product *= mu
+        step_g = h.lr * (1.0 - mu) / (1.0 - carried.mu_product)
+        step_m = h.lr * mu_next / (1.0 - carried.mu_product * mu_next)
+        unbias = 1.0 / sqrt(1.0 - power(beta2, t))
+        return NadamCoefficients(
+            beta1, 1.0 - beta1, beta2, 1.0 - beta2, step_g, step_m, 0.0, unbias, h.eps
+        )
+
+
+def _momentum(beta1: float, decay: float, t: int) -> float:
+    return beta1 * (1.0 - 0.5 * exp(t * decay * _LOG_OF_0_96))

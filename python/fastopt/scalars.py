@@ -1,0 +1,36 @@
+"""Scalars of a step, in double and without libm, so that every machine computes the same bits."""
+
+import math
+from collections.abc import Callable
+
+from fastopt.extension import native
+
+_LN2_HIGH = 0.693147180369123816490  # the leading bits: a multiple of it has no rounding error
+_LN2_LOW = 1.90821492927058770002e-10
+_TERMS = 14  # of the series of exp, enough for |x| <= ln(2) / 2
+
+
+def power_in_python(base: float, exponent: int) -> float:
+    """Return ``base ** exponent`` for an exponent >= 0, by repeated squaring."""
+    product = 1.0
+    while exponent:
+        if exponent & 1:
+            product *= base
+        base *= base
+        exponent >>= 1
+    return product
+
+
+power: Callable[[float, int], float] = native.power if native else power_in_python
+
+
+def exp(x: float) -> float:
+    """Return e to the power x, from products, sums and a scaling by a power of two."""
+    if x < -745.0:
+        return 0.0
+    k = round(x / (_LN2_HIGH + _LN2_LOW))
+    rest = (x - k * _LN2_HIGH) - k * _LN2_LOW
+    series = 1.0
+    for n in range(_TERMS, 0, -1):
+        series = 1.0 + series * rest / n
+    return math.ldexp(series, k)

@@ -1,0 +1,118 @@
+"""The structure of a model: arrays in lists, tuples and dicts, nested as you like.
+
+A structure is read off the parameters once. After that it lists the leaves of any container that is
+built alike, the gradients above all; for flat containers without a look at the single leaf.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+Path = tuple[Any, ...]
+
+
+class Structure:
+    """A single array; the other structures are made of structures."""
+
+    mutable = False  # whether a leaf can be replaced behind our back
+
+    def leaves(self, tree: Any, what: str) -> Sequence[Any]:
+        """List the leaves of a container with this structure; `what` names it in messages."""
+        return (tree,)
+
+    def paths(self) -> Iterator[Path]:
+        """Give the keys and indices that lead to each leaf."""
+        yield ()
+
+    @staticmethod
+    def of(tree: Any) -> "Structure":
+        """Read the structure off a container."""
+        if isinstance(tree, dict):
+            return MappingStructure({key: Structure.of(child) for key, child in tree.items()})
+        if isinstance(tree, (list, tuple)):
+            return SequenceStructure([Structure.of(child) for child in tree], type(tree))
+        return Structure()
+
+
+class SequenceStructure(Structure):
+    """A list or tuple; gradients may come as either."""
+
+    def __init__(self, children: list[Structure], kind: type) -> None:
+        self._children = children
+        self._count = sum(1 for _ in self.paths())
+        self._flat = all(type(child) is Structure for child in children)
+        self.mutable = not issubclass(kind, tuple) or any(child.mutable for child in children)
+
+    def leaves(self, tree: Any, what: str) -> Sequence[Any]:
+        children = self._children
+        if tree is None:
+            return (None,) * self._count
+        if not isinstance(tree, (list, tuple)):
+            raise TypeError(
+                f"{what} is of type {type(tree).__name__}; it must be a list or tuple of "
+                f"{len(children)}, as the parameters are"
+            )
+        if len(tree) != len(children):
+            raise ValueError(
+                f"{what} has {len(tree)} entries; there must be {len(children)}, one for each "
+                "parameter (None where one sits out)"
+            )
+        if self._flat:
+            return tree
+        leaves: list[Any] = []
+        for i, (child, part) in enumerate(zip(children, tree, strict=True)):
+            leaves.extend(child.leaves(part, f"{what}[{i}]"))
+        return leaves
+
+    def paths(self) -> Iterator[Path]:
+        for i, child in enumerate(self._children):
+            yield from ((i, *path) for path in child.paths())
+
+
+class MappingStructure(Structure):
+    """A dict; the order of the keys is that of the parameters."""
+
+    mutable = True
+
+    def __init__(self, children: dict[Any, Structure]) -> None:
+        self._children = children
+        self._count = sum(1 for _ in self.paths())
+        self._flat = len(children) > 1 and all(type(c) is Structure for c in children.values())
+        self._pick = itemgetter(*children) if children else lambda _: ()
+
+    def leaves(self, tree: Any, what: str) -> Sequence[Any]:
+        children = self._children
+        if tree is None:
+            return (None,) * self._count
+        if not isinstance(tree, Mapping):
+            raise TypeError(
+                f"{what} is of type {type(tree).__name__}; it must be a dict with the keys of the "
+                f"parameters ({_listed(children)})"
+            )
+        if len(tree) == len(children):
+            try:
+                if self._flat:
+                    leaves: Sequence[Any] = self._pick(tree)
+                    return leaves
+                nested: list[Any] = []
+                for key, child in children.items():
+                    nested.extend(child.leaves(tree[key], f"{what}[{key!r}]"))
+                return nested
+            except KeyError:
+                pass
+        missing = [key for key in children if key not in tree]
+        extra = [key for key in tree if key not in children]
+        raise ValueError(
+            f"{what} must have the keys of the parameters (None where one sits out)"
+            + (f"; missing: {_listed(missing)}" if missing else "")
+            + (f"; unknown: {_listed(extra)}" if extra else "")
+        )
+
+    def paths(self) -> Iterator[Path]:
+        for key, child in self._children.items():
+            yield from ((key, *path) for path in child.paths())
+
+
+def _listed(keys: Any) -> str:
+    shown = [repr(key) for key in list(keys)[:6]]
+    return ", ".join(shown) + (", ..." if len(keys) > 6 else "")

@@ -1,0 +1,94 @@
+"""How many threads a step may use."""
+
+import os
+import warnings
+from math import ceil
+from pathlib import Path
+
+MOST = 256
+_chosen: int | None = None
+_default: int | None = None
+
+
+def set_num_threads(count: int) -> None:
+    """Use at most `count` threads (the calling one included) in every step from now on.
+
+    Raises TypeError or ValueError for anything but a whole number from 1 to 256. Nothing outside
+    fastopt changes. Before the first call the number is that of ``FASTOPT_NUM_THREADS``, else of
+    ``OMP_NUM_THREADS``, else that of the processors which affinity and cgroup quota leave us.
+    """
+    global _chosen
+    if isinstance(count, bool) or not hasattr(count, "__index__"):
+        raise TypeError(f"the number of threads is {count!r}; it must be a whole number")
+    if not 1 <= int(count) <= MOST:
+        raise ValueError(f"the number of threads is {count}; it must be from 1 to {MOST}")
+    _chosen = int(count)
+
+
+def get_num_threads() -> int:
+    """Say how many threads a step may use; little work takes fewer."""
+    global _default
+    if _chosen is not None:
+        return _chosen
+    if _default is None:
+        _default = min(_from_environment() or available(), MOST)
+    return _default
+
+
+def available() -> int:
+    """Count the processors that this process may use: its affinity, within its cgroup's quota."""
+    if hasattr(os, "sched_getaffinity"):
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count() or 1
+    return max(1, ceil(min(count, cgroup_quota())))
+
+
+def cgroup_quota(
+    root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")
+) -> float:
+    """Give the processors' worth of time that the cgroup and those above it grant; inf for no limit."""
+    quotas = [float("inf")]
+    try:
+        lines = membership.read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        top = root / "cpu" if controllers else root
+        group = top / path.lstrip("/")
+        while True:
+            quotas.append(_quota_of(group))
+            if group == top or top not in group.parents:
+                break
+            group = group.parent
+    return min(quotas)
+
+
+def _quota_of(group: Path) -> float:
+    try:
+        if (group / "cpu.max").exists():
+            quota, period = (group / "cpu.max").read_text().split()
+        else:
+            quota = (group / "cpu.cfs_quota_us").read_text()
+            period = (group / "cpu.cfs_period_us").read_text()
+        return float("inf") if quota == "max" or int(quota) <= 0 else int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return float("inf")
+
+
+def _from_environment() -> int | None:
+    for name in ("FASTOPT_NUM_THREADS", "OMP_NUM_THREADS"):
+        text = os.environ.get(name, "").split(",")[0].strip()
+        if not text:
+            continue
+        if text.isdecimal() and int(text) >= 1:
+            return int(text)
+        warnings.warn(
+            f"{name}={os.environ[name]!r} is ignored: it must be a whole number >= 1",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return None
