@@ -3,11 +3,14 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <new>
 #include <thread>
 
 #include "fpenv.hpp"
+#include "processors.hpp"
+#include "sleep.hpp"
 #if !defined(_WIN32)
 #include <pthread.h>
 #endif
@@ -15,7 +18,6 @@
 namespace fastopt::threads {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using std::memory_order_acq_rel;
 using std::memory_order_acquire;
 using std::memory_order_relaxed;
@@ -28,6 +30,9 @@ constexpr auto worker_patience = std::chrono::microseconds(40);
 // How long the caller looks out for chunks that others are in the middle of, before it sleeps and so
 // gives its core to them.
 constexpr auto caller_patience = std::chrono::microseconds(20);
+
+// How often a worker looks whether the step that is due has begun.
+constexpr auto lookout = std::chrono::microseconds(50);
 
 void pause() {
 #if defined(__x86_64__)
@@ -81,6 +86,38 @@ private:
     std::atomic<std::uint64_t> word_{0};
 };
 
+// When steps come, and when the next one is due: training takes its steps at a steady pace.
+class Rhythm {
+public:
+    struct Due {
+        bool expected;
+        Clock::time_point earliest, latest;
+    };
+
+    void beat() {
+        const std::int64_t now = Clock::now().time_since_epoch().count();
+        const std::int64_t interval = now - last_.load(memory_order_relaxed);
+        const std::int64_t change = std::abs(interval - interval_.load(memory_order_relaxed));
+        jitter_.store((3 * jitter_.load(memory_order_relaxed) + change) / 4, memory_order_relaxed);
+        interval_.store(interval, memory_order_relaxed);
+        last_.store(now, memory_order_relaxed);
+    }
+
+    Due next() const {
+        const std::chrono::nanoseconds last(last_.load(memory_order_relaxed));
+        const std::chrono::nanoseconds interval(interval_.load(memory_order_relaxed));
+        const std::chrono::nanoseconds jitter(jitter_.load(memory_order_relaxed));
+        const bool expected = shortest < interval && interval < longest && jitter < interval / 8;
+        const Clock::time_point due(last + interval);
+        return {expected, due - jitter - lookout, due + 4 * jitter + lookout};
+    }
+
+private:
+    static constexpr auto shortest = std::chrono::microseconds(200);
+    static constexpr auto longest = std::chrono::milliseconds(100);
+    std::atomic<std::int64_t> last_{0}, interval_{0}, jitter_{0};    // nanoseconds
+};
+
 // Workers are not for signals: handlers run on the threads they ran on before.
 class SignalsBlocked {
 public:
@@ -110,15 +147,22 @@ public:
         grow(runs);
         task_ = task;
         context_ = context;
-        left_.store(edges[runs] - edges[0], memory_order_relaxed);
+        const std::uint32_t chunks = edges[runs] - edges[0];
+        left_.store(chunks, memory_order_relaxed);
         runs_.store(runs, memory_order_relaxed);
         for (int k = 0; k < runs; ++k) run_of_[k].set(edges[k], edges[k + 1]);
-        step_.fetch_add(1, memory_order_seq_cst);
-        if (asleep_.load(memory_order_seq_cst) > 0) step_.notify_all();
-        work(0);
-        if (spin(caller_patience, [&] { return left_.load(memory_order_acquire) == 0; })) return;
+        rhythm_.beat();
+        caller_is_on_.store(current_processor(), memory_order_relaxed);
+        const std::uint32_t step = step_.fetch_add(1, memory_order_seq_cst);
+        const bool woken = asleep_.load(memory_order_seq_cst) > 0 && worth_waking(step);
+        if (woken) wake_all(step_);
+        const bool alone = work(0) == chunks;
+        if (woken) in_vain_ = alone ? in_vain_ + 1 : 0;
+        if (alone || spin(caller_patience, [&] { return left_.load(memory_order_acquire) == 0; })) {
+            return;
+        }
         for (std::uint32_t left; (left = left_.load(memory_order_acquire)) != 0;) {
-            left_.wait(left, memory_order_acquire);
+            sleep_while(left_, left, Clock::time_point::max());
         }
     }
 
@@ -135,43 +179,70 @@ private:
         }
     }
 
-    // Does what there is to do: the own run from its front, then the others' from their backs.
-    void work(int self) {
+    // Waking costs a system call; where workers keep coming too late, it is done now and then only.
+    bool worth_waking(std::uint32_t step) const { return in_vain_ < 2 || step % 16 == 0; }
+
+    // Does what there is to do: the own run from its front, then the others' from their backs. Gives
+    // back how many chunks it has done.
+    std::uint32_t work(int self) {
         const FloatingPointEnvironment environment;
         const int runs = runs_.load(memory_order_relaxed);
-        if (self >= runs) return;
-        std::uint32_t chunk;
-        while (run_of_[self].take_front(chunk)) finish(chunk);
+        std::uint32_t done = 0, chunk;
+        if (self >= runs) return done;
+        for (; run_of_[self].take_front(chunk); ++done) finish(chunk);
         for (int k = 1; k < runs; ++k) {
-            while (run_of_[(self + k) % runs].take_back(chunk)) finish(chunk);
+            for (; run_of_[(self + k) % runs].take_back(chunk); ++done) finish(chunk);
         }
+        if (self != 0 && done > 0 && left_.load(memory_order_acquire) == 0) wake_all(left_);
+        return done;
     }
 
     void finish(std::uint32_t chunk) {
         task_(context_, chunk);
-        if (left_.fetch_sub(1, memory_order_acq_rel) == 1) left_.notify_all();
+        left_.fetch_sub(1, memory_order_acq_rel);
     }
 
     [[noreturn]] void serve(int self) {
+        sleep_punctually();
+        const Processors processors;
         std::uint32_t seen = 0;
-        const auto called = [&] { return step_.load(memory_order_acquire) != seen; };
         for (bool eager = true;;) {
             const auto idle_since = Clock::now();
-            if (!(eager && spin(worker_patience, called))) {
-                asleep_.fetch_add(1, memory_order_seq_cst);
-                step_.wait(seen, memory_order_seq_cst);
-                asleep_.fetch_sub(1, memory_order_relaxed);
-            }
+            const auto called = [&] { return step_.load(memory_order_acquire) != seen; };
+            if (!(eager && spin(worker_patience, called))) await(seen);
             eager = Clock::now() - idle_since < 2 * worker_patience;
             seen = step_.load(memory_order_acquire);
             work(self);
+            // A worker on the caller's processor would only take it from him.
+            const int caller = caller_is_on_.load(memory_order_relaxed);
+            if (caller == current_processor()) processors.leave(caller);
         }
     }
 
+    // Sleeps until the next step. Being woken from another core can take milliseconds where a thread
+    // of a BLAS spins on this one; a timer of this core's own takes none. So a worker gets up by
+    // itself shortly before the next step is due, and looks out for it.
+    void await(std::uint32_t seen) {
+        asleep_.fetch_add(1, memory_order_seq_cst);
+        if (const auto due = rhythm_.next(); sleeps_until_deadline && due.expected) {
+            sleep_while(step_, seen, due.earliest);
+            while (step_.load(memory_order_acquire) == seen && Clock::now() < due.latest) {
+                sleep_while(step_, seen, Clock::now() + lookout);
+            }
+        }
+        while (step_.load(memory_order_acquire) == seen) {
+            sleep_while(step_, seen, Clock::time_point::max());
+        }
+        asleep_.fetch_sub(1, memory_order_relaxed);
+    }
+
     std::atomic<bool> held_{false};
-    alignas(64) std::atomic<std::uint32_t> step_{0};    // counts the steps; idle workers watch it
+    std::uint32_t in_vain_ = 0;    // how often in a row waking brought no help
+    Rhythm rhythm_;
+    alignas(64) Counter step_{0};    // counts the steps; idle workers watch it
     std::atomic<int> asleep_{0};
-    alignas(64) std::atomic<std::uint32_t> left_{0};    // chunks of this step not yet done
+    std::atomic<int> caller_is_on_{-1};
+    alignas(64) Counter left_{0};    // chunks of this step not yet done
     alignas(64) std::atomic<int> runs_{0};
     Task task_ = nullptr;
     void* context_ = nullptr;

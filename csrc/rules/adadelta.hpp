@@ -7,9 +7,9 @@ namespace fastopt::FASTOPT_LEVEL {
 template <class T> struct adadelta {
     T rho, one_minus_rho, lr, eps;
     void operator()(T& p, T g, T& v, T& u) const {
-        v = rho * v + one_minus_rho * (g * g);
+        v = rho * v + one_minus_rho * g * g;
         const T d = root(u + eps) / root(v + eps) * g;
-        u = rho * u + one_minus_rho * (d * d);
+        u = rho * u + one_minus_rho * d * d;
         p = p - lr * d;
     }
 };

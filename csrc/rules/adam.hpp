@@ -10,7 +10,7 @@ template <class T> struct adam {
     T beta1, one_minus_beta1, beta2, one_minus_beta2, step, eps_root, unbias, eps;
     void operator()(T& p, T g, T& m, T& v) const {
         m = beta1 * m + one_minus_beta1 * g;
-        v = beta2 * v + one_minus_beta2 * (g * g);
+        v = beta2 * v + one_minus_beta2 * g * g;
         p = p - step * m / (root(v + eps_root) * unbias + eps);
     }
 };
@@ -19,7 +19,7 @@ template <class T> struct amsgrad {
     T beta1, one_minus_beta1, beta2, one_minus_beta2, step, eps_root, unbias, eps;
     void operator()(T& p, T g, T& m, T& v, T& v_max) const {
         m = beta1 * m + one_minus_beta1 * g;
-        v = beta2 * v + one_minus_beta2 * (g * g);
+        v = beta2 * v + one_minus_beta2 * g * g;
         v_max = maximum(v_max, v);
         p = p - step * m / (root(v_max + eps_root) * unbias + eps);
     }

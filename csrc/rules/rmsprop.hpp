@@ -8,7 +8,7 @@ namespace fastopt::FASTOPT_LEVEL {
 template <class T> struct rmsprop {
     T alpha, one_minus_alpha, eps_root, eps, lr;
     void operator()(T& p, T g, T& v) const {
-        v = alpha * v + one_minus_alpha * (g * g);
+        v = alpha * v + one_minus_alpha * g * g;
         p = p - lr * g / (root(v + eps_root) + eps);
     }
 };
@@ -16,7 +16,7 @@ template <class T> struct rmsprop {
 template <class T> struct rmsprop_momentum {
     T alpha, one_minus_alpha, eps_root, eps, lr, mu, take;
     void operator()(T& p, T g, T& v, T& b) const {
-        v = alpha * v + one_minus_alpha * (g * g);
+        v = alpha * v + one_minus_alpha * g * g;
         b = mu * b + take * g / (root(v + eps_root) + eps);
         p = p - lr * b;
     }
@@ -26,7 +26,7 @@ template <class T> struct rmsprop_momentum {
 template <class T> struct rmsprop_centered {
     T alpha, one_minus_alpha, eps_root, eps, lr;
     void operator()(T& p, T g, T& v, T& g_mean) const {
-        v = alpha * v + one_minus_alpha * (g * g);
+        v = alpha * v + one_minus_alpha * g * g;
         g_mean = alpha * g_mean + one_minus_alpha * g;
         const T variance = nonnegative(v - g_mean * g_mean);
         p = p - lr * g / (root(variance + eps_root) + eps);
@@ -36,7 +36,7 @@ template <class T> struct rmsprop_centered {
 template <class T> struct rmsprop_centered_momentum {
     T alpha, one_minus_alpha, eps_root, eps, lr, mu, take;
     void operator()(T& p, T g, T& v, T& g_mean, T& b) const {
-        v = alpha * v + one_minus_alpha * (g * g);
+        v = alpha * v + one_minus_alpha * g * g;
         g_mean = alpha * g_mean + one_minus_alpha * g;
         const T variance = nonnegative(v - g_mean * g_mean);
         b = mu * b + take * g / (root(variance + eps_root) + eps);

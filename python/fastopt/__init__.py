@@ -16,7 +16,7 @@ from fastopt.registry import get, names
 from fastopt.threads import get_num_threads, set_num_threads
 from fastopt.version import __version__
 
-__all__ = [  # noqa: PLE0604
+__all__ = [
     "Optimizer",
     "__version__",
     "build_info",

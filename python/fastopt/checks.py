@@ -5,6 +5,7 @@ the array, what it is, and what is needed.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ def check_gradient(g: Any, what: str, p: NDArray[Any]) -> None:
 def check_disjoint(written: Iterable[Named]) -> None:
     """Raise if two written arrays share memory: one step would update it twice."""
     ranges = sorted((*_extent(a), what) for what, a in written if a.size)
-    for (_, end, first), (begin, _, second) in zip(ranges, ranges[1:], strict=False):
+    for (_, end, first), (begin, _, second) in pairwise(ranges):
         if begin < end:
             raise ValueError(
                 f"{second} shares memory with {first}; one step would update it twice: give every "
@@ -85,7 +86,7 @@ def check_apart(g: NDArray[Any], what: str, written: Sequence[Named]) -> None:
             )
 
 
-def place(array: NDArray[Any]) -> tuple[Any, ...]:
+def layout(array: NDArray[Any]) -> tuple[Any, ...]:
     """Say where and how an array lies in memory, to see later whether it still does."""
     return array.__array_interface__["data"], array.shape, array.strides, array.dtype
 

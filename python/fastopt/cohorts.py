@@ -1,11 +1,12 @@
 """A cohort: the parameters of one group that have taken the same steps, and so share every scalar.
 
-All parameters of a group are one cohort until some of them sit out a step (their gradient is None): each
-parameter counts its own steps, as in PyTorch, or its bias corrections would be those of another one.
+All parameters of a group are one cohort until some of them sit out a step (their gradient is None).
+Each parameter counts its own steps, as in PyTorch, or its bias corrections would be another one's.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from fastopt.groups import Group
@@ -19,6 +20,15 @@ class Cohort:
     t: int = 0
     carried: dict[str, float] = field(default_factory=dict)
     active: bool = True  # takes part in the step that is being prepared
+    pending: SimpleNamespace | None = None  # what is carried on if that step is taken
+
+    def commit(self) -> None:
+        """Count the step."""
+        if self.active:
+            self.t += 1
+        if self.pending is not None:
+            self.carried = vars(self.pending)
+            self.pending = None
 
 
 def divide(

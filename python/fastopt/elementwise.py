@@ -1,5 +1,7 @@
-"""What rules may use beside ``+ - * /``, ``np.sqrt`` and ``np.abs``: it works on whole arrays and, where
-the Numba backend compiles the rule, on scalars. csrc/arithmetic.hpp is its counterpart in C++.
+"""What rules may use beside ``+ - * /``, ``np.sqrt`` and ``np.abs``.
+
+It works on whole arrays and, where the Numba backend compiles the rule, on scalars. csrc/arithmetic.hpp
+is its counterpart in C++.
 """
 
 from typing import Any

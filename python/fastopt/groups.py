@@ -4,13 +4,15 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from types import SimpleNamespace
 from typing import Any
 
+from fastopt import stages
 from fastopt.hyperparameters import Hyper, suggest
 
 
 class Group(MutableMapping[str, Any]):
     """The hyperparameters of one group, and under ``"params"`` its parameters as they were given.
 
-    Every write is checked. ``group.h`` has the same values as attributes, for `coefficients`.
+    Every write is checked. ``group.h`` has the same values as attributes, for `coefficients`; what
+    the stages need of them is computed when they are set.
     """
 
     def __init__(
@@ -20,24 +22,34 @@ class Group(MutableMapping[str, Any]):
         declared: Mapping[str, Hyper],
         given: Mapping[str, Any],
         check: Callable[[SimpleNamespace], None],
-        on_change: Callable[[], None],
     ) -> None:
         self.index = index
         self.params = params
         self._declared = declared
         self._check = check
-        self._on_change = on_change
-        defaults = {name: hyper.default for name, hyper in declared.items()}
-        self.h = self._checked({**defaults, **given}, only=given)
-
-    def _checked(self, values: dict[str, Any], only: Mapping[str, Any]) -> SimpleNamespace:
-        for name in only:
-            if name not in self._declared:
-                raise TypeError(f"there is no hyperparameter {name!r}: {suggest(name, self._declared)}")
-            values[name] = self._declared[name].check(values[name], name)
+        values = {name: hyper.default for name, hyper in declared.items()}
+        for name, value in given.items():
+            values[name] = self._hyper(name).check(value, name)
         h = SimpleNamespace(**values)
+        check(h)
+        self.set(h)
+
+    def with_value(self, name: str, value: Any) -> SimpleNamespace:
+        """Give the hyperparameters with one of them changed, checked but not yet set."""
+        h = SimpleNamespace(**{**vars(self.h), name: self._hyper(name).check(value, name)})
         self._check(h)
         return h
+
+    def set(self, h: SimpleNamespace) -> None:
+        """Set what `with_value` gave."""
+        self.h = h
+        self.stage_scalars = stages.scalars(h)
+        self.changed = True  # until the optimizer has looked
+
+    def _hyper(self, name: str) -> Hyper:
+        if name not in self._declared:
+            raise TypeError(f"there is no hyperparameter {name!r}: {suggest(name, self._declared)}")
+        return self._declared[name]
 
     def __getitem__(self, name: str) -> Any:
         if name == "params":
@@ -45,13 +57,14 @@ class Group(MutableMapping[str, Any]):
         try:
             return getattr(self.h, name)
         except (AttributeError, TypeError):
-            raise KeyError(f"there is no hyperparameter {name!r}: {suggest(name, self._declared)}") from None
+            raise KeyError(
+                f"there is no hyperparameter {name!r}: {suggest(name, self._declared)}"
+            ) from None
 
     def __setitem__(self, name: str, value: Any) -> None:
         if name == "params":
             raise TypeError("the parameters of a group cannot be replaced: make a new optimizer")
-        self.h = self._checked({**vars(self.h), name: value}, only={name: value})
-        self._on_change()
+        self.set(self.with_value(name, value))
 
     def __delitem__(self, name: str) -> None:
         raise TypeError(f"hyperparameters cannot be deleted; set group[{name!r}] to a value instead")

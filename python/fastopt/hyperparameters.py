@@ -45,6 +45,7 @@ class Number(Hyper):
     below: float = math.inf
 
     def check(self, value: Any, where: str) -> float:
+        """Return it as a float."""
         if isinstance(value, np.ndarray) and value.ndim == 0:
             value = value.item()
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
@@ -74,12 +75,11 @@ class Pair(Hyper):
     each: Number = None  # type: ignore[assignment]  # always given: dataclass fields after a default
 
     def check(self, value: Any, where: str) -> tuple[float, float]:
+        """Return it as a tuple of floats."""
         if isinstance(value, np.ndarray):
             value = value.tolist()
         if not isinstance(value, (tuple, list)):
-            raise TypeError(
-                f"{where} is {describe(value)}; it must be two numbers{self.each.range()}"
-            )
+            raise TypeError(f"{where} is {describe(value)}; it must be two numbers{self.each.range()}")
         if len(value) != 2:
             raise ValueError(f"{where} has {len(value)} entries; it must be two numbers")
         first, second = (self.each.check(x, f"{where}[{i}]") for i, x in enumerate(value))
@@ -91,6 +91,7 @@ class Flag(Hyper):
     """True or False."""
 
     def check(self, value: Any, where: str) -> bool:
+        """Return it as a bool."""
         if not isinstance(value, (bool, np.bool_)):
             raise TypeError(f"{where} is {describe(value)}; it must be True or False")
         return bool(value)
@@ -140,4 +141,4 @@ def suggest(name: str, known: Iterable[str]) -> str:
     known = sorted(known)
     close = difflib.get_close_matches(str(name).lower(), known, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}There are {', '.join(known)}"
+    return f"{hint}there are {', '.join(known)}"

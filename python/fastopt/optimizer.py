@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt import backends, checks, stages
+from fastopt import backends, checks
 from fastopt.cohorts import Cohort, divide
 from fastopt.groups import Group
-from fastopt.hyperparameters import Declared, Hyper, flag, number, suggest
+from fastopt.hyperparameters import Declared, Hyper, flag, number, rate, suggest
 from fastopt.memory import state_beside
+from fastopt.parameters import Parameters
 from fastopt.rules import Rule, RuleFunction, rule_of
-from fastopt.structure import Structure
 from fastopt.threads import get_num_threads
 
 _OPTIONS = ("backend", "grads")
@@ -38,6 +38,8 @@ class Optimizer(Declared):
     params : array, or list, tuple or dict of arrays (nested as you like), or list of groups
         What is updated: C- or F-contiguous, writeable NumPy arrays, float32 or float64. A group is a
         dict ``{"params": ..., "lr": ...}`` with hyperparameters of its own.
+    lr : float
+        Learning rate; it can be given by position, all else by keyword.
     weight_decay : float
         Added to the gradient as ``weight_decay * p``, or, if `decoupled_weight_decay`, taken off the
         parameter as ``lr * weight_decay * p``.
@@ -55,6 +57,7 @@ class Optimizer(Declared):
         message says which, and what to do. Nothing has changed then.
     """
 
+    lr: float = rate(default=1e-3)
     weight_decay: float = number(default=0.0, at_least=0.0)
     decoupled_weight_decay: bool = flag(default=False)
     maximize: bool = flag(default=False)
@@ -62,14 +65,14 @@ class Optimizer(Declared):
     hyperparameters: ClassVar[Mapping[str, Hyper]] = MappingProxyType({})
     carried: ClassVar[Mapping[str, float]] = MappingProxyType({})
     rule: ClassVar[RuleFunction]
+    coefficients: ClassVar[Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         found: dict[str, Hyper] = {}
         for base in reversed(cls.__mro__):
             found.update({k: v for k, v in vars(base).items() if isinstance(v, Hyper)})
-        first = {"lr": found["lr"]} if "lr" in found else {}
-        cls.hyperparameters = MappingProxyType({**first, **found})
+        cls.hyperparameters = MappingProxyType(found)
         cls.__signature__ = _signature(cls.hyperparameters)  # type: ignore[attr-defined]
 
     def __init__(self, params: Any, *args: Any, **kwargs: Any) -> None:
@@ -77,14 +80,19 @@ class Optimizer(Declared):
         options = {name: given.pop(name, None) for name in _OPTIONS}
         self.params = params
         self.step_count = 0
-        self._grads = options["grads"]
-        self._stepping = Lock()
-        self._read_groups(params, given)
-        self._check_parameters()
-        self._states: list[dict[str, NDArray[Any]]] = [{} for _ in self._parameters]
+        self._parameters = Parameters(params)
+        self.groups = [
+            Group(i, container, self.hyperparameters, {**given, **own}, self.check_hyperparameters)
+            for i, (container, own) in enumerate(self._parameters.groups)
+        ]
+        self._states: list[dict[str, NDArray[Any]]] = [{} for _ in self._parameters.arrays]
         self._cohorts = [Cohort(group, 0, dict(self.carried)) for group in self.groups]
+        self._cohort_of = list(self._parameters.group_of)
+        self._divided = False
         self.backend = backends.choose(options["backend"], self._rules())
-        self._prepare()
+        self._plan = self._make_plan()
+        self._stepping = Lock()
+        self._grads = options["grads"]
         if self._grads is not None:
             self._bind(self._grads)
 
@@ -123,7 +131,7 @@ class Optimizer(Declared):
         RuntimeError
             If another thread is inside a step of this optimizer.
         """
-        if not self._stepping.acquire(blocking=False):
+        if not self._stepping.acquire(False):
             raise RuntimeError("this optimizer is in the middle of a step on another thread")
         try:
             self._step(self._grads if grads is None else grads)
@@ -133,88 +141,67 @@ class Optimizer(Declared):
     def _step(self, grads: Any) -> None:
         if grads is None:
             raise TypeError("there are no gradients: use step(grads), or bind them with grads=...")
-        if self._stale:
-            self._prepare()
-        leaves = self._bind(grads)
-        rows: list[backends.Row | None] = []
-        news = []
+        for group in self.groups:
+            if group.changed:
+                self._follow_changes()
+        gradients = self._bind(grads)
+        self._plan.run(list(map(self._row, self._cohorts)), get_num_threads())
+        del gradients  # they had to live until here
         for cohort in self._cohorts:
-            row, carried = self._row(cohort) if cohort.active else (None, {})
-            rows.append(row)
-            news.append(carried)
-        self._plan.run(rows, get_num_threads())
-        del leaves  # the gradients had to live until here
-        for cohort, carried in zip(self._cohorts, news, strict=True):
-            if cohort.active:
-                cohort.t += 1
-                cohort.carried = carried
+            cohort.commit()
         self.step_count += 1
 
-    def _row(self, cohort: Cohort) -> tuple[backends.Row, dict[str, float]]:
-        """Compute the scalars of a step, and those that are carried on if it is taken."""
-        h = cohort.group.h
-        if not self.carried:
-            return (stages.scalars(h), self.coefficients(h, cohort.t + 1)), cohort.carried
-        carried = SimpleNamespace(**cohort.carried)
-        coefficients = self.coefficients(h, cohort.t + 1, carried)
-        return (stages.scalars(h), coefficients), vars(carried)
-
-    coefficients: ClassVar[Any]
-
     def _bind(self, grads: Any) -> Sequence[Any]:
-        """Check all that a step needs of its arrays, and part the cohorts where gradients are None."""
-        structure = self._structure
-        leaves = structure.leaves(grads, "grads")
-        live = structure.leaves(self._containers, "params") if structure.mutable else None
-        found = self._plan.bind(leaves, live, False)
+        """Check all that a step needs of its arrays; part the cohorts where gradients are None."""
+        gradients = self._parameters.gradients(grads)
+        found = self._plan.bind(gradients, self._parameters.now(), False)
+        if found >= 0 and any(isinstance(g, np.generic) for g in gradients):
+            # NumPy's arithmetic makes scalars of 0-d arrays; they are gradients of 0-d parameters.
+            gradients = [np.asarray(g) if isinstance(g, np.generic) else g for g in gradients]
+            found = self._plan.bind(gradients, self._parameters.now(), False)
         if found >= 0:
-            self._explain(leaves, live)
-            found = self._plan.bind(leaves, live, True)
+            self._parameters.explain(gradients, self._named_states())
+            # Nothing is wrong: a strided gradient only reaches across memory that is written.
+            found = self._plan.bind(gradients, None, True)
             if found >= 0:
-                raise RuntimeError(f"parameter {self.names[found]!r} cannot be updated")
+                raise RuntimeError(f"parameter {self._parameters.names[found]!r} cannot be updated")
         if found == backends.SOME_ABSENT or self._divided:
-            present = [g is not None for g in leaves]
-            self._cohorts, self._rows = divide(self._cohorts, self._rows, present)
-            self._plan.assign(self._rows)
+            present = [g is not None for g in gradients]
+            self._cohorts, self._cohort_of = divide(self._cohorts, self._cohort_of, present)
+            self._plan.assign(self._cohort_of)
             self._divided = found == backends.SOME_ABSENT
-        return leaves
+        return gradients
 
-    def _explain(self, leaves: Sequence[Any], live: Sequence[Any] | None) -> None:
-        """Raise for whatever is wrong with the arrays of a step."""
-        written = self._written()
-        for i, (name, p, g) in enumerate(zip(self.names, self._parameters, leaves, strict=True)):
-            if live is not None and live[i] is not p:
-                place = "params" + "".join(f"[{key!r}]" for key in self._paths[i])
-                raise ValueError(
-                    f"{place} is not the array that this optimizer updates: an expression such as "
-                    f"{place} = {place} - x put a new array there, and the optimizer would go on with "
-                    f"the old one. Write into the array, {place}[...] = {place} - x, or make a new "
-                    "optimizer"
-                )
-            checks.check_written(p, f"parameter {name!r}")
-            if checks.place(p) != self._places[i]:
-                raise ValueError(
-                    f"parameter {name!r} has been given another shape, dtype or memory since the "
-                    "optimizer was made; make a new optimizer"
-                )
-            if g is not None:
-                checks.check_gradient(g, f"the gradient of {name!r}", p)
-                checks.check_apart(g, f"the gradient of {name!r}", written)
+    def _row(self, cohort: Cohort) -> backends.Row | None:
+        """Compute the scalars of a step."""
+        if not cohort.active:
+            return None
+        group = cohort.group
+        if not self.carried:
+            return group.stage_scalars, self.coefficients(group.h, cohort.t + 1)
+        carried = cohort.pending = SimpleNamespace(**cohort.carried)
+        return group.stage_scalars, self.coefficients(group.h, cohort.t + 1, carried)
 
     # Parameters, groups, state.
 
     @property
+    def names(self) -> list[str]:
+        """The names of the parameters, by their keys and indices: ``"layer.w"``."""
+        return list(self._parameters.names)
+
+    @property
     def state(self) -> dict[str, dict[str, NDArray[Any]]]:
         """The state arrays themselves, by parameter name and state name: ``state["layer.w"]["m"]``."""
-        return {name: dict(state) for name, state in zip(self.names, self._states, strict=True)}
+        return {n: dict(s) for n, s in zip(self._parameters.names, self._states, strict=True)}
 
     def __repr__(self) -> str:
-        arrays = len(self._parameters)
-        values = sum(p.size for p in self._parameters)
-        head = f"{type(self).__name__}({arrays} arrays, {values:,} values, backend={self.backend!r})"
+        arrays = self._parameters.arrays
+        values = sum(p.size for p in arrays)
+        head = f"{type(self).__name__}({len(arrays)} arrays, {values:,} values, {self.backend})"
         return "\n  ".join([head, *map(repr, self.groups)])
 
     def _named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Name what was given by position; raise for names that there are not."""
         if len(args) > 1:
             raise TypeError(
                 f"{type(self).__name__} takes params and lr by position, all else by keyword; "
@@ -228,85 +215,42 @@ class Optimizer(Declared):
             raise TypeError("lr was given twice, by position and by keyword")
         return {**({"lr": args[0]} if args else {}), **kwargs}
 
-    def _read_groups(self, params: Any, given: dict[str, Any]) -> None:
-        grouped = (
-            isinstance(params, (list, tuple))
-            and len(params) > 0
-            and all(isinstance(group, dict) and "params" in group for group in params)
-        )
-        entries = params if grouped else [{"params": params}]
-        self.groups: list[Group] = []
-        self._containers: Any = [entry["params"] for entry in entries] if grouped else params
-        self._structure = Structure.of(self._containers)
-        for index, entry in enumerate(entries):
-            own = {name: value for name, value in entry.items() if name != "params"}
-            self.groups.append(
-                Group(
-                    index,
-                    entry["params"],
-                    self.hyperparameters,
-                    {**given, **own},
-                    self.check_hyperparameters,
-                    self._on_change,
-                )
-            )
-        paths = list(self._structure.paths())
-        self._rows = [path[0] if grouped else 0 for path in paths]
-        self._group_of = list(self._rows)
-        inner = [path[1:] for path in paths]
-        names = _names(inner if grouped and len(set(_names(inner))) == len(inner) else paths)
-        self.names = tuple(names)
-        self._paths = [(path[0], "params", *path[1:]) for path in paths] if grouped else paths
-        self._stale = True
-        self._divided = False
-
-    def _check_parameters(self) -> None:
-        self._parameters = list(self._structure.leaves(self._containers, "params"))
-        if not self._parameters:
-            raise ValueError("there are no parameters: params is empty")
-        doubles = {name for name in self.names if self.names.count(name) > 1}
-        if doubles:
-            raise ValueError(f"two parameters have the name {min(doubles)!r}; rename one of the keys")
-        for name, p in zip(self.names, self._parameters, strict=True):
-            checks.check_written(p, f"parameter {name!r}")
-        checks.check_disjoint(self._named_parameters())
-        self._places = [checks.place(p) for p in self._parameters]
-
-    def _named_parameters(self) -> list[checks.Named]:
-        return [(f"parameter {n!r}", p) for n, p in zip(self.names, self._parameters, strict=True)]
-
-    def _written(self) -> list[checks.Named]:
-        states = [
+    def _named_states(self) -> list[checks.Named]:
+        return [
             (f"state {state!r} of {name!r}", array)
             for name, arrays in self.state.items()
             for state, array in arrays.items()
         ]
-        return self._named_parameters() + states
 
     def _rules(self) -> list[Rule]:
         return [rule_of(self.select_rule(group.h)) for group in self.groups]
 
-    def _on_change(self) -> None:
-        self._stale = True
+    def _follow_changes(self) -> None:
+        """Make another plan if changed hyperparameters ask for other rules."""
+        if self._rules() != self._planned_rules:
+            self._plan = self._make_plan()
+        for group in self.groups:
+            group.changed = False
 
-    def _prepare(self) -> None:
-        """Allocate the state that the rules need and do not have yet, and make the plan."""
+    def _make_plan(self) -> backends.Plan:
+        """Allocate the state that the rules need and do not have yet, and bind all arrays."""
         rules = self._rules()
         states = []
-        arrays: list[tuple[Any, ...]] = []
-        for i, p in enumerate(self._parameters):
-            group = self._group_of[i]
+        bound: list[tuple[NDArray[Any], ...]] = []
+        for i, p in enumerate(self._parameters.arrays):
+            group = self._parameters.group_of[i]
             had = dict(self._states[i])
             for number_, name in enumerate(rules[group].states):
                 if name not in had:
                     fill = self.initial_state(self.groups[group].h, name, p)
                     had[name] = state_beside(p, fill, number_)
             states.append(had)
-            arrays.append((p, *(had[name] for name in rules[group].states)))
-        chosen = [rules[group] for group in self._group_of]
-        self._plan = backends.backend(self.backend).make_plan(arrays, chosen, self._rows)
+            bound.append((p, *(had[name] for name in rules[group].states)))
+        chosen = [rules[group] for group in self._parameters.group_of]
+        plan = backends.backend(self.backend).make_plan(bound, chosen, self._cohort_of)
         self._states = states
-        self._stale = False
+        self._planned_rules = rules
+        return plan
 
     # Hyperparameters of all groups at once, for the properties that `Hyper` makes.
 
@@ -314,23 +258,15 @@ class Optimizer(Declared):
         values = [group[name] for group in self.groups]
         if any(value != values[0] for value in values):
             listed = ", ".join(map(repr, values))
-            raise ValueError(f"the groups have different values of {name} ({listed}): read "
-                             f"opt.groups[i][{name!r}]")  # fmt: skip
+            raise ValueError(
+                f"the groups have different values of {name} ({listed}): read opt.groups[i][{name!r}]"
+            )
         return values[0]
 
     def _write(self, name: str, value: Any) -> None:
-        before = [group.h for group in self.groups]
-        try:
-            for group in self.groups:
-                group[name] = value
-        except (TypeError, ValueError):
-            for group, h in zip(self.groups, before, strict=True):
-                group.h = h
-            raise
-
-
-def _names(paths: Sequence[tuple[Any, ...]]) -> list[str]:
-    return [".".join(map(str, path)) or "params" for path in paths]
+        checked = [group.with_value(name, value) for group in self.groups]
+        for group, h in zip(self.groups, checked, strict=True):
+            group.set(h)
 
 
 def _signature(declared: Mapping[str, Hyper]) -> inspect.Signature:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+StageFunction = Callable[[Any, Any, Any], Any]
+
 
 class StageScalars(NamedTuple):
     """The scalars of the stages, for one group and one step."""
@@ -44,6 +46,6 @@ def coupled(p: Any, g: Any, s: Any) -> Any:
     return p, g
 
 
-def stage_for(s: StageScalars) -> Callable[[Any, Any, Any], Any]:
+def stage_for(s: StageScalars) -> StageFunction:
     """Choose the text: 0 * p is not 0 where p is infinite, so no decay is not a decay of 0."""
     return coupled if s.decay != 0.0 else decoupled

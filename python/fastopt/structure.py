@@ -44,6 +44,7 @@ class SequenceStructure(Structure):
         self.mutable = not issubclass(kind, tuple) or any(child.mutable for child in children)
 
     def leaves(self, tree: Any, what: str) -> Sequence[Any]:
+        """List the leaves in order."""
         children = self._children
         if tree is None:
             return (None,) * self._count
@@ -65,6 +66,7 @@ class SequenceStructure(Structure):
         return leaves
 
     def paths(self) -> Iterator[Path]:
+        """Give the path of each leaf in order."""
         for i, child in enumerate(self._children):
             yield from ((i, *path) for path in child.paths())
 
@@ -81,6 +83,7 @@ class MappingStructure(Structure):
         self._pick = itemgetter(*children) if children else lambda _: ()
 
     def leaves(self, tree: Any, what: str) -> Sequence[Any]:
+        """List the leaves in order."""
         children = self._children
         if tree is None:
             return (None,) * self._count
@@ -109,6 +112,7 @@ class MappingStructure(Structure):
         )
 
     def paths(self) -> Iterator[Path]:
+        """Give the path of each leaf in order."""
         for key, child in self._children.items():
             yield from ((key, *path) for path in child.paths())
 

@@ -37,10 +37,8 @@ def get_num_threads() -> int:
 
 def available() -> int:
     """Count the processors that this process may use: its affinity, within its cgroup's quota."""
-    if hasattr(os, "sched_getaffinity"):
-        count = len(os.sched_getaffinity(0))
-    else:
-        count = os.cpu_count() or 1
+    known = hasattr(os, "sched_getaffinity")
+    count = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
     return max(1, ceil(min(count, cgroup_quota())))
 
 

@@ -51,9 +51,7 @@ class Backend(Protocol):
     def runs(self, rule: Rule) -> bool:
         """Say whether it has the rule."""
 
-    def make_plan(
-        self, arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int]
-    ) -> Plan:
+    def make_plan(self, arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int]) -> Plan:
         """Bind parameters and states, one tuple (p, states...) for each; all have been checked."""
 
 

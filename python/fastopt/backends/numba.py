@@ -3,16 +3,15 @@
 import importlib
 import importlib.util
 import os
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
 from fastopt.backends import Plan, Row
-from fastopt.backends.python_plan import PythonPlan, Work
+from fastopt.backends.python_plan import PythonPlan, Scalars
 from fastopt.rules import Rule
-from fastopt.stages import stage_for
 from fastopt.threads import available
 
 WORTH_A_THREAD = 1 << 18  # elements
@@ -43,40 +42,31 @@ def make_plan(arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int])
 class NumbaPlan(PythonPlan):
     """Splits large work over Python threads; the loops inside run without the GIL."""
 
-    def run(self, rows: list[Row | None], threads: int) -> None:
+    def run(self, rows: Sequence[Row | None], threads: int) -> None:
         """Update every parameter that has a gradient."""
-        pieces = self.pieces()
+        pieces, scalars = self.pieces(), self.scalars(rows)
         elements = sum(end - begin for _, begin, end in pieces)
         runs = max(1, min(threads, elements // WORTH_A_THREAD))
-        with np.errstate(all="ignore"):
-            edges = [len(pieces) * k // runs for k in range(runs + 1)]
-            parts = [pieces[a:b] for a, b in zip(edges, edges[1:], strict=False)]
-            if runs == 1:
-                self.sweep(rows, pieces)
-            else:
-                self._sweep_in_parallel(rows, parts)
-
-    def _sweep_in_parallel(self, rows: list[Row | None], parts: list[list[Work]]) -> None:
-        """Work too, and take back what no worker has begun: a busy machine costs no time."""
-        begun: list[tuple[Future[None], list[Work]]] = []
-        for part in parts[1:]:
-            halves = (part[: len(part) // 2], part[len(part) // 2 :])
-            begun += [(_executor().submit(self.sweep, rows, half), half) for half in halves]
-        self.sweep(rows, parts[0])
+        if runs == 1:
+            self.sweep(scalars, pieces)
+            return
+        # Two parts for each other thread. We work too, and take back what no worker has begun: a busy
+        # machine costs no time.
+        edges = [len(pieces) * k // (2 * runs) for k in range(2 * runs + 1)]
+        parts = [pieces[a:b] for a, b in pairwise(edges)]
+        begun = [(_executor().submit(self.sweep, scalars, part), part) for part in parts[2:]]
+        self.sweep(scalars, [*parts[0], *parts[1]])
         for future, part in reversed(begun):
             if future.cancel():
-                self.sweep(rows, part)
+                self.sweep(scalars, part)
         for future, _ in begun:
             if not future.cancelled():
                 future.result()
 
 
-def _update(rule: Rule, row: Row, g: Any, p: Any, *states: Any) -> None:
-    stage, coefficients = row
-    scalar = p.dtype.type
-    s = type(stage)(*map(scalar, stage))
-    c = type(coefficients)(*map(scalar, coefficients))
-    _kernel(stage_for(stage), rule.update)(s, c, g, (p, *states))
+def _update(rule: Rule, scalars: Scalars, g: Any, p: Any, *states: Any) -> None:
+    stage, s, c = scalars
+    _kernel(stage, rule.update)(s, c, g, (p, *states))
 
 
 @cache

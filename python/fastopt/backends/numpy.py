@@ -1,13 +1,13 @@
 """The NumPy backend: the rules as they stand, on pieces of the arrays. It is the reference."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from fastopt.backends import Plan, Row
-from fastopt.backends.python_plan import PythonPlan
+from fastopt.backends.python_plan import PythonPlan, Scalars
 from fastopt.rules import Rule
-from fastopt.stages import stage_for
 
 
 def why_not() -> str:
@@ -28,18 +28,15 @@ def make_plan(arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int])
 class NumpyPlan(PythonPlan):
     """Runs on the calling thread."""
 
-    def run(self, rows: list[Row | None], threads: int) -> None:
+    def run(self, rows: Sequence[Row | None], threads: int) -> None:
         """Update every parameter that has a gradient."""
         with np.errstate(all="ignore"):
-            self.sweep(rows, self.pieces())
+            self.sweep(self.scalars(rows), self.pieces())
 
 
-def _update(rule: Rule, row: Row, g: Any, p: Any, *states: Any) -> None:
-    stage, coefficients = row
-    scalar = p.dtype.type
-    s = type(stage)(*map(scalar, stage))
-    c = type(coefficients)(*map(scalar, coefficients))
-    p_new, g = stage_for(stage)(p, g, s)
+def _update(rule: Rule, scalars: Scalars, g: Any, p: Any, *states: Any) -> None:
+    stage, s, c = scalars
+    p_new, g = stage(p, g, s)
     new = rule.update(p_new, g, *states, c)
     for old, value in zip((p, *states), new if states else (new,), strict=True):
         old[...] = value

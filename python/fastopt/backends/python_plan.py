@@ -9,12 +9,15 @@ from numpy.lib.array_utils import byte_bounds
 from numpy.typing import NDArray
 
 from fastopt.backends import BOUND, SOME_ABSENT, Row
-from fastopt.checks import place
+from fastopt.checks import layout
+from fastopt.dtypes import SUPPORTED
 from fastopt.rules import Rule
+from fastopt.stages import StageFunction, stage_for
 
 CHUNK = 1 << 14  # elements that are updated at a time: their streams stay in the cache
 
 Work = tuple[int, int, int]  # a parameter and its elements from ... to ...
+Scalars = tuple[StageFunction, Any, Any]  # a stage, its scalars and those of the rule, of one dtype
 
 
 class PythonPlan:
@@ -27,12 +30,12 @@ class PythonPlan:
         rows: list[int],
         update: Callable[..., None],
     ) -> None:
-        """Bind the arrays; ``update(rule, row, g, p, *states)`` updates flat pieces of them."""
+        """Bind the arrays; ``update(rule, scalars, g, p, *states)`` updates flat pieces of them."""
         self._arrays = arrays
         self._rules = rules
         self._rows = rows
         self._update = update
-        self._bound_at = [[place(a) for a in entry] for entry in arrays]
+        self._layouts = [[layout(a) for a in entry] for entry in arrays]
         self._flat = [tuple(_flat(a, entry[0]) for a in entry) for entry in arrays]
         self._gradients: list[Any] = []
         bounds = sorted(byte_bounds(a) for entry in arrays for a in entry if a.size)
@@ -47,7 +50,7 @@ class PythonPlan:
             p = entry[0]
             if params is not None and params[i] is not p:
                 return i
-            if [place(a) for a in entry] != self._bound_at[i]:
+            if not p.flags.writeable or [layout(a) for a in entry] != self._layouts[i]:
                 return i
             if g is None:
                 continue
@@ -76,7 +79,11 @@ class PythonPlan:
             for begin in range(0, g.size, CHUNK)
         ]
 
-    def sweep(self, rows: Sequence[Row | None], work: Sequence[Work]) -> None:
+    def scalars(self, rows: Sequence[Row | None]) -> list[dict[Any, Scalars]]:
+        """Round the scalars of each row to each dtype: once, from double."""
+        return [{dtype: _round(row, dtype) for dtype in SUPPORTED} if row else {} for row in rows]
+
+    def sweep(self, scalars: list[dict[Any, Scalars]], work: Sequence[Work]) -> None:
         """Update some pieces. Several threads may do so at once, each with pieces of its own."""
         for i, begin, end in work:
             p = self._arrays[i][0]
@@ -86,7 +93,14 @@ class PythonPlan:
             else:  # a copy of this piece alone
                 g = (g if p.flags.c_contiguous else g.T).flat[begin:end]
             pieces = (flat[begin:end] for flat in self._flat[i])
-            self._update(self._rules[i], rows[self._rows[i]], g, *pieces)
+            self._update(self._rules[i], scalars[self._rows[i]][p.dtype], g, *pieces)
+
+
+def _round(row: Row, dtype: Any) -> Scalars:
+    stage, coefficients = row
+    s = type(stage)(*map(dtype.type, stage))
+    c = type(coefficients)(*map(dtype.type, coefficients))
+    return stage_for(stage), s, c
 
 
 def _flat(array: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:

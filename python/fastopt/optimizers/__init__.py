@@ -13,4 +13,4 @@ for _module in iter_modules(__path__):
             CLASSES[_name] = _thing
 
 globals().update(CLASSES)
-__all__ = sorted(CLASSES)  # noqa: PLE0605 - the stub beside this file lists them for type checkers
+__all__ = sorted(CLASSES)

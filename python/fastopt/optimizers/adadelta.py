@@ -11,9 +11,9 @@ from fastopt.optimizer import Optimizer
 
 def adadelta(p: Any, g: Any, v: Any, u: Any, c: Any) -> Any:
     """Measure the step in the units of the steps before it."""
-    v = c.rho * v + c.one_minus_rho * (g * g)
+    v = c.rho * v + c.one_minus_rho * g * g
     d = np.sqrt(u + c.eps) / np.sqrt(v + c.eps) * g
-    u = c.rho * u + c.one_minus_rho * (d * d)
+    u = c.rho * u + c.one_minus_rho * d * d
     p = p - c.lr * d
     return p, v, u
 

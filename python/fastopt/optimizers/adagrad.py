@@ -43,7 +43,7 @@ class Adagrad(Optimizer):
     lr_decay : float >= 0
         How fast the learning rate falls with the number of steps.
     initial_accumulator_value : float >= 0
-        What the sum of squares begins with.
+        What the sum of squares begins with. A group can have its own, which PyTorch ignores.
     eps : float >= 0
         Added to the root.
     """

@@ -16,7 +16,7 @@ from fastopt.scalars import power
 def adam(p: Any, g: Any, m: Any, v: Any, c: Any) -> Any:
     """Divide the first moment by the root of the second; both corrections are in the scalars."""
     m = c.beta1 * m + c.one_minus_beta1 * g
-    v = c.beta2 * v + c.one_minus_beta2 * (g * g)
+    v = c.beta2 * v + c.one_minus_beta2 * g * g
     p = p - c.step * m / (np.sqrt(v + c.eps_root) * c.unbias + c.eps)
     return p, m, v
 
@@ -24,7 +24,7 @@ def adam(p: Any, g: Any, m: Any, v: Any, c: Any) -> Any:
 def amsgrad(p: Any, g: Any, m: Any, v: Any, v_max: Any, c: Any) -> Any:
     """Divide by the root of the largest second moment so far."""
     m = c.beta1 * m + c.one_minus_beta1 * g
-    v = c.beta2 * v + c.one_minus_beta2 * (g * g)
+    v = c.beta2 * v + c.one_minus_beta2 * g * g
     v_max = maximum(v_max, v)
     p = p - c.step * m / (np.sqrt(v_max + c.eps_root) * c.unbias + c.eps)
     return p, m, v, v_max
@@ -82,9 +82,7 @@ class Adam(Optimizer):
         beta1, beta2 = h.betas
         step = h.lr / (1.0 - power(beta1, t))
         unbias = 1.0 / sqrt(1.0 - power(beta2, t))
-        return AdamCoefficients(
-            beta1, 1.0 - beta1, beta2, 1.0 - beta2, step, 0.0, unbias, h.eps
-        )
+        return AdamCoefficients(beta1, 1.0 - beta1, beta2, 1.0 - beta2, step, 0.0, unbias, h.eps)
 
 
 class AdamW(Adam):

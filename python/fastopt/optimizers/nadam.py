@@ -16,7 +16,7 @@ _LOG_OF_0_96 = -0.040821994520255166
 def nadam(p: Any, g: Any, m: Any, v: Any, c: Any) -> Any:
     """Mix the gradient into the first moment, as Nesterov's momentum does."""
     m = c.beta1 * m + c.one_minus_beta1 * g
-    v = c.beta2 * v + c.one_minus_beta2 * (g * g)
+    v = c.beta2 * v + c.one_minus_beta2 * g * g
     p = p - (c.step_g * g + c.step_m * m) / (np.sqrt(v + c.eps_root) * c.unbias + c.eps)
     return p, m, v
 

@@ -13,14 +13,14 @@ from fastopt.rules import RuleFunction
 
 def rmsprop(p: Any, g: Any, v: Any, c: Any) -> Any:
     """Divide by a running root mean square of the gradient."""
-    v = c.alpha * v + c.one_minus_alpha * (g * g)
+    v = c.alpha * v + c.one_minus_alpha * g * g
     p = p - c.lr * g / (np.sqrt(v + c.eps_root) + c.eps)
     return p, v
 
 
 def rmsprop_momentum(p: Any, g: Any, v: Any, b: Any, c: Any) -> Any:
     """Keep a buffer of the divided gradients."""
-    v = c.alpha * v + c.one_minus_alpha * (g * g)
+    v = c.alpha * v + c.one_minus_alpha * g * g
     b = c.mu * b + c.take * g / (np.sqrt(v + c.eps_root) + c.eps)
     p = p - c.lr * b
     return p, v, b
@@ -28,7 +28,7 @@ def rmsprop_momentum(p: Any, g: Any, v: Any, b: Any, c: Any) -> Any:
 
 def rmsprop_centered(p: Any, g: Any, v: Any, g_mean: Any, c: Any) -> Any:
     """Divide by the gradient's standard deviation; rounding can make its variance no less than 0."""
-    v = c.alpha * v + c.one_minus_alpha * (g * g)
+    v = c.alpha * v + c.one_minus_alpha * g * g
     g_mean = c.alpha * g_mean + c.one_minus_alpha * g
     variance = nonnegative(v - g_mean * g_mean)
     p = p - c.lr * g / (np.sqrt(variance + c.eps_root) + c.eps)
@@ -37,7 +37,7 @@ def rmsprop_centered(p: Any, g: Any, v: Any, g_mean: Any, c: Any) -> Any:
 
 def rmsprop_centered_momentum(p: Any, g: Any, v: Any, g_mean: Any, b: Any, c: Any) -> Any:
     """Do both."""
-    v = c.alpha * v + c.one_minus_alpha * (g * g)
+    v = c.alpha * v + c.one_minus_alpha * g * g
     g_mean = c.alpha * g_mean + c.one_minus_alpha * g
     variance = nonnegative(v - g_mean * g_mean)
     b = c.mu * b + c.take * g / (np.sqrt(variance + c.eps_root) + c.eps)

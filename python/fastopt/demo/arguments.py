@@ -1,0 +1,57 @@
+"""A parser of arguments whose complaints are one line, and the kinds of value that it can check."""
+
+import argparse
+import os
+from math import isfinite
+from pathlib import Path
+from typing import NoReturn
+
+
+class UsageError(Exception):
+    """What the command was asked for cannot be done; the message says why, and what can be."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says on one line what is wrong, and exits with status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Leave out the usage, which hides the message; ``--help`` shows it."""
+        self.exit(2, f"{self.prog}: {' '.join(message.split())}\n")
+
+
+def positive_int(text: str) -> int:
+    """Read a whole number from 1 on."""
+    if not (text.isdecimal() and int(text) >= 1):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def positive_float(text: str) -> float:
+    """Read a finite number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not (isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
+
+
+def seed(text: str) -> int:
+    """Read a seed that every random generator accepts."""
+    if not (text.isdecimal() and int(text) < 2**32):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 2**32 - 1")
+    return int(text)
+
+
+def writable_path(text: str) -> Path:
+    """Read the path of a file, and see by opening it that it can be written."""
+    path = Path(text)
+    try:
+        new = not os.path.lexists(path)
+        path.open("ab").close()
+        if new:
+            path.unlink()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"cannot write {text!r}: {error.strerror}") from None
+    return path

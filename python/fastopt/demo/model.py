@@ -1,0 +1,79 @@
+"""A fully connected network in plain NumPy: weights, output, and gradients by backpropagation."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from fastopt.demo.data import Array
+
+Params = dict[str, Array]
+Loss = Callable[[Array, Array], tuple[float, Array]]
+
+
+class Activation(NamedTuple):
+    """A function f of the layer's sum z, and its slope there, given z and a = f(z)."""
+
+    function: Callable[[Array], Array]
+    slope: Callable[[Array, Array], Array]
+
+
+LEAK = 0.01  # the slope of the leaky ReLU below zero
+
+tanh = Activation(np.tanh, lambda z, a: 1 - a * a)
+leaky_relu = Activation(
+    lambda z: np.where(z > 0, z, LEAK * z),
+    lambda z, a: np.where(z > 0, z.dtype.type(1), z.dtype.type(LEAK)),
+)
+
+
+class Network:
+    """Layers a = f(x @ w + b), the last one without f: it gives logits, and the loss does the rest.
+
+    `sizes` are the numbers of inputs, of units in each hidden layer, and of outputs; each hidden
+    layer has one of `activations`. `loss`, of the output and the targets, gives its value and its
+    gradient by the output.
+    """
+
+    def __init__(self, sizes: Sequence[int], activations: Sequence[Activation], loss: Loss) -> None:
+        if len(activations) != len(sizes) - 2:
+            raise ValueError(f"{len(sizes) - 2} hidden layers have {len(activations)} activations")
+        self.sizes = tuple(sizes)
+        self.activations = tuple(activations)
+        self.loss = loss
+
+    def initialize(self, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Params:
+        """Draw weights ``w1``, ``w2``, ... that keep the signal's variance; biases are zero."""
+        params: Params = {}
+        for i, (fan_in, fan_out) in enumerate(pairwise(self.sizes), start=1):
+            w = rng.standard_normal((fan_in, fan_out)) / np.sqrt(fan_in)
+            params[f"w{i}"] = w.astype(dtype)
+            params[f"b{i}"] = np.zeros(fan_out, dtype)
+        return params
+
+    def output(self, params: Params, x: Array) -> Array:
+        """Compute the logits."""
+        for i, activation in enumerate(self.activations, start=1):
+            x = activation.function(x @ params[f"w{i}"] + params[f"b{i}"])
+        last = len(self.sizes) - 1
+        return x @ params[f"w{last}"] + params[f"b{last}"]
+
+    def loss_and_gradients(self, params: Params, x: Array, y: Array) -> tuple[float, Params]:
+        """Compute the loss of a batch, and its gradient by each parameter, under the same name."""
+        inputs, slopes = [x], []
+        for i, activation in enumerate(self.activations, start=1):
+            z = inputs[-1] @ params[f"w{i}"] + params[f"b{i}"]
+            inputs.append(activation.function(z))
+            slopes.append(activation.slope(z, inputs[-1]))
+        last = len(inputs)
+        loss, delta = self.loss(inputs[-1] @ params[f"w{last}"] + params[f"b{last}"], y)
+
+        grads: Params = {}
+        for i in range(last, 0, -1):
+            grads[f"w{i}"] = inputs[i - 1].T @ delta
+            grads[f"b{i}"] = delta.sum(axis=0)
+            if i > 1:
+                delta = (delta @ params[f"w{i}"].T) * slopes[i - 2]
+        return loss, grads

@@ -1,0 +1,23 @@
+# Written by tools/write_stubs.py.
+from fastopt.optimizer import Optimizer as Optimizer
+from fastopt.optimizers.adadelta import Adadelta as Adadelta
+from fastopt.optimizers.adagrad import Adagrad as Adagrad
+from fastopt.optimizers.adam import Adam as Adam
+from fastopt.optimizers.adam import AdamW as AdamW
+from fastopt.optimizers.adamax import Adamax as Adamax
+from fastopt.optimizers.nadam import NAdam as NAdam
+from fastopt.optimizers.rmsprop import RMSprop as RMSprop
+from fastopt.optimizers.sgd import SGD as SGD
+
+CLASSES: dict[str, type[Optimizer]]
+
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "NAdam",
+    "RMSprop",
+]

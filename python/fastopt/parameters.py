@@ -1,0 +1,103 @@
+"""The arrays that an optimizer updates: their names, their groups, and where the caller keeps them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from fastopt import checks
+from fastopt.structure import Path, Structure
+
+
+class Parameters:
+    """What the caller gave as params, checked.
+
+    Attributes
+    ----------
+    arrays, names, group_of : lists with one entry for each array
+    groups : list of (container, hyperparameters), one for each group
+    """
+
+    def __init__(self, params: Any) -> None:
+        grouped = _is_list_of_groups(params)
+        entries: list[Mapping[str, Any]] = list(params) if grouped else [{"params": params}]
+        self.groups = [
+            (entry["params"], {k: v for k, v in entry.items() if k != "params"}) for entry in entries
+        ]
+        self._containers: Any = [container for container, _ in self.groups] if grouped else params
+        self._structure = Structure.of(self._containers)
+        paths = list(self._structure.paths())
+        self.group_of = [path[0] if grouped else 0 for path in paths]
+        self.names = _names(paths, grouped)
+        self._places = [
+            _expression((path[0], "params", *path[1:]) if grouped else path) for path in paths
+        ]
+        self.arrays: list[NDArray[Any]] = list(self._structure.leaves(self._containers, "params"))
+        self._check()
+        self._layouts = [checks.layout(p) for p in self.arrays]
+
+    def gradients(self, grads: Any) -> Sequence[Any]:
+        """List the gradients in the order of the parameters."""
+        return self._structure.leaves(grads, "grads")
+
+    def now(self) -> Sequence[Any] | None:
+        """List what the caller's containers hold now; nothing where they cannot change."""
+        return self._structure.leaves(self._containers, "params") if self._structure.mutable else None
+
+    def named(self) -> list[checks.Named]:
+        """List the arrays with what messages call them."""
+        return [(f"parameter {n!r}", p) for n, p in zip(self.names, self.arrays, strict=True)]
+
+    def explain(self, gradients: Sequence[Any], states: Iterable[checks.Named]) -> None:
+        """Raise for whatever is wrong with the arrays of a step."""
+        now = self.now() or self.arrays
+        written = [*self.named(), *states]
+        for i, (p, g) in enumerate(zip(self.arrays, gradients, strict=True)):
+            place = self._places[i]
+            if now[i] is not p:
+                raise ValueError(
+                    f"{place} is not the array that this optimizer updates: an expression such as "
+                    f"{place} = {place} - x put a new array there, and the optimizer would go on with "
+                    f"the old one. Write into the array, {place}[...] = {place} - x, or make a new "
+                    "optimizer"
+                )
+            checks.check_written(p, f"parameter {self.names[i]!r}")
+            if checks.layout(p) != self._layouts[i]:
+                raise ValueError(
+                    f"parameter {self.names[i]!r} has been given another shape, dtype or memory since "
+                    "the optimizer was made; make a new optimizer"
+                )
+            if g is not None:
+                checks.check_gradient(g, f"the gradient of {self.names[i]!r}", p)
+                checks.check_apart(g, f"the gradient of {self.names[i]!r}", written)
+
+    def _check(self) -> None:
+        if not self.arrays:
+            raise ValueError("there are no parameters: params is empty")
+        doubles = {name for name in self.names if self.names.count(name) > 1}
+        if doubles:
+            raise ValueError(f"two parameters have the name {min(doubles)!r}; rename one of their keys")
+        for what, p in self.named():
+            checks.check_written(p, what)
+        checks.check_disjoint(self.named())
+
+
+def _is_list_of_groups(params: Any) -> bool:
+    return (
+        isinstance(params, (list, tuple))
+        and len(params) > 0
+        and all(isinstance(group, dict) and "params" in group for group in params)
+    )
+
+
+def _names(paths: list[Path], grouped: bool) -> list[str]:
+    """Join the keys of each path; the number of the group leads where names would be double."""
+    if grouped:
+        inner = _names([path[1:] for path in paths], False)
+        if len(set(inner)) == len(inner):
+            return inner
+    return [".".join(map(str, path)) or "params" for path in paths]
+
+
+def _expression(path: Path) -> str:
+    return "params" + "".join(f"[{key!r}]" for key in path)
