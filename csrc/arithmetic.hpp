@@ -17,6 +17,9 @@ inline double absolute(double x) { return __builtin_fabs(x); }
 // The larger one; a where they are equal, NaN where either is NaN.
 template <class T> inline T maximum(T a, T b) { return (a >= b) | (a != a) ? a : b; }
 
+// 1, 0 or -1; NaN stays NaN.
+template <class T> inline T sign(T x) { return x > T(0) ? T(1) : (x < T(0) ? T(-1) : x + T(0)); }
+
 // x where it is not below zero, else zero; NaN stays NaN.
 template <class T> inline T nonnegative(T x) { return x < T(0) ? T(0) : x; }
 

@@ -2,7 +2,9 @@
 #pragma once
 #include <pybind11/numpy.h>
 
+#include <algorithm>
 #include <optional>
+#include <vector>
 
 #include "kernel.hpp"
 
@@ -48,12 +50,12 @@ public:
         for (int k = 0; k < ndim(); ++k) size *= shape(k);
         return size;
     }
-    bool same_shape(const NdArray& other) const {
-        if (ndim() != other.ndim()) return false;
-        for (int k = 0; k < ndim(); ++k) {
-            if (shape(k) != other.shape(k)) return false;
-        }
-        return true;
+    std::vector<std::ptrdiff_t> shape() const {
+        return {fields_->dimensions, fields_->dimensions + ndim()};
+    }
+    bool has_shape(const std::vector<std::ptrdiff_t>& lengths) const {
+        return std::equal(lengths.begin(), lengths.end(), fields_->dimensions,
+                          fields_->dimensions + ndim());
     }
 
 private:

@@ -37,14 +37,15 @@ Plan::Plan(const py::list& arrays, const std::vector<std::string>& rules, std::v
                     .size = parameter.size(),
                     .kernel = &find_kernel(rules[i], *dtype),
                     .row = rows[i],
-                    .fortran = !parameter.c_contiguous()};
+                    .fortran = !parameter.c_contiguous(),
+                    .shape = parameter.shape()};
         if (std::size_t(array.kernel->states) + 1 != entry.size()) {
             throw std::invalid_argument("the rule " + rules[i] + " has another number of states");
         }
         const std::size_t bytes = std::size_t(array.size) * itemsize(*dtype);
         for (std::size_t s = 0; s < entry.size(); ++s) {
             const NdArray written(entry[s].ptr());
-            if (written.dtype() != dtype || !written.same_shape(parameter) ||
+            if (written.dtype() != dtype || !written.has_shape(array.shape) ||
                 !(array.fortran ? written.f_contiguous() : written.c_contiguous())) {
                 throw std::invalid_argument("a state has another dtype or layout");
             }
@@ -118,14 +119,16 @@ std::ptrdiff_t Plan::bind(const py::sequence& gradients, const py::object& param
 
 bool Plan::unchanged(const Array& array) const {
     const NdArray parameter(array.object.ptr());
-    if (parameter.data() != array.p || parameter.size() != array.size || !parameter.writeable() ||
+    if (parameter.data() != array.p || !parameter.has_shape(array.shape) || !parameter.writeable() ||
         parameter.dtype() != array.kernel->dtype ||
         !(array.fortran ? parameter.f_contiguous() : parameter.c_contiguous())) {
         return false;
     }
     for (std::size_t s = 0; s < array.state_objects.size(); ++s) {
         const NdArray state(array.state_objects[s].ptr());
-        if (state.data() != array.states[s] || state.size() != array.size) return false;
+        if (state.data() != array.states[s] || !state.has_shape(array.shape) || !state.writeable()) {
+            return false;
+        }
     }
     return true;
 }
@@ -133,7 +136,7 @@ bool Plan::unchanged(const Array& array) const {
 bool Plan::take_gradient(Array& array, PyObject* gradient, bool overlap_checked) {
     if (!NdArray::is_exact(gradient)) return false;
     const NdArray g(gradient);
-    if (g.dtype() != array.kernel->dtype || !g.same_shape(NdArray(array.object.ptr()))) return false;
+    if (g.dtype() != array.kernel->dtype || !g.has_shape(array.shape)) return false;
     const std::size_t item = itemsize(array.kernel->dtype);
     const char* low = g.data();
     const char* high = low + std::size_t(array.size) * item;

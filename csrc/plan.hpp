@@ -41,6 +41,7 @@ private:
         const Kernel* kernel;
         int row;
         bool fortran;
+        std::vector<std::ptrdiff_t> shape;
         const char* g = nullptr;                      // null: sits this step out
         std::unique_ptr<StridedGradient> strided{};    // if the gradient does not lie as p does
     };

@@ -1,5 +1,6 @@
 #include "threads.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -98,7 +99,8 @@ public:
         const std::int64_t now = Clock::now().time_since_epoch().count();
         const std::int64_t interval = now - last_.load(memory_order_relaxed);
         const std::int64_t change = std::abs(interval - interval_.load(memory_order_relaxed));
-        jitter_.store((3 * jitter_.load(memory_order_relaxed) + change) / 4, memory_order_relaxed);
+        jitter_.store(std::max(change, change_before_), memory_order_relaxed);
+        change_before_ = change;
         interval_.store(interval, memory_order_relaxed);
         last_.store(now, memory_order_relaxed);
     }
@@ -116,6 +118,7 @@ private:
     static constexpr auto shortest = std::chrono::microseconds(200);
     static constexpr auto longest = std::chrono::milliseconds(100);
     std::atomic<std::int64_t> last_{0}, interval_{0}, jitter_{0};    // nanoseconds
+    std::int64_t change_before_ = 0;
 };
 
 // Workers are not for signals: handlers run on the threads they ran on before.

@@ -4,7 +4,7 @@ The native plan only notices that something is wrong; what it is, is found out h
 the array, what it is, and what is needed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -105,6 +105,10 @@ def _check_kind(array: Any, what: str) -> None:
         remedy = "t.detach().numpy() is an array that shares the tensor's memory"
     elif hasattr(array, "__array__"):
         remedy = "np.array(a) makes an array of it (a copy that can be written)"
+    elif isinstance(array, Mapping):
+        remedy = "the containers that fastopt knows are list, tuple and dict: pass dict(...)"
+    elif isinstance(array, Iterable) and not isinstance(array, (list, tuple, str, bytes)):
+        remedy = "the containers that fastopt knows are list, tuple and dict: pass list(...)"
     elif isinstance(array, (list, tuple, float, int, np.generic)):
         remedy = "make it one: np.array(a, dtype=np.float32)"
     else:

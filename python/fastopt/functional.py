@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from fastopt import backends, checks, stages
-from fastopt.hyperparameters import suggest
+from fastopt.hyperparameters import suggest, whole
 from fastopt.optimizer import Optimizer
 from fastopt.registry import names, optimizer_class
 from fastopt.rules import rule_of
@@ -34,10 +34,11 @@ def _function(name: str) -> Callable[..., dict[str, float]]:
     def call(
         p: Any, g: Any, *states: Any, t: int, backend: str | None = None, **given: Any
     ) -> dict[str, float]:
-        if isinstance(t, bool) or not hasattr(t, "__index__") or int(t) < 1:
-            raise ValueError(f"t is {t!r}; it is the number of the step: 1, 2, ...")
-        carried = {key: float(given.pop(key, value)) for key, value in cls.carried.items()}
-        return _step(cls, p, g, states, int(t), carried, given, backend)
+        carried = {
+            key: hyper.check(given.pop(key, hyper.default), key) for key, hyper in cls.carried.items()
+        }
+        number = whole(t, "t", 1)  # of the step
+        return _step(cls, p, g, states, number, carried, given, backend)
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = f"""Take step number t of `fastopt.{cls.__name__}`, in place on p and the states.

@@ -27,21 +27,20 @@ class Group(MutableMapping[str, Any]):
         self.params = params
         self._declared = declared
         self._check = check
-        values = {name: hyper.default for name, hyper in declared.items()}
+        self.h = SimpleNamespace(**{name: hyper.default for name, hyper in declared.items()})
+        self.set(self.with_values(given))
+
+    def with_values(self, given: Mapping[str, Any]) -> SimpleNamespace:
+        """Give the hyperparameters with some of them changed, checked but not yet set."""
+        values = dict(vars(self.h))
         for name, value in given.items():
             values[name] = self._hyper(name).check(value, name)
         h = SimpleNamespace(**values)
-        check(h)
-        self.set(h)
-
-    def with_value(self, name: str, value: Any) -> SimpleNamespace:
-        """Give the hyperparameters with one of them changed, checked but not yet set."""
-        h = SimpleNamespace(**{**vars(self.h), name: self._hyper(name).check(value, name)})
         self._check(h)
         return h
 
     def set(self, h: SimpleNamespace) -> None:
-        """Set what `with_value` gave."""
+        """Set what `with_values` gave."""
         self.h = h
         self.stage_scalars = stages.scalars(h)
         self.changed = True  # until the optimizer has looked
@@ -54,17 +53,19 @@ class Group(MutableMapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name == "params":
             return self.params
-        try:
-            return getattr(self.h, name)
-        except (AttributeError, TypeError):
-            raise KeyError(
-                f"there is no hyperparameter {name!r}: {suggest(name, self._declared)}"
-            ) from None
+        if name not in self._declared:
+            raise KeyError(f"there is no hyperparameter {name!r}: {suggest(name, self._declared)}")
+        return getattr(self.h, name)
 
     def __setitem__(self, name: str, value: Any) -> None:
-        if name == "params":
+        self.update({name: value})
+
+    def update(self, *given: Any, **more: Any) -> None:
+        """Change several at once: all of them, or none if one is wrong."""
+        values = dict(*given, **more)
+        if "params" in values:
             raise TypeError("the parameters of a group cannot be replaced: make a new optimizer")
-        self.set(self.with_value(name, value))
+        self.set(self.with_values(values))
 
     def __delitem__(self, name: str) -> None:
         raise TypeError(f"hyperparameters cannot be deleted; set group[{name!r}] to a value instead")

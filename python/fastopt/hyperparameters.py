@@ -7,8 +7,9 @@ of the constructor, a checked entry of every group, and a property that reads an
 import difflib
 import math
 import numbers
+import operator
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, dataclass_transform
 
 import numpy as np
@@ -50,7 +51,10 @@ class Number(Hyper):
             value = value.item()
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
             raise TypeError(f"{where} is {describe(value)}; it must be a number{self.range()}")
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
         inside = self.at_least <= number <= self.at_most and self.above < number < self.below
         if not math.isfinite(number) or not inside:
             raise ValueError(f"{where} is {number!r}; it must be a finite number{self.range()}")
@@ -104,9 +108,8 @@ def number(
     above: float = -math.inf,
     at_most: float = math.inf,
     below: float = math.inf,
-    kw_only: bool = True,
 ) -> Any:
-    """Declare a number; ``lr`` alone can be given by position."""
+    """Declare a number."""
     return Number(default, at_least=at_least, above=above, at_most=at_most, below=below)
 
 
@@ -120,14 +123,23 @@ def flag(*, default: bool) -> Any:
     return Flag(default)
 
 
-def rate(*, default: float, kw_only: bool = False) -> Any:
-    """Declare a learning rate: a number >= 0 that may be given by position."""
-    return Number(default, at_least=0.0)
-
-
-@dataclass_transform(kw_only_default=True, field_specifiers=(number, pair, flag, rate))
+@dataclass_transform(kw_only_default=True, field_specifiers=(field, number, pair, flag))
 class Declared:
     """Tells type checkers that the annotated attributes of a subclass are its keywords."""
+
+
+def whole(value: Any, where: str, at_least: int, at_most: int | None = None) -> int:
+    """Return a whole number in a range; raise TypeError or ValueError for anything else."""
+    words = f"a whole number >= {at_least}" + ("" if at_most is None else f" and <= {at_most}")
+    try:
+        if isinstance(value, (bool, np.bool_)) or np.ndim(value) != 0:
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{where} is {describe(value)}; it must be {words}") from None
+    if number < at_least or (at_most is not None and number > at_most):
+        raise ValueError(f"{where} is {number}; it must be {words}")
+    return number
 
 
 def describe(value: Any) -> str:

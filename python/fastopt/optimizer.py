@@ -2,9 +2,10 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from threading import Lock
 from types import MappingProxyType, SimpleNamespace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +13,14 @@ from numpy.typing import NDArray
 from fastopt import backends, checks
 from fastopt.cohorts import Cohort, divide
 from fastopt.groups import Group
-from fastopt.hyperparameters import Declared, Hyper, flag, number, rate, suggest
+from fastopt.hyperparameters import Declared, Hyper, flag, number, suggest
 from fastopt.memory import state_beside
 from fastopt.parameters import Parameters
 from fastopt.rules import Rule, RuleFunction, rule_of
 from fastopt.threads import get_num_threads
 
 _OPTIONS = ("backend", "grads")
+_ATTRIBUTES = ("params", "groups", "backend")
 
 
 class Optimizer(Declared):
@@ -30,8 +32,8 @@ class Optimizer(Declared):
       `select_rule`, where options choose among several;
     - ``coefficients(h, t)``: a NamedTuple of every scalar that the rule uses, from the group's
       hyperparameters ``h`` and the number of the step, 1, 2, ...; computed in double, once per step;
-    - ``carried``: scalars that go from one step to the next, with their initial values. A class that
-      has some gets them as a third argument of `coefficients`, to read and to set.
+    - ``carried``: scalars that go from one step to the next, declared like hyperparameters. A class
+      that has some gets them as a third argument of `coefficients`, to read and to set.
 
     Parameters
     ----------
@@ -39,7 +41,7 @@ class Optimizer(Declared):
         What is updated: C- or F-contiguous, writeable NumPy arrays, float32 or float64. A group is a
         dict ``{"params": ..., "lr": ...}`` with hyperparameters of its own.
     lr : float
-        Learning rate; it can be given by position, all else by keyword.
+        Learning rate. It and all that follows is given by keyword.
     weight_decay : float
         Added to the gradient as ``weight_decay * p``, or, if `decoupled_weight_decay`, taken off the
         parameter as ``lr * weight_decay * p``.
@@ -57,13 +59,18 @@ class Optimizer(Declared):
         message says which, and what to do. Nothing has changed then.
     """
 
-    lr: float = rate(default=1e-3)
+    if TYPE_CHECKING:  # the constructor that type checkers see: these, then the hyperparameters
+        params: Any = field(kw_only=False)
+        grads: Any = None
+        backend: str = ""
+
+    lr: float = number(default=1e-3, at_least=0.0)
     weight_decay: float = number(default=0.0, at_least=0.0)
     decoupled_weight_decay: bool = flag(default=False)
     maximize: bool = flag(default=False)
 
     hyperparameters: ClassVar[Mapping[str, Hyper]] = MappingProxyType({})
-    carried: ClassVar[Mapping[str, float]] = MappingProxyType({})
+    carried: ClassVar[Mapping[str, Hyper]] = MappingProxyType({})
     rule: ClassVar[RuleFunction]
     coefficients: ClassVar[Any]
 
@@ -75,23 +82,26 @@ class Optimizer(Declared):
         cls.hyperparameters = MappingProxyType(found)
         cls.__signature__ = _signature(cls.hyperparameters)  # type: ignore[attr-defined]
 
-    def __init__(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        given = self._named(args, kwargs)
+    def __init__(self, params: Any, *args: Any, **given: Any) -> None:
+        self._check_class()
+        self._check_names(args, given)
         options = {name: given.pop(name, None) for name in _OPTIONS}
         self.params = params
-        self.step_count = 0
-        self._parameters = Parameters(params)
+        self._parameters = Parameters(params, self.hyperparameters)
         self.groups = [
             Group(i, container, self.hyperparameters, {**given, **own}, self.check_hyperparameters)
             for i, (container, own) in enumerate(self._parameters.groups)
         ]
         self._states: list[dict[str, NDArray[Any]]] = [{} for _ in self._parameters.arrays]
-        self._cohorts = [Cohort(group, 0, dict(self.carried)) for group in self.groups]
+        self._cohorts = [
+            Cohort(group, 0, {k: v.default for k, v in self.carried.items()}) for group in self.groups
+        ]
         self._cohort_of = list(self._parameters.group_of)
         self._divided = False
         self.backend = backends.choose(options["backend"], self._rules())
         self._plan = self._make_plan()
         self._stepping = Lock()
+        self._taken = SimpleNamespace(steps=0)
         self._grads = options["grads"]
         if self._grads is not None:
             self._bind(self._grads)
@@ -149,7 +159,7 @@ class Optimizer(Declared):
         del gradients  # they had to live until here
         for cohort in self._cohorts:
             cohort.commit()
-        self.step_count += 1
+        self._taken.steps += 1
 
     def _bind(self, grads: Any) -> Sequence[Any]:
         """Check all that a step needs of its arrays; part the cohorts where gradients are None."""
@@ -185,6 +195,12 @@ class Optimizer(Declared):
     # Parameters, groups, state.
 
     @property
+    def step_count(self) -> int:
+        """How many steps have been taken."""
+        steps: int = self._taken.steps
+        return steps
+
+    @property
     def names(self) -> list[str]:
         """The names of the parameters, by their keys and indices: ``"layer.w"``."""
         return list(self._parameters.names)
@@ -200,20 +216,30 @@ class Optimizer(Declared):
         head = f"{type(self).__name__}({len(arrays)} arrays, {values:,} values, {self.backend})"
         return "\n  ".join([head, *map(repr, self.groups)])
 
-    def _named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Name what was given by position; raise for names that there are not."""
-        if len(args) > 1:
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name.startswith("_") or name in _ATTRIBUTES or hasattr(type(self), name)):
+            known = suggest(name, self.hyperparameters)
+            raise AttributeError(f"{type(self).__name__} has no hyperparameter {name!r}: {known}")
+        super().__setattr__(name, value)
+
+    def _check_class(self) -> None:
+        cls = type(self)
+        chooses = cls.select_rule.__func__ is not Optimizer.select_rule.__func__  # type: ignore[attr-defined]
+        if not (hasattr(cls, "rule") or chooses):
+            raise TypeError(f"{cls.__name__} has no rule: give it one, or a select_rule")
+        if not hasattr(cls, "coefficients"):
+            raise TypeError(f"{cls.__name__} has no coefficients(h, t), which its rule needs")
+
+    def _check_names(self, args: tuple[Any, ...], given: dict[str, Any]) -> None:
+        if args:
             raise TypeError(
-                f"{type(self).__name__} takes params and lr by position, all else by keyword; "
-                f"{len(args) + 1} were given by position"
+                f"{type(self).__name__} takes its hyperparameters by keyword alone, as in lr=1e-3; "
+                f"{args[0]!r} was given by position"
             )
-        for name in kwargs:
+        for name in given:
             if name not in self.hyperparameters and name not in _OPTIONS:
                 known = suggest(name, [*self.hyperparameters, *_OPTIONS])
                 raise TypeError(f"{type(self).__name__} has no hyperparameter {name!r}: {known}")
-        if args and "lr" in kwargs:
-            raise TypeError("lr was given twice, by position and by keyword")
-        return {**({"lr": args[0]} if args else {}), **kwargs}
 
     def _named_states(self) -> list[checks.Named]:
         return [
@@ -246,11 +272,30 @@ class Optimizer(Declared):
                     had[name] = state_beside(p, fill, number_)
             states.append(had)
             bound.append((p, *(had[name] for name in rules[group].states)))
+        self._try_own_rules(rules)
         chosen = [rules[group] for group in self._parameters.group_of]
         plan = backends.backend(self.backend).make_plan(bound, chosen, self._cohort_of)
         self._states = states
         self._planned_rules = rules
         return plan
+
+    def _try_own_rules(self, rules: list[Rule]) -> None:
+        """Take a step with a user's rule on one element, so that it fails here or not at all."""
+        for group, rule in zip(self.groups, rules, strict=True):
+            if rule.is_ours:
+                continue
+            row = self._row(Cohort(group, 0, {k: v.default for k, v in self.carried.items()}))
+            for dtype in {p.dtype for p in self._parameters.arrays}:
+                arrays = tuple(np.ones(1, dtype) for _ in range(1 + len(rule.states)))
+                try:
+                    plan = backends.backend(self.backend).make_plan([arrays], [rule], [0])
+                    plan.bind([np.ones(1, dtype)], None, True)
+                    plan.run([row], 1)
+                except Exception as error:
+                    raise TypeError(
+                        f"the rule {rule.name} of {type(self).__name__} cannot be run on {dtype}; it "
+                        f"must return the new p{''.join(', ' + s for s in rule.states)}: {error}"
+                    ) from error
 
     # Hyperparameters of all groups at once, for the properties that `Hyper` makes.
 
@@ -264,17 +309,14 @@ class Optimizer(Declared):
         return values[0]
 
     def _write(self, name: str, value: Any) -> None:
-        checked = [group.with_value(name, value) for group in self.groups]
+        checked = [group.with_values({name: value}) for group in self.groups]
         for group, h in zip(self.groups, checked, strict=True):
             group.set(h)
 
 
 def _signature(declared: Mapping[str, Hyper]) -> inspect.Signature:
-    """Make the signature that help() shows: params and lr by position, the rest by keyword."""
+    """Make the signature that help() shows: params, and the rest by keyword."""
     kind = inspect.Parameter
-    found = [kind("params", kind.POSITIONAL_OR_KEYWORD)]
-    for name, hyper in declared.items():
-        how = kind.POSITIONAL_OR_KEYWORD if name == "lr" else kind.KEYWORD_ONLY
-        found.append(kind(name, how, default=hyper.default))
-    found += [kind(name, kind.KEYWORD_ONLY, default=None) for name in _OPTIONS]
-    return inspect.Signature(found)
+    defaults = {**{name: hyper.default for name, hyper in declared.items()}, **dict.fromkeys(_OPTIONS)}
+    keywords = [kind(name, kind.KEYWORD_ONLY, default=value) for name, value in defaults.items()]
+    return inspect.Signature([kind("params", kind.POSITIONAL_OR_KEYWORD), *keywords])

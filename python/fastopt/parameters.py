@@ -18,41 +18,47 @@ class Parameters:
     groups : list of (container, hyperparameters), one for each group
     """
 
-    def __init__(self, params: Any) -> None:
-        grouped = _is_list_of_groups(params)
-        entries: list[Mapping[str, Any]] = list(params) if grouped else [{"params": params}]
+    def __init__(self, params: Any, hyperparameters: Iterable[str]) -> None:
+        self._given = params
+        self._grouped = _is_list_of_groups(params, set(hyperparameters))
+        entries: list[Mapping[str, Any]] = list(params) if self._grouped else [{"params": params}]
         self.groups = [
             (entry["params"], {k: v for k, v in entry.items() if k != "params"}) for entry in entries
         ]
-        self._containers: Any = [container for container, _ in self.groups] if grouped else params
-        self._structure = Structure.of(self._containers)
+        self._structure = Structure.of(self._containers())
         paths = list(self._structure.paths())
-        self.group_of = [path[0] if grouped else 0 for path in paths]
-        self.names = _names(paths, grouped)
+        self.group_of = [path[0] if self._grouped else 0 for path in paths]
+        self.names = _names(paths, self._grouped)
         self._places = [
-            _expression((path[0], "params", *path[1:]) if grouped else path) for path in paths
+            _expression((path[0], "params", *path[1:]) if self._grouped else path) for path in paths
         ]
-        self.arrays: list[NDArray[Any]] = list(self._structure.leaves(self._containers, "params"))
+        self.arrays: list[NDArray[Any]] = list(self._leaves())
         self._check()
         self._layouts = [checks.layout(p) for p in self.arrays]
 
     def gradients(self, grads: Any) -> Sequence[Any]:
         """List the gradients in the order of the parameters."""
-        return self._structure.leaves(grads, "grads")
+        return self._structure.leaves(grads, "grads", "None where a parameter sits out")
 
     def now(self) -> Sequence[Any] | None:
         """List what the caller's containers hold now; nothing where they cannot change."""
-        return self._structure.leaves(self._containers, "params") if self._structure.mutable else None
+        return self._leaves() if self._grouped or self._structure.mutable else None
+
+    def _leaves(self) -> Sequence[Any]:
+        return self._structure.leaves(self._containers(), "params", "make a new optimizer")
+
+    def _containers(self) -> Any:
+        return [group.get("params") for group in self._given] if self._grouped else self._given
 
     def named(self) -> list[checks.Named]:
         """List the arrays with what messages call them."""
         return [(f"parameter {n!r}", p) for n, p in zip(self.names, self.arrays, strict=True)]
 
-    def explain(self, gradients: Sequence[Any], states: Iterable[checks.Named]) -> None:
+    def explain(self, gradients: Sequence[Any], states: Sequence[checks.Named]) -> None:
         """Raise for whatever is wrong with the arrays of a step."""
         now = self.now() or self.arrays
         written = [*self.named(), *states]
-        for i, (p, g) in enumerate(zip(self.arrays, gradients, strict=True)):
+        for i, p in enumerate(self.arrays):
             place = self._places[i]
             if now[i] is not p:
                 raise ValueError(
@@ -67,6 +73,9 @@ class Parameters:
                     f"parameter {self.names[i]!r} has been given another shape, dtype or memory since "
                     "the optimizer was made; make a new optimizer"
                 )
+        for what, state in states:
+            checks.check_written(state, what)
+        for i, (p, g) in enumerate(zip(self.arrays, gradients, strict=True)):
             if g is not None:
                 checks.check_gradient(g, f"the gradient of {self.names[i]!r}", p)
                 checks.check_apart(g, f"the gradient of {self.names[i]!r}", written)
@@ -82,12 +91,18 @@ class Parameters:
         checks.check_disjoint(self.named())
 
 
-def _is_list_of_groups(params: Any) -> bool:
-    return (
-        isinstance(params, (list, tuple))
-        and len(params) > 0
-        and all(isinstance(group, dict) and "params" in group for group in params)
-    )
+def _is_list_of_groups(params: Any, hyperparameters: set[str]) -> bool:
+    form = 'a group is a dict {"params": ..., "lr": ...}, and groups stand in a list'
+    if isinstance(params, dict) and "params" in params and hyperparameters & set(params):
+        names = ", ".join(repr(name) for name in params if name in hyperparameters)
+        raise TypeError(f"params has hyperparameters among its keys ({names}); {form}: [params]")
+    if not isinstance(params, (list, tuple)):
+        return False
+    grouped = [isinstance(group, dict) and "params" in group for group in params]
+    if any(grouped) and not all(grouped):
+        i = grouped.index(False)
+        raise TypeError(f"params[{i}] has no 'params' ({params[i]!r:.60}); {form}")
+    return any(grouped)
 
 
 def _names(paths: list[Path], grouped: bool) -> list[str]:

@@ -22,6 +22,6 @@ def optimizer_class(name: str) -> type[Optimizer]:
     return found
 
 
-def get(name: str, params: Any, *args: Any, **kwargs: Any) -> Optimizer:
+def get(name: str, params: Any, **options: Any) -> Optimizer:
     """Make an optimizer by its name: ``get("adam", params, lr=1e-3)``."""
-    return optimizer_class(name)(params, *args, **kwargs)
+    return optimizer_class(name)(params, **options)

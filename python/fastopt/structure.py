@@ -16,8 +16,11 @@ class Structure:
 
     mutable = False  # whether a leaf can be replaced behind our back
 
-    def leaves(self, tree: Any, what: str) -> Sequence[Any]:
-        """List the leaves of a container with this structure; `what` names it in messages."""
+    def leaves(self, tree: Any, what: str, remedy: str) -> Sequence[Any]:
+        """List the leaves of a container with this structure.
+
+        Messages call the container `what`, and end with the remedy.
+        """
         return (tree,)
 
     def paths(self) -> Iterator[Path]:
@@ -43,7 +46,7 @@ class SequenceStructure(Structure):
         self._flat = all(type(child) is Structure for child in children)
         self.mutable = not issubclass(kind, tuple) or any(child.mutable for child in children)
 
-    def leaves(self, tree: Any, what: str) -> Sequence[Any]:
+    def leaves(self, tree: Any, what: str, remedy: str) -> Sequence[Any]:
         """List the leaves in order."""
         children = self._children
         if tree is None:
@@ -51,18 +54,18 @@ class SequenceStructure(Structure):
         if not isinstance(tree, (list, tuple)):
             raise TypeError(
                 f"{what} is of type {type(tree).__name__}; it must be a list or tuple of "
-                f"{len(children)}, as the parameters are"
+                f"{len(children)}, as the parameters were given; {remedy}"
             )
         if len(tree) != len(children):
             raise ValueError(
                 f"{what} has {len(tree)} entries; there must be {len(children)}, one for each "
-                "parameter (None where one sits out)"
+                f"parameter; {remedy}"
             )
         if self._flat:
-            return tree
+            return tuple(tree)  # of our own: another thread may change the list during the step
         leaves: list[Any] = []
         for i, (child, part) in enumerate(zip(children, tree, strict=True)):
-            leaves.extend(child.leaves(part, f"{what}[{i}]"))
+            leaves.extend(child.leaves(part, f"{what}[{i}]", remedy))
         return leaves
 
     def paths(self) -> Iterator[Path]:
@@ -82,7 +85,7 @@ class MappingStructure(Structure):
         self._flat = len(children) > 1 and all(type(c) is Structure for c in children.values())
         self._pick = itemgetter(*children) if children else lambda _: ()
 
-    def leaves(self, tree: Any, what: str) -> Sequence[Any]:
+    def leaves(self, tree: Any, what: str, remedy: str) -> Sequence[Any]:
         """List the leaves in order."""
         children = self._children
         if tree is None:
@@ -90,25 +93,27 @@ class MappingStructure(Structure):
         if not isinstance(tree, Mapping):
             raise TypeError(
                 f"{what} is of type {type(tree).__name__}; it must be a dict with the keys of the "
-                f"parameters ({_listed(children)})"
+                f"parameters ({_listed(children)}); {remedy}"
             )
-        if len(tree) == len(children):
+        # A defaultdict would make entries of its own for keys that it has not.
+        if len(tree) == len(children) and (type(tree) is dict or tree.keys() == children.keys()):
             try:
                 if self._flat:
                     leaves: Sequence[Any] = self._pick(tree)
                     return leaves
                 nested: list[Any] = []
                 for key, child in children.items():
-                    nested.extend(child.leaves(tree[key], f"{what}[{key!r}]"))
+                    nested.extend(child.leaves(tree[key], f"{what}[{key!r}]", remedy))
                 return nested
             except KeyError:
                 pass
         missing = [key for key in children if key not in tree]
         extra = [key for key in tree if key not in children]
         raise ValueError(
-            f"{what} must have the keys of the parameters (None where one sits out)"
+            f"{what} must have the keys of the parameters"
             + (f"; missing: {_listed(missing)}" if missing else "")
             + (f"; unknown: {_listed(extra)}" if extra else "")
+            + f"; {remedy}"
         )
 
     def paths(self) -> Iterator[Path]:

@@ -1,9 +1,11 @@
 """How many threads a step may use."""
 
 import os
-import warnings
 from math import ceil
 from pathlib import Path
+
+from fastopt.hyperparameters import whole
+from fastopt.warning import warn
 
 MOST = 256
 _chosen: int | None = None
@@ -18,11 +20,7 @@ def set_num_threads(count: int) -> None:
     ``OMP_NUM_THREADS``, else that of the processors which affinity and cgroup quota leave us.
     """
     global _chosen
-    if isinstance(count, bool) or not hasattr(count, "__index__"):
-        raise TypeError(f"the number of threads is {count!r}; it must be a whole number")
-    if not 1 <= int(count) <= MOST:
-        raise ValueError(f"the number of threads is {count}; it must be from 1 to {MOST}")
-    _chosen = int(count)
+    _chosen = whole(count, "the number of threads", 1, MOST)
 
 
 def get_num_threads() -> int:
@@ -52,6 +50,8 @@ def cgroup_quota(
     except OSError:
         lines = []
     for line in lines:
+        if line.count(":") < 2:
+            continue
         _, controllers, path = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
             continue
@@ -84,9 +84,5 @@ def _from_environment() -> int | None:
             continue
         if text.isdecimal() and int(text) >= 1:
             return int(text)
-        warnings.warn(
-            f"{name}={os.environ[name]!r} is ignored: it must be a whole number >= 1",
-            RuntimeWarning,
-            stacklevel=3,
-        )
+        warn(f"{name}={os.environ[name]!r} is ignored: it must be a whole number >= 1")
     return None

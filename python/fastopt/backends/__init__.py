@@ -1,7 +1,6 @@
 """Three backends behind one protocol, and the choice between them: native, else numba, else numpy."""
 
 import os
-import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from importlib import import_module
@@ -12,6 +11,7 @@ from fastopt import extension
 from fastopt.hyperparameters import suggest
 from fastopt.rules import Rule
 from fastopt.stages import StageScalars
+from fastopt.warning import warn
 
 NAMES = ("native", "numba", "numpy")
 
@@ -88,10 +88,12 @@ class use_backend(AbstractContextManager[None]):  # noqa: N801 - used as a funct
 
 def choose(asked: str | None, rules: Iterable[Rule]) -> str:
     """Name the backend for an optimizer: the one asked for, or the first that has all its rules."""
-    name = asked or _default or os.environ.get("FASTOPT_BACKEND", "")
+    from_environment = os.environ.get("FASTOPT_BACKEND", "")
+    name = asked or _default or from_environment
     rules = list(rules)
     if name and name != "auto":
-        name = _available(name)
+        where = "" if asked or _default else f" (FASTOPT_BACKEND={from_environment!r})"
+        name = _available(name, where)
         for rule in rules:
             if not backend(name).runs(rule):
                 raise ValueError(
@@ -107,12 +109,12 @@ def choose(asked: str | None, rules: Iterable[Rule]) -> str:
     return name
 
 
-def _available(name: str) -> str:
+def _available(name: str, where: str = "") -> str:
     if name not in NAMES:
-        raise ValueError(f"there is no backend {name!r}: {suggest(name, NAMES)}, auto")
+        raise ValueError(f"there is no backend {name!r}{where}: {suggest(name, NAMES)}, auto")
     why_not = backend(name).why_not()
     if why_not:
-        raise ImportError(f"the backend {name!r} cannot be used: {why_not}")
+        raise ImportError(f"the backend {name!r} cannot be used{where}: {why_not}")
     return name
 
 
@@ -127,6 +129,4 @@ def _warn_once(name: str) -> None:
     _warned = True
     causes = "; ".join(f"{n}: {backend(n).why_not()}" for n in NAMES if backend(n).why_not())
     slower = "several times slower than native" if name == "numpy" else "compiling at first use"
-    warnings.warn(
-        f"fastopt runs on the backend {name!r}, {slower} ({causes})", RuntimeWarning, stacklevel=4
-    )
+    warn(f"fastopt runs on the backend {name!r}, {slower} ({causes})")

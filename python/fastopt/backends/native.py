@@ -1,13 +1,13 @@
 """The native backend: C++ kernels, one parallel pass over all arrays."""
 
 import os
-import warnings
 from typing import Any
 
 from fastopt import extension
 from fastopt.backends import Plan
 from fastopt.hyperparameters import suggest
 from fastopt.rules import Rule
+from fastopt.warning import warn
 
 
 def why_not() -> str:
@@ -34,11 +34,7 @@ def _choose_level() -> None:
     levels = extension.native.runnable_levels()
     cap = os.environ.get("FASTOPT_ISA", "")
     if cap and cap not in levels:
-        warnings.warn(
-            f"FASTOPT_ISA={cap!r} is ignored: {suggest(cap, levels)} on this machine",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        warn(f"FASTOPT_ISA={cap!r} is ignored: {suggest(cap, levels)} on this machine")
     extension.native.use_level(cap if cap in levels else levels[-1])
 
 

@@ -24,7 +24,7 @@ def why_not() -> str:
         return "numba is not installed (pip install 'fastopt[numba]')"
     try:
         importlib.import_module("numba")
-    except ImportError as error:
+    except Exception as error:
         return f"numba does not load: {error}"
     return ""
 

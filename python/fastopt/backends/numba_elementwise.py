@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numba import njit, types
+from numba.core.errors import TypingError
 from numba.extending import overload
 
 from fastopt import elementwise
@@ -89,6 +90,9 @@ def _put(arrays: Any, i: Any, values: Any) -> Any:
     def set_one(arrays: Any, i: Any, values: Any) -> None:
         arrays[0][i] = values
 
+    given = len(values) if isinstance(values, types.BaseTuple) else 1
+    if given != len(arrays):
+        raise TypingError(f"the rule gives back {given - len(arrays):+d} values too many")
     if not isinstance(values, types.BaseTuple):
         return set_one
     return set_all if len(arrays) else set_none

@@ -50,7 +50,9 @@ class PythonPlan:
             p = entry[0]
             if params is not None and params[i] is not p:
                 return i
-            if not p.flags.writeable or [layout(a) for a in entry] != self._layouts[i]:
+            if not all(a.flags.writeable for a in entry):
+                return i
+            if [layout(a) for a in entry] != self._layouts[i]:
                 return i
             if g is None:
                 continue

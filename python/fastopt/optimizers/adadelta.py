@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt.hyperparameters import number, rate
+from fastopt.hyperparameters import number
 from fastopt.optimizer import Optimizer
 
 
@@ -49,7 +49,7 @@ class Adadelta(Optimizer):
         Added inside both roots.
     """
 
-    lr: float = rate(default=1.0)
+    lr: float = number(default=1.0, at_least=0.0)
     rho: float = number(default=0.9, at_least=0.0, at_most=1.0)
     eps: float = number(default=1e-6, at_least=0.0)
 

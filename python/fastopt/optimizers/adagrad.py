@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.hyperparameters import number, rate
+from fastopt.hyperparameters import number
 from fastopt.optimizer import Optimizer
 
 
@@ -48,7 +48,7 @@ class Adagrad(Optimizer):
         Added to the root.
     """
 
-    lr: float = rate(default=1e-2)
+    lr: float = number(default=1e-2, at_least=0.0)
     lr_decay: float = number(default=0.0, at_least=0.0)
     initial_accumulator_value: float = number(default=0.0, at_least=0.0)
     eps: float = number(default=1e-10, at_least=0.0)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt.elementwise import maximum
-from fastopt.hyperparameters import flag, number, pair, rate
+from fastopt.hyperparameters import flag, number, pair
 from fastopt.optimizer import Optimizer
 from fastopt.rules import RuleFunction
 from fastopt.scalars import power
@@ -68,7 +68,7 @@ class Adam(Optimizer):
         Divide by the root of the largest second moment so far.
     """
 
-    lr: float = rate(default=1e-3)
+    lr: float = number(default=1e-3, at_least=0.0)
     betas: tuple[float, float] = pair(default=(0.9, 0.999), below=1.0)
     eps: float = number(default=1e-8, at_least=0.0)
     amsgrad: bool = flag(default=False)

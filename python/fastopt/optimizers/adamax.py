@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt.elementwise import maximum
-from fastopt.hyperparameters import number, pair, rate
+from fastopt.hyperparameters import number, pair
 from fastopt.optimizer import Optimizer
 from fastopt.scalars import power
 
@@ -51,7 +51,7 @@ class Adamax(Optimizer):
         Added to the absolute gradient.
     """
 
-    lr: float = rate(default=2e-3)
+    lr: float = number(default=2e-3, at_least=0.0)
     betas: tuple[float, float] = pair(default=(0.9, 0.999), below=1.0)
     eps: float = number(default=1e-8, at_least=0.0)
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from fastopt.hyperparameters import number, pair, rate
+from fastopt.hyperparameters import number, pair
 from fastopt.optimizer import Optimizer
 from fastopt.scalars import exp, power
 
@@ -62,12 +62,12 @@ class NAdam(Optimizer):
         How fast the momentum approaches beta1.
     """
 
-    lr: float = rate(default=2e-3)
+    lr: float = number(default=2e-3, at_least=0.0)
     betas: tuple[float, float] = pair(default=(0.9, 0.999), below=1.0)
     eps: float = number(default=1e-8, at_least=0.0)
     momentum_decay: float = number(default=4e-3, at_least=0.0)
 
-    carried: ClassVar = {"mu_product": 1.0}
+    carried: ClassVar = {"mu_product": number(default=1.0, at_least=0.0, at_most=1.0)}
     rule = staticmethod(nadam)
 
     @staticmethod

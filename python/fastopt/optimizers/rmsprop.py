@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt.elementwise import nonnegative
-from fastopt.hyperparameters import flag, number, rate
+from fastopt.hyperparameters import flag, number
 from fastopt.optimizer import Optimizer
 from fastopt.rules import RuleFunction
 
@@ -96,7 +96,7 @@ class RMSprop(Optimizer):
         Divide by the standard deviation of the gradient.
     """
 
-    lr: float = rate(default=1e-2)
+    lr: float = number(default=1e-2, at_least=0.0)
     alpha: float = number(default=0.99, at_least=0.0)
     eps: float = number(default=1e-8, at_least=0.0)
     momentum: float = number(default=0.0, at_least=0.0)

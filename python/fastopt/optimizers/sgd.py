@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from fastopt.hyperparameters import flag, number, rate
+from fastopt.hyperparameters import flag, number
 from fastopt.optimizer import Optimizer
 from fastopt.rules import RuleFunction
 
@@ -75,7 +75,7 @@ class SGD(Optimizer):
         Needs a momentum, and no dampening.
     """
 
-    lr: float = rate(default=1e-3)
+    lr: float = number(default=1e-3, at_least=0.0)
     momentum: float = number(default=0.0, at_least=0.0)
     dampening: float = number(default=0.0)
     nesterov: bool = flag(default=False)

@@ -1,0 +1,218 @@
+"""``python -m bench.figures``: what the README says of speed, each as a ratio of one run.
+
+Contestants take turns (A B A B ...), nine rounds, medians. Rows whose peer is not installed are
+left out. `python -m bench.figures row ...` measures some rows only; `--list` names them.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from statistics import median
+from typing import Any
+
+import numpy as np
+from bench import handwritten, loops, peers
+from bench.ceiling import Streams
+from bench.turns import in_turn
+
+import fastopt
+
+THREADS = 2
+Figure = tuple[str, str, str]  # what, how much, in time
+FAMILY = {"sgd": 2, "adagrad": 4, "rmsprop": 4, "adam": 6, "adamw": 6, "adamax": 6, "nadam": 6}
+
+
+def ours(params: list[Any], grads: list[Any], name: str = "adam", **options: Any) -> Callable[[], None]:
+    opt = fastopt.get(name, params, **options)
+    return lambda: opt.step(grads)
+
+
+def times(value: float) -> str:
+    return f"{value:.2f}x"
+
+
+def spent(seconds: float) -> str:
+    for unit, scale in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
+        if seconds * scale >= 1:
+            return f"{seconds * scale:.3g} {unit}"
+    return f"{seconds * 1e9:.0f} ns"
+
+
+def versus_torch_fused() -> Iterator[Figure]:
+    """Adam against torch's fused Adam: one large array, many small ones, one small one."""
+    for what, sizes in (
+        ("one array of 25 M", [25_000_000]),
+        ("1,000 arrays of 1,000", [1_000] * 1_000),
+        ("one array of 1,000", [1_000]),
+    ):
+        params, grads = peers.arrays(sizes, "float32")
+        torch = peers.torch_step("adam", params, grads, THREADS, fused=True)
+        t = in_turn({"ours": ours(params, grads), "torch": torch})
+        yield f"Adam, {what}: faster than torch fused", times(t["torch"] / t["ours"]), spent(t["ours"])
+
+
+def versus_ceiling() -> Iterator[Figure]:
+    """Every algorithm on 25 M float32 against a sweep of the same streams that only adds."""
+    for name in fastopt.names():
+        params, grads = peers.arrays([25_000_000], "float32")
+        opt = fastopt.get(name, params)
+        streams = Streams(grads[0], params[0], list(opt.state["0"].values()))
+        t = in_turn({"ours": lambda: opt.step(grads), "add": lambda: streams.add(THREADS)})  # noqa: B023
+        rate = params[0].nbytes * (3 + 2 * len(opt.state["0"])) / t["ours"] / 1e9
+        share = f"{t['add'] / t['ours']:.2f}"
+        yield (
+            f"{name}, 25 M: share of the same-traffic sweep",
+            share,
+            f"{spent(t['ours'])}, {rate:.0f} GB/s",
+        )
+
+
+def versus_openmp() -> Iterator[Figure]:
+    """Adam alone against an OpenMP static loop of the same kernel."""
+    for count in (1_000_000, 25_000_000):
+        params, grads = peers.arrays([count], "float32")
+        opt = fastopt.Adam(params)
+        streams = Streams(grads[0], params[0], list(opt.state["0"].values()))
+        t = in_turn({"ours": lambda: opt.step(grads), "omp": lambda: streams.adam(THREADS)})  # noqa: B023
+        yield (
+            f"Adam, {count // 10**6} M: time of an OpenMP static loop",
+            times(t["ours"] / t["omp"]),
+            spent(t["ours"]),
+        )
+
+
+def beside_matmul() -> Iterator[Figure]:
+    """Adam in a loop with NumPy's matmul."""
+    for size, count in ((512, 1_000_000), (1024, 4_000_000)):
+        params, grads = peers.arrays([count], "float32")
+        step = ours(params, grads)
+
+        def on(threads: int, step: Callable[[], None] = step) -> Callable[[], None]:
+            def call() -> None:
+                fastopt.set_num_threads(threads)
+                step()
+
+            return call
+
+        torch = peers.torch_step("adam", params, grads, THREADS, fused=True)
+        steps = {"two": on(2), "one": on(1), "nothing": lambda: None, "torch": torch}
+        found = loops.beside_matmul(steps, size, turns=30 if size == 512 else 12)
+        fastopt.set_num_threads(THREADS)
+        two, one, nothing = found["two"], found["one"], found["nothing"]
+        what = f"matmul {size} and Adam on {count // 10**6} M"
+        yield f"{what}: step on 2 threads, of that on 1", times(two.step / one.step), spent(two.step)
+        yield f"{what}: matmul, of itself alone", times(two.matmul / nothing.matmul), spent(two.matmul)
+        faster = times(found["torch"].round / two.round)
+        yield f"{what}: loop faster than with torch fused", faster, spent(two.round)
+
+
+def whole_run() -> Iterator[Figure]:
+    """Training on MNIST digits in plain NumPy, against a hand-written Adam."""
+    data = loops.digits()
+
+    def by_hand(params: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
+        names = list(params)
+        held: list[Any] = [None] * len(names)
+        step = handwritten.stepper("adam", [params[name] for name in names], held)
+
+        def call(grads: dict[str, Any]) -> None:
+            held[:] = [grads[name] for name in names]
+            step()
+
+        return call
+
+    def fused(params: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
+        return fastopt.Adam(params).step
+
+    for hidden in (100, 1024):
+        sizes = [784, hidden, hidden, 10]
+        runs: dict[str, list[loops.Whole]] = {"ours": [], "hand": []}
+        for _ in range(7 if hidden == 100 else 3):
+            for name, make in (("ours", fused), ("hand", by_hand)):
+                runs[name].append(loops.train_on_digits(sizes, make, data))
+        total = {name: median(run.total for run in found) for name, found in runs.items()}
+        share = median(run.optimizer / run.total for run in runs["ours"])
+        pairs = zip(runs["ours"][0].losses, runs["hand"][0].losses, strict=True)
+        apart = max(abs(a - b) / max(b, 1e-2) for a, b in pairs)
+        what = f"digits, 784-{hidden}-{hidden}-10, 300 steps"
+        yield f"{what}: faster than by hand", times(total["hand"] / total["ours"]), spent(total["ours"])
+        yield f"{what}: optimizer's share", f"{share:.1%}", f"losses within {apart:.1e}"
+
+
+def versus_torch_best() -> Iterator[Figure]:
+    """What torch does not fuse on a CPU, against the better of its two implementations."""
+    for name in ("adadelta", "adamax", "nadam", "rmsprop"):
+        params, grads = peers.arrays([25_000_000], "float32")
+        each = {
+            "ours": ours(params, grads, name),
+            "foreach": peers.torch_step(name, params, grads, THREADS, foreach=True),
+            "loop": peers.torch_step(name, params, grads, THREADS, foreach=False),
+        }
+        t = in_turn(each, rounds=7)
+        best = min(t["foreach"], t["loop"])
+        yield f"{name}, 25 M: faster than torch's best", times(best / t["ours"]), spent(t["ours"])
+
+
+def versus_numpy() -> Iterator[Figure]:
+    """Every algorithm against plain NumPy as people write it."""
+    for name in handwritten.BY_NAME:
+        params, grads = peers.arrays([25_000_000], "float32")
+        options = {"momentum": 0.9} if name == "momentum" else {}
+        step = ours(params, grads, "sgd" if name == "momentum" else name, **options)
+        copies = [p.copy() for p in params]
+        t = in_turn({"ours": step, "numpy": handwritten.stepper(name, copies, grads)}, rounds=7)
+        yield (
+            f"{name}, 25 M: faster than NumPy by hand",
+            times(t["numpy"] / t["ours"]),
+            spent(t["ours"]),
+        )
+
+
+def numba_versus_native() -> Iterator[Figure]:
+    """The Numba backend against native."""
+    for name in fastopt.names():
+        params, grads = peers.arrays([25_000_000], "float32")
+        copies = [p.copy() for p in params]
+        each = {b: ours(p, grads, name, backend=b) for b, p in (("native", params), ("numba", copies))}
+        t = in_turn(each, rounds=7)
+        yield (
+            f"{name}, 25 M: time of Numba, of native",
+            times(t["numba"] / t["native"]),
+            spent(t["numba"]),
+        )
+
+
+def import_time() -> Iterator[Figure]:
+    """Importing fastopt, after NumPy."""
+    code = "import numpy, time; t = time.perf_counter(); import fastopt; print(time.perf_counter() - t)"
+    found = [float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(11)]
+    yield "import fastopt, after numpy", spent(median(found)), f"best {spent(min(found))}"
+
+
+ROWS = {
+    row.__name__: row
+    for row in (
+        versus_torch_fused, versus_ceiling, versus_openmp, beside_matmul, whole_run,
+        versus_torch_best, versus_numpy, numba_versus_native, import_time,
+    )
+}  # fmt: skip
+
+
+def main(names: list[str]) -> None:
+    """Measure the rows and print a Markdown table."""
+    if names == ["--list"]:
+        print(*ROWS, sep="\n")
+        return
+    fastopt.set_num_threads(THREADS)
+    print("| | figure | ours |\n|---|---|---|")
+    for name in names or ROWS:
+        try:
+            for what, how_much, in_time in ROWS[name]():
+                print(f"| {what} | {how_much} | {in_time} |", flush=True)
+        except ImportError as error:
+            print(f"| {name}: left out, {error} | | |")
+
+
+if __name__ == "__main__":
+    with np.errstate(all="ignore"):
+        main(sys.argv[1:])

@@ -1,0 +1,84 @@
+"""Optimizers in plain NumPy, written as people write them: what fastopt replaces."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def sgd(p: Array, g: Array, state: dict[str, Array], t: int) -> None:
+    p -= 1e-3 * g
+
+
+def momentum(p: Array, g: Array, state: dict[str, Array], t: int) -> None:
+    state["b"] = 0.9 * state["b"] + g
+    p -= 1e-3 * state["b"]
+
+
+def adagrad(p: Array, g: Array, state: dict[str, Array], t: int) -> None:
+    state["a"] += g * g
+    p -= 1e-3 * g / (np.sqrt(state["a"]) + 1e-10)
+
+
+def rmsprop(p: Array, g: Array, state: dict[str, Array], t: int) -> None:
+    state["v"] = 0.99 * state["v"] + 0.01 * g**2
+    p -= 1e-3 * g / (np.sqrt(state["v"]) + 1e-8)
+
+
+def adadelta(p: Array, g: Array, state: dict[str, Array], t: int) -> None:
+    state["v"] = 0.9 * state["v"] + 0.1 * g**2
+    d = np.sqrt(state["u"] + 1e-6) / np.sqrt(state["v"] + 1e-6) * g
+    state["u"] = 0.9 * state["u"] + 0.1 * d**2
+    p -= d
+
+
+def adam(p: Array, g: Array, state: dict[str, Array], t: int) -> None:
+    state["m"] = 0.9 * state["m"] + 0.1 * g
+    state["v"] = 0.999 * state["v"] + 0.001 * g**2
+    m_hat = state["m"] / (1 - 0.9**t)
+    v_hat = state["v"] / (1 - 0.999**t)
+    p -= 1e-3 * m_hat / (np.sqrt(v_hat) + 1e-8)
+
+
+def adamw(p: Array, g: Array, state: dict[str, Array], t: int) -> None:
+    p -= 1e-3 * 1e-2 * p
+    adam(p, g, state, t)
+
+
+def adamax(p: Array, g: Array, state: dict[str, Array], t: int) -> None:
+    state["m"] = 0.9 * state["m"] + 0.1 * g
+    state["u"] = np.maximum(0.999 * state["u"], np.abs(g) + 1e-8)
+    p -= 2e-3 / (1 - 0.9**t) * state["m"] / state["u"]
+
+
+def nadam(p: Array, g: Array, state: dict[str, Array], t: int) -> None:
+    state["m"] = 0.9 * state["m"] + 0.1 * g
+    state["v"] = 0.999 * state["v"] + 0.001 * g**2
+    m_hat = 0.9 * state["m"] / (1 - 0.9 ** (t + 1)) + 0.1 * g / (1 - 0.9**t)
+    v_hat = state["v"] / (1 - 0.999**t)
+    p -= 2e-3 * m_hat / (np.sqrt(v_hat) + 1e-8)
+
+
+STATES: dict[Callable[..., None], tuple[str, ...]] = {
+    sgd: (), momentum: ("b",), adagrad: ("a",), rmsprop: ("v",), adadelta: ("v", "u"),
+    adam: ("m", "v"), adamw: ("m", "v"), adamax: ("m", "u"), nadam: ("m", "v"),
+}  # fmt: skip
+BY_NAME = {function.__name__: function for function in STATES}
+
+
+def stepper(name: str, params: list[Array], grads: list[Array]) -> Callable[[], None]:
+    """Make a step over some arrays."""
+    function = BY_NAME[name]
+    states = [{key: np.zeros_like(p) for key in STATES[function]} for p in params]
+    t = 0
+
+    def step() -> None:
+        nonlocal t
+        t += 1
+        for p, g, state in zip(params, grads, states, strict=True):
+            function(p, g, state, t)
+
+    return step

@@ -1,0 +1,32 @@
+"""Comparing in turn: A B A B ..., medians, ratios. Machines are noisy; ratios of one run are not."""
+
+from collections.abc import Callable, Mapping
+from statistics import median
+from time import perf_counter, sleep
+
+SETTLE = 0.03  # seconds for another library's threads to stop spinning
+
+
+def in_turn(
+    contestants: Mapping[str, Callable[[], object]], rounds: int = 9, seconds: float = 0.02
+) -> dict[str, float]:
+    """Give the median time of each, in seconds, over rounds in which every one has its turn.
+
+    A turn is long enough to be measured; within it, calls follow each other as in a training loop.
+    """
+    calls = {}
+    for name, call in contestants.items():
+        call()
+        begin = perf_counter()
+        call()
+        calls[name] = max(1, int(seconds / max(perf_counter() - begin, 1e-7)))
+    times: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, call in contestants.items():
+            sleep(SETTLE)
+            call()
+            begin = perf_counter()
+            for _ in range(calls[name]):
+                call()
+            times[name].append((perf_counter() - begin) / calls[name])
+    return {name: median(found) for name, found in times.items()}

@@ -1,0 +1,17 @@
+"""Warnings, pointed at the line of the user's that led to them."""
+
+import sys
+import warnings
+from pathlib import Path
+
+_PACKAGE = str(Path(__file__).parent)
+
+
+def warn(message: str) -> None:
+    """Give a RuntimeWarning at the first line outside this package."""
+    depth = 2  # 1 is this function
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+        depth += 1
+    warnings.warn(message, RuntimeWarning, stacklevel=depth)

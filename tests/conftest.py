@@ -1,0 +1,54 @@
+"""What the tests share: each backend in turn, settings put back, scripts in a new process."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from textwrap import dedent
+
+import pytest
+
+from fastopt import backends, threads
+
+SETTINGS = ("FASTOPT_BACKEND", "FASTOPT_NUM_THREADS", "OMP_NUM_THREADS")
+
+
+@pytest.fixture(params=backends.NAMES)
+def backend(request: pytest.FixtureRequest) -> str:
+    """Run the test once on each backend that this installation can use."""
+    name = str(request.param)
+    why_not = backends.backend(name).why_not()
+    if why_not:
+        pytest.skip(why_not)
+    return name
+
+
+@pytest.fixture
+def default_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin without settings from the environment, and undo what the test sets for the process."""
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(threads, "_chosen", None)
+    monkeypatch.setattr(threads, "_default", None)
+    monkeypatch.setattr(backends, "_default", "")
+    monkeypatch.setattr(backends, "_warned", False)
+
+
+@pytest.fixture
+def run_python() -> Callable[..., str]:
+    """Give a function that runs a script in a new process and returns what it has printed."""
+
+    def run(script: str, **settings: str) -> str:
+        environment = {k: v for k, v in os.environ.items() if k not in SETTINGS} | settings
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", dedent(script)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, f"exit status {done.returncode}: {done.stderr}"
+        return done.stdout.strip()
+
+    return run

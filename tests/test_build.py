@@ -1,0 +1,92 @@
+"""The extension as it was built: what it links, exports and contains; what importing it costs."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fastopt
+from fastopt.extension import native
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads an ELF file")
+
+
+def output(*command: str) -> str:
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def extension() -> str:
+    assert native is not None
+    assert native.__file__ is not None
+    return native.__file__
+
+
+def test_the_native_backend_is_there() -> None:
+    info = fastopt.build_info()
+    assert info["unavailable"].get("native") is None
+    assert info["isa"] in info["isa_levels"]
+    assert "-ffp-contract=off" in info["flags"]
+
+
+def test_no_openmp_runtime_is_linked() -> None:
+    assert not re.search(r"gomp|iomp|libomp", output("readelf", "-d", extension()))
+
+
+def test_nothing_but_the_modules_init_is_exported() -> None:
+    symbols = output("nm", "-D", "--defined-only", extension()).split("\n")
+    names = {line.split()[-1] for line in symbols if line}
+    assert names == {"PyInit__native"}
+
+
+def disassembly() -> dict[str, list[str]]:
+    """Instructions by function; a stripped extension has no names to tell levels by."""
+    functions: dict[str, list[str]] = {}
+    for line in output("objdump", "-d", "-C", "--no-show-raw-insn", extension()).split("\n"):
+        head = re.match(r"[0-9a-f]+ <(.*)>:$", line)
+        if head:
+            lines = functions.setdefault(head[1], [])
+        elif functions:
+            lines.append(line.split("\t", 1)[-1])
+    return functions
+
+
+def test_no_approximate_or_contracted_instruction() -> None:
+    found = re.compile(r"\b(vfn?m(add|sub)\w*|v?rsqrt\w*|v?rcp\w*)\b")
+    bad = {name for name, lines in disassembly().items() if found.search("\n".join(lines))}
+    assert not bad
+
+
+def test_wide_registers_only_in_the_kernels_of_their_level() -> None:
+    functions = disassembly()
+    if not any("x86_64_v4" in name for name in functions):
+        pytest.skip("the extension is stripped, or built for another processor")
+    for name, lines in functions.items():
+        text = "\n".join(lines)
+        if "%zmm" in text:
+            assert "x86_64_v4" in name
+        if "%ymm" in text:
+            assert "x86_64_v3" in name or "x86_64_v4" in name
+
+
+def test_importing_costs_little_and_brings_nothing_along() -> None:
+    code = (
+        "import numpy, sys, time; known = set(sys.modules); t = time.perf_counter(); import fastopt; "
+        "t = time.perf_counter() - t; "
+        "print(t, *{m.split('.')[0] for m in set(sys.modules) - known})"
+    )
+    runs = [output(sys.executable, "-c", code).split() for _ in range(5)]
+    brought = {name for run in runs for name in run[1:] if not name.startswith("_")}
+    assert not brought & {"numba", "torch", "jax", "sklearn", "matplotlib", "tqdm", "scipy"}
+    # The figure to keep is 20 ms; five times that is a mistake and not a busy machine.
+    assert min(float(run[0]) for run in runs) < 0.1
+
+
+def test_the_package_is_typed() -> None:
+    package = Path(fastopt.__file__).parent
+    assert (package / "py.typed").exists()
+    assert (package / "_native.pyi").exists()
