@@ -306,6 +306,29 @@ def test_bad_gradient(fault: Fault, place: str, backend: str) -> None:
         scene.goes_on()
 
 
+@pytest.mark.parametrize(
+    ("gradient", "error", "word"),
+    [
+        (1.0, TypeError, "is a float"),
+        (np.float64(1), TypeError, "dtype float64"),
+        (np.int32(1), TypeError, "dtype int32"),
+        (np.ones(1, np.float32), ValueError, "shape (1,)"),
+    ],
+)
+def test_bad_gradient_of_a_0d_parameter(
+    gradient: Any, error: type[Exception], word: str, backend: str
+) -> None:
+    params = [good(0), np.array(2, np.float32)]
+    opt = fastopt.get("adam", params, backend=backend)
+    before = digest(opt)
+    with pytest.raises(error) as caught:
+        opt.step([good(1), gradient])
+    check_message(caught.value, "the gradient of '1'", (word,))
+    assert digest(opt) == before
+    opt.step([good(1), np.float32(1)])
+    assert opt.step_count == 1
+
+
 # Gradients that share memory with what the step writes, and whose memory that is.
 SHARED: list[tuple[str, Callable[[Any, str], Any], str]] = [
     ("its parameter", lambda opt, name: parameter(opt, name), "parameter '{name}'"),

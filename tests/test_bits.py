@@ -23,13 +23,14 @@ def finite(rng: np.random.Generator, size: int, dtype: Any) -> NDArray[Any]:
     values: NDArray[Any] = rng.standard_normal(size) * 10.0 ** rng.integers(-6, 6, size)
     values[rng.random(size) < 0.05] = 0.0
     values[rng.random(size) < 0.05] = -0.0
-    return np.asarray(values, dtype)
+    rounded: NDArray[Any] = values.astype(dtype)
+    return rounded
 
 
 def raw_bits(rng: np.random.Generator, size: int, dtype: Any) -> NDArray[Any]:
     """Every bit pattern there is: NaN, infinities, subnormals."""
     item = np.dtype(dtype).itemsize
-    values = rng.integers(0, 256, size * item, np.uint8).view(dtype)
+    values: NDArray[Any] = rng.integers(0, 256, size * item, np.uint8).view(dtype)
     special = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, np.finfo(dtype).tiny / 3], dtype)
     chosen = rng.random(size) < 0.2
     values[chosen] = rng.choice(special, int(chosen.sum()))

@@ -250,9 +250,7 @@ def test_compare_shows_a_table_and_saves_a_figure(
 
 
 def test_options_are_heeded(tmp_path: Path, capsys: Capture) -> None:
-    arguments = (
-        "compare --optimizers adam,SGD nesterov --backend numpy --steps 5 --lr 0.25 --batch 7"
-    )
+    arguments = "compare --optimizers adam,SGD nesterov --backend numpy --steps 5 --lr 0.25 --batch 7"
     main([*arguments.split(), "--seed", "3", "--out", str(tmp_path / "curves.svg")])
     said = capsys.readouterr().out
     assert re.findall(r"^(adam|sgd|nesterov) +0\.25 ", said, re.MULTILINE)

@@ -351,6 +351,10 @@ CHANGED: list[Change] = [
         lambda p: p[0].update(params=[values(0)]),
         ("params[0]['params'][0][...] =",),
     ),
+    ("group added", in_groups, lambda p: p.append({"params": values(2)}), ("params", "3", "2", NEW)),
+    ("group deleted", in_groups, lambda p: p.pop(), ("params", "1", "2", NEW)),
+    ("group without params", in_groups, lambda p: p[1].pop("params"), ("params[1]['params']",)),
+    ("group that is none", in_groups, lambda p: p.__setitem__(1, values(1)), ("params[1]",)),
     (
         "whole layer",
         in_layers,

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from fastopt import checks
 from fastopt.structure import Path, Structure
 
+_NEW = "make a new optimizer"
+
 
 class Parameters:
     """What the caller gave as params, checked.
@@ -32,7 +34,9 @@ class Parameters:
         self._places = [
             _expression((path[0], "params", *path[1:]) if self._grouped else path) for path in paths
         ]
-        self.arrays: list[NDArray[Any]] = list(self._leaves())
+        leaves = self._structure.leaves(self._containers(), "params", _NEW)
+        self.arrays: list[NDArray[Any]] = list(leaves)
+        self._watched = self._grouped or self._structure.mutable
         self._check()
         self._layouts = [checks.layout(p) for p in self.arrays]
 
@@ -42,10 +46,10 @@ class Parameters:
 
     def now(self) -> Sequence[Any] | None:
         """List what the caller's containers hold now; nothing where they cannot change."""
-        return self._leaves() if self._grouped or self._structure.mutable else None
-
-    def _leaves(self) -> Sequence[Any]:
-        return self._structure.leaves(self._containers(), "params", "make a new optimizer")
+        if not self._watched:
+            return None
+        containers = self._containers() if self._grouped else self._given
+        return self._structure.leaves(containers, "params", _NEW)
 
     def _containers(self) -> Any:
         return [group.get("params") for group in self._given] if self._grouped else self._given

@@ -16,7 +16,7 @@ import pytest
 import fastopt
 
 if TYPE_CHECKING:
-    from tests.oracles.conftest import Difference, ProblemMaker
+    from oracles.conftest import Difference, ProblemMaker
 
 Options = dict[str, Any]
 State = dict[str, Any]

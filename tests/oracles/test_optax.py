@@ -16,7 +16,7 @@ import pytest
 import fastopt
 
 if TYPE_CHECKING:
-    from tests.oracles.conftest import Difference, ProblemMaker
+    from oracles.conftest import Difference, ProblemMaker
 
 optax = pytest.importorskip("optax")
 jax = pytest.importorskip("jax")

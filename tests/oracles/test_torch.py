@@ -18,7 +18,7 @@ import fastopt
 from fastopt.registry import optimizer_class
 
 if TYPE_CHECKING:
-    from tests.oracles.conftest import Difference, Problem, ProblemMaker
+    from oracles.conftest import Difference, Problem, ProblemMaker
 
 torch = pytest.importorskip("torch")
 

@@ -1,0 +1,44 @@
+"""What the documents say can be done is done: their code blocks are run."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(document: str, language: str) -> list[str]:
+    return [text for kind, text in BLOCK.findall((ROOT / document).read_text()) if kind == language]
+
+
+@pytest.mark.parametrize("document", ["README.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))])
+def test_python_blocks_run(document: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the order of the document, each after those before it."""
+    found = blocks(document, "python")
+    assert found
+    namespace: dict[str, object] = {"__name__": "document"}
+    for text in found:
+        exec(compile(text, document, "exec"), namespace)
+
+
+def test_the_readme_begins_with_the_two_lines_of_set_up() -> None:
+    kind, text = BLOCK.findall((ROOT / "README.md").read_text())[0]
+    assert kind == ""
+    lines = text.splitlines()
+    assert len(lines) == 2
+    assert "python -m fastopt compare" in lines[0]
+    assert "pytest" in lines[1]
+    assert all(line.startswith("pip install ") for line in lines)
+
+
+def test_the_example_of_a_new_algorithm_is_what_the_house_takes() -> None:
+    """The header and the class of CONTRIBUTING agree in names, scalars and states."""
+    (header,), (module,) = blocks("CONTRIBUTING.md", "cpp"), blocks("CONTRIBUTING.md", "python")
+    namespace: dict[str, object] = {"__name__": "fastopt.optimizers.example"}
+    exec(compile(module, "CONTRIBUTING.md", "exec"), namespace)
+    name = re.search(r"FASTOPT_RULE\((\w+)\)", header)[1]  # type: ignore[index]
+    scalars = re.search(r"    T (.*?);", header)[1].split(", ")  # type: ignore[index]
+    assert name in namespace
+    assert namespace["SignumCoefficients"]._fields == tuple(scalars)  # type: ignore[attr-defined]
