@@ -723,7 +723,7 @@ def test_number_too_large_for_a_float(value: Any) -> None:
     opt = fastopt.get("adam", [{"params": good(0)}, {"params": good(1), "lr": 0.5}])
     before = digest(opt)
     for change in (attribute, group):
-        with pytest.raises(ValueError, match=r"lr is .*must be a finite number"):
+        with pytest.raises(ValueError, match=r"lr .*is .*must be a finite number"):
             change(opt, "lr", value)
         assert digest(opt) == before
 

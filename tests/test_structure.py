@@ -354,7 +354,7 @@ CHANGED: list[Change] = [
     ("group added", in_groups, lambda p: p.append({"params": values(2)}), ("params", "3", "2", NEW)),
     ("group deleted", in_groups, lambda p: p.pop(), ("params", "1", "2", NEW)),
     ("group without params", in_groups, lambda p: p[1].pop("params"), ("params[1]['params']",)),
-    ("group that is none", in_groups, lambda p: p.__setitem__(1, values(1)), ("params[1]",)),
+    ("group replaced", in_groups, lambda p: p.__setitem__(1, values(1)), ("params[1]",)),
     (
         "whole layer",
         in_layers,

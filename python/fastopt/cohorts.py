@@ -40,7 +40,7 @@ def divide(
     assigned = []
     for row, takes_part in zip(rows, present, strict=True):
         old = cohorts[row]
-        key = (old.group.index, old.t, *old.carried.items(), takes_part)
+        key = (id(old.group), old.t, *old.carried.items(), takes_part)
         if key not in found:
             found[key] = len(divided)
             divided.append(Cohort(old.group, old.t, dict(old.carried), takes_part))

@@ -87,7 +87,10 @@ def _hyperparameters(cls: type[Optimizer], given: dict[str, Any]) -> SimpleNames
     for name, value in given.items():
         if name not in values:
             raise TypeError(f"there is no hyperparameter {name!r}: {suggest(name, values)}")
-        values[name] = cls.hyperparameters[name].check(value, name)
+        hyper = cls.hyperparameters[name]
+        if getattr(hyper, "initial", False):
+            raise TypeError(f"{name} says what state begins with; here the state is yours: fill it")
+        values[name] = hyper.check(value, name)
     h = SimpleNamespace(**values)
     cls.check_hyperparameters(h)
     return h

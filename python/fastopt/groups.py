@@ -17,13 +17,13 @@ class Group(MutableMapping[str, Any]):
 
     def __init__(
         self,
-        index: int,
         params: Any,
+        index: int | None,
         declared: Mapping[str, Hyper],
         given: Mapping[str, Any],
         check: Callable[[SimpleNamespace], None],
     ) -> None:
-        self.index = index
+        self.index = index  # None for the only one
         self.params = params
         self._declared = declared
         self._check = check
@@ -34,7 +34,7 @@ class Group(MutableMapping[str, Any]):
         """Give the hyperparameters with some of them changed, checked but not yet set."""
         values = dict(vars(self.h))
         for name, value in given.items():
-            values[name] = self._hyper(name).check(value, name)
+            values[name] = self._hyper(name).check(value, name + self._which())
         h = SimpleNamespace(**values)
         self._check(h)
         return h
@@ -45,9 +45,13 @@ class Group(MutableMapping[str, Any]):
         self.stage_scalars = stages.scalars(h)
         self.changed = True  # until the optimizer has looked
 
+    def _which(self) -> str:
+        return "" if self.index is None else f" of group {self.index}"
+
     def _hyper(self, name: str) -> Hyper:
         if name not in self._declared:
-            raise TypeError(f"there is no hyperparameter {name!r}: {suggest(name, self._declared)}")
+            known = suggest(name, self._declared)
+            raise TypeError(f"there is no hyperparameter {name!r}{self._which()}: {known}")
         return self._declared[name]
 
     def __getitem__(self, name: str) -> Any:
@@ -79,4 +83,4 @@ class Group(MutableMapping[str, Any]):
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={value!r}" for name, value in vars(self.h).items())
-        return f"Group({self.index}: {values})"
+        return f"Group({values})"

@@ -44,6 +44,7 @@ class Number(Hyper):
     above: float = -math.inf
     at_most: float = math.inf
     below: float = math.inf
+    initial: bool = False  # says what state begins with, and nothing after
 
     def check(self, value: Any, where: str) -> float:
         """Return it as a float."""
@@ -108,9 +109,12 @@ def number(
     above: float = -math.inf,
     at_most: float = math.inf,
     below: float = math.inf,
+    initial: bool = False,
 ) -> Any:
     """Declare a number."""
-    return Number(default, at_least=at_least, above=above, at_most=at_most, below=below)
+    return Number(
+        default, at_least=at_least, above=above, at_most=at_most, below=below, initial=initial
+    )
 
 
 def pair(*, default: tuple[float, float], at_least: float = 0.0, below: float = math.inf) -> Any:

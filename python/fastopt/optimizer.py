@@ -62,7 +62,7 @@ class Optimizer(Declared):
     if TYPE_CHECKING:  # the constructor that type checkers see: these, then the hyperparameters
         params: Any = field(kw_only=False)
         grads: Any = None
-        backend: str = ""
+        backend: Any = None  # a name or None to give, a name to read
 
     lr: float = number(default=1e-3, at_least=0.0)
     weight_decay: float = number(default=0.0, at_least=0.0)
@@ -86,10 +86,17 @@ class Optimizer(Declared):
         self._check_class()
         self._check_names(args, given)
         options = {name: given.pop(name, None) for name in _OPTIONS}
+        given = {name: self.hyperparameters[name].check(value, name) for name, value in given.items()}
         self.params = params
         self._parameters = Parameters(params, self.hyperparameters)
         self.groups = [
-            Group(i, container, self.hyperparameters, {**given, **own}, self.check_hyperparameters)
+            Group(
+                container,
+                i if len(self._parameters.groups) > 1 else None,
+                self.hyperparameters,
+                {**given, **own},
+                self.check_hyperparameters,
+            )
             for i, (container, own) in enumerate(self._parameters.groups)
         ]
         self._states: list[dict[str, NDArray[Any]]] = [{} for _ in self._parameters.arrays]
@@ -309,6 +316,7 @@ class Optimizer(Declared):
         return values[0]
 
     def _write(self, name: str, value: Any) -> None:
+        value = self.hyperparameters[name].check(value, name)
         checked = [group.with_values({name: value}) for group in self.groups]
         for group, h in zip(self.groups, checked, strict=True):
             group.set(h)

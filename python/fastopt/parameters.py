@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from fastopt import checks
@@ -52,7 +53,9 @@ class Parameters:
         return self._structure.leaves(containers, "params", _NEW)
 
     def _containers(self) -> Any:
-        return [group.get("params") for group in self._given] if self._grouped else self._given
+        if not self._grouped:
+            return self._given
+        return [g.get("params") if isinstance(g, dict) else g for g in self._given]
 
     def named(self) -> list[checks.Named]:
         """List the arrays with what messages call them."""
@@ -97,9 +100,11 @@ class Parameters:
 
 def _is_list_of_groups(params: Any, hyperparameters: set[str]) -> bool:
     form = 'a group is a dict {"params": ..., "lr": ...}, and groups stand in a list'
-    if isinstance(params, dict) and "params" in params and hyperparameters & set(params):
-        names = ", ".join(repr(name) for name in params if name in hyperparameters)
-        raise TypeError(f"params has hyperparameters among its keys ({names}); {form}: [params]")
+    if isinstance(params, dict) and "params" in params:
+        values = [k for k, v in params.items() if k in hyperparameters and np.isscalar(v)]
+        if values:
+            names = ", ".join(map(repr, values))
+            raise TypeError(f"params has hyperparameters among its keys ({names}); {form}: [params]")
     if not isinstance(params, (list, tuple)):
         return False
     grouped = [isinstance(group, dict) and "params" in group for group in params]

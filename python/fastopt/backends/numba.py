@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from fastopt.backends import Plan, Row
-from fastopt.backends.python_plan import PythonPlan, Scalars
+from fastopt.backends.python_plan import AllScalars, PythonPlan, Scalars, Work
 from fastopt.rules import Rule
 from fastopt.threads import available
 
@@ -49,7 +49,11 @@ class NumbaPlan(PythonPlan):
         runs = max(1, min(threads, elements // WORTH_A_THREAD))
         if runs == 1:
             self.sweep(scalars, pieces)
-            return
+        else:
+            self._sweep_in_parallel(scalars, pieces, runs)
+        self.release()
+
+    def _sweep_in_parallel(self, scalars: AllScalars, pieces: list[Work], runs: int) -> None:
         # Two parts for each other thread. We work too, and take back what no worker has begun: a busy
         # machine costs no time.
         edges = [len(pieces) * k // (2 * runs) for k in range(2 * runs + 1)]

@@ -32,6 +32,7 @@ class NumpyPlan(PythonPlan):
         """Update every parameter that has a gradient."""
         with np.errstate(all="ignore"):
             self.sweep(self.scalars(rows), self.pieces())
+        self.release()
 
 
 def _update(rule: Rule, scalars: Scalars, g: Any, p: Any, *states: Any) -> None:

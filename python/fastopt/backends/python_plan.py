@@ -19,6 +19,8 @@ CHUNK = 1 << 14  # elements that are updated at a time: their streams stay in th
 Work = tuple[int, int, int]  # a parameter and its elements from ... to ...
 Scalars = tuple[StageFunction, Any, Any]  # a stage, its scalars and those of the rule, of one dtype
 
+AllScalars = list[dict[Any, Scalars]]  # for each row, by dtype
+
 
 class PythonPlan:
     """Holds flat views of the arrays in the order of their memory."""
@@ -81,11 +83,15 @@ class PythonPlan:
             for begin in range(0, g.size, CHUNK)
         ]
 
-    def scalars(self, rows: Sequence[Row | None]) -> list[dict[Any, Scalars]]:
+    def release(self) -> None:
+        """Let go of the gradients."""
+        self._gradients = []
+
+    def scalars(self, rows: Sequence[Row | None]) -> AllScalars:
         """Round the scalars of each row to each dtype: once, from double."""
         return [{dtype: _round(row, dtype) for dtype in SUPPORTED} if row else {} for row in rows]
 
-    def sweep(self, scalars: list[dict[Any, Scalars]], work: Sequence[Work]) -> None:
+    def sweep(self, scalars: AllScalars, work: Sequence[Work]) -> None:
         """Update some pieces. Several threads may do so at once, each with pieces of its own."""
         for i, begin, end in work:
             p = self._arrays[i][0]

@@ -50,7 +50,7 @@ class Adagrad(Optimizer):
 
     lr: float = number(default=1e-2, at_least=0.0)
     lr_decay: float = number(default=0.0, at_least=0.0)
-    initial_accumulator_value: float = number(default=0.0, at_least=0.0)
+    initial_accumulator_value: float = number(default=0.0, at_least=0.0, initial=True)
     eps: float = number(default=1e-10, at_least=0.0)
 
     rule = staticmethod(adagrad)
