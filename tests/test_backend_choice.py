@@ -21,7 +21,8 @@ def ones(count: int = 3) -> Any:
 
 
 def chosen(**options: Any) -> str:
-    return fastopt.get("adam", ones(), **options).backend
+    name: str = fastopt.get("adam", ones(), **options).backend
+    return name
 
 
 def make(cls: Any, *args: Any, **options: Any) -> Any:

@@ -1,4 +1,4 @@
-// Sleeping on a counter until it changes or until a moment has come. C++20 has the first half alone.
+// Waiting for something to change: awake, or asleep until a moment has come, which C++20 does not have.
 #pragma once
 #include <atomic>
 #include <chrono>
@@ -14,16 +14,37 @@
 #include <ctime>
 #endif
 
-namespace fastopt {
+namespace fastopt::threads {
 
 using Clock = std::chrono::steady_clock;
 using Counter = std::atomic<std::uint32_t>;
 static_assert(sizeof(Counter) == sizeof(std::uint32_t));
 
+inline void pause() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+// Spins until done() or until patience has run out; says whether it is done.
+template <class Done> bool spin(std::chrono::nanoseconds patience, Done done) {
+    const auto start = Clock::now();
+    do {
+        for (int i = 0; i < 16; ++i) {
+            if (done()) return true;
+            pause();
+        }
+    } while (Clock::now() - start < patience);
+    return done();
+}
+
 #if defined(__linux__)
 
 constexpr bool sleeps_until_deadline = true;
 
+// Sleeps until the counter is no longer `seen`, or until the deadline, or for no reason.
 inline void sleep_while(Counter& counter, std::uint32_t seen, Clock::time_point deadline) {
     const auto since_start = deadline.time_since_epoch();    // the clock is CLOCK_MONOTONIC
     const auto whole = std::chrono::duration_cast<std::chrono::seconds>(since_start);
@@ -37,24 +58,8 @@ inline void wake_all(Counter& counter) {
     syscall(SYS_futex, &counter, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
 }
 
-// Makes the calling thread get up when it asked to: by default the kernel lets it sleep 50 us longer,
-// and lets it wait for a thread that spins. Asking for a short time slice (Linux 6.12 and later; others
-// ignore it) gets it the processor at once; its share of processor time is no larger for it.
-inline void sleep_punctually() {
-    prctl(PR_SET_TIMERSLACK, 1);
-    struct {
-        std::uint32_t size, policy;
-        std::uint64_t flags;
-        std::int32_t nice;
-        std::uint32_t priority;
-        std::uint64_t runtime, deadline, period;
-    } attributes{};
-    if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) == 0 &&
-        attributes.policy == 0) {
-        attributes.runtime = 100'000;    // nanoseconds
-        syscall(SYS_sched_setattr, 0, &attributes, 0);
-    }
-}
+// By default the kernel lets a thread sleep up to 50 us longer than it asked for.
+inline void sleep_punctually() { prctl(PR_SET_TIMERSLACK, 1); }
 
 #else
 
@@ -68,4 +73,4 @@ inline void sleep_punctually() {}
 
 #endif
 
-}  // namespace fastopt
+}  // namespace fastopt::threads
