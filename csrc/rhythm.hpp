@@ -19,6 +19,8 @@ public:
 
     void begin() {
         const std::int64_t now = Clock::now().time_since_epoch().count();
+        const std::chrono::nanoseconds idle(now - begun_.load(std::memory_order_relaxed));
+        close_ = idle < length() + at_once;
         interval_.store(now - begun_.load(std::memory_order_relaxed), std::memory_order_relaxed);
         begun_.store(now, std::memory_order_relaxed);
     }
@@ -27,9 +29,12 @@ public:
         length_.store(now - begun_.load(std::memory_order_relaxed), std::memory_order_relaxed);
     }
 
+    // Whether this step is worth waking a worker for: it is long, or the next follows at once.
+    bool worth_help() const { return close_ || length() > long_enough; }
+
     // Whether it pays to look out for steps: they are long, and come neither at once nor in an age.
     bool expected() const {
-        return length() > longer_than && interval() > 2 * length() && interval() < sooner_than;
+        return length() > long_enough && interval() > 2 * length() && interval() < sooner_than;
     }
     // When the next step is due, or, if that did not come, the one `missed` steps after it.
     Due next(int missed) const {
@@ -39,7 +44,8 @@ public:
     }
 
 private:
-    static constexpr auto longer_than = std::chrono::microseconds(400);
+    static constexpr auto at_once = std::chrono::microseconds(80);
+    static constexpr auto long_enough = std::chrono::microseconds(400);
     static constexpr auto sooner_than = std::chrono::milliseconds(200);
 
     std::chrono::nanoseconds interval() const {
@@ -49,6 +55,7 @@ private:
         return std::chrono::nanoseconds(length_.load(std::memory_order_relaxed));
     }
     std::atomic<std::int64_t> begun_{0}, interval_{0}, length_{0};    // nanoseconds
+    bool close_ = false;    // this step came right after the one before
 };
 
 }  // namespace fastopt::threads

@@ -19,9 +19,11 @@ constexpr int count_states(void (Rule::*)(T&, T, State&...) const) {
     return sizeof...(State);
 }
 
+// The one loop. Where n is a constant, it is a few vector instructions and no loop.
 template <class T, class Stage, class Rule, class... State>
-inline void loop(const Stage stage, const Rule rule, std::ptrdiff_t n, T* __restrict p,
-                 const T* __restrict g, State* __restrict... state) {
+[[gnu::always_inline]] inline void loop(const Stage& stage, const Rule& rule, std::ptrdiff_t n,
+                                        T* __restrict p, const T* __restrict g,
+                                        State* __restrict... state) {
 #pragma omp simd
     for (std::ptrdiff_t i = 0; i < n; ++i) {
         T p_i = p[i];
@@ -30,6 +32,20 @@ inline void loop(const Stage stage, const Rule rule, std::ptrdiff_t n, T* __rest
         rule(p_i, g_i, state[i]...);
         p[i] = p_i;
     }
+}
+
+// Whole vectors first, then what is left in halves, so that no tail is done element by element: the
+// same operations on each element either way.
+template <class T, class Stage, class Rule, class... State>
+inline void stretch(const Stage stage, const Rule rule, std::ptrdiff_t n, T* p, const T* g,
+                    State*... state) {
+    constexpr std::ptrdiff_t widest = 16;
+    std::ptrdiff_t done = n & ~(widest - 1);
+    loop<T>(stage, rule, done, p, g, state...);
+    if (n & 8) loop<T>(stage, rule, 8, p + done, g + done, state + done...), done += 8;
+    if (n & 4) loop<T>(stage, rule, 4, p + done, g + done, state + done...), done += 4;
+    if (n & 2) loop<T>(stage, rule, 2, p + done, g + done, state + done...), done += 2;
+    if (n & 1) loop<T>(stage, rule, 1, p + done, g + done, state + done...);
 }
 
 // NumPy aligns its arrays to 16 bytes, and a vector that straddles two cache lines costs double. So
@@ -49,7 +65,7 @@ inline void sweep_states(const T* scalars, T* p, const T* g, void* const* states
     __builtin_memcpy(&rule, scalars + sizeof stage / sizeof(T), sizeof rule);
     std::ptrdiff_t from = 0;
     for (std::ptrdiff_t to = head_of(p, n); from < n; from = to, to = n) {
-        loop<T>(stage, rule, to - from, p + from, g + from, static_cast<T*>(states[I]) + from...);
+        stretch<T>(stage, rule, to - from, p + from, g + from, static_cast<T*>(states[I]) + from...);
     }
 }
 

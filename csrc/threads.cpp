@@ -100,8 +100,11 @@ private:
         }
     }
 
-    // Waking costs a system call; where workers keep coming too late, it is done now and then only.
-    bool worth_waking(std::uint32_t step) const { return in_vain_ < 2 || step % 16 == 0; }
+    // Waking costs a system call, and who is woken for a short step comes in the middle of a later
+    // one. Where workers keep coming too late, they are woken now and then only.
+    bool worth_waking(std::uint32_t step) const {
+        return rhythm_.worth_help() && (in_vain_ < 2 || step % 16 == 0);
+    }
 
     // Does what there is to do: the own run, then what is left of the others'. Gives back how many
     // chunks it has done.
