@@ -14,6 +14,10 @@ constexpr std::size_t itemsize(DType dtype) { return dtype == DType::float32 ? 4
 using Sweep = void (*)(const void* scalars, void* p, const void* g, void* const* states,
                        std::ptrdiff_t n) noexcept;
 
+// Reads a block of a strided gradient into a tile of rows x columns; strides in bytes.
+using Gather = void (*)(const char* g, std::ptrdiff_t row_stride, std::ptrdiff_t column_stride,
+                        std::ptrdiff_t rows, std::ptrdiff_t columns, void* tile) noexcept;
+
 struct Kernel {
     const char* rule;
     DType dtype;
@@ -21,6 +25,7 @@ struct Kernel {
     int coefficients;       // of the rule, without the scalars of the stages
     Sweep sweep;            // weight decay, if any, is decoupled
     Sweep sweep_coupled;    // weight decay is added to the gradient
+    Gather gather;
 };
 
 // Every level's table has the same kernels in the same order.

@@ -1,5 +1,6 @@
 // The table of kernels: every rule in csrc/rules/, for every dtype. Compiled once per instruction-set
 // level; FASTOPT_LEVEL names the level and the namespace.
+#include "gather.hpp"
 #include "kernel.hpp"
 #include "sweep.hpp"
 
@@ -27,9 +28,13 @@ template <class T, DType dtype, int Number> constexpr Kernel kernel_of() {
     using Rule = typename Numbered::type;
     constexpr int states = count_states(&Rule::operator());
     static_assert(states <= max_states);
-    return {Numbered::label, dtype,
-            states,          static_cast<int>(sizeof(Rule) / sizeof(T)),
-            &sweep<T, decoupled, Rule>, &sweep<T, coupled, Rule>};
+    return {.rule = Numbered::label,
+            .dtype = dtype,
+            .states = states,
+            .coefficients = static_cast<int>(sizeof(Rule) / sizeof(T)),
+            .sweep = &sweep<T, decoupled, Rule>,
+            .sweep_coupled = &sweep<T, coupled, Rule>,
+            .gather = &gather<T>};
 }
 
 struct AllKernels {

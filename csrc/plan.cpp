@@ -232,8 +232,7 @@ void Plan::sweep(const Span& span) const noexcept {
             return std::ptrdiff_t(blocks * (double(element) / double(array.size)));
         };
         const std::ptrdiff_t last = span.end == array.size ? array.strided->blocks() : share(span.end);
-        array.strided->run(update, scalars, array.p, array.states, kernel.states, share(span.begin),
-                           last);
+        array.strided->run(kernel, update, scalars, array.p, array.states, share(span.begin), last);
         return;
     }
     const std::size_t bytes = std::size_t(span.begin) * itemsize(kernel.dtype);

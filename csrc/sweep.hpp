@@ -3,15 +3,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "indices.hpp"
 #include "stages.hpp"
 
 namespace fastopt::FASTOPT_LEVEL {
-
-template <int... I> struct indices {};
-template <int N, int... I> struct make_indices : make_indices<N - 1, N - 1, I...> {};
-template <int... I> struct make_indices<0, I...> {
-    using type = indices<I...>;
-};
 
 // How many states a rule has, read off its call operator: (p, g, states...).
 template <class Rule, class T, class... State>

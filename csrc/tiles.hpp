@@ -18,8 +18,8 @@ public:
 
     std::ptrdiff_t blocks() const { return blocks_; }
 
-    // Runs the sweep over the blocks from `begin` to `end`.
-    void run(Sweep sweep, const void* scalars, char* p, char* const* states, int state_count,
+    // Runs one of the kernel's sweeps over the blocks from `begin` to `end`.
+    void run(const Kernel& kernel, Sweep sweep, const void* scalars, char* p, char* const* states,
              std::ptrdiff_t begin, std::ptrdiff_t end) const noexcept;
 
 private:
@@ -29,16 +29,12 @@ private:
         std::ptrdiff_t stride_p;    // in elements
     };
 
-    template <class T>
-    const void* gather(const char* g, std::ptrdiff_t rows, std::ptrdiff_t columns,
-                       T* tile) const noexcept;
-
     const char* data_;
-    DType dtype_;
+    std::ptrdiff_t itemsize_;
     Axis columns_;              // the parameter's innermost axis
     Axis rows_;                 // the axis along which the gradient lies closest
     std::vector<Axis> outer_;
-    std::ptrdiff_t tile_rows_, tile_columns_, blocks_of_columns_, blocks_of_rows_, blocks_;
+    std::ptrdiff_t first_rows_, tile_rows_, tile_columns_, blocks_of_columns_, blocks_of_rows_, blocks_;
 };
 
 }  // namespace fastopt
