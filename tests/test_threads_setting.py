@@ -111,7 +111,7 @@ def cgroup(root: Path, files: dict[str, str], membership: str) -> float:
         (root / "fs" / name).parent.mkdir(parents=True, exist_ok=True)
         (root / "fs" / name).write_text(text)
     (root / "self").write_text(membership)
-    return threads.cgroup_quota(root / "fs", root / "self")
+    return threads.cgroup_quota(str(root / "fs"), str(root / "self"))
 
 
 NONE = float("inf")
@@ -185,7 +185,7 @@ def test_cgroup_quota(membership: str, files: dict[str, str], expected: float, t
 
 
 def test_no_cgroups(tmp_path: Path) -> None:
-    assert threads.cgroup_quota(tmp_path / "fs", tmp_path / "self") == NONE
+    assert threads.cgroup_quota(str(tmp_path / "fs"), str(tmp_path / "self")) == NONE
     assert threads.cgroup_quota() > 0
 
 

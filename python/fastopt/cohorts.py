@@ -5,22 +5,23 @@ Each parameter counts its own steps, as in PyTorch, or its bias corrections woul
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 from fastopt.groups import Group
 
 
-@dataclass
 class Cohort:
     """Steps taken, and the scalars that are carried from one step to the next."""
 
-    group: Group
-    t: int = 0
-    carried: dict[str, float] = field(default_factory=dict)
-    active: bool = True  # takes part in the step that is being prepared
-    pending: SimpleNamespace | None = None  # what is carried on if that step is taken
+    __slots__ = ("active", "carried", "group", "pending", "t")
+
+    def __init__(self, group: Group, t: int, carried: dict[str, float], active: bool = True) -> None:
+        self.group = group
+        self.t = t
+        self.carried = carried
+        self.active = active  # takes part in the step that is being prepared
+        self.pending: SimpleNamespace | None = None  # what is carried on if that step is taken
 
     def commit(self) -> None:
         """Count the step."""

@@ -4,23 +4,22 @@ A declaration is a class attribute, ``lr: float = number(default=1e-3, at_least=
 of the constructor, a checked entry of every group, and a property that reads and writes all groups.
 """
 
-import difflib
 import math
 import numbers
 import operator
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, dataclass_transform
 
 import numpy as np
 
 
-@dataclass
 class Hyper:
     """One hyperparameter: its default and the values it can have."""
 
-    default: Any
-    name: str = ""
+    def __init__(self, default: Any) -> None:
+        self.default = default
+        self.name = ""
+        self.initial = False  # whether it says what state begins with, and nothing after
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -36,15 +35,14 @@ class Hyper:
         raise NotImplementedError  # pragma: no cover - every kind of hyperparameter has its own
 
 
-@dataclass
 class Number(Hyper):
     """A finite real number in a range."""
 
-    at_least: float = -math.inf
-    above: float = -math.inf
-    at_most: float = math.inf
-    below: float = math.inf
-    initial: bool = False  # says what state begins with, and nothing after
+    def __init__(
+        self, default: float, at_least: float, above: float, at_most: float, below: float
+    ) -> None:
+        super().__init__(default)
+        self.at_least, self.above, self.at_most, self.below = at_least, above, at_most, below
 
     def check(self, value: Any, where: str) -> float:
         """Return it as a float."""
@@ -63,21 +61,17 @@ class Number(Hyper):
 
     def range(self) -> str:
         """Put the range in words, for messages."""
-        words = [
-            f"{word} {limit:g}"
-            for word, limit in (
-                (">=", self.at_least), (">", self.above), ("<=", self.at_most), ("<", self.below),
-            )
-            if math.isfinite(limit)
-        ]  # fmt: skip
+        limits = {">=": self.at_least, ">": self.above, "<=": self.at_most, "<": self.below}
+        words = [f"{word} {limit:g}" for word, limit in limits.items() if math.isfinite(limit)]
         return " " + " and ".join(words) if words else ""
 
 
-@dataclass
 class Pair(Hyper):
     """Two numbers in one range."""
 
-    each: Number = None  # type: ignore[assignment]  # always given: dataclass fields after a default
+    def __init__(self, default: tuple[float, float], each: Number) -> None:
+        super().__init__(default)
+        self.each = each
 
     def check(self, value: Any, where: str) -> tuple[float, float]:
         """Return it as a tuple of floats."""
@@ -91,7 +85,6 @@ class Pair(Hyper):
         return first, second
 
 
-@dataclass
 class Flag(Hyper):
     """True or False."""
 
@@ -111,15 +104,15 @@ def number(
     below: float = math.inf,
     initial: bool = False,
 ) -> Any:
-    """Declare a number."""
-    return Number(
-        default, at_least=at_least, above=above, at_most=at_most, below=below, initial=initial
-    )
+    """Declare a number; `initial` if it says what state begins with, and nothing after."""
+    found = Number(default, at_least, above, at_most, below)
+    found.initial = initial
+    return found
 
 
 def pair(*, default: tuple[float, float], at_least: float = 0.0, below: float = math.inf) -> Any:
     """Declare a pair of numbers, such as betas."""
-    return Pair(default, each=Number(math.nan, at_least=at_least, below=below))
+    return Pair(default, Number(math.nan, at_least, -math.inf, math.inf, below))
 
 
 def flag(*, default: bool) -> Any:
@@ -127,7 +120,11 @@ def flag(*, default: bool) -> Any:
     return Flag(default)
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(field, number, pair, flag))
+def given(*, kw_only: bool) -> Any:
+    """Declare an argument of the constructor that is no hyperparameter, for type checkers alone."""
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(given, number, pair, flag))
 class Declared:
     """Tells type checkers that the annotated attributes of a subclass are its keywords."""
 
@@ -154,6 +151,8 @@ def describe(value: Any) -> str:
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """Say what there is, and which of it a misspelt name may have meant."""
+    import difflib
+
     known = sorted(known)
     close = difflib.get_close_matches(str(name).lower(), known, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""

@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from threading import Lock
 from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from fastopt import backends, checks
 from fastopt.cohorts import Cohort, divide
 from fastopt.groups import Group
-from fastopt.hyperparameters import Declared, Hyper, flag, number, suggest
+from fastopt.hyperparameters import Declared, Hyper, flag, given, number, suggest
 from fastopt.memory import state_beside
 from fastopt.parameters import Parameters
 from fastopt.rules import Rule, RuleFunction, rule_of
@@ -60,7 +59,7 @@ class Optimizer(Declared):
     """
 
     if TYPE_CHECKING:  # the constructor that type checkers see: these, then the hyperparameters
-        params: Any = field(kw_only=False)
+        params: Any = given(kw_only=False)
         grads: Any = None
         backend: Any = None  # a name or None to give, a name to read
 
@@ -82,11 +81,13 @@ class Optimizer(Declared):
         cls.hyperparameters = MappingProxyType(found)
         cls.__signature__ = _signature(cls.hyperparameters)  # type: ignore[attr-defined]
 
-    def __init__(self, params: Any, *args: Any, **given: Any) -> None:
+    def __init__(self, params: Any, *args: Any, **keywords: Any) -> None:
         self._check_class()
-        self._check_names(args, given)
-        options = {name: given.pop(name, None) for name in _OPTIONS}
-        given = {name: self.hyperparameters[name].check(value, name) for name, value in given.items()}
+        self._check_names(args, keywords)
+        options = {name: keywords.pop(name, None) for name in _OPTIONS}
+        shared = {
+            name: self.hyperparameters[name].check(value, name) for name, value in keywords.items()
+        }
         self.params = params
         self._parameters = Parameters(params, self.hyperparameters)
         self.groups = [
@@ -94,7 +95,7 @@ class Optimizer(Declared):
                 container,
                 i if len(self._parameters.groups) > 1 else None,
                 self.hyperparameters,
-                {**given, **own},
+                {**shared, **own},
                 self.check_hyperparameters,
             )
             for i, (container, own) in enumerate(self._parameters.groups)

@@ -7,15 +7,13 @@ fallback's kernel; a struct of the same name in csrc/rules/ is the native one.
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 RuleFunction = Callable[..., Any]
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """A rule function with its name and the names of its states."""
 
     update: RuleFunction

@@ -2,7 +2,6 @@
 
 import os
 from math import ceil
-from pathlib import Path
 
 from fastopt.hyperparameters import whole
 from fastopt.warning import warn
@@ -40,41 +39,39 @@ def available() -> int:
     return max(1, ceil(min(count, cgroup_quota())))
 
 
-def cgroup_quota(
-    root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")
-) -> float:
+def cgroup_quota(root: str = "/sys/fs/cgroup", membership: str = "/proc/self/cgroup") -> float:
     """Give the processors' worth of time that the cgroup and those above it grant; inf for no limit."""
     quotas = [float("inf")]
-    try:
-        lines = membership.read_text().splitlines()
-    except OSError:
-        lines = []
-    for line in lines:
+    for line in (_read(membership) or "").splitlines():
         if line.count(":") < 2:
             continue
         _, controllers, path = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
             continue
-        top = root / "cpu" if controllers else root
-        group = top / path.lstrip("/")
-        while True:
-            quotas.append(_quota_of(group))
-            if group == top or top not in group.parents:
-                break
-            group = group.parent
+        top = f"{root}/cpu" if controllers else str(root)
+        parts = [part for part in path.split("/") if part]
+        for depth in range(len(parts) + 1):
+            quotas.append(_quota_of("/".join([top, *parts[:depth]])))
     return min(quotas)
 
 
-def _quota_of(group: Path) -> float:
+def _quota_of(group: str) -> float:
+    both = _read(f"{group}/cpu.max")
+    if both is None:
+        both = f"{_read(f'{group}/cpu.cfs_quota_us')} {_read(f'{group}/cpu.cfs_period_us')}"
     try:
-        if (group / "cpu.max").exists():
-            quota, period = (group / "cpu.max").read_text().split()
-        else:
-            quota = (group / "cpu.cfs_quota_us").read_text()
-            period = (group / "cpu.cfs_period_us").read_text()
-        return float("inf") if quota == "max" or int(quota) <= 0 else int(quota) / int(period)
-    except (OSError, ValueError, ZeroDivisionError):
+        quota, period = both.split()
+        return int(quota) / int(period) if int(quota) > 0 else float("inf")
+    except (ValueError, ZeroDivisionError):  # "max", or no such file
         return float("inf")
+
+
+def _read(path: str) -> str | None:
+    try:
+        with open(path) as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def _from_environment() -> int | None:

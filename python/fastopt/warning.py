@@ -1,10 +1,10 @@
 """Warnings, pointed at the line of the user's that led to them."""
 
+import os
 import sys
 import warnings
-from pathlib import Path
 
-_PACKAGE = str(Path(__file__).parent)
+_PACKAGE = os.path.dirname(__file__)
 
 
 def warn(message: str) -> None:

@@ -42,6 +42,8 @@ def make_plan(arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int])
 class NumbaPlan(PythonPlan):
     """Splits large work over Python threads; the loops inside run without the GIL."""
 
+    chunk = 1 << 19  # large enough for a call to cost nothing beside it
+
     def run(self, rows: Sequence[Row | None], threads: int) -> None:
         """Update every parameter that has a gradient."""
         pieces, scalars = self.pieces(), self.scalars(rows)
@@ -81,10 +83,10 @@ def _kernel(stage: Any, update: Any) -> Any:
     stage, update = compiled(stage), compiled(update)
 
     def sweep(s: Any, c: Any, g: Any, arrays: Any) -> None:
-        p = arrays[0]
+        p, states = arrays[0], arrays[1:]  # sliced in the loop, it would not become vector code
         for i in range(p.size):
             p_i, g_i = stage(p[i], g[i], s)
-            put(arrays, i, update(p_i, g_i, *take(arrays[1:], i), c))
+            put(arrays, i, update(p_i, g_i, *take(states, i), c))
 
     return compiled(sweep)
 

@@ -28,6 +28,8 @@ def make_plan(arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int])
 class NumpyPlan(PythonPlan):
     """Runs on the calling thread."""
 
+    chunk = 1 << 14  # small enough for what NumPy computes in between to stay in the cache
+
     def run(self, rows: Sequence[Row | None], threads: int) -> None:
         """Update every parameter that has a gradient."""
         with np.errstate(all="ignore"):

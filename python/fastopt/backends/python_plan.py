@@ -14,7 +14,7 @@ from fastopt.dtypes import SUPPORTED
 from fastopt.rules import Rule
 from fastopt.stages import StageFunction, stage_for
 
-CHUNK = 1 << 14  # elements that are updated at a time: their streams stay in the cache
+TILE = 1 << 14  # elements of a gradient that are copied at a time, where it lies otherwise
 
 Work = tuple[int, int, int]  # a parameter and its elements from ... to ...
 Scalars = tuple[StageFunction, Any, Any]  # a stage, its scalars and those of the rule, of one dtype
@@ -24,6 +24,8 @@ AllScalars = list[dict[Any, Scalars]]  # for each row, by dtype
 
 class PythonPlan:
     """Holds flat views of the arrays in the order of their memory."""
+
+    chunk: int  # elements that are updated at a time
 
     def __init__(
         self,
@@ -77,10 +79,10 @@ class PythonPlan:
     def pieces(self) -> list[Work]:
         """List the work of the step in the order of memory."""
         return [
-            (i, begin, min(begin + CHUNK, g.size))
+            (i, begin, min(begin + self.chunk, g.size))
             for i, g in enumerate(self._gradients)
             if g is not None
-            for begin in range(0, g.size, CHUNK)
+            for begin in range(0, g.size, self.chunk)
         ]
 
     def release(self) -> None:
@@ -96,12 +98,15 @@ class PythonPlan:
         for i, begin, end in work:
             p = self._arrays[i][0]
             g = self._gradients[i]
-            if g.flags.c_contiguous if p.flags.c_contiguous else g.flags.f_contiguous:
-                g = _flat(g, p)[begin:end]
-            else:  # a copy of this piece alone
-                g = (g if p.flags.c_contiguous else g.T).flat[begin:end]
-            pieces = (flat[begin:end] for flat in self._flat[i])
-            self._update(self._rules[i], scalars[self._rows[i]][p.dtype], g, *pieces)
+            c_order = p.flags.c_contiguous
+            alike = g.flags.c_contiguous if c_order else g.flags.f_contiguous
+            gradient = _flat(g, p) if alike else (g if c_order else g.T).flat  # which copies slices
+            length = self.chunk if alike else TILE
+            for a in range(begin, end, length):
+                b = min(a + length, end)
+                pieces = (flat[a:b] for flat in self._flat[i])
+                s = scalars[self._rows[i]][p.dtype]
+                self._update(self._rules[i], s, gradient[a:b], *pieces)
 
 
 def _round(row: Row, dtype: Any) -> Scalars:
