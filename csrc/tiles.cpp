@@ -8,8 +8,13 @@
 namespace fastopt {
 namespace {
 
-constexpr std::ptrdiff_t tile_bytes = 32 * 1024;    // inside L1, beside what the sweep reads
-constexpr std::ptrdiff_t rows_at_once = 16;      // a cache line of float32
+// Rows of up to 1,024 float32 fit whole, and several whole rows are one long stretch to the sweep,
+// which matters more than that the tile overflows L1.
+constexpr std::ptrdiff_t tile_bytes = 64 * 1024;
+constexpr std::ptrdiff_t line_bytes = 64;
+
+// Not on the stack: that of a thread can be small. Allocated when a thread first needs it.
+alignas(64) thread_local char tile[tile_bytes];
 
 std::ptrdiff_t pieces(std::ptrdiff_t length, std::ptrdiff_t piece) {
     return (length + piece - 1) / piece;
@@ -18,8 +23,9 @@ std::ptrdiff_t pieces(std::ptrdiff_t length, std::ptrdiff_t piece) {
 // How many rows to take first, so that the others begin on a cache line and each line is read once.
 std::ptrdiff_t rows_to_line(const char* data, std::ptrdiff_t stride, std::ptrdiff_t itemsize,
                             std::ptrdiff_t most) {
-    const auto past = static_cast<std::ptrdiff_t>(reinterpret_cast<std::uintptr_t>(data) % 64);
-    return stride == itemsize && past > 0 ? std::min(most, (64 - past + itemsize - 1) / itemsize) : most;
+    const auto past = static_cast<std::ptrdiff_t>(reinterpret_cast<std::uintptr_t>(data) % line_bytes);
+    if (stride != itemsize || past == 0) return most;
+    return std::min(most, (line_bytes - past + itemsize - 1) / itemsize);
 }
 
 }  // namespace
@@ -50,7 +56,7 @@ StridedGradient::StridedGradient(const NdArray& gradient, bool fortran, DType dt
     if (closest != axes.end()) axes.erase(closest);
     outer_ = axes;
 
-    tile_rows_ = std::min(rows_.length, rows_at_once);
+    tile_rows_ = std::min(rows_.length, line_bytes / itemsize_);
     // Columns in equal parts, of whole lines: short stretches cost more than long ones.
     const std::ptrdiff_t widest = std::min(columns_.length, tile_bytes / itemsize_ / tile_rows_);
     const std::ptrdiff_t equal = pieces(columns_.length, pieces(columns_.length, widest));
@@ -65,7 +71,7 @@ StridedGradient::StridedGradient(const NdArray& gradient, bool fortran, DType dt
 void StridedGradient::run(const Kernel& kernel, Sweep sweep, const void* scalars, char* p,
                           char* const* states, std::ptrdiff_t begin,
                           std::ptrdiff_t end) const noexcept {
-    alignas(64) char tile[tile_bytes];
+    char* const tile_here = tile;
     for (std::ptrdiff_t block = begin; block < end; ++block) {
         std::ptrdiff_t rest = block;
         const std::ptrdiff_t column = rest % blocks_of_columns_ * tile_columns_;
@@ -87,8 +93,8 @@ void StridedGradient::run(const Kernel& kernel, Sweep sweep, const void* scalars
         // A row without gaps is read where it is.
         const bool in_place = rows == 1 && columns_.stride_g == itemsize_ &&
                               reinterpret_cast<std::uintptr_t>(g) % std::size_t(itemsize_) == 0;
-        if (!in_place) kernel.gather(g, rows_.stride_g, columns_.stride_g, rows, columns, tile);
-        const char* const gathered = in_place ? g : tile;
+        if (!in_place) kernel.gather(g, rows_.stride_g, columns_.stride_g, rows, columns, tile_here);
+        const char* const gathered = in_place ? g : tile_here;
         // Whole rows that follow each other in the parameter are one stretch.
         const bool one_stretch = columns == rows_.stride_p || rows == 1;
         const std::ptrdiff_t stretch = one_stretch ? rows * columns : columns;

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LINE = 64  # bytes of a cache line
-LARGE = 1 << 20  # bytes from which arrays begin at the same place in their page
+LARGE = 1 << 16  # bytes from which arrays may each begin at the same place in a page
 STAGGER = 1024 + LINE
 
 
