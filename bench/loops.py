@@ -8,7 +8,7 @@ from time import perf_counter, sleep
 from typing import Any
 
 import numpy as np
-from bench.turns import SETTLE
+from bench.turns import SETTLE, ordered
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
@@ -32,8 +32,8 @@ def beside_matmul(
     a, b = (rng.standard_normal((size, size), np.float32) for _ in range(2))
     out = np.empty_like(a)
     found: dict[str, list[Turns]] = {name: [] for name in steps}
-    for _ in range(rounds):
-        for name, step in steps.items():
+    for turn in range(rounds):
+        for name, step in ordered(steps, turn):
             sleep(SETTLE)
             matmuls, taken = [], []
             begin = perf_counter()
