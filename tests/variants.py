@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from fastopt import Optimizer
+from fastopt.algorithm import Algorithm
 from fastopt.hyperparameters import Flag, Number, Pair
 from fastopt.optimizers import CLASSES
 
@@ -23,7 +24,7 @@ def other(default: float) -> float:
 
 def own_options(cls: type[Optimizer]) -> Iterator[dict[str, Any]]:
     """All numbers non-default, with every combination of switches and of numbers that can be zero."""
-    shared = Optimizer.__dict__
+    shared = vars(Algorithm)
     choices: dict[str, list[Any]] = {}
     for name, hyper in cls.hyperparameters.items():
         if isinstance(hyper, Pair):

@@ -1,38 +1,30 @@
 """Optimizer: parameters in groups, their state, and the step."""
 
-import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from threading import Lock
-from types import MappingProxyType, SimpleNamespace
-from typing import TYPE_CHECKING, Any, ClassVar
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastopt import backends, checks
+from fastopt.algorithm import Algorithm
 from fastopt.cohorts import Cohort, divide
 from fastopt.groups import Group
-from fastopt.hyperparameters import Declared, Hyper, flag, given, number, suggest
-from fastopt.memory import state_beside
+from fastopt.hyperparameters import given, suggest
 from fastopt.parameters import Parameters
-from fastopt.rules import Rule, RuleFunction, rule_of
+from fastopt.rules import Rule, rule_of
+from fastopt.state import States, completed, try_own_rule
 from fastopt.threads import get_num_threads
 
-_OPTIONS = ("backend", "grads")
 _ATTRIBUTES = ("params", "groups", "backend")
 
 
-class Optimizer(Declared):
+class Optimizer(Algorithm):
     """Updates parameters in place from their gradients. The base of every algorithm.
 
-    A subclass declares its hyperparameters, and has
-
-    - ``rule(p, g, <states>, c)``: the update of one element, which returns the new p and states; or
-      `select_rule`, where options choose among several;
-    - ``coefficients(h, t)``: a NamedTuple of every scalar that the rule uses, from the group's
-      hyperparameters ``h`` and the number of the step, 1, 2, ...; computed in double, once per step;
-    - ``carried``: scalars that go from one step to the next, declared like hyperparameters. A class
-      that has some gets them as a third argument of `coefficients`, to read and to set.
+    What a subclass defines is said at `Algorithm`.
 
     Parameters
     ----------
@@ -63,72 +55,33 @@ class Optimizer(Declared):
         grads: Any = None
         backend: Any = None  # a name or None to give, a name to read
 
-    lr: float = number(default=1e-3, at_least=0.0)
-    weight_decay: float = number(default=0.0, at_least=0.0)
-    decoupled_weight_decay: bool = flag(default=False)
-    maximize: bool = flag(default=False)
-
-    hyperparameters: ClassVar[Mapping[str, Hyper]] = MappingProxyType({})
-    carried: ClassVar[Mapping[str, Hyper]] = MappingProxyType({})
-    rule: ClassVar[RuleFunction]
-    coefficients: ClassVar[Any]
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        found: dict[str, Hyper] = {}
-        for base in reversed(cls.__mro__):
-            found.update({k: v for k, v in vars(base).items() if isinstance(v, Hyper)})
-        cls.hyperparameters = MappingProxyType(found)
-        cls.__signature__ = _signature(cls.hyperparameters)  # type: ignore[attr-defined]
-
     def __init__(self, params: Any, *args: Any, **keywords: Any) -> None:
-        self._check_class()
-        self._check_names(args, keywords)
-        options = {name: keywords.pop(name, None) for name in _OPTIONS}
-        shared = {
-            name: self.hyperparameters[name].check(value, name) for name, value in keywords.items()
-        }
+        self.check_class()
+        shared = self.check_keywords(args, keywords)
         self.params = params
         self._parameters = Parameters(params, self.hyperparameters)
+        containers = self._parameters.groups
         self.groups = [
             Group(
                 container,
-                i if len(self._parameters.groups) > 1 else None,
+                i if len(containers) > 1 else None,
                 self.hyperparameters,
                 {**shared, **own},
                 self.check_hyperparameters,
             )
-            for i, (container, own) in enumerate(self._parameters.groups)
+            for i, (container, own) in enumerate(containers)
         ]
-        self._states: list[dict[str, NDArray[Any]]] = [{} for _ in self._parameters.arrays]
-        self._cohorts = [
-            Cohort(group, 0, {k: v.default for k, v in self.carried.items()}) for group in self.groups
-        ]
+        self._states: States = [{} for _ in self._parameters.arrays]
+        self._cohorts = [Cohort(group, 0, self.initial_carried()) for group in self.groups]
         self._cohort_of = list(self._parameters.group_of)
         self._divided = False
-        self.backend = backends.choose(options["backend"], self._rules())
+        self.backend = backends.choose(keywords.get("backend"), self._rules())
         self._plan = self._make_plan()
         self._stepping = Lock()
         self._taken = SimpleNamespace(steps=0)
-        self._grads = options["grads"]
+        self._grads = keywords.get("grads")
         if self._grads is not None:
             self._bind(self._grads)
-
-    # What an algorithm defines.
-
-    @classmethod
-    def select_rule(cls, h: SimpleNamespace) -> RuleFunction:
-        """Choose the rule for a group's hyperparameters; by default there is one, ``rule``."""
-        return cls.rule
-
-    @classmethod
-    def initial_state(cls, h: SimpleNamespace, name: str, p: NDArray[Any]) -> Any:
-        """Give what a state begins with: a number, or an array in the shape of p."""
-        return 0.0
-
-    @classmethod
-    def check_hyperparameters(cls, h: SimpleNamespace) -> None:
-        """Raise ValueError for values that do not go together."""
 
     # The step.
 
@@ -230,31 +183,14 @@ class Optimizer(Declared):
             raise AttributeError(f"{type(self).__name__} has no hyperparameter {name!r}: {known}")
         super().__setattr__(name, value)
 
-    def _check_class(self) -> None:
-        cls = type(self)
-        chooses = cls.select_rule.__func__ is not Optimizer.select_rule.__func__  # type: ignore[attr-defined]
-        if not (hasattr(cls, "rule") or chooses):
-            raise TypeError(f"{cls.__name__} has no rule: give it one, or a select_rule")
-        if not hasattr(cls, "coefficients"):
-            raise TypeError(f"{cls.__name__} has no coefficients(h, t), which its rule needs")
-
-    def _check_names(self, args: tuple[Any, ...], given: dict[str, Any]) -> None:
-        if args:
-            raise TypeError(
-                f"{type(self).__name__} takes its hyperparameters by keyword alone, as in lr=1e-3; "
-                f"{args[0]!r} was given by position"
-            )
-        for name in given:
-            if name not in self.hyperparameters and name not in _OPTIONS:
-                known = suggest(name, [*self.hyperparameters, *_OPTIONS])
-                raise TypeError(f"{type(self).__name__} has no hyperparameter {name!r}: {known}")
-
     def _named_states(self) -> list[checks.Named]:
         return [
             (f"state {state!r} of {name!r}", array)
             for name, arrays in self.state.items()
             for state, array in arrays.items()
         ]
+
+    # The plan.
 
     def _rules(self) -> list[Rule]:
         return [rule_of(self.select_rule(group.h)) for group in self.groups]
@@ -267,43 +203,25 @@ class Optimizer(Declared):
             group.changed = False
 
     def _make_plan(self) -> backends.Plan:
-        """Allocate the state that the rules need and do not have yet, and bind all arrays."""
+        """Bind parameters and states to the rules that the groups ask for."""
         rules = self._rules()
-        states = []
-        bound: list[tuple[NDArray[Any], ...]] = []
-        for i, p in enumerate(self._parameters.arrays):
-            group = self._parameters.group_of[i]
-            had = dict(self._states[i])
-            for number_, name in enumerate(rules[group].states):
-                if name not in had:
-                    fill = self.initial_state(self.groups[group].h, name, p)
-                    had[name] = state_beside(p, fill, number_)
-            states.append(had)
-            bound.append((p, *(had[name] for name in rules[group].states)))
-        self._try_own_rules(rules)
-        chosen = [rules[group] for group in self._parameters.group_of]
+        parameters = self._parameters
+        for group, rule in zip(self.groups, rules, strict=True):
+            if not rule.is_ours:
+                row = self._row(Cohort(group, 0, self.initial_carried()))
+                dtypes = {p.dtype for p in parameters.arrays}
+                assert row is not None
+                try_own_rule(rule, row, self.backend, dtypes, type(self).__name__)
+        states = completed(self._states, parameters, self.groups, rules, type(self))
+        chosen = [rules[group] for group in parameters.group_of]
+        bound: list[tuple[NDArray[Any], ...]] = [
+            (p, *(state[name] for name in rule.states))
+            for p, state, rule in zip(parameters.arrays, states, chosen, strict=True)
+        ]
         plan = backends.backend(self.backend).make_plan(bound, chosen, self._cohort_of)
         self._states = states
         self._planned_rules = rules
         return plan
-
-    def _try_own_rules(self, rules: list[Rule]) -> None:
-        """Take a step with a user's rule on one element, so that it fails here or not at all."""
-        for group, rule in zip(self.groups, rules, strict=True):
-            if rule.is_ours:
-                continue
-            row = self._row(Cohort(group, 0, {k: v.default for k, v in self.carried.items()}))
-            for dtype in {p.dtype for p in self._parameters.arrays}:
-                arrays = tuple(np.ones(1, dtype) for _ in range(1 + len(rule.states)))
-                try:
-                    plan = backends.backend(self.backend).make_plan([arrays], [rule], [0])
-                    plan.bind([np.ones(1, dtype)], None, True)
-                    plan.run([row], 1)
-                except Exception as error:
-                    raise TypeError(
-                        f"the rule {rule.name} of {type(self).__name__} cannot be run on {dtype}; it "
-                        f"must return the new p{''.join(', ' + s for s in rule.states)}: {error}"
-                    ) from error
 
     # Hyperparameters of all groups at once, for the properties that `Hyper` makes.
 
@@ -321,11 +239,3 @@ class Optimizer(Declared):
         checked = [group.with_values({name: value}) for group in self.groups]
         for group, h in zip(self.groups, checked, strict=True):
             group.set(h)
-
-
-def _signature(declared: Mapping[str, Hyper]) -> inspect.Signature:
-    """Make the signature that help() shows: params, and the rest by keyword."""
-    kind = inspect.Parameter
-    defaults = {**{name: hyper.default for name, hyper in declared.items()}, **dict.fromkeys(_OPTIONS)}
-    keywords = [kind(name, kind.KEYWORD_ONLY, default=value) for name, value in defaults.items()]
-    return inspect.Signature([kind("params", kind.POSITIONAL_OR_KEYWORD), *keywords])
