@@ -83,14 +83,11 @@ def _step(
 
 
 def _hyperparameters(cls: type[Optimizer], given: dict[str, Any]) -> SimpleNamespace:
-    values = {name: hyper.default for name, hyper in cls.hyperparameters.items()}
-    for name, value in given.items():
-        if name not in values:
-            raise TypeError(f"there is no hyperparameter {name!r}: {suggest(name, values)}")
-        hyper = cls.hyperparameters[name]
-        if getattr(hyper, "initial", False):
+    checked = cls.check_keywords((), given)
+    for name in checked:
+        if cls.hyperparameters[name].initial:
             raise TypeError(f"{name} says what state begins with; here the state is yours: fill it")
-        values[name] = hyper.check(value, name)
-    h = SimpleNamespace(**values)
+    defaults = {name: hyper.default for name, hyper in cls.hyperparameters.items()}
+    h = SimpleNamespace(**{**defaults, **checked})
     cls.check_hyperparameters(h)
     return h
