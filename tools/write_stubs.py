@@ -16,7 +16,8 @@ def stub() -> str:
     """Return the stub's text."""
     classes = sorted(fastopt.optimizers.CLASSES.items())
     lines = [f"from {cls.__module__} import {name} as {name}\n" for name, cls in classes]
-    listed = "".join(f'    "{name}",\n' for name, _ in classes)
+    names = sorted((name for name, _ in classes), key=lambda name: (not name.isupper(), name))
+    listed = "".join(f'    "{name}",\n' for name in names)  # in ruff's order
     return (
         HEAD
         + "from fastopt.optimizer import Optimizer as Optimizer\n"
