@@ -200,8 +200,8 @@ CASES: dict[str, list[Options]] = {
 
 def listed() -> list[Any]:
     found = []
-    for name in fastopt.names():
-        for case in [{}, COUPLED, DECOUPLED, *CASES.get(name, [])]:
+    for name in FORMULAS:
+        for case in [{}, COUPLED, DECOUPLED, *CASES[name]]:
             words = ",".join(f"{key}={value}" for key, value in case.items()) or "defaults"
             found.append(pytest.param(name, case, id=f"{name}-{words}"))
     return found
@@ -226,7 +226,9 @@ def train(name: str, given: Options, problem: "ProblemMaker", dtype: type[np.flo
 
 
 def test_every_class_has_a_formula_and_cases() -> None:
-    assert set(FORMULAS) == set(CASES) == set(BOUNDS) == set(fastopt.names())
+    assert set(FORMULAS) == set(CASES) == set(BOUNDS)
+    missing = set(fastopt.names()) - set(FORMULAS)
+    assert not missing, f"transcribe the paper's formula here, by hand, for {missing}"
 
 
 @pytest.mark.parametrize(("name", "given"), listed())
