@@ -13,7 +13,7 @@ namespace {
 // threads to end together, large enough that taking it costs nothing.
 constexpr std::size_t chunk_bytes = 256 * 1024;
 // Below this many bytes a second thread costs more than it brings.
-constexpr std::size_t bytes_per_thread = 512 * 1024;
+constexpr std::size_t bytes_per_thread = 1024 * 1024;
 // Above this many bytes the step takes longer than it takes to hand over the GIL.
 constexpr std::size_t bytes_worth_releasing_gil = 256 * 1024;
 constexpr int stage_scalars = 3;

@@ -105,37 +105,35 @@ class Optimizer(Algorithm):
         if not self._stepping.acquire(False):
             raise RuntimeError("this optimizer is in the middle of a step on another thread")
         try:
-            self._step(self._grads if grads is None else grads)
+            for group in self.groups:
+                if group.changed:
+                    self._follow_changes()
+            gradients = self._bind(self._grads if grads is None else grads)
+            self._plan.run(list(map(self._row, self._cohorts)), get_num_threads())
+            del gradients  # they had to live until here
+            for cohort in self._cohorts:
+                cohort.commit()
+            self._taken.steps += 1
         finally:
             self._stepping.release()
 
-    def _step(self, grads: Any) -> None:
-        if grads is None:
-            raise TypeError("there are no gradients: use step(grads), or bind them with grads=...")
-        for group in self.groups:
-            if group.changed:
-                self._follow_changes()
-        gradients = self._bind(grads)
-        self._plan.run(list(map(self._row, self._cohorts)), get_num_threads())
-        del gradients  # they had to live until here
-        for cohort in self._cohorts:
-            cohort.commit()
-        self._taken.steps += 1
-
     def _bind(self, grads: Any) -> Sequence[Any]:
         """Check all that a step needs of its arrays; part the cohorts where gradients are None."""
-        gradients = self._parameters.gradients(grads)
-        found = self._plan.bind(gradients, self._parameters.now(), False)
+        if grads is None:
+            raise TypeError("there are no gradients: use step(grads), or bind them with grads=...")
+        parameters = self._parameters
+        gradients = parameters.leaves(grads, "grads", "None where a parameter sits out")
+        found = self._plan.bind(gradients, parameters.now(), False)
         if found >= 0 and any(isinstance(g, np.generic) for g in gradients):
             # NumPy's arithmetic makes scalars of 0-d arrays; they are gradients of 0-d parameters.
             gradients = [np.asarray(g) if isinstance(g, np.generic) else g for g in gradients]
-            found = self._plan.bind(gradients, self._parameters.now(), False)
+            found = self._plan.bind(gradients, parameters.now(), False)
         if found >= 0:
-            self._parameters.explain(gradients, self._named_states())
+            parameters.explain(gradients, self._named_states())
             # Nothing is wrong: a strided gradient only reaches across memory that is written.
             found = self._plan.bind(gradients, None, True)
             if found >= 0:
-                raise RuntimeError(f"parameter {self._parameters.names[found]!r} cannot be updated")
+                raise RuntimeError(f"parameter {parameters.names[found]!r} cannot be updated")
         if found == backends.SOME_ABSENT or self._divided:
             present = [g is not None for g in gradients]
             self._cohorts, self._cohort_of = divide(self._cohorts, self._cohort_of, present)

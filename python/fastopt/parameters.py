@@ -28,29 +28,25 @@ class Parameters:
         self.groups = [
             (entry["params"], {k: v for k, v in entry.items() if k != "params"}) for entry in entries
         ]
-        self._structure = Structure.of(self._containers())
-        paths = list(self._structure.paths())
+        structure = Structure.of(self._containers())
+        self.leaves = structure.leaves  # of any container that is built like params
+        paths = list(structure.paths())
         self.group_of = [path[0] if self._grouped else 0 for path in paths]
         self.names = _names(paths, self._grouped)
         self._places = [
             _expression((path[0], "params", *path[1:]) if self._grouped else path) for path in paths
         ]
-        leaves = self._structure.leaves(self._containers(), "params", _NEW)
-        self.arrays: list[NDArray[Any]] = list(leaves)
-        self._watched = self._grouped or self._structure.mutable
+        self.arrays: list[NDArray[Any]] = list(self.leaves(self._containers(), "params", _NEW))
+        self._watched = self._grouped or structure.mutable
         self._check()
         self._layouts = [checks.layout(p) for p in self.arrays]
-
-    def gradients(self, grads: Any) -> Sequence[Any]:
-        """List the gradients in the order of the parameters."""
-        return self._structure.leaves(grads, "grads", "None where a parameter sits out")
 
     def now(self) -> Sequence[Any] | None:
         """List what the caller's containers hold now; nothing where they cannot change."""
         if not self._watched:
             return None
         containers = self._containers() if self._grouped else self._given
-        return self._structure.leaves(containers, "params", _NEW)
+        return self.leaves(containers, "params", _NEW)
 
     def _containers(self) -> Any:
         if not self._grouped:
