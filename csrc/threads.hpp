@@ -9,7 +9,6 @@ namespace fastopt::threads {
 using Task = void (*)(void* context, std::uint32_t chunk) noexcept;
 
 constexpr int max_threads = 256;
-constexpr std::uint32_t max_chunks = UINT32_MAX;
 
 // Calls task(context, chunk) once for every chunk from edges[0] up to edges[runs]: thread k begins
 // with the chunks from edges[k] to edges[k + 1], then takes over what others have not begun. Runs all
