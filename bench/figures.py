@@ -16,6 +16,7 @@ from bench.ceiling import Streams
 from bench.turns import in_turn
 
 import fastopt
+from fastopt.registry import ALGORITHMS
 
 THREADS = 2
 Figure = tuple[str, str, str]  # what, how much, in time
@@ -53,7 +54,7 @@ def versus_torch_fused() -> Iterator[Figure]:
 
 def versus_ceiling() -> Iterator[Figure]:
     """Every algorithm on 25 M float32 against a sweep of the same streams that only adds."""
-    for name in fastopt.names():
+    for name in ALGORITHMS:
         params, grads = peers.arrays([25_000_000], "float32")
         opt = fastopt.get(name, params)
         streams = Streams(grads[0], params[0], list(opt.state["0"].values()))
@@ -170,7 +171,7 @@ def versus_numpy() -> Iterator[Figure]:
 
 def numba_versus_native() -> Iterator[Figure]:
     """The Numba backend against native."""
-    for name in fastopt.names():
+    for name in ALGORITHMS:
         params, grads = peers.arrays([25_000_000], "float32")
         copies = [p.copy() for p in params]
         each = {b: ours(p, grads, name, backend=b) for b, p in (("native", params), ("numba", copies))}

@@ -7,6 +7,7 @@ import pytest
 from bench import handwritten, peers
 
 import fastopt
+from fastopt.registry import ALGORITHMS
 
 SHAPES = {"1e3": [1_000], "1e6": [1_000_000], "2.5e7": [25_000_000], "1000x1e3": [1_000] * 1_000}
 Make = Callable[[list[Any], list[Any], int], Callable[[], Any]]
@@ -44,7 +45,7 @@ def test_adam(benchmark: Any, shape: str, peer: str, threads: int) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("peer", ["fastopt", "torch", "by hand"])
-@pytest.mark.parametrize("name", fastopt.names())
+@pytest.mark.parametrize("name", ALGORITHMS)
 def test_every_algorithm(benchmark: Any, name: str, peer: str, threads: int) -> None:
     params, grads = peers.arrays([4_000_000], "float32")
     benchmark.group = f"{name} float32 4e6"

@@ -13,6 +13,7 @@ from bench.peers import arrays
 from bench.turns import in_turn
 
 import fastopt
+from fastopt.registry import ALGORITHMS
 
 SHAPES = {
     "1e3": [1_000],
@@ -27,7 +28,7 @@ SHAPES = {
 @pytest.mark.parametrize("backend", ["native", "numba", "numpy"])
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", fastopt.names())
+@pytest.mark.parametrize("name", ALGORITHMS)
 def test_step(benchmark: Any, name: str, dtype: str, shape: str, backend: str, threads: int) -> None:
     params, grads = arrays(SHAPES[shape], dtype)
     opt = fastopt.get(name, params, backend=backend)

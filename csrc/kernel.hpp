@@ -18,6 +18,10 @@ using Sweep = void (*)(const void* scalars, void* p, const void* g, void* const*
 using Gather = void (*)(const char* g, std::ptrdiff_t row_stride, std::ptrdiff_t column_stride,
                         std::ptrdiff_t rows, std::ptrdiff_t columns, void* tile) noexcept;
 
+// Sums the squares of n elements, at most one block of them; see reduce.hpp.
+using Reduce = double (*)(const void* elements, std::ptrdiff_t n) noexcept;
+constexpr std::ptrdiff_t reduce_block = 4096;
+
 struct Kernel {
     const char* rule;
     DType dtype;
@@ -26,6 +30,7 @@ struct Kernel {
     Sweep sweep;            // weight decay, if any, is decoupled
     Sweep sweep_coupled;    // weight decay is added to the gradient
     Gather gather;
+    Reduce sum_of_squares;
 };
 
 // Every level's table has the same kernels in the same order.

@@ -2,6 +2,7 @@
 // level; FASTOPT_LEVEL names the level and the namespace.
 #include "gather.hpp"
 #include "kernel.hpp"
+#include "reduce.hpp"
 #include "sweep.hpp"
 
 namespace fastopt::FASTOPT_LEVEL {
@@ -34,7 +35,8 @@ template <class T, DType dtype, int Number> constexpr Kernel kernel_of() {
             .coefficients = static_cast<int>(sizeof(Rule) / sizeof(T)),
             .sweep = &sweep<T, decoupled, Rule>,
             .sweep_coupled = &sweep<T, coupled, Rule>,
-            .gather = &gather<T>};
+            .gather = &gather<T>,
+            .sum_of_squares = &sum_of_squares<T>};
 }
 
 struct AllKernels {

@@ -17,6 +17,7 @@ PYBIND11_MODULE(_native, module) {
              py::arg("arrays"), py::arg("rules"), py::arg("rows"))
         .def("bind", &Plan::bind, py::arg("gradients"), py::arg("params"), py::arg("overlap_checked"))
         .def("assign", &Plan::assign, py::arg("rows"))
+        .def("norms", &Plan::norms, py::arg("threads"))
         .def("run", &Plan::run, py::arg("rows"), py::arg("threads"))
         .def_readonly_static("BOUND", &Plan::bound)
         .def_readonly_static("SOME_ABSENT", &Plan::some_absent);

@@ -27,7 +27,10 @@ public:
 
     void assign(std::vector<int> rows);
 
-    // Updates everything bound. A row of scalars is a pair: (scale, decay, keep) of the stages, and the
+    // The L2 norm of each gradient, 0 where it is None.
+    std::vector<double> norms(int threads);
+
+    // Updates everything bound. A row of scalars is a pair: (scale, decay, keep, keep_after) of the stages, and the
     // coefficients of the rule; or None where no parameter that takes this step uses it.
     void run(const py::sequence& rows, int threads);
 
@@ -49,6 +52,11 @@ private:
         Array* array;
         std::ptrdiff_t begin, end;    // elements
     };
+    struct Piece {
+        const Array* array;
+        std::ptrdiff_t begin, end;    // elements, from the edge of a reduce block
+        double* sums;                 // one for each block
+    };
     struct Scalars {
         alignas(64) float float32[32];
         alignas(64) double float64[32];
@@ -63,6 +71,7 @@ private:
     void read_rows(const py::sequence& rows);
     void sweep(const Span& span) const noexcept;
     static void sweep_chunk(void* plan, std::uint32_t chunk) noexcept;
+    static void reduce_piece(void* pieces, std::uint32_t piece) noexcept;
 
     std::vector<Array> arrays_;
     std::vector<std::pair<const char*, const char*>> written_;    // sorted, disjoint

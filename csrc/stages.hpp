@@ -1,4 +1,4 @@
-// What rides along in the sweep before the rule: gradient scale and weight decay. Their Python text is
+// What rides along in the sweep around the rule: gradient scale and weight decay. Their Python text is
 // python/fastopt/stages.py; the scalars stand in the same order there.
 #pragma once
 #include "arithmetic.hpp"
@@ -7,22 +7,24 @@ namespace fastopt::FASTOPT_LEVEL {
 
 // Decoupled weight decay: the parameter shrinks, the gradient does not know.
 template <class T> struct decoupled {
-    T scale, decay, keep;
-    void operator()(T& p, T& g) const {
+    T scale, decay, keep, keep_after;
+    void before(T& p, T& g) const {
         g = scale * g;
         p = keep * p;
     }
+    void after(T& p) const { p = keep_after * p; }
 };
 
 // Coupled weight decay (L2): the gradient of decay / 2 * p * p is added. A stage of its own, because
 // 0 * p is not 0 where p is infinite.
 template <class T> struct coupled {
-    T scale, decay, keep;
-    void operator()(T& p, T& g) const {
+    T scale, decay, keep, keep_after;
+    void before(T& p, T& g) const {
         g = scale * g;
         g = g + decay * p;
         p = keep * p;
     }
+    void after(T& p) const { p = keep_after * p; }
 };
 
 }  // namespace fastopt::FASTOPT_LEVEL

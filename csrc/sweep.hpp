@@ -23,8 +23,9 @@ template <class T, class Stage, class Rule, class... State>
     for (std::ptrdiff_t i = 0; i < n; ++i) {
         T p_i = p[i];
         T g_i = g[i];
-        stage(p_i, g_i);
+        stage.before(p_i, g_i);
         rule(p_i, g_i, state[i]...);
+        stage.after(p_i);
         p[i] = p_i;
     }
 }

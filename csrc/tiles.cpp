@@ -108,4 +108,20 @@ void StridedGradient::run(const Kernel& kernel, Sweep sweep, const void* scalars
     }
 }
 
+void StridedGradient::read(const Kernel& kernel, std::ptrdiff_t begin, std::ptrdiff_t end,
+                           char* to) const noexcept {
+    while (begin < end) {
+        const std::ptrdiff_t column = begin % columns_.length;
+        const std::ptrdiff_t count = std::min(columns_.length - column, end - begin);
+        const auto along = [&](const Axis& axis) {
+            return begin / axis.stride_p % axis.length * axis.stride_g;
+        };
+        const char* g = data_ + along(columns_) + along(rows_);
+        for (const Axis& axis : outer_) g += along(axis);
+        kernel.gather(g, 0, columns_.stride_g, 1, count, to);
+        begin += count;
+        to += count * itemsize_;
+    }
+}
+
 }  // namespace fastopt

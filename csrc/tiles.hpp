@@ -22,6 +22,9 @@ public:
     void run(const Kernel& kernel, Sweep sweep, const void* scalars, char* p, char* const* states,
              std::ptrdiff_t begin, std::ptrdiff_t end) const noexcept;
 
+    // Copies the elements from `begin` to `end`, in the order of the parameter's memory.
+    void read(const Kernel& kernel, std::ptrdiff_t begin, std::ptrdiff_t end, char* to) const noexcept;
+
 private:
     struct Axis {
         std::ptrdiff_t length;

@@ -10,6 +10,7 @@ from variants import label, variants
 
 import fastopt
 from fastopt.extension import native
+from fastopt.registry import ALGORITHMS
 
 STEPS = 20
 LEVELS = native.runnable_levels() if native else []
@@ -96,7 +97,7 @@ CHUNK_BYTES = 256 * 1024  # csrc/plan.cpp
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
-@pytest.mark.parametrize("name", fastopt.names())
+@pytest.mark.parametrize("name", ALGORITHMS)
 def test_chunk_edges_and_threads(name: str, dtype: Any, level: Callable[[str], None]) -> None:
     """Arrays that end just before, at and after the edge of a chunk; work for seven threads."""
     streams = 2 + len(fastopt.get(name, np.zeros(1)).state["params"])

@@ -30,7 +30,7 @@ def test_same_bits_as_the_class(variant: tuple[str, dict[str, Any]]) -> None:
     algorithm, options = variant
     call = getattr(functional, algorithm)
     hypers = optimizer_class(algorithm).hyperparameters
-    given = {k: v for k, v in options.items() if not getattr(hypers[k], "initial", False)}
+    given = {k: v for k, v in options.items() if not getattr(hypers.get(k), "initial", False)}
     finals = []
     for dtype, order in ((np.float32, "C"), (np.float64, "F")):
         for backend in BACKENDS if dtype is np.float32 else ("native", "numpy"):

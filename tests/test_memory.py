@@ -11,6 +11,7 @@ from variants import label, own_options
 import fastopt
 from fastopt.memory import LINE, state_beside
 from fastopt.optimizers import CLASSES
+from fastopt.registry import ALGORITHMS
 
 # State arrays of the parameter's size, from the papers' formulas; options add to it.
 STATES = {
@@ -43,7 +44,7 @@ def test_state_is_exactly_what_the_formula_needs(case: tuple[str, dict[str, Any]
     assert sum(array.nbytes for array in state.values()) == expected * p.nbytes
 
 
-@pytest.mark.parametrize("name", fastopt.names())
+@pytest.mark.parametrize("name", ALGORITHMS)
 def test_a_native_step_allocates_nothing_that_grows(name: str) -> None:
     grads = [np.ones(2_000_000, np.float32), np.ones((1000, 2000), np.float32).T]
     params = [np.zeros_like(grads[0]), np.zeros((2000, 1000), np.float32)]

@@ -5,36 +5,79 @@ from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
-from fastopt import Optimizer
+from fastopt import Optimizer, frameworks
 from fastopt.algorithm import Algorithm
-from fastopt.hyperparameters import Flag, Number, Pair
+from fastopt.hyperparameters import Choice, Number, Pair
 from fastopt.optimizers import CLASSES
 
-STAGES: list[dict[str, Any]] = [
+Options = dict[str, Any]
+Variant = tuple[str, Options]
+
+STAGES: list[Options] = [
     {},
     {"weight_decay": 0.05, "decoupled_weight_decay": False, "maximize": True},
     {"weight_decay": 0.05, "decoupled_weight_decay": True},
 ]
+MORE_STAGES: list[Options] = [
+    {"weight_decay": 0.05, "decoupled_weight_decay": "fixed", "clipnorm": 3.0},
+    {"weight_decay": 0.05, "decoupled_weight_decay": "after", "maximize": True},
+]
 
 
-def other(default: float) -> float:
+def other(default: float | None) -> float:
     """A value that is not the default and lies in the same range."""
-    return 0.9 * default + 0.05
+    return 0.05 if default is None else 0.9 * default + 0.05
 
 
-def own_options(cls: type[Optimizer]) -> Iterator[dict[str, Any]]:
-    """All numbers non-default, with every combination of switches and of numbers that can be zero."""
+def values_of(cls: type[Optimizer]) -> dict[str, list[Any]]:
+    """What each option of a class's own is tested with; first where it stands while others change."""
     shared = vars(Algorithm)
-    choices: dict[str, list[Any]] = {}
+    found: dict[str, list[Any]] = {}
     for name, hyper in cls.hyperparameters.items():
         if isinstance(hyper, Pair):
-            choices[name] = [tuple(map(other, hyper.default))]
-        elif isinstance(hyper, Number) and (name == "lr" or name not in shared):
-            choices[name] = ([0.0] if hyper.default == 0.0 else []) + [other(hyper.default)]
-        elif isinstance(hyper, Flag) and name not in shared:
-            choices[name] = [False, True]
-    for values in product(*choices.values()):
-        options = dict(zip(choices, values, strict=True))
+            found[name] = [tuple(map(other, hyper.default))]
+        elif name != "lr" and name in shared:
+            continue
+        elif isinstance(hyper, Number):
+            found[name] = [other(hyper.default)]
+            if hyper.default == 0.0 or hyper.optional:
+                found[name].append(None if hyper.optional else 0.0)
+        elif isinstance(hyper, Choice):
+            found[name] = sorted(hyper.values, key=lambda value: value != hyper.default)
+    return found
+
+
+def own_options(cls: type[Optimizer]) -> list[Options]:
+    """Every combination of the options that choose among the rules; numbers are non-default."""
+    values = values_of(cls)
+    chosen = _choosing(cls, values)
+    found: dict[Any, Options] = {}
+    for options in _products(cls, values):  # the first of each combination has most non-defaults
+        found.setdefault(tuple(options[name] for name in values if name in chosen), options)
+    return list(found.values())
+
+
+def switched(cls: type[Optimizer]) -> list[Options]:
+    """Each option that only changes scalars, switched one after the other, with each rule."""
+    values = values_of(cls)
+    chosen = _choosing(cls, values)
+    return [
+        options
+        for name in values
+        if name not in chosen
+        for options in _products(
+            cls,
+            {
+                key: all_ if key in chosen else all_[1:] if key == name else all_[:1]
+                for key, all_ in values.items()
+            },
+        )
+    ]
+
+
+def _products(cls: type[Optimizer], axes: dict[str, list[Any]]) -> Iterator[Options]:
+    for values in product(*axes.values()):
+        options = dict(zip(axes, values, strict=True))
         try:
             cls.check_hyperparameters(SimpleNamespace(**options))
         except ValueError:
@@ -42,17 +85,53 @@ def own_options(cls: type[Optimizer]) -> Iterator[dict[str, Any]]:
         yield options
 
 
-def variants() -> list[tuple[str, dict[str, Any]]]:
-    """Each class by name, with each combination of its options and of the stages."""
+def _choosing(cls: type[Optimizer], values: dict[str, list[Any]]) -> set[str]:
+    """Find the options that choose among the rules, whatever the others are."""
+    every = list(_products(cls, values))
+    rules = {tuple(options.items()): cls.select_rule(SimpleNamespace(**options)) for options in every}
+    return {
+        name
+        for name in values
+        for options in every
+        for value in values[name]
+        if (key := tuple({**options, name: value}.items())) in rules
+        and rules[key] is not rules[tuple(options.items())]
+    }
+
+
+def dialects() -> list[Variant]:
+    """Each class with each dialect but torch's, which is the default of all the others."""
     return [
-        (name.lower(), {**own, **stage})
-        for name, cls in CLASSES.items()
-        for own in own_options(cls)
-        for stage in STAGES
+        (name.lower(), {"like": like, **({"lr": 0.05} if "lr" in required else {}), **decay})
+        for like in frameworks.NAMES[1:]
+        for name, options in frameworks.table(like).items()
+        for required in [[key for key, value in options.items() if value is frameworks.REQUIRED]]
+        for decay in [{"weight_decay": 0.05} if "weight_decay" in required else {}]
     ]
 
 
-def label(variant: tuple[str, dict[str, Any]]) -> str:
+def variants() -> list[Variant]:
+    """Each class by name with its options: every rule with every stage, every option, every dialect."""
+    classes = [(name.lower(), cls) for name, cls in CLASSES.items()]
+    return [
+        *((name, {**o, **s}) for name, cls in classes for o in own_options(cls) for s in STAGES),
+        *((name, {**own_options(cls)[0], **s}) for name, cls in classes for s in MORE_STAGES),
+        *((name, options) for name, cls in classes for options in switched(cls)),
+        *dialects(),
+    ]
+
+
+def label(variant: Variant) -> str:
     """Name a variant in test reports, by what is switched on."""
     name, options = variant
-    return "-".join([name, *(key for key, value in options.items() if value not in (0.0, False))])
+    cls = {key.lower(): value for key, value in CLASSES.items()}[name]
+    words = []
+    for key, value in options.items():
+        if isinstance(value, str):
+            words.append(value)
+        elif isinstance(cls.hyperparameters.get(key), Choice):
+            default = cls.hyperparameters[key].default
+            words += [key] if value else [f"no_{key}"] if default else []
+        elif value != 0.0:
+            words.append(key)
+    return "-".join([name, *words])

@@ -9,10 +9,11 @@
 from fastopt import functional
 from fastopt.about import build_info
 from fastopt.backends import use_backend
+from fastopt.dialect import dialects
 from fastopt.optimizer import Optimizer
 from fastopt.optimizers import *  # noqa: F403 - one name for each algorithm
 from fastopt.optimizers import __all__ as _algorithms
-from fastopt.registry import get, names
+from fastopt.registry import from_config, get, names
 from fastopt.threads import get_num_threads, set_num_threads
 from fastopt.version import __version__
 
@@ -20,6 +21,8 @@ __all__ = [
     "Optimizer",
     "__version__",
     "build_info",
+    "dialects",
+    "from_config",
     "functional",
     "get",
     "get_num_threads",

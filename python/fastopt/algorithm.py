@@ -3,14 +3,24 @@
 import inspect
 from collections.abc import Mapping
 from types import MappingProxyType, SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from numpy.typing import NDArray
 
-from fastopt.hyperparameters import Declared, Hyper, flag, number, suggest
+from fastopt import frameworks
+from fastopt.hyperparameters import Declared, Hyper, choice, flag, number, suggest
 from fastopt.rules import RuleFunction
 
-OPTIONS = ("backend", "grads")  # keywords of the constructor that are no hyperparameters
+# Keywords of the constructor that are no hyperparameters, and their defaults.
+OPTIONS: Mapping[str, Any] = {"like": "torch", "grads": None, "backend": None}
+
+
+class Ahead(NamedTuple):
+    """How momentum alone would move a parameter: `rule` with the state of this name as gradient."""
+
+    state: str
+    rule: RuleFunction
+    coefficients: tuple[float, ...]
 
 
 class Algorithm(Declared):
@@ -28,8 +38,9 @@ class Algorithm(Declared):
 
     lr: float = number(default=1e-3, at_least=0.0)
     weight_decay: float = number(default=0.0, at_least=0.0)
-    decoupled_weight_decay: bool = flag(default=False)
+    decoupled_weight_decay: bool | str = choice(False, True, "fixed", "after", default=False)
     maximize: bool = flag(default=False)
+    clipnorm: float | None = number(default=None, above=0.0, optional=True)
 
     hyperparameters: ClassVar[Mapping[str, Hyper]] = MappingProxyType({})
     carried: ClassVar[Mapping[str, Hyper]] = MappingProxyType({})
@@ -58,6 +69,11 @@ class Algorithm(Declared):
     def check_hyperparameters(cls, h: SimpleNamespace) -> None:
         """Raise ValueError for values that do not go together."""
 
+    @classmethod
+    def ahead(cls, h: SimpleNamespace) -> Ahead:
+        """Say how `lookahead` moves a parameter; raise for an algorithm that cannot."""
+        raise TypeError(f"{cls.__name__} has no momentum to look ahead along; SGD and RMSprop have")
+
     # What the constructor needs to know.
 
     @classmethod
@@ -75,6 +91,24 @@ class Algorithm(Declared):
             raise TypeError(f"{cls.__name__} has no coefficients(h, t), which its rule needs")
 
     @classmethod
+    def is_ours(cls) -> bool:
+        """Say whether fastopt defines it."""
+        return cls.__module__.startswith("fastopt.optimizers.")
+
+    @classmethod
+    def hyperparameters_of(cls, like: Any, *given: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the options of a dialect, with those that are given in their place."""
+        values = frameworks.options(like, cls.__name__ if cls.is_ours() else "", cls.__name__)
+        for each in given:
+            values.update(each)
+        for name, value in values.items():
+            if value is frameworks.REQUIRED:
+                raise TypeError(
+                    f"{like} has no default for {name} of {cls.__name__}: give {name}=... as there"
+                )
+        return values
+
+    @classmethod
     def check_keywords(cls, args: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
         """Return the hyperparameters among the constructor's keywords, checked."""
         if args:
@@ -84,7 +118,7 @@ class Algorithm(Declared):
             )
         for name in keywords:
             if name not in cls.hyperparameters and name not in OPTIONS:
-                known = suggest(name, [*cls.hyperparameters, *OPTIONS])
+                known = suggest(name, {**cls.hyperparameters, **OPTIONS})
                 raise TypeError(f"{cls.__name__} has no hyperparameter {name!r}: {known}")
         return {
             name: cls.hyperparameters[name].check(value, name)
@@ -96,6 +130,6 @@ class Algorithm(Declared):
 def _signature(declared: Mapping[str, Hyper]) -> inspect.Signature:
     """Make the signature that help() shows: params, and the rest by keyword."""
     kind = inspect.Parameter
-    defaults = {**{name: hyper.default for name, hyper in declared.items()}, **dict.fromkeys(OPTIONS)}
+    defaults = {**{name: hyper.default for name, hyper in declared.items()}, **OPTIONS}
     keywords = [kind(name, kind.KEYWORD_ONLY, default=value) for name, value in defaults.items()]
     return inspect.Signature([kind("params", kind.POSITIONAL_OR_KEYWORD), *keywords])

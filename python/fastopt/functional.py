@@ -4,15 +4,15 @@ Every optimizer is here under its name in lower case. The states stand in the or
 that need another state (``amsgrad=True``) take one more array. Same kernels, same bits, same checks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
-from fastopt import backends, checks, stages
+from fastopt import backends, checks, clipping, stages
 from fastopt.hyperparameters import suggest, whole
 from fastopt.optimizer import Optimizer
-from fastopt.registry import names, optimizer_class
+from fastopt.registry import find, names
 from fastopt.rules import rule_of
 from fastopt.threads import get_num_threads
 
@@ -29,22 +29,29 @@ def __dir__() -> list[str]:
 
 @cache
 def _function(name: str) -> Callable[..., dict[str, float]]:
-    cls = optimizer_class(name)
+    cls, preset = find(name)
 
     def call(
-        p: Any, g: Any, *states: Any, t: int, backend: str | None = None, **given: Any
+        p: Any,
+        g: Any,
+        *states: Any,
+        t: int,
+        like: str = "torch",
+        backend: str | None = None,
+        **given: Any,
     ) -> dict[str, float]:
         carried = {
             key: hyper.check(given.pop(key, hyper.default), key) for key, hyper in cls.carried.items()
         }
         number = whole(t, "t", 1)  # of the step
-        return _step(cls, p, g, states, number, carried, given, backend)
+        h = _hyperparameters(cls, like, preset, given)
+        return _step(cls, p, g, states, number, carried, h, backend)
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = f"""Take step number t of `fastopt.{cls.__name__}`, in place on p and the states.
 
-    Hyperparameters are those of the class, by keyword. Gives back the scalars that the next step must
-    be given by keyword ({", ".join(cls.carried) or "none"}).
+    Hyperparameters and `like` are those of the class, by keyword. Gives back the scalars that the
+    next step must be given by keyword ({", ".join(cls.carried) or "none"}).
     """
     return call
 
@@ -56,10 +63,9 @@ def _step(
     states: tuple[Any, ...],
     t: int,
     carried: dict[str, float],
-    given: dict[str, Any],
+    h: SimpleNamespace,
     backend: str | None,
 ) -> dict[str, float]:
-    h = _hyperparameters(cls, given)
     rule = rule_of(cls.select_rule(h))
     checks.check_written(p, "p")
     if len(states) != len(rule.states):
@@ -78,16 +84,20 @@ def _step(
     module = backends.backend(backends.choose(backend, [rule]))
     plan = module.make_plan([(p, *states)], [rule], [0])
     plan.bind([g], None, True)
-    plan.run([(stages.scalars(h), coefficients)], get_num_threads())
+    row = clipping.clipped([(stages.scalars(h), coefficients)], [h.clipnorm], plan)
+    plan.run(row, get_num_threads())
     return vars(keep)
 
 
-def _hyperparameters(cls: type[Optimizer], given: dict[str, Any]) -> SimpleNamespace:
+def _hyperparameters(
+    cls: type[Optimizer], like: str, preset: Mapping[str, Any], given: dict[str, Any]
+) -> SimpleNamespace:
     checked = cls.check_keywords((), given)
     for name in checked:
         if cls.hyperparameters[name].initial:
             raise TypeError(f"{name} says what state begins with; here the state is yours: fill it")
+    values = cls.hyperparameters_of(like, preset, checked)
     defaults = {name: hyper.default for name, hyper in cls.hyperparameters.items()}
-    h = SimpleNamespace(**{**defaults, **checked})
+    h = SimpleNamespace(**{**defaults, **values})
     cls.check_hyperparameters(h)
     return h

@@ -36,28 +36,44 @@ class Hyper:
 
 
 class Number(Hyper):
-    """A finite real number in a range."""
+    """A finite real number in a range; None too, if that is its default."""
 
     def __init__(
-        self, default: float, at_least: float, above: float, at_most: float, below: float
+        self,
+        default: float | None,
+        at_least: float,
+        above: float,
+        at_most: float,
+        below: float,
+        optional: bool,
     ) -> None:
         super().__init__(default)
+        self.optional = optional
         self.at_least, self.above, self.at_most, self.below = at_least, above, at_most, below
 
-    def check(self, value: Any, where: str) -> float:
-        """Return it as a float."""
+    def check(self, value: Any, where: str) -> float | None:
+        """Return it as a float, or None."""
+        if value is None and self.optional:
+            return None
         if isinstance(value, np.ndarray) and value.ndim == 0:
             value = value.item()
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
-            raise TypeError(f"{where} is {describe(value)}; it must be a number{self.range()}")
+            raise TypeError(
+                f"{where} is {describe(value)}; it must be a number{self.range()}{self._or_none()}"
+            )
         try:
             number = float(value)
         except OverflowError:
             number = math.inf
         inside = self.at_least <= number <= self.at_most and self.above < number < self.below
         if not math.isfinite(number) or not inside:
-            raise ValueError(f"{where} is {number!r}; it must be a finite number{self.range()}")
+            raise ValueError(
+                f"{where} is {number!r}; it must be a finite number{self.range()}{self._or_none()}"
+            )
         return number
+
+    def _or_none(self) -> str:
+        return ", or None" if self.optional else ""
 
     def range(self) -> str:
         """Put the range in words, for messages."""
@@ -82,49 +98,71 @@ class Pair(Hyper):
         if len(value) != 2:
             raise ValueError(f"{where} has {len(value)} entries; it must be two numbers")
         first, second = (self.each.check(x, f"{where}[{i}]") for i, x in enumerate(value))
+        assert first is not None
+        assert second is not None
         return first, second
 
 
-class Flag(Hyper):
-    """True or False."""
+class Choice(Hyper):
+    """One of a few values: True, False, or words."""
 
-    def check(self, value: Any, where: str) -> bool:
-        """Return it as a bool."""
-        if not isinstance(value, (bool, np.bool_)):
-            raise TypeError(f"{where} is {describe(value)}; it must be True or False")
-        return bool(value)
+    def __init__(self, default: bool | str, values: tuple[bool | str, ...]) -> None:
+        super().__init__(default)
+        self.values = values
+
+    def check(self, value: Any, where: str) -> bool | str:
+        """Return it as a bool or a string."""
+        if isinstance(value, np.bool_):
+            value = bool(value)
+        *first, last = map(repr, self.values)
+        known = f"{', '.join(first)} or {last}"
+        if type(value) not in map(type, self.values):  # 1 is equal to True, and is not a choice
+            raise TypeError(f"{where} is {describe(value)}; it must be {known}")
+        if value not in self.values:
+            raise ValueError(f"{where} is {value!r}; it must be {known}")
+        chosen: bool | str = value
+        return chosen
 
 
 def number(
     *,
-    default: float,
+    default: float | None,
     at_least: float = -math.inf,
     above: float = -math.inf,
     at_most: float = math.inf,
     below: float = math.inf,
     initial: bool = False,
+    optional: bool = False,
 ) -> Any:
-    """Declare a number; `initial` if it says what state begins with, and nothing after."""
-    found = Number(default, at_least, above, at_most, below)
+    """Declare a number.
+
+    `initial` if it says what state begins with, and nothing after; `optional` if it may be None.
+    """
+    found = Number(default, at_least, above, at_most, below, optional)
     found.initial = initial
     return found
 
 
 def pair(*, default: tuple[float, float], at_least: float = 0.0, below: float = math.inf) -> Any:
     """Declare a pair of numbers, such as betas."""
-    return Pair(default, Number(math.nan, at_least, -math.inf, math.inf, below))
+    return Pair(default, Number(math.nan, at_least, -math.inf, math.inf, below, False))
 
 
 def flag(*, default: bool) -> Any:
-    """Declare a switch."""
-    return Flag(default)
+    """Declare a switch: True or False."""
+    return Choice(default, (True, False))
+
+
+def choice(*values: bool | str, default: bool | str) -> Any:
+    """Declare a choice between a few values: words, True and False."""
+    return Choice(default, values)
 
 
 def given(*, kw_only: bool) -> Any:
     """Declare an argument of the constructor that is no hyperparameter, for type checkers alone."""
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(given, number, pair, flag))
+@dataclass_transform(kw_only_default=True, field_specifiers=(given, number, pair, flag, choice))
 class Declared:
     """Tells type checkers that the annotated attributes of a subclass are its keywords."""
 

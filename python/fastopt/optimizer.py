@@ -1,24 +1,28 @@
 """Optimizer: parameters in groups, their state, and the step."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from threading import Lock
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastopt import backends, checks
-from fastopt.algorithm import Algorithm
+from fastopt.algorithm import OPTIONS, Algorithm
+from fastopt.clipping import clipped
 from fastopt.cohorts import Cohort, divide
+from fastopt.config import config_of, keywords_of
 from fastopt.groups import Group
 from fastopt.hyperparameters import given, suggest
+from fastopt.lookahead import moved_ahead
 from fastopt.parameters import Parameters
 from fastopt.rules import Rule, rule_of
 from fastopt.state import States, completed, try_own_rule
 from fastopt.threads import get_num_threads
 
-_ATTRIBUTES = ("params", "groups", "backend")
+_ATTRIBUTES = ("params", "groups", "like", "backend")  # set once, when the optimizer is made
 
 
 class Optimizer(Algorithm):
@@ -34,10 +38,16 @@ class Optimizer(Algorithm):
     lr : float
         Learning rate. It and all that follows is given by keyword.
     weight_decay : float
-        Added to the gradient as ``weight_decay * p``, or, if `decoupled_weight_decay`, taken off the
-        parameter as ``lr * weight_decay * p``.
+        Added to the gradient as ``weight_decay * p``, or taken off the parameter.
+    decoupled_weight_decay : {False, True, "fixed", "after"}
+        Take ``lr * weight_decay * p`` off the parameter before the step (True), ``weight_decay * p``
+        ("fixed", as in the paper of AdamW), or ``lr * weight_decay * p`` of the new p ("after").
     maximize : bool
         Ascend instead of descend.
+    clipnorm : float > 0, or None
+        The largest L2 norm of each gradient: a longer one is scaled down to it, before all else.
+    like : {"torch", "keras", "optax", "tf1", "mlx", "sklearn", "thinc", "paper"}
+        Whose rule and defaults to take; see `fastopt.dialects`. Each option can still be given.
     grads : optional
         Gradients bound once, in the structure of the parameters; then ``step()`` needs none.
     backend : {"native", "numba", "numpy"}, optional
@@ -52,12 +62,14 @@ class Optimizer(Algorithm):
 
     if TYPE_CHECKING:  # the constructor that type checkers see: these, then the hyperparameters
         params: Any = given(kw_only=False)
+        like: str = "torch"
         grads: Any = None
         backend: Any = None  # a name or None to give, a name to read
 
     def __init__(self, params: Any, *args: Any, **keywords: Any) -> None:
         self.check_class()
         shared = self.check_keywords(args, keywords)
+        self.like = keywords.get("like", OPTIONS["like"])
         self.params = params
         self._parameters = Parameters(params, self.hyperparameters)
         containers = self._parameters.groups
@@ -66,7 +78,7 @@ class Optimizer(Algorithm):
                 container,
                 i if len(containers) > 1 else None,
                 self.hyperparameters,
-                {**shared, **own},
+                self.hyperparameters_of(self.like, shared, own),
                 self.check_hyperparameters,
             )
             for i, (container, own) in enumerate(containers)
@@ -76,9 +88,10 @@ class Optimizer(Algorithm):
         self._cohort_of = list(self._parameters.group_of)
         self._divided = False
         self.backend = backends.choose(keywords.get("backend"), self._rules())
+        self._clips = False
         self._plan = self._make_plan()
         self._stepping = Lock()
-        self._taken = SimpleNamespace(steps=0)
+        self._taken = SimpleNamespace(steps=0, looks_ahead=False)
         self._grads = keywords.get("grads")
         if self._grads is not None:
             self._bind(self._grads)
@@ -103,13 +116,16 @@ class Optimizer(Algorithm):
             If another thread is inside a step of this optimizer.
         """
         if not self._stepping.acquire(False):
-            raise RuntimeError("this optimizer is in the middle of a step on another thread")
+            raise RuntimeError(self._busy())
         try:
             for group in self.groups:
                 if group.changed:
                     self._follow_changes()
             gradients = self._bind(self._grads if grads is None else grads)
-            self._plan.run(list(map(self._row, self._cohorts)), get_num_threads())
+            rows = list(map(self._row, self._cohorts))
+            if self._clips:
+                rows = clipped([rows[k] for k in self._cohort_of], self._clipnorms(), self._plan)
+            self._plan.run(rows, get_num_threads())
             del gradients  # they had to live until here
             for cohort in self._cohorts:
                 cohort.commit()
@@ -137,7 +153,7 @@ class Optimizer(Algorithm):
         if found == backends.SOME_ABSENT or self._divided:
             present = [g is not None for g in gradients]
             self._cohorts, self._cohort_of = divide(self._cohorts, self._cohort_of, present)
-            self._plan.assign(self._cohort_of)
+            self._assign()
             self._divided = found == backends.SOME_ABSENT
         return gradients
 
@@ -150,6 +166,37 @@ class Optimizer(Algorithm):
             return group.stage_scalars, self.coefficients(group.h, cohort.t + 1)
         carried = cohort.pending = SimpleNamespace(**cohort.carried)
         return group.stage_scalars, self.coefficients(group.h, cohort.t + 1, carried)
+
+    @contextmanager
+    def lookahead(self) -> Iterator[None]:
+        """Move the parameters to where momentum alone would take them, for the time of a with block.
+
+        Nesterov's momentum as he has it: ``with opt.lookahead(): grads = ...`` takes the gradient
+        there, and ``opt.step(grads)`` after the block the step. The parameters are given back bit by
+        bit, also after an exception. For `SGD` and `RMSprop` with momentum and without ``nesterov``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For an algorithm or a group without momentum.
+        RuntimeError
+            If another thread is inside a step, or the optimizer looks ahead already; and from `step`
+            inside the block.
+        """
+        if not self._stepping.acquire(False):
+            raise RuntimeError(self._busy())
+        self._taken.looks_ahead = True
+        try:
+            with moved_ahead(self):
+                yield
+        finally:
+            self._taken.looks_ahead = False
+            self._stepping.release()
+
+    def _busy(self) -> str:
+        if self._taken.looks_ahead:
+            return "this optimizer looks ahead: take the step after the with block"
+        return "this optimizer is in the middle of a step on another thread"
 
     # Parameters, groups, state.
 
@@ -169,6 +216,19 @@ class Optimizer(Algorithm):
         """The state arrays themselves, by parameter name and state name: ``state["layer.w"]["m"]``."""
         return {n: dict(s) for n, s in zip(self._parameters.names, self._states, strict=True)}
 
+    def get_config(self) -> dict[str, Any]:
+        """Give the name of the class and the hyperparameters of every group, as JSON can hold them."""
+        return config_of(type(self).__name__, self.groups)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], params: Any) -> Self:
+        """Make an optimizer with the hyperparameters that `get_config` gave.
+
+        `params` is as of the constructor; for several groups a list with the parameters of each.
+        """
+        params, keywords = keywords_of(config, cls.__name__, params)
+        return cls(params, **keywords)
+
     def __repr__(self) -> str:
         arrays = self._parameters.arrays
         values = sum(p.size for p in arrays)
@@ -179,6 +239,8 @@ class Optimizer(Algorithm):
         if not (name.startswith("_") or name in _ATTRIBUTES or hasattr(type(self), name)):
             known = suggest(name, self.hyperparameters)
             raise AttributeError(f"{type(self).__name__} has no hyperparameter {name!r}: {known}")
+        if name in _ATTRIBUTES and name in vars(self):
+            raise AttributeError(f"{name} is decided when an optimizer is made: make a new one")
         super().__setattr__(name, value)
 
     def _named_states(self) -> list[checks.Named]:
@@ -197,6 +259,10 @@ class Optimizer(Algorithm):
         """Make another plan if changed hyperparameters ask for other rules."""
         if self._rules() != self._planned_rules:
             self._plan = self._make_plan()
+        clips = any(group.h.clipnorm is not None for group in self.groups)
+        if clips or self._clips:
+            self._clips = clips
+            self._assign()
         for group in self.groups:
             group.changed = False
 
@@ -220,6 +286,14 @@ class Optimizer(Algorithm):
         self._states = states
         self._planned_rules = rules
         return plan
+
+    def _assign(self) -> None:
+        """Give each array its row of scalars: that of its cohort, or one of its own to clip it."""
+        count = len(self._cohort_of)
+        self._plan.assign(list(range(count)) if self._clips else self._cohort_of)
+
+    def _clipnorms(self) -> list[float | None]:
+        return [self.groups[group].h.clipnorm for group in self._parameters.group_of]
 
     # Hyperparameters of all groups at once, for the properties that `Hyper` makes.
 

@@ -1,27 +1,58 @@
 """Optimizers by name."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastopt.hyperparameters import suggest
 from fastopt.optimizer import Optimizer
 from fastopt.optimizers import CLASSES
 
+# Names that people have for a class with some of its options.
+PRESETS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "amsgrad": ("adam", {"amsgrad": True}),
+    "iterative": ("sgd", {}),  # gradient descent over the whole data
+    "momentum": ("sgd", {"momentum": 0.9}),
+    "nesterov": ("sgd", {"momentum": 0.9, "nesterov": True}),
+}
+
 _BY_NAME = {name.lower(): cls for name, cls in CLASSES.items()}
+
+ALGORITHMS = sorted(_BY_NAME)  # the names of the classes alone
 
 
 def names() -> list[str]:
-    """List the names that `get` knows."""
-    return sorted(_BY_NAME)
+    """List the names that `get` knows: the classes in lower case, and the presets among them."""
+    return sorted([*_BY_NAME, *PRESETS])
+
+
+def find(name: str) -> tuple[type[Optimizer], Mapping[str, Any]]:
+    """Find the class and the options of a name, in any case; ValueError for an unknown one."""
+    key = name.lower() if isinstance(name, str) else ""
+    key, options = PRESETS.get(key, (key, {}))
+    if key not in _BY_NAME:
+        raise ValueError(f"there is no optimizer {name!r}: {suggest(name, names())}")
+    return _BY_NAME[key], options
 
 
 def optimizer_class(name: str) -> type[Optimizer]:
-    """Find a class by its name, in any case; ValueError, with a suggestion, for an unknown one."""
-    found = _BY_NAME.get(name.lower()) if isinstance(name, str) else None
-    if found is None:
-        raise ValueError(f"there is no optimizer {name!r}: {suggest(name, _BY_NAME)}")
-    return found
+    """Find the class of a name, in any case; ValueError, with a suggestion, for an unknown one."""
+    return find(name)[0]
 
 
 def get(name: str, params: Any, **options: Any) -> Optimizer:
-    """Make an optimizer by its name: ``get("adam", params, lr=1e-3)``."""
-    return optimizer_class(name)(params, **options)
+    """Make an optimizer by its name: ``get("adam", params, lr=1e-3)``.
+
+    The name is that of a class in any case, or a preset: ``"iterative"`` is `SGD` (over the whole
+    data), ``"momentum"`` and ``"nesterov"`` are `SGD` with momentum 0.9, ``"amsgrad"`` is `Adam` with
+    that option. ValueError, with a suggestion, for another.
+    """
+    cls, preset = find(name)
+    return cls(params, **{**preset, **options})
+
+
+def from_config(config: Mapping[str, Any], params: Any) -> Optimizer:
+    """Make the optimizer whose `get_config` gave this, for other parameters; see `Optimizer`."""
+    name = config.get("name") if isinstance(config, Mapping) else None
+    if not isinstance(name, str):
+        raise TypeError(f"a config is what get_config() gives, with a 'name'; this is {config!r:.60}")
+    return optimizer_class(name).from_config(config, params)

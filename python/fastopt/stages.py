@@ -1,4 +1,4 @@
-"""What rides along in the sweep before the rule: gradient scale and weight decay.
+"""What rides along in the sweep around the rule: gradient scale and weight decay.
 
 csrc/stages.hpp is the same text in C++, with the scalars in the same order.
 """
@@ -16,19 +16,22 @@ class StageScalars(NamedTuple):
     scale: float
     decay: float
     keep: float
+    keep_after: float
 
 
-NOTHING = StageScalars(1.0, 0.0, 1.0)
+NOTHING = StageScalars(1.0, 0.0, 1.0, 1.0)
 
 
 def scalars(h: SimpleNamespace) -> StageScalars:
     """Compute them from the hyperparameters of a group."""
-    if h.weight_decay == 0.0 and not h.maximize:
-        return NOTHING
     scale = -1.0 if h.maximize else 1.0
-    if h.decoupled_weight_decay:
-        return StageScalars(scale, 0.0, 1.0 - h.lr * h.weight_decay)
-    return StageScalars(scale, h.weight_decay, 1.0)
+    kind = h.decoupled_weight_decay
+    if h.weight_decay == 0.0:
+        return NOTHING._replace(scale=scale)
+    if kind is False:
+        return NOTHING._replace(scale=scale, decay=h.weight_decay)
+    keep = 1.0 - h.weight_decay * (1.0 if kind == "fixed" else h.lr)
+    return NOTHING._replace(scale=scale, **{"keep_after" if kind == "after" else "keep": keep})
 
 
 def decoupled(p: Any, g: Any, s: Any) -> Any:
@@ -44,6 +47,11 @@ def coupled(p: Any, g: Any, s: Any) -> Any:
     g = g + s.decay * p
     p = s.keep * p
     return p, g
+
+
+def after(p: Any, s: Any) -> Any:
+    """Shrink the parameter once more when the rule has updated it."""
+    return s.keep_after * p
 
 
 def stage_for(s: StageScalars) -> StageFunction:

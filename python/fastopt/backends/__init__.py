@@ -38,6 +38,9 @@ class Plan(Protocol):
     def assign(self, rows: list[int]) -> None:
         """Say anew with which row of scalars each parameter is updated."""
 
+    def norms(self, threads: int) -> Sequence[float]:
+        """Compute the L2 norm of each gradient that is bound, 0 where it is None; see `reduce`."""
+
     def run(self, rows: Sequence[Row | None], threads: int) -> None:
         """Update every parameter that has a gradient; a row that none of them uses may be None."""
 

@@ -9,9 +9,13 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from fastopt.backends import Plan, Row
 from fastopt.backends.python_plan import AllScalars, PythonPlan, Scalars, Work
+from fastopt.reduce import BLOCK, LANES
 from fastopt.rules import Rule
+from fastopt.stages import after
 from fastopt.threads import available
 
 WORTH_A_THREAD = 1 << 18  # elements
@@ -43,6 +47,11 @@ class NumbaPlan(PythonPlan):
     """Splits large work over Python threads; the loops inside run without the GIL."""
 
     chunk = 1 << 19  # large enough for a call to cost nothing beside it
+
+    @staticmethod
+    def block_sums(x: Any) -> Any:
+        """Sum the squares of each block; see `reduce`."""
+        return _block_sums()(x)
 
     def run(self, rows: Sequence[Row | None], threads: int) -> None:
         """Update every parameter that has a gradient."""
@@ -80,15 +89,46 @@ def _kernel(stage: Any, update: Any) -> Any:
     """Compile the loop over elements for a stage and a rule (for each dtype at its first use)."""
     from fastopt.backends.numba_elementwise import compiled, put, take
 
-    stage, update = compiled(stage), compiled(update)
+    stage, update, after_rule = compiled(stage), compiled(update), compiled(after)
 
     def sweep(s: Any, c: Any, g: Any, arrays: Any) -> None:
         p, states = arrays[0], arrays[1:]  # sliced in the loop, it would not become vector code
         for i in range(p.size):
             p_i, g_i = stage(p[i], g[i], s)
             put(arrays, i, update(p_i, g_i, *take(states, i), c))
+            p[i] = after_rule(p[i], s)
 
     return compiled(sweep)
+
+
+@cache
+def _block_sums() -> Any:
+    """Compile the sums of `reduce`."""
+    from fastopt.backends.numba_elementwise import compiled
+
+    def block_sums(x: Any) -> Any:
+        sums = np.empty((x.size + BLOCK - 1) // BLOCK)
+        lanes = np.empty(LANES)
+        for block in range(sums.size):
+            lanes[:] = 0.0
+            piece = x[block * BLOCK : (block + 1) * BLOCK]
+            whole = piece.size // LANES * LANES
+            for begin in range(0, whole, LANES):
+                for k in range(LANES):
+                    value = np.float64(piece[begin + k])
+                    lanes[k] += value * value
+            for i in range(whole, piece.size):
+                value = np.float64(piece[i])
+                lanes[i - whole] += value * value
+            half = LANES // 2
+            while half > 0:
+                for k in range(half):
+                    lanes[k] += lanes[k + half]
+                half //= 2
+            sums[block] = lanes[0]
+        return sums
+
+    return compiled(block_sums)
 
 
 @cache

@@ -8,6 +8,7 @@ import numpy as np
 from fastopt.backends import Plan, Row
 from fastopt.backends.python_plan import PythonPlan, Scalars
 from fastopt.rules import Rule
+from fastopt.stages import after
 
 
 def why_not() -> str:
@@ -41,5 +42,6 @@ def _update(rule: Rule, scalars: Scalars, g: Any, p: Any, *states: Any) -> None:
     stage, s, c = scalars
     p_new, g = stage(p, g, s)
     new = rule.update(p_new, g, *states, c)
-    for old, value in zip((p, *states), new if states else (new,), strict=True):
+    p_new, *states_new = new if states else (new,)
+    for old, value in zip((p, *states), (after(p_new, s), *states_new), strict=True):
         old[...] = value

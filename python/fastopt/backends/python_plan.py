@@ -1,5 +1,6 @@
 """What the numba and numpy backends share: a plan whose checks and chunks are made in Python."""
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from fastopt.backends import BOUND, SOME_ABSENT, Row
 from fastopt.checks import layout
 from fastopt.dtypes import SUPPORTED
+from fastopt.reduce import BLOCK, block_sums
 from fastopt.rules import Rule
 from fastopt.stages import StageFunction, stage_for
 
@@ -26,6 +28,7 @@ class PythonPlan:
     """Holds flat views of the arrays in the order of their memory."""
 
     chunk: int  # elements that are updated at a time
+    block_sums = staticmethod(block_sums)
 
     def __init__(
         self,
@@ -85,6 +88,29 @@ class PythonPlan:
             for begin in range(0, g.size, self.chunk)
         ]
 
+    def norms(self, threads: int) -> list[float]:
+        """Compute the norm of each gradient, on this thread."""
+        with np.errstate(all="ignore"):
+            return [0.0 if g is None else self._norm(i) for i, g in enumerate(self._gradients)]
+
+    def _norm(self, i: int) -> float:
+        gradient, alike = self._in_order(i)
+        size = self._gradients[i].size
+        length = size if alike else TILE // BLOCK * BLOCK
+        total = 0.0
+        for begin in range(0, size, max(1, length)):
+            for block in self.block_sums(gradient[begin : begin + length]).tolist():
+                total += block
+        return math.sqrt(total)
+
+    def _in_order(self, i: int) -> tuple[Any, bool]:
+        """Give the gradient in the order of the parameter's memory, and whether slices are views."""
+        g = self._gradients[i]
+        p = self._arrays[i][0]
+        c_order = p.flags.c_contiguous
+        alike = g.flags.c_contiguous if c_order else g.flags.f_contiguous
+        return _flat(g, p) if alike else (g if c_order else g.T).flat, alike
+
     def release(self) -> None:
         """Let go of the gradients."""
         self._gradients = []
@@ -96,16 +122,12 @@ class PythonPlan:
     def sweep(self, scalars: AllScalars, work: Sequence[Work]) -> None:
         """Update some pieces. Several threads may do so at once, each with pieces of its own."""
         for i, begin, end in work:
-            p = self._arrays[i][0]
-            g = self._gradients[i]
-            c_order = p.flags.c_contiguous
-            alike = g.flags.c_contiguous if c_order else g.flags.f_contiguous
-            gradient = _flat(g, p) if alike else (g if c_order else g.T).flat  # which copies slices
+            gradient, alike = self._in_order(i)
             length = self.chunk if alike else TILE
             for a in range(begin, end, length):
                 b = min(a + length, end)
                 pieces = (flat[a:b] for flat in self._flat[i])
-                s = scalars[self._rows[i]][p.dtype]
+                s = scalars[self._rows[i]][self._arrays[i][0].dtype]
                 self._update(self._rules[i], s, gradient[a:b], *pieces)
 
 

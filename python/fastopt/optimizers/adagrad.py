@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.hyperparameters import number
+from fastopt.hyperparameters import choice, number
 from fastopt.optimizer import Optimizer
 
 
@@ -46,12 +46,15 @@ class Adagrad(Optimizer):
         What the sum of squares begins with. A group can have its own, which PyTorch ignores.
     eps : float >= 0
         Added to the root.
+    eps_placement : {"outside", "inside"}
+        Where eps is added: ``sqrt(a) + eps`` or ``sqrt(a + eps)``, as in Keras and optax.
     """
 
     lr: float = number(default=1e-2, at_least=0.0)
     lr_decay: float = number(default=0.0, at_least=0.0)
     initial_accumulator_value: float = number(default=0.0, at_least=0.0, initial=True)
     eps: float = number(default=1e-10, at_least=0.0)
+    eps_placement: str = choice("outside", "inside", default="outside")
 
     rule = staticmethod(adagrad)
 
@@ -61,4 +64,6 @@ class Adagrad(Optimizer):
 
     @staticmethod
     def coefficients(h: SimpleNamespace, t: int) -> NamedTuple:
-        return AdagradCoefficients(h.lr / (1.0 + (t - 1) * h.lr_decay), 0.0, h.eps)
+        step = h.lr / (1.0 + (t - 1) * h.lr_decay)
+        placed = (h.eps, 0.0) if h.eps_placement == "inside" else (0.0, h.eps)
+        return AdagradCoefficients(step, *placed)

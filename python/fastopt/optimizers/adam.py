@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt.elementwise import maximum
-from fastopt.hyperparameters import flag, number, pair
+from fastopt.hyperparameters import choice, flag, number, pair
 from fastopt.optimizer import Optimizer
 from fastopt.rules import RuleFunction
 from fastopt.scalars import power
@@ -25,13 +25,13 @@ def amsgrad(p: Any, g: Any, m: Any, v: Any, v_max: Any, c: Any) -> Any:
     """Divide by the root of the largest second moment so far."""
     m = c.beta1 * m + c.one_minus_beta1 * g
     v = c.beta2 * v + c.one_minus_beta2 * g * g
-    v_max = maximum(v_max, v)
+    v_max = maximum(v_max, c.correct * v)
     p = p - c.step * m / (np.sqrt(v_max + c.eps_root) * c.unbias + c.eps)
     return p, m, v, v_max
 
 
 class AdamCoefficients(NamedTuple):
-    """Scalars of both rules; step and unbias hold the bias corrections."""
+    """Scalars of `adam`; step, eps_root and unbias hold the bias corrections."""
 
     beta1: float
     one_minus_beta1: float
@@ -43,6 +43,20 @@ class AdamCoefficients(NamedTuple):
     eps: float
 
 
+class AmsgradCoefficients(NamedTuple):
+    """Scalars of `amsgrad`; correct is the correction of what the maximum is taken of."""
+
+    beta1: float
+    one_minus_beta1: float
+    beta2: float
+    one_minus_beta2: float
+    step: float
+    eps_root: float
+    unbias: float
+    eps: float
+    correct: float
+
+
 class Adam(Optimizer):
     """Adam, as ``torch.optim.Adam``.
 
@@ -51,7 +65,7 @@ class Adam(Optimizer):
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * g * g
         v_max = max(v_max, v)                          amsgrad, in place of v below
-        p = p - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
+        p = p - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t) + eps_root) + eps)
 
     Kingma and Ba, *Adam: a method for stochastic optimization* (arXiv:1412.6980); AMSGrad: Reddi, Kale
     and Kumar, *On the convergence of Adam and beyond* (arXiv:1904.09237).
@@ -66,12 +80,33 @@ class Adam(Optimizer):
         Added to the root.
     amsgrad : bool
         Divide by the root of the largest second moment so far.
+    amsgrad_corrected : bool
+        Let amsgrad take the largest ``v / (1 - beta2^t)``, as optax does, and not the largest v.
+    bias_correction : bool
+        Divide the moments by ``1 - beta^t``.
+    eps_placement : {"outside", "hat"}
+        The paper's epsilon, or its "epsilon hat", as in Keras, scikit-learn and thinc:
+        ``lr * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v + eps_root) + eps)``.
+    eps_root : float >= 0
+        Added inside the root.
     """
 
     lr: float = number(default=1e-3, at_least=0.0)
     betas: tuple[float, float] = pair(default=(0.9, 0.999), below=1.0)
     eps: float = number(default=1e-8, at_least=0.0)
     amsgrad: bool = flag(default=False)
+    amsgrad_corrected: bool = flag(default=False)
+    bias_correction: bool = flag(default=True)
+    eps_placement: str = choice("outside", "hat", default="outside")
+    eps_root: float = number(default=0.0, at_least=0.0)
+
+    @classmethod
+    def check_hyperparameters(cls, h: SimpleNamespace) -> None:
+        if h.amsgrad and h.amsgrad_corrected and h.eps_placement == "hat":
+            raise ValueError(
+                "eps_placement='hat' corrects the step and not v, and amsgrad_corrected=True takes the "
+                "maximum of corrected v: choose one of them"
+            )
 
     @classmethod
     def select_rule(cls, h: SimpleNamespace) -> RuleFunction:
@@ -80,9 +115,19 @@ class Adam(Optimizer):
     @staticmethod
     def coefficients(h: SimpleNamespace, t: int) -> NamedTuple:
         beta1, beta2 = h.betas
-        step = h.lr / (1.0 - power(beta1, t))
-        unbias = 1.0 / sqrt(1.0 - power(beta2, t))
-        return AdamCoefficients(beta1, 1.0 - beta1, beta2, 1.0 - beta2, step, 0.0, unbias, h.eps)
+        left1 = left2 = 1.0  # what the moments lack of a whole mean
+        if h.bias_correction:
+            left1, left2 = 1.0 - power(beta1, t), 1.0 - power(beta2, t)
+        step = h.lr / left1
+        kept = (beta1, 1.0 - beta1, beta2, 1.0 - beta2)
+        corrected = (step, h.eps_root * left2, 1.0 / sqrt(left2), h.eps)
+        if h.eps_placement == "hat":
+            corrected = (step * sqrt(left2), h.eps_root, 1.0, h.eps)
+        if not h.amsgrad:
+            return AdamCoefficients(*kept, *corrected)
+        if h.amsgrad_corrected:
+            return AmsgradCoefficients(*kept, step, h.eps_root, 1.0, h.eps, 1.0 / left2)
+        return AmsgradCoefficients(*kept, *corrected, 1.0)
 
 
 class AdamW(Adam):
@@ -96,4 +141,4 @@ class AdamW(Adam):
     """
 
     weight_decay: float = number(default=1e-2, at_least=0.0)
-    decoupled_weight_decay: bool = flag(default=True)
+    decoupled_weight_decay: bool | str = choice(False, True, "fixed", "after", default=True)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt.elementwise import maximum
-from fastopt.hyperparameters import number, pair
+from fastopt.hyperparameters import choice, flag, number, pair
 from fastopt.optimizer import Optimizer
 from fastopt.scalars import power
 
@@ -49,16 +49,24 @@ class Adamax(Optimizer):
         How much of the first moment and of the maximum is kept.
     eps : float >= 0
         Added to the absolute gradient.
+    eps_placement : {"inside", "outside"}
+        Where eps is added: inside the maximum, or to u, as in Keras and MLX:
+        ``u = max(beta2 * u, abs(g)); p = p - lr / (1 - beta1^t) * m / (u + eps)``.
+    bias_correction : bool
+        Divide the first moment by ``1 - beta1^t``.
     """
 
     lr: float = number(default=2e-3, at_least=0.0)
     betas: tuple[float, float] = pair(default=(0.9, 0.999), below=1.0)
     eps: float = number(default=1e-8, at_least=0.0)
+    eps_placement: str = choice("inside", "outside", default="inside")
+    bias_correction: bool = flag(default=True)
 
     rule = staticmethod(adamax)
 
     @staticmethod
     def coefficients(h: SimpleNamespace, t: int) -> NamedTuple:
         beta1, beta2 = h.betas
-        step = h.lr / (1.0 - power(beta1, t))
-        return AdamaxCoefficients(beta1, 1.0 - beta1, beta2, step, h.eps, 0.0)
+        step = h.lr / (1.0 - power(beta1, t)) if h.bias_correction else h.lr
+        placed = (h.eps, 0.0) if h.eps_placement == "inside" else (0.0, h.eps)
+        return AdamaxCoefficients(beta1, 1.0 - beta1, beta2, step, *placed)

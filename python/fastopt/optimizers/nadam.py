@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from fastopt.hyperparameters import number, pair
+from fastopt.hyperparameters import choice, flag, number, pair
 from fastopt.optimizer import Optimizer
 from fastopt.scalars import exp, power
 
@@ -58,14 +58,25 @@ class NAdam(Optimizer):
         How much of the first and of the second moment is kept.
     eps : float >= 0
         Added to the root.
-    momentum_decay : float >= 0
-        How fast the momentum approaches beta1.
+    momentum_decay : float >= 0, or None
+        How fast the momentum approaches beta1; None: it is beta1 from the first step on, as in optax.
+    correct_ahead : bool
+        Correct the first moment by the momenta up to the next step. If False, by those up to this
+        step, as in Ruder, *An overview of gradient descent optimization algorithms*
+        (arXiv:1609.04747): ``d = (1 - mu_t) / (1 - mu_product) * g + mu_{t+1} / (1 - mu_product) * m``.
+    eps_placement : {"outside", "hat"}
+        As of `Adam`.
+    eps_root : float >= 0
+        Added inside the root, to ``v / (1 - beta2^t)``.
     """
 
     lr: float = number(default=2e-3, at_least=0.0)
     betas: tuple[float, float] = pair(default=(0.9, 0.999), below=1.0)
     eps: float = number(default=1e-8, at_least=0.0)
-    momentum_decay: float = number(default=4e-3, at_least=0.0)
+    momentum_decay: float | None = number(default=4e-3, at_least=0.0, optional=True)
+    correct_ahead: bool = flag(default=True)
+    eps_placement: str = choice("outside", "hat", default="outside")
+    eps_root: float = number(default=0.0, at_least=0.0)
 
     carried: ClassVar = {"mu_product": number(default=1.0, at_least=0.0, at_most=1.0)}
     rule = staticmethod(nadam)
@@ -76,13 +87,16 @@ class NAdam(Optimizer):
         mu = _momentum(beta1, h.momentum_decay, t)
         mu_next = _momentum(beta1, h.momentum_decay, t + 1)
         carried.mu_product *= mu
+        up_to = carried.mu_product * (mu_next if h.correct_ahead else 1.0)
         step_g = h.lr * (1.0 - mu) / (1.0 - carried.mu_product)
-        step_m = h.lr * mu_next / (1.0 - carried.mu_product * mu_next)
-        unbias = 1.0 / sqrt(1.0 - power(beta2, t))
-        return NadamCoefficients(
-            beta1, 1.0 - beta1, beta2, 1.0 - beta2, step_g, step_m, 0.0, unbias, h.eps
-        )
+        step_m = h.lr * mu_next / (1.0 - up_to)
+        left = 1.0 - power(beta2, t)
+        kept = (beta1, 1.0 - beta1, beta2, 1.0 - beta2)
+        if h.eps_placement == "hat":
+            factor = sqrt(left)
+            return NadamCoefficients(*kept, factor * step_g, factor * step_m, h.eps_root, 1.0, h.eps)
+        return NadamCoefficients(*kept, step_g, step_m, h.eps_root * left, 1.0 / sqrt(left), h.eps)
 
 
-def _momentum(beta1: float, decay: float, t: int) -> float:
-    return beta1 * (1.0 - 0.5 * exp(t * decay * _LOG_OF_0_96))
+def _momentum(beta1: float, decay: float | None, t: int) -> float:
+    return beta1 if decay is None else beta1 * (1.0 - 0.5 * exp(t * decay * _LOG_OF_0_96))

@@ -1,28 +1,42 @@
-"""RMSprop: plain, centered, with momentum, with both."""
+"""RMSprop: plain, centered, with momentum, with Nesterov's momentum, and both."""
 
+from math import sqrt
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from fastopt.algorithm import Ahead
 from fastopt.elementwise import nonnegative
-from fastopt.hyperparameters import flag, number
+from fastopt.hyperparameters import choice, flag, number
 from fastopt.optimizer import Optimizer
+from fastopt.optimizers.sgd import momentum_ahead
 from fastopt.rules import RuleFunction
+from fastopt.scalars import power
 
 
 def rmsprop(p: Any, g: Any, v: Any, c: Any) -> Any:
     """Divide by a running root mean square of the gradient."""
     v = c.alpha * v + c.one_minus_alpha * g * g
-    p = p - c.lr * g / (np.sqrt(v + c.eps_root) + c.eps)
+    p = p - c.lr * g / (np.sqrt(v + c.eps_root) * c.unbias + c.eps)
     return p, v
 
 
 def rmsprop_momentum(p: Any, g: Any, v: Any, b: Any, c: Any) -> Any:
     """Keep a buffer of the divided gradients."""
     v = c.alpha * v + c.one_minus_alpha * g * g
-    b = c.mu * b + c.take * g / (np.sqrt(v + c.eps_root) + c.eps)
+    b = c.mu * b + c.take * g / (np.sqrt(v + c.eps_root) * c.unbias + c.eps)
     p = p - c.lr * b
+    return p, v, b
+
+
+def rmsprop_nesterov(p: Any, g: Any, v: Any, b: Any, c: Any) -> Any:
+    """Look one buffer update ahead."""
+    v = c.alpha * v + c.one_minus_alpha * g * g
+    d = c.take * g / (np.sqrt(v + c.eps_root) * c.unbias + c.eps)
+    b = c.mu * b + d
+    p = p - c.lr * (d + c.mu * b)
     return p, v, b
 
 
@@ -30,8 +44,8 @@ def rmsprop_centered(p: Any, g: Any, v: Any, g_mean: Any, c: Any) -> Any:
     """Divide by the gradient's standard deviation; rounding can make its variance no less than 0."""
     v = c.alpha * v + c.one_minus_alpha * g * g
     g_mean = c.alpha * g_mean + c.one_minus_alpha * g
-    variance = nonnegative(v - g_mean * g_mean)
-    p = p - c.lr * g / (np.sqrt(variance + c.eps_root) + c.eps)
+    variance = nonnegative(v - c.correct_mean * g_mean * g_mean)
+    p = p - c.lr * g / (np.sqrt(variance + c.eps_root) * c.unbias + c.eps)
     return p, v, g_mean
 
 
@@ -39,28 +53,31 @@ def rmsprop_centered_momentum(p: Any, g: Any, v: Any, g_mean: Any, b: Any, c: An
     """Do both."""
     v = c.alpha * v + c.one_minus_alpha * g * g
     g_mean = c.alpha * g_mean + c.one_minus_alpha * g
-    variance = nonnegative(v - g_mean * g_mean)
-    b = c.mu * b + c.take * g / (np.sqrt(variance + c.eps_root) + c.eps)
+    variance = nonnegative(v - c.correct_mean * g_mean * g_mean)
+    b = c.mu * b + c.take * g / (np.sqrt(variance + c.eps_root) * c.unbias + c.eps)
     p = p - c.lr * b
     return p, v, g_mean, b
 
 
+def rmsprop_centered_nesterov(p: Any, g: Any, v: Any, g_mean: Any, b: Any, c: Any) -> Any:
+    """Do all."""
+    v = c.alpha * v + c.one_minus_alpha * g * g
+    g_mean = c.alpha * g_mean + c.one_minus_alpha * g
+    variance = nonnegative(v - c.correct_mean * g_mean * g_mean)
+    d = c.take * g / (np.sqrt(variance + c.eps_root) * c.unbias + c.eps)
+    b = c.mu * b + d
+    p = p - c.lr * (d + c.mu * b)
+    return p, v, g_mean, b
+
+
 class RmspropCoefficients(NamedTuple):
-    """Scalars of the rules without momentum; eps_root stands inside the square root."""
+    """Scalars of all of them; take is the factor of what enters the buffer."""
 
     alpha: float
     one_minus_alpha: float
+    correct_mean: float
     eps_root: float
-    eps: float
-    lr: float
-
-
-class RmspropMomentumCoefficients(NamedTuple):
-    """Scalars of the rules with momentum; take is the factor of what enters the buffer."""
-
-    alpha: float
-    one_minus_alpha: float
-    eps_root: float
+    unbias: float
     eps: float
     lr: float
     mu: float
@@ -76,7 +93,7 @@ class RMSprop(Optimizer):
         g_mean = alpha * g_mean + (1 - alpha) * g     centered
         d = g / (sqrt(v - g_mean * g_mean) + eps)     without g_mean if not centered
         b = momentum * b + d                          b = d without momentum
-        p = p - lr * b
+        p = p - lr * b                                nesterov: p - lr * (d + momentum * b)
 
     Tieleman and Hinton, *Neural networks for machine learning*, lecture 6.5 (2012); centered: Graves,
     *Generating sequences with recurrent neural networks* (arXiv:1308.0850). Differs from PyTorch where
@@ -94,6 +111,16 @@ class RMSprop(Optimizer):
         How much of the buffer is kept; 0 has no buffer.
     centered : bool
         Divide by the standard deviation of the gradient.
+    eps_placement : {"outside", "inside"}
+        Where eps is added: ``sqrt(v) + eps`` or ``sqrt(v + eps)``, as in Keras, optax and TensorFlow 1.
+    lr_in_buffer : bool
+        Let lr * d enter the buffer and not d; a new learning rate then acts on new gradients alone.
+    nesterov : bool
+        Step along ``d + momentum * b``; needs a momentum.
+    bias_correction : bool
+        Divide the running means by ``1 - alpha^t``; needs alpha < 1.
+    initial_accumulator_value : float >= 0
+        What v begins with: 0, or 1 in TensorFlow 1.
     """
 
     lr: float = number(default=1e-2, at_least=0.0)
@@ -101,16 +128,48 @@ class RMSprop(Optimizer):
     eps: float = number(default=1e-8, at_least=0.0)
     momentum: float = number(default=0.0, at_least=0.0)
     centered: bool = flag(default=False)
+    eps_placement: str = choice("outside", "inside", default="outside")
+    lr_in_buffer: bool = flag(default=False)
+    nesterov: bool = flag(default=False)
+    bias_correction: bool = flag(default=False)
+    initial_accumulator_value: float = number(default=0.0, at_least=0.0, initial=True)
+
+    @classmethod
+    def check_hyperparameters(cls, h: SimpleNamespace) -> None:
+        if h.nesterov and h.momentum == 0.0:
+            raise ValueError("nesterov=True needs momentum > 0; it is 0")
+        if h.bias_correction and h.alpha >= 1.0:
+            raise ValueError(f"bias_correction=True needs alpha < 1; it is {h.alpha:g}")
+
+    @classmethod
+    def initial_state(cls, h: SimpleNamespace, name: str, p: NDArray[Any]) -> Any:
+        return h.initial_accumulator_value if name == "v" else 0.0
 
     @classmethod
     def select_rule(cls, h: SimpleNamespace) -> RuleFunction:
         if h.momentum == 0.0:
             return rmsprop_centered if h.centered else rmsprop
+        if h.nesterov:
+            return rmsprop_centered_nesterov if h.centered else rmsprop_nesterov
         return rmsprop_centered_momentum if h.centered else rmsprop_momentum
 
     @staticmethod
     def coefficients(h: SimpleNamespace, t: int) -> NamedTuple:
-        plain = (h.alpha, 1.0 - h.alpha, 0.0, h.eps, h.lr)
-        if h.momentum == 0.0:
-            return RmspropCoefficients(*plain)
-        return RmspropMomentumCoefficients(*plain, h.momentum, 1.0)
+        left = 1.0 - power(h.alpha, t) if h.bias_correction else 1.0
+        inside, outside = (h.eps, 0.0) if h.eps_placement == "inside" else (0.0, h.eps)
+        take, lr = (h.lr, 1.0) if h.lr_in_buffer and h.momentum > 0.0 else (1.0, h.lr)
+        return RmspropCoefficients(
+            alpha=h.alpha,
+            one_minus_alpha=1.0 - h.alpha,
+            correct_mean=1.0 / left,
+            eps_root=inside * left,
+            unbias=1.0 / sqrt(left),
+            eps=outside,
+            lr=lr,
+            mu=h.momentum,
+            take=take,
+        )
+
+    @classmethod
+    def ahead(cls, h: SimpleNamespace) -> Ahead:
+        return momentum_ahead(h)

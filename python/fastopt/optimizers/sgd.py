@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from fastopt.algorithm import Ahead
 from fastopt.hyperparameters import flag, number
 from fastopt.optimizer import Optimizer
 from fastopt.rules import RuleFunction
@@ -50,6 +51,16 @@ class NesterovCoefficients(NamedTuple):
     step_b: float
 
 
+def momentum_ahead(h: SimpleNamespace) -> Ahead:
+    """Say how the momentum buffer b moves a parameter where there is no new gradient."""
+    if h.momentum == 0.0 or h.nesterov:
+        raise ValueError(
+            "lookahead needs momentum > 0 and nesterov=False, which is another way to look ahead; they "
+            f"are {h.momentum:g} and {h.nesterov}"
+        )
+    return Ahead("b", sgd, SgdCoefficients(h.momentum * (1.0 if h.lr_in_buffer else h.lr)))
+
+
 class SGD(Optimizer):
     """Stochastic gradient descent, as ``torch.optim.SGD``.
 
@@ -60,8 +71,8 @@ class SGD(Optimizer):
         p = p - lr * (g + momentum * b)                nesterov
 
     Nesterov's momentum in the form of Sutskever et al., *On the importance of initialization and
-    momentum in deep learning* (ICML 2013). Differs from PyTorch where momentum is switched on during
-    training: the first gradient is then dampened too.
+    momentum in deep learning* (ICML 2013); for the gradient at the point ahead see `lookahead`. Differs
+    from PyTorch where momentum is switched on during training: the first gradient is then dampened too.
 
     Parameters are those of `Optimizer` and
 
@@ -72,17 +83,27 @@ class SGD(Optimizer):
     dampening : float
         The share of the gradient that does not enter the buffer.
     nesterov : bool
-        Needs a momentum, and no dampening.
+        Needs no dampening, and a momentum, unless lr_in_buffer.
+    lr_in_buffer : bool
+        Let lr * g enter the buffer and not g, as in Keras: a new learning rate then acts on new
+        gradients alone. ``b = momentum * b + lr * g; p = p - b``, or ``p - (lr * g + momentum * b)``.
+    dampen_first : bool
+        Dampen the first gradient too, as in MLX.
     """
 
     lr: float = number(default=1e-3, at_least=0.0)
     momentum: float = number(default=0.0, at_least=0.0)
     dampening: float = number(default=0.0)
     nesterov: bool = flag(default=False)
+    lr_in_buffer: bool = flag(default=False)
+    dampen_first: bool = flag(default=False)
 
     @classmethod
     def check_hyperparameters(cls, h: SimpleNamespace) -> None:
-        if h.nesterov and (h.momentum == 0.0 or h.dampening != 0.0):
+        # With the learning rate in the buffer, nesterov is plain SGD where there is no momentum: in
+        # Keras, and in scikit-learn, whose default it is.
+        lacks = h.momentum == 0.0 and not h.lr_in_buffer
+        if h.nesterov and (lacks or h.dampening != 0.0):
             raise ValueError(
                 f"nesterov=True needs momentum > 0 and dampening = 0; they are {h.momentum:g} and "
                 f"{h.dampening:g}"
@@ -98,7 +119,13 @@ class SGD(Optimizer):
     def coefficients(h: SimpleNamespace, t: int) -> NamedTuple:
         if h.momentum == 0.0:
             return SgdCoefficients(h.lr)
+        enters, leaves = (h.lr, 1.0) if h.lr_in_buffer else (1.0, h.lr)
         if h.nesterov:
-            return NesterovCoefficients(h.momentum, 1.0, h.lr, h.lr * h.momentum)
-        take = 1.0 if t == 1 else 1.0 - h.dampening
-        return MomentumCoefficients(h.momentum, take, h.lr)
+            return NesterovCoefficients(h.momentum, enters, h.lr, leaves * h.momentum)
+        undamped = t == 1 and not h.dampen_first
+        take = enters if undamped else enters * (1.0 - h.dampening)
+        return MomentumCoefficients(h.momentum, take, leaves)
+
+    @classmethod
+    def ahead(cls, h: SimpleNamespace) -> Ahead:
+        return momentum_ahead(h)

@@ -1,0 +1,12 @@
+"""scikit-learn, MLPClassifier and MLPRegressor: momentum is Nesterov's, epsilon is "epsilon hat".
+
+The defaults are those of the estimators; the optimizer classes behind them, which are private, have 0.1
+for SGD. Their L2 penalty ``alpha`` is part of the loss, and its gradient so of the caller's.
+"""
+
+from fastopt.frameworks import Table
+
+TABLE: Table = {
+    "SGD": {"momentum": 0.9, "nesterov": True, "lr_in_buffer": True},
+    "Adam": {"eps_placement": "hat"},
+}

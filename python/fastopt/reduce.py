@@ -1,0 +1,37 @@
+"""Sums over all elements of an array, with the same bits from every backend and number of threads.
+
+The elements, in the order of the parameter's memory, are cut into blocks; in a block, element i belongs
+to lane i % LANES; a lane adds from the left, in double; the lanes are added by halves, then the blocks
+from the left. csrc/reduce.hpp does the same.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK = 4096
+LANES = 16
+
+
+def block_sums(x: NDArray[Any]) -> NDArray[np.float64]:
+    """Sum the squares of each block of a flat array."""
+    whole = x.size // BLOCK * BLOCK
+    sums = [_lanes(x[:whole].reshape(-1, BLOCK // LANES, LANES))] if whole else []
+    rest = x[whole:]
+    if rest.size:
+        padded = np.zeros(-(-rest.size // LANES) * LANES, x.dtype)  # a zero adds nothing to its lane
+        padded[: rest.size] = rest
+        sums.append(_lanes(padded.reshape(1, -1, LANES)))
+    return np.concatenate(sums) if sums else np.zeros(0)
+
+
+def _lanes(blocks: NDArray[Any]) -> NDArray[np.float64]:
+    lanes = np.zeros((len(blocks), LANES))
+    for k in range(blocks.shape[1]):
+        row = blocks[:, k].astype(np.float64)
+        lanes += row * row
+    while lanes.shape[1] > 1:
+        half = lanes.shape[1] // 2
+        lanes = lanes[:, :half] + lanes[:, half:]
+    return lanes[:, 0]
