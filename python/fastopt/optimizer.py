@@ -17,9 +17,10 @@ from fastopt.config import config_of, keywords_of
 from fastopt.groups import Group
 from fastopt.hyperparameters import given, suggest
 from fastopt.lookahead import moved_ahead
+from fastopt.own_rule import try_rule
 from fastopt.parameters import Parameters
 from fastopt.rules import Rule, rule_of
-from fastopt.state import States, completed, try_own_rule
+from fastopt.state import States, completed
 from fastopt.threads import get_num_threads
 
 _ATTRIBUTES = ("params", "groups", "like", "backend")  # set once, when the optimizer is made
@@ -275,7 +276,7 @@ class Optimizer(Algorithm):
                 row = self._row(Cohort(group, 0, self.initial_carried()))
                 dtypes = {p.dtype for p in parameters.arrays}
                 assert row is not None
-                try_own_rule(rule, row, self.backend, dtypes, type(self).__name__)
+                try_rule(rule, row, self.backend, dtypes, type(self).__name__)
         states = completed(self._states, parameters, self.groups, rules, type(self))
         chosen = [rules[group] for group in parameters.group_of]
         bound: list[tuple[NDArray[Any], ...]] = [

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import fastopt
+from fastopt.registry import ALGORITHMS
 
 if TYPE_CHECKING:
     from oracles.conftest import Difference, ProblemMaker
@@ -227,7 +228,7 @@ def train(name: str, given: Options, problem: "ProblemMaker", dtype: type[np.flo
 
 def test_every_class_has_a_formula_and_cases() -> None:
     assert set(FORMULAS) == set(CASES) == set(BOUNDS)
-    missing = set(fastopt.names()) - set(FORMULAS)
+    missing = set(ALGORITHMS) - set(FORMULAS)
     assert not missing, f"transcribe the paper's formula here, by hand, for {missing}"
 
 

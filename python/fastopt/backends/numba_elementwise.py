@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numba import njit, types
-from numba.core.errors import TypingError
+from numba import from_dtype, njit, typeof, types
+from numba.core.errors import NumbaError, TypingError
 from numba.extending import overload
 
 from fastopt import elementwise
@@ -18,6 +18,32 @@ from fastopt import elementwise
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile under the numerics contract: no contraction, no reordering, division as in NumPy."""
     return njit(nogil=True, fastmath=False, error_model="numpy")(function)
+
+
+def complaint(rule: Callable[..., Any], arguments: list[Any], dtype: Any) -> str:
+    """Compile a rule for scalar arguments; say why it cannot be a kernel, or nothing."""
+    function = compiled(rule)
+    signature = tuple(typeof(argument) for argument in arguments)
+    try:
+        function.compile(signature)
+    except NumbaError as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        told = next((x for x in lines if not x.startswith(("Failed in", "[1m", "\x1b"))), lines[0])
+        return f"cannot be compiled by Numba: {told}"
+    given = function.overloads[signature].signature.return_type
+    wanted = from_dtype(dtype)
+    for value in given if isinstance(given, types.BaseTuple) else (given,):
+        if value != wanted:
+            return (
+                f"computes in {value} for {wanted}, and would not have the bits of NumPy: a literal "
+                "such as 0.5 or 2 widens it. Constants are coefficients"
+            )
+    if "NRT_MemInfo_alloc" in function.inspect_llvm(signature):
+        return (
+            "builds an array for each element, as np.zeros and np.where do; for the latter there is "
+            "fastopt.elementwise.select"
+        )
+    return ""
 
 
 # Not strict: Numba would have every lambda repeat the annotations of its typing function.

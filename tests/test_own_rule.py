@@ -1,0 +1,158 @@
+"""A user's rule: what is wrong with it is said when the optimizer is made."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import fastopt
+from fastopt.elementwise import select
+
+BACKENDS = ("numba", "numpy")
+
+
+class Coefficients(NamedTuple):
+    beta: float
+    lr: float
+
+
+def optimizer(rule: Callable[..., Any], backend: str, dtype: Any = np.float32) -> fastopt.Optimizer:
+    class Own(fastopt.Optimizer):
+        @staticmethod
+        def coefficients(h: Any, t: int) -> NamedTuple:
+            return Coefficients(0.9, h.lr)
+
+    Own.rule = staticmethod(rule)
+    return Own(np.ones(3, dtype), backend=backend)
+
+
+def good(p: Any, g: Any, m: Any, c: Any) -> Any:
+    m = select(g > m, c.beta * m + g, m)
+    return p - c.lr * m, m
+
+
+def writes_g(p: Any, g: Any, m: Any, c: Any) -> Any:
+    g *= c.beta
+    return p - c.lr * g, m
+
+
+def writes_p(p: Any, g: Any, m: Any, c: Any) -> Any:
+    p -= c.lr * g
+    return p, m
+
+
+def writes_m(p: Any, g: Any, m: Any, c: Any) -> Any:
+    m += g
+    return p - c.lr * m, m
+
+
+def too_few(p: Any, g: Any, m: Any, c: Any) -> Any:
+    return p - c.lr * g
+
+
+def too_many(p: Any, g: Any, m: Any, c: Any) -> Any:
+    return p, m, g
+
+
+def mean(p: Any, g: Any, m: Any, c: Any) -> Any:
+    return p - c.lr * g / g.mean(), m
+
+
+def first(p: Any, g: Any, m: Any, c: Any) -> Any:
+    return c.lr, m
+
+
+def misspelt(p: Any, g: Any, m: Any, c: Any) -> Any:
+    return p - c.rate * g, m
+
+
+def double(p: Any, g: Any, m: Any, c: Any) -> Any:
+    return p - np.float64(0.5) * g, m
+
+
+WRONG: list[tuple[Callable[..., Any], str]] = [
+    (writes_g, r"writes_g of Own writes to its argument g in place, as g \*= x does: write g = g \* x"),
+    (writes_p, "writes to its argument p in place"),
+    (writes_m, "writes to its argument m in place"),
+    (too_few, "returns 1 values; it must return p, m"),
+    (too_many, "returns 3 values; it must return p, m"),
+    (mean, "is not elementwise"),
+    (first, r"returns p with shape \(\) for arguments of shape \(5,\)"),
+    (misspelt, "cannot be run on float32: AttributeError: .* no attribute 'rate'"),
+    (double, "returns p as float64 for float32: .* Constants are coefficients"),
+]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("rule", "words"), WRONG, ids=lambda x: getattr(x, "__name__", ""))
+def test_wrong_on_every_backend(rule: Callable[..., Any], words: str, backend: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        optimizer(rule, backend)
+
+
+def literal(p: Any, g: Any, m: Any, c: Any) -> Any:
+    return p - 0.5 * g, m
+
+
+def where(p: Any, g: Any, m: Any, c: Any) -> Any:
+    return p - c.lr * np.where(g > 0, g, m), m
+
+
+def allocates(p: Any, g: Any, m: Any, c: Any) -> Any:
+    ones = np.ones(3, np.float32)
+    return p - c.lr * g * ones[1], m
+
+
+class Thing:
+    one = 1
+
+
+def beyond_numba(p: Any, g: Any, m: Any, c: Any) -> Any:
+    return p - c.lr * g * getattr(Thing, "o" + "ne"), m
+
+
+WRONG_FOR_NUMBA: list[tuple[Callable[..., Any], str]] = [
+    (literal, "computes in float64 for float32, .* Constants are coefficients"),
+    (where, "builds an array for each element, .* fastopt.elementwise.select"),
+    (allocates, "builds an array for each element"),
+    (beyond_numba, "cannot be compiled by Numba: "),
+]
+
+
+@pytest.mark.parametrize(("rule", "words"), WRONG_FOR_NUMBA, ids=lambda x: getattr(x, "__name__", ""))
+def test_wrong_for_the_compiler(rule: Callable[..., Any], words: str) -> None:
+    with pytest.raises(TypeError, match=words + ".*; backend='numpy' runs it as it is"):
+        optimizer(rule, "numba")
+    optimizer(rule, "numpy").step(np.ones(3, np.float32))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_good_rule_has_the_same_bits(dtype: Any) -> None:
+    finals = []
+    for backend in BACKENDS:
+        opt = optimizer(good, backend, dtype)
+        for t in range(5):
+            opt.step(np.array([-0.3, 0.0, 2.0], dtype) * dtype(t - 2))
+        finals.append([opt.params.tobytes(), opt.state["params"]["m"].tobytes()])
+    assert finals[0] == finals[1]
+
+
+def test_coefficients_must_be_numbers() -> None:
+    class Own(fastopt.Optimizer):
+        rule = staticmethod(good)
+
+        @staticmethod
+        def coefficients(h: Any, t: int) -> Any:
+            return Coefficients(0.9, "lr")  # type: ignore[arg-type]
+
+    with pytest.raises(TypeError, match="coefficients of Own must return a NamedTuple of numbers"):
+        Own(np.ones(3), backend="numpy")
+
+
+def test_a_user_s_class_has_no_dialects() -> None:
+    class Own(fastopt.SGD):
+        pass
+
+    with pytest.raises(ValueError, match=r"keras has no Own, but .* Own can be like 'torch'"):
+        Own(np.ones(3), like="keras")
