@@ -5,6 +5,7 @@
 #include "dispatch.hpp"
 #include "plan.hpp"
 #include "scalars.hpp"
+#include "smoothing.hpp"
 
 namespace py = pybind11;
 using fastopt::Plan;
@@ -22,6 +23,8 @@ PYBIND11_MODULE(_native, module) {
         .def_readonly_static("BOUND", &Plan::bound)
         .def_readonly_static("SOME_ABSENT", &Plan::some_absent);
 
+    module.def("smooth", &fastopt::smooth, py::arg("signal"), py::arg("out"), py::arg("state"),
+               py::arg("beta"), py::arg("corrections"));
     module.def("power", &fastopt::power, py::arg("base"), py::arg("exponent"));
 
     module.def("runnable_levels", &fastopt::runnable_levels);

@@ -14,14 +14,17 @@ from fastopt.optimizer import Optimizer
 from fastopt.optimizers import *  # noqa: F403 - one name for each algorithm
 from fastopt.optimizers import __all__ as _algorithms
 from fastopt.registry import from_config, get, names
+from fastopt.smoothing import EMA, ema
 from fastopt.threads import get_num_threads, set_num_threads
 from fastopt.version import __version__
 
 __all__ = [
+    "EMA",
     "Optimizer",
     "__version__",
     "build_info",
     "dialects",
+    "ema",
     "from_config",
     "functional",
     "get",

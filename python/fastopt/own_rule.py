@@ -103,7 +103,8 @@ def _bits(a: NDArray[Any]) -> bytes:
 
 
 def _try_in_numba(rule: Rule, c: Any, dtype: Any, shown: str) -> None:
-    complaint = _compiled(rule.update, type(c), dtype, len(rule.states))
+    kind: Any = type(c)
+    complaint = _compiled(rule.update, kind, dtype, len(rule.states))
     if complaint:
         raise TypeError(f"{shown} {complaint}; backend='numpy' runs it as it is")
 

@@ -57,6 +57,9 @@ class Backend(Protocol):
     def make_plan(self, arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int]) -> Plan:
         """Bind parameters and states, one tuple (p, states...) for each; all have been checked."""
 
+    def smooth(self, signal: Any, out: Any, state: Any, beta: float, corrections: Any) -> None:
+        """Smooth a signal of shape (outer, length, inner); see csrc/smoothing.hpp."""
+
 
 def backend(name: str) -> Backend:
     """Get a backend by its name."""

@@ -27,6 +27,12 @@ def make_plan(arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int])
     return plan
 
 
+def smooth(signal: Any, out: Any, state: Any, beta: float, corrections: Any) -> None:
+    """Smooth a signal."""
+    assert extension.native is not None
+    extension.native.smooth(signal, out, state, beta, corrections)
+
+
 def _choose_level() -> None:
     """Take the best instruction-set level that this machine runs, capped by ``FASTOPT_ISA``."""
     if extension.native is None:

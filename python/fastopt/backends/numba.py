@@ -43,6 +43,13 @@ def make_plan(arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int])
     return NumbaPlan(arrays, rules, rows, _update)
 
 
+def smooth(signal: Any, out: Any, state: Any, beta: float, corrections: Any) -> None:
+    """Smooth a signal."""
+    kind = signal.dtype.type
+    given = np.ones(0, signal.dtype) if corrections is None else corrections
+    _smooth()(signal, out, state, kind(beta), kind(1.0 - beta), given)
+
+
 class NumbaPlan(PythonPlan):
     """Splits large work over Python threads; the loops inside run without the GIL."""
 
@@ -99,6 +106,21 @@ def _kernel(stage: Any, update: Any) -> Any:
             p[i] = after_rule(p[i], s)
 
     return compiled(sweep)
+
+
+@cache
+def _smooth() -> Any:
+    """Compile the loop over a signal."""
+    from fastopt.backends.numba_elementwise import compiled
+
+    def smooth(x: Any, out: Any, state: Any, kept: Any, taken: Any, corrections: Any) -> None:
+        for o in range(x.shape[0]):
+            for t in range(x.shape[1]):
+                for i in range(x.shape[2]):
+                    state[o, i] = kept * state[o, i] + taken * x[o, t, i]
+                    out[o, t, i] = state[o, i] / corrections[t] if corrections.size else state[o, i]
+
+    return compiled(smooth)
 
 
 @cache

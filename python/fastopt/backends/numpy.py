@@ -26,6 +26,16 @@ def make_plan(arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int])
     return NumpyPlan(arrays, rules, rows, _update)
 
 
+def smooth(signal: Any, out: Any, state: Any, beta: float, corrections: Any) -> None:
+    """Smooth a signal, value by value."""
+    kind = signal.dtype.type
+    kept, taken = kind(beta), kind(1.0 - beta)
+    with np.errstate(all="ignore"):
+        for t in range(signal.shape[1]):
+            state[...] = kept * state + taken * signal[:, t]
+            out[:, t] = state if corrections is None else state / corrections[t]
+
+
 class NumpyPlan(PythonPlan):
     """Runs on the calling thread."""
 
