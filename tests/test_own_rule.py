@@ -55,6 +55,10 @@ def too_many(p: Any, g: Any, m: Any, c: Any) -> Any:
     return p, m, g
 
 
+def a_list(p: Any, g: Any, m: Any, c: Any) -> Any:
+    return [p, m]
+
+
 def mean(p: Any, g: Any, m: Any, c: Any) -> Any:
     return p - c.lr * g / g.mean(), m
 
@@ -77,6 +81,7 @@ WRONG: list[tuple[Callable[..., Any], str]] = [
     (writes_m, "writes to its argument m in place"),
     (too_few, "returns 1 values; it must return p, m"),
     (too_many, "returns 3 values; it must return p, m"),
+    (a_list, "returns a list; it must return the tuple p, m"),
     (mean, "is not elementwise"),
     (first, r"returns p with shape \(\) for arguments of shape \(5,\)"),
     (misspelt, "cannot be run on float32: AttributeError: .* no attribute 'rate'"),
@@ -93,6 +98,16 @@ def test_wrong_on_every_backend(rule: Callable[..., Any], words: str, backend: s
 
 def literal(p: Any, g: Any, m: Any, c: Any) -> Any:
     return p - 0.5 * g, m
+
+
+def hidden_literal(p: Any, g: Any, m: Any, c: Any) -> Any:
+    return select(g > 0.1, p, -p), m
+
+
+def out_argument(p: Any, g: Any, m: Any, c: Any) -> Any:
+    out = np.empty_like(g)
+    np.multiply(g, c.lr, out=out)
+    return p - out, m
 
 
 def where(p: Any, g: Any, m: Any, c: Any) -> Any:
@@ -114,6 +129,8 @@ def beyond_numba(p: Any, g: Any, m: Any, c: Any) -> Any:
 
 WRONG_FOR_NUMBA: list[tuple[Callable[..., Any], str]] = [
     (literal, "computes in float64 for float32, .* Constants are coefficients"),
+    (hidden_literal, "computes in float64 for float32"),
+    (out_argument, "cannot be compiled by Numba"),
     (where, "builds an array for each element, .* fastopt.elementwise.select"),
     (allocates, "builds an array for each element"),
     (beyond_numba, "cannot be compiled by Numba: "),

@@ -67,8 +67,10 @@ def _outcome(rule: Rule, arguments: Arrays, c: Any, dtype: Any, shown: str) -> A
                 f"{written} = {written} * x, which makes a new value"
             ) from error
         raise TypeError(f"{shown} cannot be run on {dtype}: {type(error).__name__}: {error}") from error
-    values = given if isinstance(given, tuple) else (given,)
     due = ("p", *rule.states)
+    if isinstance(given, list):
+        raise TypeError(f"{shown} returns a list; it must return the tuple {', '.join(due)}")
+    values = given if isinstance(given, tuple) else (given,)
     if len(values) != len(due):
         raise TypeError(f"{shown} returns {len(values)} values; it must return {', '.join(due)}")
     for name, value in zip(due, values, strict=True):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numba import from_dtype, njit, typeof, types
-from numba.core.errors import NumbaError, TypingError
+from numba.core.errors import TypingError
 from numba.extending import overload
 
 from fastopt import elementwise
@@ -26,14 +26,14 @@ def complaint(rule: Callable[..., Any], arguments: list[Any], dtype: Any) -> str
     signature = tuple(typeof(argument) for argument in arguments)
     try:
         function.compile(signature)
-    except NumbaError as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        told = next((x for x in lines if not x.startswith(("Failed in", "[1m", "\x1b"))), lines[0])
+    except Exception as error:  # of Numba's own kinds, and others from inside it
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [repr(error)]
+        told = next((x for x in lines if not x.startswith(("Failed in", "\x1b"))), lines[0])
         return f"cannot be compiled by Numba: {told}"
-    given = function.overloads[signature].signature.return_type
     wanted = from_dtype(dtype)
-    for value in given if isinstance(given, types.BaseTuple) else (given,):
-        if value != wanted:
+    # Every value on the way, as a literal may be in a condition that no result shows.
+    for value in function.overloads[signature].type_annotation.typemap.values():
+        if isinstance(value, types.Float) and value != wanted:
             return (
                 f"computes in {value} for {wanted}, and would not have the bits of NumPy: a literal "
                 "such as 0.5 or 2 widens it. Constants are coefficients"
