@@ -8,13 +8,19 @@
 #include "smoothing.hpp"
 
 namespace py = pybind11;
+using fastopt::OwnKernel;
 using fastopt::Plan;
 
 PYBIND11_MODULE(_native, module) {
     fastopt::NdArray::find_types();
 
+    py::class_<OwnKernel>(module, "OwnKernel")
+        .def(py::init<std::string, const std::string&, int, int, std::uintptr_t, std::uintptr_t>(),
+             py::arg("name"), py::arg("dtype"), py::arg("states"), py::arg("coefficients"),
+             py::arg("sweep"), py::arg("sweep_coupled"));
+
     py::class_<Plan>(module, "Plan")
-        .def(py::init<const py::list&, const std::vector<std::string>&, std::vector<int>>(),
+        .def(py::init<const py::list&, const py::list&, std::vector<int>>(),
              py::arg("arrays"), py::arg("rules"), py::arg("rows"))
         .def("bind", &Plan::bind, py::arg("gradients"), py::arg("params"), py::arg("overlap_checked"))
         .def("assign", &Plan::assign, py::arg("rows"))

@@ -19,9 +19,29 @@ constexpr std::size_t bytes_per_thread = 1024 * 1024;
 constexpr std::size_t bytes_worth_releasing_gil = 256 * 1024;
 constexpr int stage_scalars = 4;
 
+const Kernel& kernel_of(const py::handle& rule, DType dtype) {
+    if (py::isinstance<py::str>(rule)) return find_kernel(rule.cast<std::string>(), dtype);
+    const Kernel& kernel = rule.cast<const OwnKernel&>().kernel;
+    if (kernel.dtype != dtype) throw std::invalid_argument("a kernel has another dtype");
+    return kernel;
+}
+
 }  // namespace
 
-Plan::Plan(const py::list& arrays, const std::vector<std::string>& rules, std::vector<int> rows) {
+OwnKernel::OwnKernel(std::string given, const std::string& dtype, int states, int coefficients,
+                     std::uintptr_t sweep, std::uintptr_t sweep_coupled)
+    : name(std::move(given)),
+      // What is the same for every rule of a dtype comes from one of ours.
+      kernel(find_kernel("sgd", dtype == "float32" ? DType::float32 : DType::float64)) {
+    if (states > max_states) throw std::invalid_argument("a rule can have 8 states");
+    kernel.rule = name.c_str();
+    kernel.states = states;
+    kernel.coefficients = coefficients;
+    kernel.sweep = reinterpret_cast<Sweep>(sweep);
+    kernel.sweep_coupled = reinterpret_cast<Sweep>(sweep_coupled);
+}
+
+Plan::Plan(const py::list& arrays, const py::list& rules, std::vector<int> rows) {
     if (rules.size() != arrays.size() || rows.size() != arrays.size()) {
         throw std::invalid_argument("a plan needs a rule and a row for every parameter");
     }
@@ -33,15 +53,17 @@ Plan::Plan(const py::list& arrays, const std::vector<std::string>& rules, std::v
         if (!dtype) throw std::invalid_argument("a plan takes float32 and float64");
         Array array{.object = entry[0],
                     .state_objects = {},
+                    .rule = rules[i],
                     .p = parameter.data(),
                     .states = {},
                     .size = parameter.size(),
-                    .kernel = &find_kernel(rules[i], *dtype),
+                    .kernel = &kernel_of(rules[i], *dtype),
                     .row = rows[i],
                     .fortran = !parameter.c_contiguous(),
                     .shape = parameter.shape()};
         if (std::size_t(array.kernel->states) + 1 != entry.size()) {
-            throw std::invalid_argument("the rule " + rules[i] + " has another number of states");
+            throw std::invalid_argument(std::string("the rule ") + array.kernel->rule +
+                                        " has another number of states");
         }
         const std::size_t bytes = std::size_t(array.size) * itemsize(*dtype);
         for (std::size_t s = 0; s < entry.size(); ++s) {

@@ -12,11 +12,21 @@
 
 namespace fastopt {
 
+// A kernel that was compiled elsewhere, for a user's own rule: the addresses of its two sweeps.
+struct OwnKernel {
+    OwnKernel(std::string name, const std::string& dtype, int states, int coefficients,
+              std::uintptr_t sweep, std::uintptr_t sweep_coupled);
+
+    std::string name;
+    Kernel kernel;
+};
+
 class Plan {
 public:
     // One entry for each parameter: `arrays` holds (parameter, state, ...), already checked by
-    // fastopt.checks; `rules` the name of its rule; `rows` the row of scalars that it is updated with.
-    Plan(const py::list& arrays, const std::vector<std::string>& rules, std::vector<int> rows);
+    // fastopt.checks; `rules` the name of its rule, or an OwnKernel; `rows` the row of scalars that it
+    // is updated with.
+    Plan(const py::list& arrays, const py::list& rules, std::vector<int> rows);
 
     // Takes the gradients of the next step, and looks whether parameters and states are still those
     // that were bound; `params`, if not None, are the parameters as the caller's container has them
@@ -38,6 +48,7 @@ private:
     struct Array {
         py::object object;
         std::vector<py::object> state_objects;
+        py::object rule;    // which may hold the kernel
         char* p;
         char* states[max_states];
         std::ptrdiff_t size;

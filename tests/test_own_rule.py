@@ -1,13 +1,17 @@
 """A user's rule: what is wrong with it is said when the optimizer is made."""
 
 from collections.abc import Callable
+from functools import cache
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from variants import own_options
 
 import fastopt
 from fastopt.elementwise import select
+from fastopt.optimizers import CLASSES
 
 BACKENDS = ("numba", "numpy")
 
@@ -153,6 +157,49 @@ def test_a_good_rule_has_the_same_bits(dtype: Any) -> None:
             opt.step(np.array([-0.3, 0.0, 2.0], dtype) * dtype(t - 2))
         finals.append([opt.params.tobytes(), opt.state["params"]["m"].tobytes()])
     assert finals[0] == finals[1]
+
+
+def copied(cls: type[fastopt.Optimizer]) -> type[fastopt.Optimizer]:
+    """The same algorithm, as if a user had written it: there is no kernel of it."""
+
+    def copy(rule: Any) -> Any:
+        twin = FunctionType(rule.__code__, rule.__globals__, rule.__name__)
+        twin.__module__ = __name__
+        return twin
+
+    copies = cache(copy)
+
+    class Copy(cls):  # type: ignore[valid-type, misc]
+        @classmethod
+        def select_rule(own, h: Any) -> Any:  # noqa: N804
+            return copies(cls.select_rule(h))
+
+    return Copy
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_copy_of_ours_has_its_bits(name: str) -> None:
+    """Every rule, decay of both kinds; sizes around vectors and chunks, other layouts, absent ones."""
+    cls = CLASSES[name]
+    twin = copied(cls)
+    rng = np.random.default_rng(0)
+    shapes = [(n,) for n in range(40)] + [(100_003,), (70, 300)]
+    dtypes = (np.float32, np.float64)
+    start: list[Any] = [rng.standard_normal(s).astype(t) for t in dtypes for s in shapes]
+    steps = [[rng.standard_normal(p.shape).astype(p.dtype) for p in start] for _ in range(4)]
+    steps[1][-1] = np.asfortranarray(steps[1][-1])
+    steps[2][7] = None
+    for options in own_options(cls):
+        for decay in ({}, {"weight_decay": 0.1, "decoupled_weight_decay": False}):
+            finals = []
+            for make, backend in ((twin, "numba"), (cls, "numpy")):
+                params = [p.copy() for p in start]
+                opt = make(params, backend=backend, **options, **decay)
+                for grads in steps:
+                    opt.step(grads)
+                state = [a.tobytes() for each in opt.state.values() for a in each.values()]
+                finals.append([[p.tobytes() for p in params], state])
+            assert finals[0] == finals[1], options
 
 
 def test_coefficients_must_be_numbers() -> None:

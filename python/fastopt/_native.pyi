@@ -1,10 +1,23 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+class OwnKernel:
+    def __init__(
+        self,
+        name: str,
+        dtype: str,
+        states: int,
+        coefficients: int,
+        sweep: int,
+        sweep_coupled: int,
+    ) -> None: ...
+
 class Plan:
     BOUND: ClassVar[int]
     SOME_ABSENT: ClassVar[int]
-    def __init__(self, arrays: list[tuple[Any, ...]], rules: list[str], rows: list[int]) -> None: ...
+    def __init__(
+        self, arrays: list[tuple[Any, ...]], rules: list[str | OwnKernel], rows: list[int]
+    ) -> None: ...
     def bind(
         self, gradients: Sequence[Any], params: Sequence[Any] | None, overlap_checked: bool
     ) -> int: ...

@@ -269,14 +269,13 @@ class Optimizer(Algorithm):
 
     def _make_plan(self) -> backends.Plan:
         """Bind parameters and states to the rules that the groups ask for."""
-        rules = self._rules()
+        planned = self._rules()
         parameters = self._parameters
-        for group, rule in zip(self.groups, rules, strict=True):
-            if not rule.is_ours:
-                row = self._row(Cohort(group, 0, self.initial_carried()))
-                dtypes = {p.dtype for p in parameters.arrays}
-                assert row is not None
-                try_rule(rule, row, self.backend, dtypes, type(self).__name__)
+        dtypes = {p.dtype for p in parameters.arrays}
+        rules = [
+            rule if rule.is_ours else self._tried(rule, group, dtypes)
+            for rule, group in zip(planned, self.groups, strict=True)
+        ]
         states = completed(self._states, parameters, self.groups, rules, type(self))
         chosen = [rules[group] for group in parameters.group_of]
         bound: list[tuple[NDArray[Any], ...]] = [
@@ -285,8 +284,14 @@ class Optimizer(Algorithm):
         ]
         plan = backends.backend(self.backend).make_plan(bound, chosen, self._cohort_of)
         self._states = states
-        self._planned_rules = rules
+        self._planned_rules = planned
         return plan
+
+    def _tried(self, rule: Rule, group: Group, dtypes: set[np.dtype[Any]]) -> Rule:
+        """Try a user's rule, which can be wrong in many ways."""
+        row = self._row(Cohort(group, 0, self.initial_carried()))
+        assert row is not None
+        return try_rule(rule, row, self.backend, dtypes, type(self).__name__)
 
     def _assign(self) -> None:
         """Give each array its row of scalars: that of its cohort, or one of its own to clip it."""

@@ -15,9 +15,13 @@ Arrays = list[NDArray[Any]]
 VALUES = (-1.5, -0.25, 0.0, 0.75, 3.0)  # of all arguments, each begins with another one
 
 
-def try_rule(rule: Rule, row: Row, name: str, dtypes: Iterable[Any], owner: str) -> None:
-    """Raise TypeError, saying what is wrong, for a rule that the backend of this name cannot run."""
+def try_rule(rule: Rule, row: Row, name: str, dtypes: Iterable[Any], owner: str) -> Rule:
+    """Give back the rule as it can be planned with.
+
+    Raise TypeError, saying what is wrong, for one that the backend of this name cannot run.
+    """
     shown = f"the rule {rule.name} of {owner}"
+    rule = rule._replace(coefficients=type(row[1]))
     for dtype in dtypes:
         scalars = row[1]
         try:
@@ -33,6 +37,7 @@ def try_rule(rule: Rule, row: Row, name: str, dtypes: Iterable[Any], owner: str)
         plan = backend(name).make_plan([(arrays[0], *arrays[2:])], [rule], [0])
         plan.bind([arrays[1]], None, True)
         plan.run([row], 1)
+    return rule
 
 
 def _arguments(rule: Rule, dtype: Any) -> Arrays:

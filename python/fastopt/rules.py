@@ -14,11 +14,15 @@ RuleFunction = Callable[..., Any]
 
 
 class Rule(NamedTuple):
-    """A rule function with its name and the names of its states."""
+    """A rule function with its name and the names of its states.
+
+    A user's rule that has been tried carries the NamedTuple that its coefficients are, too.
+    """
 
     update: RuleFunction
     name: str
     states: tuple[str, ...]
+    coefficients: Any = None
 
     @property
     def is_ours(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from fastopt import extension
 from fastopt.backends import Plan, Row
 from fastopt.backends.python_plan import AllScalars, PythonPlan, Scalars, Work
 from fastopt.reduce import BLOCK, LANES
@@ -39,8 +40,17 @@ def runs(rule: Rule) -> bool:
 
 
 def make_plan(arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int]) -> Plan:
-    """Bind the arrays."""
-    return NumbaPlan(arrays, rules, rows, _update)
+    """Bind the arrays; to the native plan, where it is there, for a user's rules."""
+    if extension.native is None or all(rule.coefficients is None for rule in rules):
+        return NumbaPlan(arrays, rules, rows, _update)
+    from fastopt.backends.numba_sweep import own_kernel
+
+    kernels = [
+        rule.name if rule.coefficients is None else own_kernel(rule, entry[0].dtype)
+        for entry, rule in zip(arrays, rules, strict=True)
+    ]
+    plan: Plan = extension.native.Plan(arrays, kernels, rows)
+    return plan
 
 
 def smooth(signal: Any, out: Any, state: Any, beta: float, corrections: Any) -> None:
@@ -88,11 +98,11 @@ class NumbaPlan(PythonPlan):
 
 def _update(rule: Rule, scalars: Scalars, g: Any, p: Any, *states: Any) -> None:
     stage, s, c = scalars
-    _kernel(stage, rule.update)(s, c, g, (p, *states))
+    loop(stage, rule.update)(s, c, g, (p, *states))
 
 
 @cache
-def _kernel(stage: Any, update: Any) -> Any:
+def loop(stage: Any, update: Any) -> Any:
     """Compile the loop over elements for a stage and a rule (for each dtype at its first use)."""
     from fastopt.backends.numba_elementwise import compiled, put, take
 

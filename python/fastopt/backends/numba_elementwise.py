@@ -8,16 +8,19 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numba import from_dtype, njit, typeof, types
+from numba import carray, from_dtype, njit, typeof, types
 from numba.core.errors import TypingError
 from numba.extending import overload
 
 from fastopt import elementwise
 
+# The numerics contract: no contraction, no reordering, division as in NumPy.
+CONTRACT: dict[str, Any] = {"fastmath": False, "error_model": "numpy"}
+
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile under the numerics contract: no contraction, no reordering, division as in NumPy."""
-    return njit(nogil=True, fastmath=False, error_model="numpy")(function)
+    """Compile under the numerics contract."""
+    return njit(nogil=True, **CONTRACT)(function)
 
 
 def complaint(rule: Callable[..., Any], arguments: list[Any], dtype: Any) -> str:
@@ -122,3 +125,18 @@ def _put(arrays: Any, i: Any, values: Any) -> Any:
     if not isinstance(values, types.BaseTuple):
         return set_one
     return set_all if len(arrays) else set_none
+
+
+def views(addresses: Any, like: Any, numbers: Any) -> Any:
+    """Give the arrays at addresses number 0, 1, ...; only its compiled form is ever called."""
+    raise AssertionError
+
+
+@_overload(views)
+def _views(addresses: Any, like: Any, numbers: Any) -> Any:
+    if len(numbers) == 0:
+        return lambda addresses, like, numbers: ()
+    return lambda addresses, like, numbers: (
+        carray(addresses[numbers[0]], (like.size,), like.dtype),
+        *views(addresses, like, numbers[1:]),
+    )

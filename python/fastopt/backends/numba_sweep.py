@@ -1,0 +1,49 @@
+"""A user's rule as a kernel of the native plan: compiled by Numba, called from C++ by its address.
+
+So it has the plan's one pass over all arrays, its threads and its tiles, as our own rules have.
+Imported when the first such rule is compiled, as it imports Numba.
+"""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numba import carray, cfunc, types
+from numba.np.unsafe.ndarray import to_fixed_tuple
+
+from fastopt.backends.numba import loop
+from fastopt.backends.numba_elementwise import CONTRACT, views
+from fastopt.extension import native
+from fastopt.rules import Rule
+from fastopt.stages import StageFunction, StageScalars, coupled, decoupled
+
+# Sweep of csrc/kernel.hpp.
+SIGNATURE = types.void(
+    types.voidptr, types.voidptr, types.voidptr, types.CPointer(types.voidptr), types.intp
+)
+
+
+@cache
+def own_kernel(rule: Rule, dtype: np.dtype[Any]) -> Any:
+    """Compile a rule."""
+    assert native is not None
+    addresses = [_sweep(stage, rule, dtype).address for stage in (decoupled, coupled)]
+    count = len(rule.coefficients._fields)
+    return native.OwnKernel(rule.name, dtype.name, len(rule.states), count, *addresses)
+
+
+@cache  # which also keeps the machine code alive
+def _sweep(stage: StageFunction, rule: Rule, dtype: np.dtype[Any]) -> Any:
+    update, coefficients = loop(stage, rule.update), rule.coefficients
+    of_stage, of_rule = len(StageScalars._fields), len(coefficients._fields)
+    numbers = tuple(range(len(rule.states)))
+
+    def sweep(scalars: Any, p: Any, g: Any, states: Any, n: Any) -> None:
+        given = carray(scalars, (of_stage + of_rule,), dtype)
+        s = StageScalars(*to_fixed_tuple(given[:of_stage], of_stage))
+        c = coefficients(*to_fixed_tuple(given[of_stage:], of_rule))
+        gradient = carray(g, (n,), dtype)
+        parameter = carray(p, (n,), dtype)
+        update(s, c, gradient, (parameter, *views(states, parameter, numbers)))
+
+    return cfunc(SIGNATURE, **CONTRACT)(sweep)
