@@ -15,12 +15,15 @@ def blocks(document: str, language: str) -> list[str]:
 
 @pytest.mark.parametrize("document", ["README.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))])
 def test_python_blocks_run(document: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """In the order of the document, each after those before it."""
-    found = blocks(document, "python")
-    assert found
+    """In the order of the document, in one namespace; a text block is what has been printed."""
+    assert blocks(document, "python")
     namespace: dict[str, object] = {"__name__": "document"}
-    for text in found:
-        exec(compile(text, document, "exec"), namespace)
+    for kind, text in BLOCK.findall((ROOT / document).read_text()):
+        if kind == "python":
+            capsys.readouterr()
+            exec(compile(text, document, "exec"), namespace)
+        elif kind == "text":
+            assert capsys.readouterr().out == text
 
 
 def test_the_readme_begins_with_the_two_lines_of_set_up() -> None:
