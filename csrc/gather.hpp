@@ -49,13 +49,20 @@ template <class T> struct Strided {
         __builtin_memcpy(tile + i * columns + j, g + i * row_stride + j * column_stride, sizeof(T));
     }
 
-    // Transposes what is whole blocks of the rows from `row`; gives back the first row after them.
+    template <int size> void transpose(std::ptrdiff_t i, std::ptrdiff_t j) const {
+        block<T, size>::transpose(g + i * row_stride + j * column_stride, column_stride,
+                                  tile + i * columns + j, columns);
+    }
+
+    // Transposes what is whole blocks of the rows from `row`, the last columns in small ones; gives back
+    // the first row after them.
     template <int size> std::ptrdiff_t blocks(std::ptrdiff_t row, std::ptrdiff_t rows) const {
+        constexpr int small = 16 / sizeof(T);
         for (; row + size <= rows; row += size) {
             std::ptrdiff_t j = 0;
-            for (; j + size <= columns; j += size) {
-                block<T, size>::transpose(g + row * row_stride + j * column_stride, column_stride,
-                                          tile + row * columns + j, columns);
+            for (; j + size <= columns; j += size) transpose<size>(row, j);
+            for (; j + small <= columns; j += small) {
+                for (std::ptrdiff_t i = row; i < row + size; i += small) transpose<small>(i, j);
             }
             for (; j < columns; ++j) {
                 for (std::ptrdiff_t i = row; i < row + size; ++i) copy(i, j);
