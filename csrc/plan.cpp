@@ -1,11 +1,10 @@
 #include "plan.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <stdexcept>
 
 #include "dispatch.hpp"
-#include "threads.hpp"
+#include "shares.hpp"
 
 namespace fastopt {
 namespace {
@@ -13,10 +12,6 @@ namespace {
 // A chunk is what one thread takes at a time: small enough for its streams to stay in L2 and for the
 // threads to end together, large enough that taking it costs nothing.
 constexpr std::size_t chunk_bytes = 256 * 1024;
-// Below this many bytes a second thread costs more than it brings.
-constexpr std::size_t bytes_per_thread = 1024 * 1024;
-// Above this many bytes the step takes longer than it takes to hand over the GIL.
-constexpr std::size_t bytes_worth_releasing_gil = 256 * 1024;
 constexpr int stage_scalars = 4;
 
 const Kernel& kernel_of(const py::handle& rule, DType dtype) {
@@ -213,78 +208,7 @@ void Plan::read_rows(const py::sequence& rows) {
 
 void Plan::run(const py::sequence& rows, int threads) {
     read_rows(rows);
-    const std::size_t total = bytes_.back();
-    const auto count = std::uint32_t(chunks_.size() - 1);
-    int runs = std::min(threads, threads::max_threads);
-    runs = int(std::min<std::size_t>({std::size_t(runs), count, total / bytes_per_thread}));
-    runs = std::max(runs, 1);
-    // Equal bytes for every thread; the same chunks for the same thread at every step.
-    std::uint32_t edges[threads::max_threads + 1];
-    for (int k = 0; k <= runs; ++k) {
-        const std::size_t before = total / std::size_t(runs) * std::size_t(k);
-        edges[k] = std::uint32_t(std::lower_bound(bytes_.begin(), bytes_.end(), before) - bytes_.begin());
-    }
-    edges[runs] = count;
-    if (total < bytes_worth_releasing_gil) {
-        threads::run(edges, runs, &Plan::sweep_chunk, this);
-    } else {
-        const py::gil_scoped_release released;
-        threads::run(edges, runs, &Plan::sweep_chunk, this);
-    }
-}
-
-std::vector<double> Plan::norms(int threads) {
-    constexpr std::ptrdiff_t longest = 32 * reduce_block;
-    std::size_t blocks = 0, bytes = 0;
-    for (const Array& array : arrays_) blocks += std::size_t((array.size + reduce_block - 1) / reduce_block);
-    std::vector<double> sums(blocks);
-    std::vector<Piece> pieces;
-    double* next = sums.data();
-    for (const Array& array : arrays_) {
-        for (std::ptrdiff_t begin = 0; array.g && begin < array.size; begin += longest) {
-            const std::ptrdiff_t end = std::min(begin + longest, array.size);
-            pieces.push_back({&array, begin, end, next});
-            next += (end - begin + reduce_block - 1) / reduce_block;
-            bytes += std::size_t(end - begin) * itemsize(array.kernel->dtype);
-        }
-    }
-    const auto count = std::uint32_t(pieces.size());
-    int runs = std::min(threads, threads::max_threads);
-    runs = int(std::min<std::size_t>({std::size_t(runs), count, bytes / bytes_per_thread}));
-    runs = std::max(runs, 1);
-    std::uint32_t edges[threads::max_threads + 1];
-    for (int k = 0; k <= runs; ++k) edges[k] = std::uint32_t(std::uint64_t(count) * unsigned(k) / unsigned(runs));
-    if (bytes < bytes_worth_releasing_gil) {
-        threads::run(edges, runs, &Plan::reduce_piece, pieces.data());
-    } else {
-        const py::gil_scoped_release released;
-        threads::run(edges, runs, &Plan::reduce_piece, pieces.data());
-    }
-    std::vector<double> norms;
-    const double* sum = sums.data();
-    for (const Array& array : arrays_) {
-        double total = 0.0;
-        for (std::ptrdiff_t begin = 0; array.g && begin < array.size; begin += reduce_block) total += *sum++;
-        norms.push_back(std::sqrt(total));
-    }
-    return norms;
-}
-
-void Plan::reduce_piece(void* pieces, std::uint32_t piece) noexcept {
-    const Piece& work = static_cast<const Piece*>(pieces)[piece];
-    const Array& array = *work.array;
-    const Kernel& kernel = *array.kernel;
-    alignas(64) char copied[reduce_block * 8];
-    double* sum = work.sums;
-    for (std::ptrdiff_t begin = work.begin; begin < work.end; begin += reduce_block) {
-        const std::ptrdiff_t end = std::min(begin + reduce_block, work.end);
-        const char* g = array.g + std::size_t(begin) * itemsize(kernel.dtype);
-        if (array.strided) {
-            array.strided->read(kernel, begin, end, copied);
-            g = copied;
-        }
-        *sum++ = kernel.sum_of_squares(g, end - begin);
-    }
+    share_out(bytes_, threads, &Plan::sweep_chunk, this);
 }
 
 void Plan::sweep_chunk(void* plan, std::uint32_t chunk) noexcept {

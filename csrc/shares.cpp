@@ -1,0 +1,37 @@
+#include "shares.hpp"
+
+#include <pybind11/pybind11.h>
+
+#include <algorithm>
+
+namespace fastopt {
+namespace {
+
+// Below this many bytes a second thread costs more than it brings.
+constexpr std::size_t bytes_per_thread = 1024 * 1024;
+// Above this many bytes the step takes longer than it takes to hand over the GIL.
+constexpr std::size_t bytes_worth_releasing_gil = 256 * 1024;
+
+}  // namespace
+
+void share_out(const std::vector<std::size_t>& bytes, int threads, threads::Task task, void* context) {
+    const std::size_t total = bytes.back();
+    const auto count = std::uint32_t(bytes.size() - 1);
+    int runs = std::min(threads, threads::max_threads);
+    runs = int(std::min<std::size_t>({std::size_t(runs), count, total / bytes_per_thread}));
+    runs = std::max(runs, 1);
+    std::uint32_t edges[threads::max_threads + 1];
+    for (int k = 0; k <= runs; ++k) {
+        const std::size_t before = total / std::size_t(runs) * std::size_t(k);
+        edges[k] = std::uint32_t(std::lower_bound(bytes.begin(), bytes.end(), before) - bytes.begin());
+    }
+    edges[runs] = count;
+    if (total < bytes_worth_releasing_gil) {
+        threads::run(edges, runs, task, context);
+    } else {
+        const pybind11::gil_scoped_release released;
+        threads::run(edges, runs, task, context);
+    }
+}
+
+}  // namespace fastopt
