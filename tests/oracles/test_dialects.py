@@ -23,8 +23,11 @@ EVERY = 20  # steps from one comparison to the next
 
 # The rule as the framework writes it, and ours with its factors drawn together, differ by a few
 # roundings a step, which add up over 200 steps; where an array ends much smaller than it began, they
-# weigh more. The largest measured is MEASURED.
+# weigh more. The largest measured is 1.7e-14.
 TOLERANCE = 1e-13
+# At the first step the bias-corrected variance is 0, of which rounding leaves 1e-16 of a square of a
+# gradient that can be 1e4: that much beside an eps of 1e-2. The largest measured is 1.4e-12.
+OF_NO_VARIANCE = 1e-11
 
 
 def listed() -> list[Any]:
@@ -44,6 +47,8 @@ def test_the_rule(
     opt = fastopt.get(name, ours, like=like, **options)
     h = pair.complete(options)
     lr = h.lr
+    first = options.get("centered") and options.get("bias_correction")
+    bound = OF_NO_VARIANCE if first else TOLERANCE
     states: dict[str, State] = {key: {} for key in exact}
     taken = dict.fromkeys(exact, 0)
     for k, grads in enumerate(some.grads):
@@ -55,7 +60,7 @@ def test_the_rule(
                 exact[key] = pair.rule(exact[key], g, states[key], taken[key], h)
         if (k + 1) % EVERY == 0 or k < 3:
             for key, p in exact.items():
-                assert difference(ours[key], p) <= TOLERANCE, f"{key} at step {k + 1}"
+                assert difference(ours[key], p) <= bound, f"{key} at step {k + 1}"
 
 
 @pytest.mark.parametrize("name", sorted(name.lower() for name in CLASSES))
@@ -106,8 +111,8 @@ def test_functional_takes_the_dialect(like: str, name: str) -> None:
     needed = PAIRS[like, name].needed()
     p, q = np.linspace(-1.0, 1.0, 7), np.linspace(-1.0, 1.0, 7)
     g = np.cos(np.arange(7.0))
-    opt = fastopt.get(name, [p], like=like, **needed)
-    states = [value.copy() for value in opt.state[0].values()]
-    opt.step([g])
+    opt = fastopt.get(name, {"p": p}, like=like, **needed)
+    states = [value.copy() for value in opt.state["p"].values()]
+    opt.step({"p": g})
     getattr(fastopt.functional, name)(q, g, *states, t=1, like=like, **needed)
     np.testing.assert_array_equal(p, q)

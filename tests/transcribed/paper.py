@@ -21,7 +21,7 @@ DEFAULTS: dict[str, Options] = {
     "adadelta": {"rho": 0.95, "eps": 1e-6, "lr": 1.0},
     "rmsprop": {"lr": 1e-4, "alpha": 0.95, "momentum": 0.9, "eps": 1e-4},
     "adam": _ADAM,
-    "adamw": {**_ADAM, "weight_decay": 0.01},
+    "adamw": {**_ADAM, "weight_decay": REQUIRED},
     "adamax": {"lr": 2e-3, "betas": (0.9, 0.999)},
     "nadam": {"lr": 2e-3, "betas": (0.99, 0.999), "eps": 1e-8, "momentum_decay": 1.0 / 250.0},
 }
