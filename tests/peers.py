@@ -24,7 +24,7 @@ class Peer(Protocol):
         """Give the parameters as they are."""
 
 
-def cases(like: str) -> Any:
+def cases(like: str) -> pytest.MarkDecorator:
     """Run a test with the defaults and all cases of a framework's algorithms."""
     return pytest.mark.parametrize(
         ("name", "options"),

@@ -136,10 +136,10 @@ def test_the_defaults(name: str) -> None:
 
 def test_scalars_of_the_step_are_doubles_where_keras_has_the_dtype_of_the_variable() -> None:
     """As a float32 this beta2 is 1, and Keras then corrects by sqrt(1 - 1): nothing moves."""
-    options = {"betas": (0.9, 1.0 - 1e-8)}
+    betas = (0.9, 1.0 - 1e-8)
     start = {"p": np.ones(3, np.float32)}
-    peer = Keras("adam", options, start, "float32")
-    opt = fastopt.Adam(start, like="keras", **options)
+    peer = Keras("adam", {"betas": betas}, start, "float32")
+    opt = fastopt.Adam(start, like="keras", betas=betas)
     for _ in range(10):
         peer.step({"p": np.ones(3, np.float32)}, 0.01)
         opt.lr = 0.01
@@ -149,8 +149,10 @@ def test_scalars_of_the_step_are_doubles_where_keras_has_the_dtype_of_the_variab
     np.testing.assert_allclose(start["p"], 0.9, rtol=1e-4)
 
 
-def test_nesterov_without_momentum_is_plain_there() -> None:
-    start = {"p": np.ones(3)}
-    peer = Keras("sgd", {"nesterov": True}, start, "float64")
+def test_nesterov_without_momentum_is_plain() -> None:
+    peer = Keras("sgd", {"nesterov": True}, {"p": np.ones(3)}, "float64")
     peer.step({"p": np.ones(3)}, 0.5)
+    p = np.ones(3)
+    fastopt.SGD([p], like="keras", lr=0.5, nesterov=True).step([np.ones(3)])
     np.testing.assert_array_equal(peer.parameters()["p"], 0.5)
+    np.testing.assert_array_equal(p, 0.5)

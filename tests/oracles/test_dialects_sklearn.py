@@ -10,6 +10,8 @@ from peers import STEPS, cases, complete, side_by_side
 from transcribed import Options
 from transcribed.sklearn import DEFAULTS
 
+import fastopt
+
 if TYPE_CHECKING:
     from oracles.conftest import Difference, ProblemMaker
 
@@ -67,9 +69,11 @@ def test_the_defaults(estimator: str) -> None:
     }
 
 
-def test_nesterov_without_momentum_is_plain_there() -> None:
-    """So it is here: whoever asks for no momentum need not switch off what depends on it."""
-    start = {"p": np.ones(3)}
-    peer = Sklearn("sgd", {"momentum": 0.0}, start)
+def test_nesterov_without_momentum_is_plain() -> None:
+    """And here: who asks for no momentum need not switch off what depends on it."""
+    peer = Sklearn("sgd", {"momentum": 0.0}, {"p": np.ones(3)})
     peer.step({"p": np.ones(3)}, 0.5)
+    p = np.ones(3)
+    fastopt.SGD([p], like="sklearn", lr=0.5, momentum=0.0).step([np.ones(3)])
     np.testing.assert_array_equal(peer.parameters()["p"], 0.5)
+    np.testing.assert_array_equal(p, 0.5)
