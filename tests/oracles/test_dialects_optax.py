@@ -73,6 +73,9 @@ def adam(lr: Any, h: SimpleNamespace) -> Any:
 
 
 def adamw(lr: Any, h: SimpleNamespace) -> Any:
+    if h.amsgrad:  # as adamw is put together
+        parts = optax.scale_by_amsgrad(*h.betas, h.eps, h.eps_root), optax.scale_by_learning_rate(lr)
+        return optax.chain(parts[0], optax.add_decayed_weights(h.weight_decay), parts[1])
     return optax.adamw(lr, *h.betas, h.eps, h.eps_root, weight_decay=h.weight_decay)
 
 

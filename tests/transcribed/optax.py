@@ -59,7 +59,7 @@ CASES: dict[str, list[Options]] = {
         {**_OTHER, "eps_root": 1e-3, "amsgrad": True},
         {**_OTHER, "amsgrad": True, "bias_correction": False},
     ],
-    "adamw": [{**_OTHER, "eps_root": 1e-3}],
+    "adamw": [{**_OTHER, "eps_root": 1e-3}, {**_OTHER, "amsgrad": True}],
     "adamax": [_OTHER],
     "nadam": [{**_OTHER, "eps_root": 1e-3}],
 }
