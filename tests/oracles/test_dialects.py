@@ -65,8 +65,10 @@ def test_the_rule(
 
 @pytest.mark.parametrize("name", sorted(name.lower() for name in CLASSES))
 def test_every_pair_has_a_transcription(name: str) -> None:
+    """But those of torch, which are what a class says without a dialect: other oracles see to it."""
     written = {like for like, algorithm in PAIRS if algorithm == name}
-    assert set(fastopt.dialects(name)) == written, "transcribe the framework's rule, in `transcribed`"
+    missing = set(fastopt.dialects(name)) - written - {"torch"}
+    assert not missing, f"transcribe the rules of {missing}, in `transcribed`"
 
 
 @pytest.mark.parametrize(("like", "name"), PAIRS)
@@ -88,7 +90,10 @@ def test_what_is_required(like: str, name: str) -> None:
 
 
 MISSING = [
-    (like, name) for like in FRAMEWORKS for name in map(str.lower, CLASSES) if (like, name) not in PAIRS
+    (like, name)
+    for like in FRAMEWORKS[1:]
+    for name in map(str.lower, CLASSES)
+    if (like, name) not in PAIRS
 ]
 
 
