@@ -2,7 +2,8 @@
 
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from importlib.util import find_spec
-from textwrap import fill
+from textwrap import fill, indent
+from typing import Any
 
 from fastopt.demo import arguments, experiments, plot, results
 from fastopt.demo.arguments import UsageError
@@ -17,7 +18,7 @@ GENERAL = ("seed", "backend")  # what every experiment heeds
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options; those that are not given are None, for the experiment has its own."""
     parser.formatter_class = RawDescriptionHelpFormatter
-    parser.epilog = "experiments, with the options that they heed:\n" + "\n".join(
+    parser.epilog = "experiments, the options that they heed, and the defaults of these:\n" + "\n".join(
         map(_described, experiments.EXPERIMENTS.values())
     )
     add = parser.add_argument
@@ -26,7 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--optimizers", nargs="+", metavar="NAME", help="which ones; by default all that the "
         "experiment has")  # fmt: skip
     add("--backend", help="native, numba or numpy; by default the first that is installed")
-    add("--steps", type=arguments.positive_int)
+    add("--steps", type=arguments.positive_int, help="how many steps each optimizer takes")
     add("--batch", type=arguments.positive_int, help="how many samples there are in a mini-batch")
     add("--last", choices=("drop", "keep"), help="what happens to the incomplete batch at the end of "
         "an epoch")  # fmt: skip
@@ -36,7 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="limit the L2 norm of each array's gradient")  # fmt: skip
     add("--seed", type=arguments.seed, help="of the split, the initial weights and the batches; "
         "default: 0")  # fmt: skip
-    add("--out", type=arguments.writable_path, nargs="+", metavar="FILE", default=["compare.png"],
+    add("--out", type=arguments.writable_path, nargs="+", metavar="FILE", default="compare.png",
         help=f"{', '.join(PICTURES)} get the picture, {', '.join(RESULTS)} the results; "
         "default: compare.png")  # fmt: skip
 
@@ -45,7 +46,7 @@ def run(args: Namespace) -> None:
     """Check everything, run the experiment, then write the files and print the tables."""
     experiment = experiments.find(args.experiment)
     settings = _settings(experiment, args)
-    paths = [arguments.writable_path(str(path)) for path in args.out]
+    paths = args.out if isinstance(args.out, list) else [args.out]
     for path in paths:
         if path.suffix.lower() not in PICTURES + RESULTS:
             raise UsageError(f"--out {path} must end in {' or '.join(PICTURES + RESULTS)}")
@@ -61,9 +62,10 @@ def run(args: Namespace) -> None:
         figure = outcome.draw()
         for path in pictures:
             figure.savefig(path)
+    heeded = {name: getattr(outcome.settings, name) for name in (*GENERAL, *experiment.defaults)}
     for path in tables:
-        results.save(path, outcome.records, {"experiment": experiment.name, "settings": vars(settings)})
-    notes = [outcome.note]
+        results.save(path, outcome.records, {"experiment": experiment.name, "settings": heeded})
+    notes = [outcome.note] if outcome.note else []
     if pictures:
         notes.append(f"The {outcome.shows} are in {' and '.join(map(str, pictures))}.")
     if tables:
@@ -88,4 +90,14 @@ def _settings(experiment: Experiment, args: Namespace) -> Settings:
 
 
 def _described(experiment: Experiment) -> str:
-    return f"  {experiment.name}: {experiment.summary}"
+    options = ", ".join(
+        f"--{name} {_as_typed(value)}".rstrip() for name, value in experiment.defaults.items()
+    )
+    text = "; ".join(filter(None, (experiment.summary, options)))
+    return f"  {experiment.name}\n{indent(fill(text, 73, break_on_hyphens=False), ' ' * 6)}"
+
+
+def _as_typed(value: Any) -> str:
+    if isinstance(value, tuple):
+        return " ".join(f"{item:g}" for item in value)
+    return str(value or "")

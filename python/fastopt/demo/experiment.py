@@ -42,6 +42,7 @@ class Outcome(NamedTuple):
     shows: str  # what the picture shows, in the plural
     draw: Callable[[], Any]  # makes the picture, a figure of matplotlib
     records: Sequence[Record]
+    settings: Settings  # the steps, too, if they came from the data
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,8 @@ def _cross_entropy(logits: Array, targets: Array) -> tuple[float, Array]:
 def log_softmax(logits: Array) -> Array:
     """Give the logarithms of the probabilities of each row, whose largest logit is taken off first."""
     below = logits - logits.max(axis=1, keepdims=True)
-    return below - np.log(np.exp(below).sum(axis=1, keepdims=True))
+    log_p: Array = below - np.log(np.exp(below).sum(axis=1, keepdims=True))
+    return log_p
 
 
 def _log_likelihood(logits: Array, classes: Array) -> tuple[float, Array]:
@@ -57,11 +58,13 @@ def _squared_error(output: Array, targets: Array) -> tuple[float, Array]:
 
 
 def _same_side(logits: Array, targets: Array) -> Array:
-    return np.isfinite(logits) & ((logits > 0) == (targets > 0))
+    right: Array = np.isfinite(logits) & ((logits > 0) == (targets > 0))
+    return right
 
 
 def _likeliest(logits: Array, classes: Array) -> Array:
-    return np.isfinite(logits).all(axis=1) & (logits.argmax(axis=1) == classes)
+    right: Array = np.isfinite(logits).all(axis=1) & (logits.argmax(axis=1) == classes)
+    return right
 
 
 binary_cross_entropy = Loss(_cross_entropy, _same_side)

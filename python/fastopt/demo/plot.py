@@ -5,7 +5,7 @@ from math import ceil
 from typing import Any
 
 from fastopt.demo.report import ranked
-from fastopt.demo.train import Run
+from fastopt.demo.run import Run
 
 FORMATS = (".png", ".pdf", ".svg")
 # Colours that differ for the colour-blind too, as far as ten can; the strokes (pattern and
@@ -20,7 +20,7 @@ STROKES: tuple[tuple[Any, float], ...] = (
     ((0, (1, 1.8)), 2.2),
     ((0, (5, 2, 1, 2)), 1.8),
 )
-CEILING = 20  # times the initial loss: above it a run that diverges would squeeze the others
+REFERENCE: dict[str, Any] = {"color": "0.3", "linewidth": 1.2, "zorder": 1.9}  # over the grid
 
 Style = dict[str, Any]
 
@@ -48,11 +48,18 @@ def styles(labels: Iterable[str]) -> dict[str, Style]:
     }
 
 
-def loss_curves(teams: Mapping[str, Sequence[Run]], title: str, goal: float | None = None) -> Any:
+def loss_curves(
+    teams: Mapping[str, Sequence[Run]],
+    title: str,
+    *,
+    ceiling: float = 20,
+    goal: float | None = None,
+) -> Any:
     """Draw training loss against step: a panel for each team, by its title, all on the same scale.
 
     The legend of a single panel stands in the order of the curves' ends and gives the learning
-    rates; with several panels, their titles do.
+    rates; with several panels, their titles do. Losses above `ceiling` times the initial one are
+    left out: a run that diverges would squeeze the others. A `goal` is a line.
     """
     everybody = [run for runs in teams.values() for run in runs]
     style = styles(dict.fromkeys(run.label for run in everybody))
@@ -62,15 +69,19 @@ def loss_curves(teams: Mapping[str, Sequence[Run]], title: str, goal: float | No
     for axes, (name, runs) in zip(grid.flat, teams.items(), strict=False):
         draw_losses(axes, runs, style)
         if goal is not None:
-            axes.axhline(goal, color="0.4", linewidth=1, zorder=1)
+            axes.axhline(goal, **REFERENCE)
         if len(teams) > 1:
             axes.set_title(name, fontsize="medium")
-        axes.set_xlabel("step")
     for axes in grid.flat[len(teams) :]:
         axes.remove()
+    for axes in grid.flat[: len(teams)][-columns:]:
+        axes.set_xlabel("step")
+        axes.tick_params(labelbottom=True)
     for axes in grid[:, 0]:
         axes.set_ylabel("loss on the training set")
-    limit_losses(grid[0, 0], [loss for run in everybody for loss in run.losses], everybody)
+    initial = max(run.losses[0] for run in everybody)
+    losses = [loss for run in everybody for loss in run.losses]
+    limit_losses(grid[0, 0], losses, ceiling * initial)
     if goal is not None:  # some are there after a few steps, others after a thousand
         grid[0, 0].set_xscale("symlog", linthresh=1)
     grid[0, 0].set_xlim(0, max(run.steps[-1] for run in everybody))
@@ -80,7 +91,7 @@ def loss_curves(teams: Mapping[str, Sequence[Run]], title: str, goal: float | No
         axes.set_title(title)
     else:
         figure.suptitle(title)
-        add_legend(figure, style)
+        add_legend(figure, style if goal is None else {**style, f"goal {goal:g}": REFERENCE})
     return figure
 
 
@@ -101,12 +112,11 @@ def add_legend(figure: Any, style: Mapping[str, Style]) -> None:
                   frameon=False, handlelength=3.5)  # fmt: skip
 
 
-def limit_losses(axes: Any, shown: Sequence[float], runs: Sequence[Run]) -> None:
-    """Show these losses, without those that lie far above the initial ones."""
-    ceiling = CEILING * max(run.losses[0] for run in runs)
-    inside = [loss for loss in shown if 0 < loss <= ceiling] or [ceiling]
-    top = 1.3 * max(inside) if max(inside) == max(shown) else ceiling
-    axes.set_ylim(min(inside) / 1.3, top)
+def limit_losses(axes: Any, losses: Sequence[float], ceiling: float) -> None:
+    """Show these losses, without those above the ceiling."""
+    inside = [loss for loss in losses if 0 < loss <= ceiling] or [ceiling]
+    beyond = any(not loss <= ceiling for loss in losses)
+    axes.set_ylim(min(inside) / 1.3, ceiling if beyond else 1.3 * max(inside))
 
 
 def add_grid(axes: Any) -> None:

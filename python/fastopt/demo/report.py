@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from math import inf, isfinite
 
-from fastopt.demo.train import Run
+from fastopt.demo.run import Run
 
 WIDTH = 79
 

@@ -7,7 +7,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fastopt.demo.train import Run
+from fastopt.demo.run import Run
 
 
 class Record(NamedTuple):

@@ -6,7 +6,6 @@ does meanwhile would show in a sum.
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -15,48 +14,11 @@ import numpy as np
 
 from fastopt.demo.contestants import Contestant
 from fastopt.demo.data import Dataset, minibatches
-from fastopt.demo.model import Network, Params
+from fastopt.demo.model import Network
+from fastopt.demo.run import Run
 
 POINTS = 200  # of a loss curve
 BAR = "{desc:<16}{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} steps, {remaining} left{postfix}"
-
-
-@dataclass(frozen=True)
-class Run:
-    """What came of a training run. The curve is the loss on the whole training set."""
-
-    label: str
-    backend: str
-    lr: float
-    clipnorm: float | None
-    batch: int | None  # None: all of the data at every step
-    steps: list[int]
-    losses: list[float]
-    test_losses: list[float]
-    accuracies: list[float]  # on the test data; NaN where the loss knows no right answers
-    seconds_of_step: float  # batch, gradients and optimizer; without progress bar and evaluation
-    seconds_of_optimizer: float
-    params: Params
-
-    @property
-    def final_loss(self) -> float:
-        """The last of the curve."""
-        return self.losses[-1]
-
-    @property
-    def test_accuracy(self) -> float:
-        """The last of the accuracies."""
-        return self.accuracies[-1]
-
-    @property
-    def steps_per_second(self) -> float:
-        """The pace of training."""
-        return 1 / self.seconds_of_step
-
-    @property
-    def optimizer_share(self) -> float:
-        """The part of the time, from 0 to 1, that the optimizer took."""
-        return self.seconds_of_optimizer / self.seconds_of_step
 
 
 def train_teams(

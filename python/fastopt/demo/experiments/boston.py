@@ -16,7 +16,8 @@ from fastopt.demo.data import boston
 from fastopt.demo.experiment import Experiment, Outcome, Settings, line_up
 from fastopt.demo.loss import mean_squared_error
 from fastopt.demo.model import Network, relu
-from fastopt.demo.train import Run, train_teams
+from fastopt.demo.run import Run
+from fastopt.demo.train import train_teams
 
 ROSTER = [
     Contestant("gradient-descent", "sgd", whole=True),
@@ -59,6 +60,7 @@ def run(settings: Settings) -> Outcome:
         "test losses and loss curves",
         lambda: _draw(runs, mean),
         results.of_teams(runs),
+        settings,
     )
 
 
@@ -93,15 +95,17 @@ def _draw(halves: dict[str, list[Run]], mean: float) -> Any:
         above.set(xscale="log", yscale="log", xlabel="learning rate", title=f"Test loss {half}")
         below.set(xlabel="step", title=f"Learning rate {rate:g}, {half}")
         for axes in (above, below):
-            axes.axhline(mean, color="0.3", linewidth=1, zorder=1)
+            axes.axhline(mean, **plot.REFERENCE)
             plot.add_grid(axes)
-    plot.limit_losses(grid[0, 0], [run.test_losses[-1] for run in everybody], everybody)
-    plot.limit_losses(grid[1, 0], [loss for run in everybody for loss in run.losses], everybody)
+        above.grid(which="minor", axis="x", visible=False)
+    ceiling = 20 * everybody[0].losses[0]
+    plot.limit_losses(grid[0, 0], [run.test_losses[-1] for run in everybody], ceiling)
+    plot.limit_losses(grid[1, 0], [loss for run in everybody for loss in run.losses], ceiling)
     grid[0, 0].set_ylabel("test loss after training")
     grid[1, 0].set_ylabel("loss on the training set")
     grid[1, 0].set_xlim(0, max(run.steps[-1] for run in everybody))
-    figure.suptitle("Boston housing, 13-4-1 (grey line: the mean price)")
-    plot.add_legend(figure, style)
+    figure.suptitle("Boston housing, 13-4-1")
+    plot.add_legend(figure, {**style, "the mean price": plot.REFERENCE})
     return figure
 
 

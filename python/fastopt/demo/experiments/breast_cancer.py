@@ -59,6 +59,7 @@ def run(settings: Settings) -> Outcome:
         "loss curves",
         lambda: plot.loss_curves(runs, title),
         results.of_teams(runs),
+        settings,
     )
 
 

@@ -10,7 +10,8 @@ from fastopt.demo.data import Dataset
 from fastopt.demo.experiment import Experiment, Outcome, Settings, line_up
 from fastopt.demo.loss import mean_squared_error
 from fastopt.demo.model import Network, relu
-from fastopt.demo.train import Run, train_teams
+from fastopt.demo.run import Run
+from fastopt.demo.train import train_teams
 
 GOAL = 0.1
 RATES = (1e-3, 1e-2, 1e-1, 1.0)
@@ -49,17 +50,18 @@ def run(settings: Settings) -> Outcome:
     }
     runs = train_teams(teams, net, data, goal=GOAL, points=settings.steps, **settings.training)
     text = (
-        f"Five points, network 3-3-1, backend {next(iter(runs.values()))[0].backend}: by learning "
-        f"rate, the steps until the loss\nis under {GOAL}, or else (the loss after "
-        f"{settings.steps} steps)\n\n{_table(runs)}"
+        f"Five points, network 3-3-1, backend {next(iter(runs.values()))[0].backend}.\nBy learning "
+        f"rate: steps until the loss is under {GOAL}, or (the loss after {settings.steps})."
+        f"\n\n{_table(runs)}"
     )
     title = f"Five points, 3-3-1: training until the loss is under {GOAL}"
     return Outcome(
         text,
         "* fastest of its column. This form of momentum has no learning rate.",
         "loss curves",
-        lambda: plot.loss_curves(runs, title, goal=GOAL),
+        lambda: plot.loss_curves(runs, title, ceiling=4, goal=GOAL),
         results.of_teams(runs),
+        settings,
     )
 
 

@@ -38,7 +38,9 @@ def run(settings: Settings) -> Outcome:
         )
         for (beta, corrected), values in smoothed.items()
     ]  # fmt: skip
-    return Outcome(text, "", "smoothed signals", lambda: _draw(x, signal, cosine, smoothed), records)
+    return Outcome(
+        text, "", "smoothed signals", lambda: _draw(x, signal, cosine, smoothed), records, settings
+    )
 
 
 def _ema(signal: Array, beta: float, corrected: bool, backend: str | None) -> Array:
