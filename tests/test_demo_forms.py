@@ -9,7 +9,6 @@ from fastopt.demo.data import Array
 from fastopt.demo.experiments import boston, five_points, mnist
 from fastopt.demo.own_rules import LateAdagrad, LateRMSprop
 
-
 Formula = Callable[[Array, Array, Array], tuple[Array, Array]]
 
 

@@ -12,7 +12,8 @@ from fastopt.demo.experiment import Experiment, Settings
 SUMMARY = "train with every optimizer, and show which does what"
 PICTURES = plot.FORMATS
 RESULTS = (".csv", ".json")
-GENERAL = ("seed", "backend")  # what every experiment heeds
+GENERAL = ("seed", "backend")  # options that every experiment heeds
+PARTICULAR = ("optimizers", "steps", "batch", "last", "lr", "clipnorm")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -75,7 +76,7 @@ def run(args: Namespace) -> None:
 
 def _settings(experiment: Experiment, args: Namespace) -> Settings:
     """Merge the options that were given with the experiment's own."""
-    given = {name: value for name in Settings.__dataclass_fields__
+    given = {name: value for name in (*GENERAL, *PARTICULAR)
              if (value := getattr(args, name)) is not None}  # fmt: skip
     heeded = [*experiment.defaults, *GENERAL]
     for name in given:
@@ -86,7 +87,7 @@ def _settings(experiment: Experiment, args: Namespace) -> Settings:
         given["optimizers"] = tuple(" ".join(given["optimizers"]).replace(",", " ").split())
     if "lr" in given:
         given["lr"] = tuple(dict.fromkeys(given["lr"]))
-    return Settings(**{**experiment.defaults, **given})
+    return Settings(**{**experiment.defaults, **given}, given=frozenset(given))
 
 
 def _described(experiment: Experiment) -> str:

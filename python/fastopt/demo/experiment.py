@@ -26,6 +26,7 @@ class Settings:
     last: str = "drop"
     lr: tuple[float, ...] | None = None  # None: each optimizer its own
     clipnorm: float | None = None
+    given: frozenset[str] = frozenset()  # the names of those that are not the experiment's own
 
     @property
     def training(self) -> dict[str, Any]:
@@ -56,6 +57,14 @@ class Experiment:
     defaults: Mapping[str, Any] = field(default_factory=dict)  # the options that it heeds
 
 
+# Options that may be nothing to those who were chosen.
+_HEEDED: Mapping[str, Callable[[Contestant], bool]] = {
+    "lr": lambda contestant: contestant.has_rate,
+    "batch": lambda contestant: not contestant.whole,
+    "last": lambda contestant: not contestant.whole,
+}
+
+
 def line_up(
     roster: Sequence[Contestant], network: Network, data: Dataset, settings: Settings
 ) -> dict[float | None, list[Contestant]]:
@@ -66,14 +75,21 @@ def line_up(
     if settings.batch is not None and settings.batch > len(data.x_train):
         raise UsageError(f"--batch {settings.batch} is more than the {len(data.x_train)} samples "
                          "that there are to train with")  # fmt: skip
-    params = network.initialize(np.random.default_rng(settings.seed))
     try:
         chosen = contestants.choose(roster, settings.optimizers)
-        chosen = [contestant.having(clipnorm=settings.clipnorm) for contestant in chosen]
-        teams = contestants.at_rates(chosen, settings.lr)
-        for team in teams.values():
-            for contestant in team:
-                contestant.optimizer(params, settings.backend)
-    except (ImportError, TypeError, ValueError) as error:
+    except ValueError as error:
         raise UsageError(str(error)) from None
+    for option, heeded in _HEEDED.items():
+        if option in settings.given and not any(map(heeded, chosen)):
+            names = ", ".join(contestant.label for contestant in chosen)
+            raise UsageError(f"--{option} is nothing to {names} here")
+    chosen = [contestant.having(clipnorm=settings.clipnorm) for contestant in chosen]
+    teams = contestants.at_rates(chosen, settings.lr)
+    params = network.initialize(np.random.default_rng(settings.seed))
+    for team in teams.values():
+        for contestant in team:
+            try:
+                contestant.optimizer(params, settings.backend)
+            except (ImportError, TypeError, ValueError) as error:
+                raise UsageError(f"{contestant.label}: {error}") from None
     return teams

@@ -8,11 +8,11 @@ from fastopt.demo.report import ranked
 from fastopt.demo.run import Run
 
 FORMATS = (".png", ".pdf", ".svg")
-# Colours that differ for the colour-blind too, as far as ten can; the strokes (pattern and
+# Colours that differ for the colour-blind too, as far as twelve can; the strokes (pattern and
 # width) tell apart curves that lie on each other.
 COLOURS = (
     "#4477aa", "#cc3311", "#228833", "#ee7733", "#aa3377",
-    "#33bbee", "#222222", "#999933", "#332288", "#dd77aa",
+    "#33bbee", "#222222", "#999933", "#332288", "#dd77aa", "#885522", "#888888",
 )  # fmt: skip
 STROKES: tuple[tuple[Any, float], ...] = (
     ("-", 2.8),
