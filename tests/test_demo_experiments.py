@@ -20,7 +20,7 @@ from fastopt.demo import data
 from fastopt.demo.experiments import EXPERIMENTS, five_points, mnist, smoothing
 
 Capture = pytest.CaptureFixture[str]
-FEW = {name: ["--steps", "12"] if "steps" in e.defaults else [] for name, e in EXPERIMENTS.items()}
+FEW = {name: ["--steps", "3"] if "steps" in e.defaults else [] for name, e in EXPERIMENTS.items()}
 
 
 def runs_of(path: Path) -> list[dict[str, Any]]:
