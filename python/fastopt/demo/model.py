@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from fastopt.demo.data import Array
+from fastopt.demo.loss import Loss
 
 Params = dict[str, Array]
-Loss = Callable[[Array, Array], tuple[float, Array]]
 
 
 class Activation(NamedTuple):
@@ -22,6 +22,7 @@ class Activation(NamedTuple):
 
 LEAK = 0.01  # the slope of the leaky ReLU below zero
 
+relu = Activation(lambda z: np.maximum(z, 0), lambda z, a: (z > 0).astype(z.dtype))
 tanh = Activation(np.tanh, lambda z, a: 1 - a * a)
 leaky_relu = Activation(
     lambda z: np.where(z > 0, z, LEAK * z),
@@ -35,22 +36,37 @@ class Network:
     `sizes` are the numbers of inputs, of units in each hidden layer, and of outputs; each hidden
     layer has one of `activations`. `loss`, of the output and the targets, gives its value and its
     gradient by the output.
+
+    Initial weights are normal, such that they keep the signal's variance, and biases zero; or, if
+    `uniform`, all are drawn evenly from +-1 / sqrt(inputs of the layer), which begins with a weaker
+    signal.
     """
 
-    def __init__(self, sizes: Sequence[int], activations: Sequence[Activation], loss: Loss) -> None:
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        activations: Sequence[Activation],
+        loss: Loss,
+        *,
+        uniform: bool = False,
+    ) -> None:
         if len(activations) != len(sizes) - 2:
             raise ValueError(f"{len(sizes) - 2} hidden layers have {len(activations)} activations")
         self.sizes = tuple(sizes)
         self.activations = tuple(activations)
         self.loss = loss
+        self.uniform = uniform
 
     def initialize(self, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Params:
-        """Draw weights ``w1``, ``w2``, ... that keep the signal's variance; biases are zero."""
+        """Draw weights ``w1``, ``w2``, ... and biases ``b1``, ``b2``, ..."""
         params: Params = {}
         for i, (fan_in, fan_out) in enumerate(pairwise(self.sizes), start=1):
-            w = rng.standard_normal((fan_in, fan_out)) / np.sqrt(fan_in)
-            params[f"w{i}"] = w.astype(dtype)
-            params[f"b{i}"] = np.zeros(fan_out, dtype)
+            if self.uniform:
+                w, b = (rng.uniform(-1, 1, shape) for shape in ((fan_in, fan_out), fan_out))
+            else:
+                w, b = rng.standard_normal((fan_in, fan_out)), np.zeros(fan_out)
+            params[f"w{i}"] = (w / np.sqrt(fan_in)).astype(dtype)
+            params[f"b{i}"] = (b / np.sqrt(fan_in)).astype(dtype)
         return params
 
     def output(self, params: Params, x: Array) -> Array:

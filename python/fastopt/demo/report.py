@@ -1,12 +1,11 @@
-"""The table of results for the terminal, at most 80 columns wide."""
+"""Tables of results for the terminal, at most 80 columns wide."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf, isfinite
 
-from fastopt.demo.train import Run
+from fastopt.demo.run import Run
 
-HEADER = ("lr", "training loss", "test accuracy", "steps/s", "in optimizer")
-WIDTHS = (9, 15, 15, 10, 14)
+WIDTH = 79
 
 
 def ranked(runs: Sequence[Run]) -> list[Run]:
@@ -17,32 +16,56 @@ def ranked(runs: Sequence[Run]) -> list[Run]:
 def table(runs: Sequence[Run]) -> str:
     """Make a line for each run, the lowest loss first; asterisks mark the best of each column."""
     ranks = ranked(runs)
-    names = [run.label for run in ranks]
-    least_loss = ranks[0].final_loss
-    best_accuracy = max(run.test_accuracy for run in runs)
-    best_pace = max(run.steps_per_second for run in runs)
-    least_share = min(run.optimizer_share for run in runs)
+    columns = [
+        [f"{run.lr:.3g} " for run in ranks],
+        starred([run.final_loss for run in ranks], loss_text),
+        starred([run.test_accuracy for run in ranks], "{:.1%}".format, max),
+        starred([run.steps_per_second for run in ranks], "{:,.0f}".format, max),
+        starred([run.optimizer_share for run in ranks], "{:.1%}".format),
+    ]
+    header = ("optimizer", "lr ", "training loss ", "test accuracy ", "steps/s ", "in optimizer ")
+    return layout(header, [run.label for run in ranks], columns)
 
-    name_width = min(79 - sum(WIDTHS), max(len(name) for name in ("optimizer", *names)))
-    lines = [_line("optimizer", name_width, [f"{head} " for head in HEADER])]
-    lines.append("-" * len(lines[0].rstrip()))
-    for run in ranks:
-        loss = run.final_loss
-        cells = [
-            f"{run.lr:.3g} ",
-            _starred(f"{loss:.2e}" if isfinite(loss) else "diverged", loss == least_loss),
-            _starred(f"{run.test_accuracy:.1%}", run.test_accuracy == best_accuracy),
-            _starred(f"{run.steps_per_second:,.0f}", run.steps_per_second == best_pace),
-            _starred(f"{run.optimizer_share:.1%}", run.optimizer_share == least_share),
-        ]
-        lines.append(_line(run.label, name_width, cells))
+
+def loss_text(loss: float) -> str:
+    """Write a loss with three digits."""
+    return f"{loss:.2e}" if isfinite(loss) else "diverged"
+
+
+def starred(
+    values: Sequence[float],
+    text: Callable[[float], str],
+    best: Callable[..., float] = min,
+    otherwise: Sequence[str] | None = None,
+) -> list[str]:
+    """Write the values of a column, with an asterisk behind the best.
+
+    Those that are not finite are written by `text` too, unless there is something `otherwise`.
+    """
+    finite = [value for value in values if isfinite(value)]
+    top = best(finite) if finite else None
+    written = otherwise if otherwise is not None else [text(value) for value in values]
+    return [
+        (text(value) if isfinite(value) else instead) + ("*" if value == top else " ")
+        for value, instead in zip(values, written, strict=True)
+    ]
+
+
+def layout(header: Sequence[str], names: Sequence[str], columns: Sequence[Sequence[str]]) -> str:
+    """Set names on the left, as far as there is room for them, and columns on the right."""
+    widths = [
+        max(map(len, (head, *cells))) + 2 for head, cells in zip(header[1:], columns, strict=True)
+    ]
+    widths = [max(width, 9) for width in widths]
+    name_width = min(WIDTH - sum(widths), max(map(len, (header[0], *names))))
+    lines = [
+        f"{name[:name_width]:<{name_width}}"
+        + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+        for name, *cells in zip((header[0], *names), *_under(header[1:], columns), strict=True)
+    ]
+    lines.insert(1, "-" * len(lines[0].rstrip()))
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _starred(text: str, best: bool) -> str:
-    return text + ("*" if best else " ")
-
-
-def _line(name: str, name_width: int, cells: Sequence[str]) -> str:
-    columns = (f"{cell:>{width}}" for cell, width in zip(cells, WIDTHS, strict=True))
-    return f"{name[:name_width]:<{name_width}}" + "".join(columns)
+def _under(header: Sequence[str], columns: Sequence[Sequence[str]]) -> list[list[str]]:
+    return [[head, *cells] for head, cells in zip(header, columns, strict=True)]

@@ -1,0 +1,43 @@
+"""What came of a training run: its curves, and its pace."""
+
+from dataclasses import dataclass
+
+from fastopt.demo.model import Params
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of a training run. The curve is the loss on the whole training set."""
+
+    label: str
+    backend: str
+    lr: float
+    clipnorm: float | None
+    batch: int | None  # None: all of the data at every step
+    steps: list[int]
+    losses: list[float]
+    test_losses: list[float]
+    accuracies: list[float]  # on the test data; NaN where the loss knows no right answers
+    seconds_of_step: float  # batch, gradients and optimizer; without progress bar and evaluation
+    seconds_of_optimizer: float
+    params: Params
+
+    @property
+    def final_loss(self) -> float:
+        """The last of the curve."""
+        return self.losses[-1]
+
+    @property
+    def test_accuracy(self) -> float:
+        """The last of the accuracies."""
+        return self.accuracies[-1]
+
+    @property
+    def steps_per_second(self) -> float:
+        """The pace of training."""
+        return 1 / self.seconds_of_step
+
+    @property
+    def optimizer_share(self) -> float:
+        """The part of the time, from 0 to 1, that the optimizer took."""
+        return self.seconds_of_optimizer / self.seconds_of_step
