@@ -23,7 +23,7 @@ Figure = tuple[str, str, str]  # what, how much, in time
 FAMILY = {"sgd": 2, "adagrad": 4, "rmsprop": 4, "adam": 6, "adamw": 6, "adamax": 6, "nadam": 6}
 
 
-def ours(params: list[Any], grads: list[Any], name: str = "adam", **options: Any) -> Callable[[], None]:
+def ours(params: list[Any], grads: list[Any], name: str = "adam", **options: Any) -> Callable[[], bool]:
     opt = fastopt.get(name, params, **options)
     return lambda: opt.step(grads)
 
@@ -88,7 +88,7 @@ def beside_matmul() -> Iterator[Figure]:
         params, grads = peers.arrays([count], "float32")
         step = ours(params, grads)
 
-        def on(threads: int, step: Callable[[], None] = step) -> Callable[[], None]:
+        def on(threads: int, step: Callable[[], object] = step) -> Callable[[], None]:
             def call() -> None:
                 fastopt.set_num_threads(threads)
                 step()
@@ -111,7 +111,7 @@ def whole_run() -> Iterator[Figure]:
     """Training on MNIST digits in plain NumPy, against a hand-written Adam."""
     data = loops.digits()
 
-    def by_hand(params: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
+    def by_hand(params: dict[str, Any]) -> Callable[[dict[str, Any]], object]:
         names = list(params)
         held: list[Any] = [None] * len(names)
         step = handwritten.stepper("adam", [params[name] for name in names], held)
@@ -122,7 +122,7 @@ def whole_run() -> Iterator[Figure]:
 
         return call
 
-    def fused(params: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
+    def fused(params: dict[str, Any]) -> Callable[[dict[str, Any]], object]:
         return fastopt.Adam(params).step
 
     for hidden in (100, 1024):

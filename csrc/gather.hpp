@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 
+#include "convert.hpp"
 #include "indices.hpp"
 
 namespace fastopt::FASTOPT_LEVEL {
@@ -73,18 +74,48 @@ template <class T> struct Strided {
 };
 
 // tile[i * columns + j] = g[i * row_stride + j * column_stride], strides in bytes; g may be misaligned.
-template <class T>
+// From another dtype each element is rounded once.
+template <class T, class From>
 void gather(const char* g, std::ptrdiff_t row_stride, std::ptrdiff_t column_stride,
             std::ptrdiff_t rows, std::ptrdiff_t columns, void* tile) noexcept {
-    const Strided<T> strided{g, row_stride, column_stride, static_cast<T*>(tile), columns};
+    T* const to = static_cast<T*>(tile);
+    for (std::ptrdiff_t i = 0; i < rows; ++i) {
+        const char* from = g + i * row_stride;
+        const auto copy = [&](std::ptrdiff_t j, std::ptrdiff_t stride) {
+            From x;
+            __builtin_memcpy(&x, from + j * stride, sizeof x);
+            to[i * columns + j] = static_cast<T>(widened(x));
+        };
+        if (column_stride == sizeof(From)) {
+            for (std::ptrdiff_t j = 0; j < columns; ++j) copy(j, sizeof(From));
+        } else {
+            for (std::ptrdiff_t j = 0; j < columns; ++j) copy(j, column_stride);
+        }
+    }
+}
+
+template <class T> void gather_same(const Strided<T> strided, std::ptrdiff_t rows) {
     std::ptrdiff_t row = 0;
-    if (row_stride == sizeof(T)) {
+    if (strided.row_stride == sizeof(T)) {
         row = strided.template blocks<register_bytes / sizeof(T)>(row, rows);
         row = strided.template blocks<16 / sizeof(T)>(row, rows);
     }
-    for (std::ptrdiff_t j = 0; j < columns; ++j) {
+    for (std::ptrdiff_t j = 0; j < strided.columns; ++j) {
         for (std::ptrdiff_t i = row; i < rows; ++i) strided.copy(i, j);
     }
+}
+
+template <>
+inline void gather<float, float>(const char* g, std::ptrdiff_t row_stride, std::ptrdiff_t column_stride,
+                                 std::ptrdiff_t rows, std::ptrdiff_t columns, void* tile) noexcept {
+    gather_same<float>({g, row_stride, column_stride, static_cast<float*>(tile), columns}, rows);
+}
+
+template <>
+inline void gather<double, double>(const char* g, std::ptrdiff_t row_stride,
+                                   std::ptrdiff_t column_stride, std::ptrdiff_t rows,
+                                   std::ptrdiff_t columns, void* tile) noexcept {
+    gather_same<double>({g, row_stride, column_stride, static_cast<double*>(tile), columns}, rows);
 }
 
 }  // namespace fastopt::FASTOPT_LEVEL

@@ -4,23 +4,43 @@
 
 namespace fastopt {
 
-// The one list of dtypes on the C++ side; python/fastopt/dtypes.py is its counterpart.
-enum class DType : int { float32, float64 };
+// The one list of dtypes on the C++ side; python/fastopt/dtypes.py is its counterpart. Parameters and
+// their states have one of the first two; gradients can be cast from all, and copies have the others.
+enum class DType : int { float32, float64, float16, bfloat16 };
+constexpr int dtype_count = 4;
 
-constexpr std::size_t itemsize(DType dtype) { return dtype == DType::float32 ? 4 : 8; }
+constexpr std::size_t itemsize(DType dtype) {
+    return dtype == DType::float64 ? 8 : dtype == DType::float32 ? 4 : 2;
+}
 
 // Updates n elements of p and of the states in place. `scalars` starts with the scalars of the stages
 // and goes on with those of the rule, all of the kernel's dtype.
 using Sweep = void (*)(const void* scalars, void* p, const void* g, void* const* states,
                        std::ptrdiff_t n) noexcept;
 
-// Reads a block of a strided gradient into a tile of rows x columns; strides in bytes.
+// Reads a block of a gradient of any layout into a tile of rows x columns; strides in bytes.
 using Gather = void (*)(const char* g, std::ptrdiff_t row_stride, std::ptrdiff_t column_stride,
                         std::ptrdiff_t rows, std::ptrdiff_t columns, void* tile) noexcept;
 
-// Sums the squares of n elements, at most one block of them; see reduce.hpp.
-using Reduce = double (*)(const void* elements, std::ptrdiff_t n) noexcept;
+// Sum the squares of n elements, or of the differences of two times n, at most one block of them; see
+// reduce.hpp.
+using SumOfSquares = double (*)(const void* elements, std::ptrdiff_t n) noexcept;
+using SumOfDifferences = double (*)(const void* a, const void* b, std::ptrdiff_t n) noexcept;
 constexpr std::ptrdiff_t reduce_block = 4096;
+
+// What follows the rule; see epilogue.hpp.
+using Average = void (*)(void* average, const void* p, std::ptrdiff_t n, double keep,
+                         double take) noexcept;
+using Narrow = void (*)(void* copy, const void* p, std::ptrdiff_t n) noexcept;
+
+// What every rule of a dtype has in common.
+struct Common {
+    Gather gather[dtype_count];    // from gradients of each dtype
+    SumOfSquares sum_of_squares;
+    SumOfDifferences sum_of_differences;
+    Average average;
+    Narrow to_float16, to_bfloat16;
+};
 
 struct Kernel {
     const char* rule;
@@ -29,8 +49,7 @@ struct Kernel {
     int coefficients;       // of the rule, without the scalars of the stages
     Sweep sweep;            // weight decay, if any, is decoupled
     Sweep sweep_coupled;    // weight decay is added to the gradient
-    Gather gather;
-    Reduce sum_of_squares;
+    const Common* common;
 };
 
 // Every level's table has the same kernels in the same order.

@@ -1,5 +1,6 @@
 // The table of kernels: every rule in csrc/rules/, for every dtype. Compiled once per instruction-set
 // level; FASTOPT_LEVEL names the level and the namespace.
+#include "epilogue.hpp"
 #include "gather.hpp"
 #include "kernel.hpp"
 #include "reduce.hpp"
@@ -24,6 +25,16 @@ namespace fastopt::FASTOPT_LEVEL {
 
 constexpr int rule_count = __COUNTER__ - rules_before;
 
+template <class T>
+static constexpr Common common = {
+    .gather = {&gather<T, float>, &gather<T, double>, &gather<T, float16>, &gather<T, bfloat16>},
+    .sum_of_squares = &sum_of_squares<T>,
+    .sum_of_differences = &sum_of_differences<T>,
+    .average = &average<T>,
+    .to_float16 = &narrow<T, float16>,
+    .to_bfloat16 = &narrow<T, bfloat16>,
+};
+
 template <class T, DType dtype, int Number> constexpr Kernel kernel_of() {
     using Numbered = rule_number<Number, T>;
     using Rule = typename Numbered::type;
@@ -35,8 +46,7 @@ template <class T, DType dtype, int Number> constexpr Kernel kernel_of() {
             .coefficients = static_cast<int>(sizeof(Rule) / sizeof(T)),
             .sweep = &sweep<T, decoupled, Rule>,
             .sweep_coupled = &sweep<T, coupled, Rule>,
-            .gather = &gather<T>,
-            .sum_of_squares = &sum_of_squares<T>};
+            .common = &common<T>};
 }
 
 struct AllKernels {

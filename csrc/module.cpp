@@ -2,14 +2,23 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <optional>
+#include <tuple>
+
 #include "dispatch.hpp"
 #include "plan.hpp"
 #include "scalars.hpp"
 #include "smoothing.hpp"
 
 namespace py = pybind11;
+using fastopt::Extras;
 using fastopt::OwnKernel;
 using fastopt::Plan;
+using fastopt::Taking;
+
+// NamedTuples of fastopt.backends, or None.
+using TakingTuple = std::optional<std::tuple<bool, bool, bool>>;
+using ExtrasTuple = std::optional<std::tuple<bool, bool, double, double, bool>>;
 
 PYBIND11_MODULE(_native, module) {
     fastopt::NdArray::find_types();
@@ -22,10 +31,28 @@ PYBIND11_MODULE(_native, module) {
     py::class_<Plan>(module, "Plan")
         .def(py::init<const py::list&, const py::list&, std::vector<int>>(),
              py::arg("arrays"), py::arg("rules"), py::arg("rows"))
-        .def("bind", &Plan::bind, py::arg("gradients"), py::arg("params"), py::arg("overlap_checked"))
+        .def("attach", &Plan::attach, py::arg("averages"), py::arg("copies"), py::arg("halves"))
+        .def("bind",
+             [](Plan& plan, const py::sequence& gradients, const py::object& params, bool overlap_checked,
+                const TakingTuple& taking) {
+                 const auto given = taking ? std::make_from_tuple<Taking>(*taking) : Taking{};
+                 return plan.bind(gradients, params, overlap_checked, given);
+             },
+             py::arg("gradients"), py::arg("params"), py::arg("overlap_checked"),
+             py::arg("taking") = py::none())
         .def("assign", &Plan::assign, py::arg("rows"))
-        .def("norms", &Plan::norms, py::arg("threads"))
-        .def("run", &Plan::run, py::arg("rows"), py::arg("threads"))
+        .def("sums_of_squares", &Plan::sums_of_squares, py::arg("threads"))
+        .def("run",
+             [](Plan& plan, const py::sequence& rows, int threads, const ExtrasTuple& extras) {
+                 plan.run(rows, threads, extras ? std::make_from_tuple<Extras>(*extras) : Extras{});
+             },
+             py::arg("rows"), py::arg("threads"), py::arg("extras") = py::none())
+        .def("run_with_sums",
+             [](Plan& plan, const py::sequence& rows, int threads, const ExtrasTuple& extras) {
+                 const auto given = extras ? std::make_from_tuple<Extras>(*extras) : Extras{};
+                 return plan.run_with_sums(rows, threads, given);
+             },
+             py::arg("rows"), py::arg("threads"), py::arg("extras"))
         .def_readonly_static("BOUND", &Plan::bound)
         .def_readonly_static("SOME_ABSENT", &Plan::some_absent);
 

@@ -39,11 +39,17 @@ public:
 
     // Nothing for a dtype that has no kernels, in particular for one of foreign byte order.
     std::optional<DType> dtype() const {
-        const auto* descr = py::detail::array_descriptor_proxy(fields_->descr);
-        if (descr->byteorder != '=') return {};
-        if (descr->type_num == py::detail::npy_api::NPY_FLOAT_) return DType::float32;
-        if (descr->type_num == py::detail::npy_api::NPY_DOUBLE_) return DType::float64;
+        const int type = native_type();
+        if (type == py::detail::npy_api::NPY_FLOAT_) return DType::float32;
+        if (type == py::detail::npy_api::NPY_DOUBLE_) return DType::float64;
         return {};
+    }
+    // Also those that gradients can be cast from; bfloat16 has no number of its own and comes as its bits.
+    std::optional<DType> any_float(bool bits_are_bfloat16) const {
+        const int type = native_type();
+        if (type == npy_half) return DType::float16;
+        if (type == py::detail::npy_api::NPY_USHORT_ && bits_are_bfloat16) return DType::bfloat16;
+        return dtype();
     }
     std::ptrdiff_t size() const {
         std::ptrdiff_t size = 1;
@@ -59,6 +65,12 @@ public:
     }
 
 private:
+    static constexpr int npy_half = 23;
+
+    int native_type() const {
+        const auto* descr = py::detail::array_descriptor_proxy(fields_->descr);
+        return descr->byteorder == '=' ? descr->type_num : -1;
+    }
     bool has(int flag) const { return (fields_->flags & flag) != 0; }
 
     inline static PyTypeObject* ndarray_type = nullptr;

@@ -1,6 +1,8 @@
-// The norms of a plan's gradients: sums over blocks, in parallel, then over the blocks of each array.
+// The sums that a plan can be asked for: of the squares of each gradient, in a pass of its own, and of
+// each update and each parameter, in the pass of the step. Blocks are summed in parallel, then the blocks
+// of each array in their order.
 #include <algorithm>
-#include <cmath>
+#include <cstring>
 
 #include "plan.hpp"
 #include "shares.hpp"
@@ -14,7 +16,7 @@ std::ptrdiff_t blocks(std::ptrdiff_t elements) { return (elements + reduce_block
 
 }  // namespace
 
-std::vector<double> Plan::norms(int threads) {
+std::vector<double> Plan::sums_of_squares(int threads) {
     std::ptrdiff_t count = 0;
     for (const Array& array : arrays_) count += blocks(array.size);
     std::vector<double> sums(std::size_t(count), 0.0);
@@ -30,15 +32,15 @@ std::vector<double> Plan::norms(int threads) {
         }
     }
     if (!pieces.empty()) share_out(bytes, threads, &Plan::reduce_piece, pieces.data());
-    std::vector<double> norms;
-    norms.reserve(arrays_.size());
+    std::vector<double> totals;
+    totals.reserve(arrays_.size());
     const double* sum = sums.data();
     for (const Array& array : arrays_) {
         double total = 0.0;
         for (std::ptrdiff_t left = array.g ? blocks(array.size) : 0; left > 0; --left) total += *sum++;
-        norms.push_back(std::sqrt(total));
+        totals.push_back(total);
     }
-    return norms;
+    return totals;
 }
 
 void Plan::reduce_piece(void* pieces, std::uint32_t piece) noexcept {
@@ -54,7 +56,61 @@ void Plan::reduce_piece(void* pieces, std::uint32_t piece) noexcept {
             array.strided->read(kernel, begin, end, copied);
             g = copied;
         }
-        *sum++ = kernel.sum_of_squares(g, end - begin);
+        *sum++ = kernel.common->sum_of_squares(g, end - begin);
+    }
+}
+
+std::vector<std::pair<double, double>> Plan::run_with_sums(const py::sequence& rows, int threads,
+                                                           const Extras& extras) {
+    read_rows(rows);
+    extras_ = extras;
+    first_block_.clear();
+    std::size_t count = 0;
+    for (const Span& span : spans_) {
+        first_block_.push_back(count);
+        count += std::size_t(blocks(span.end - span.begin));
+    }
+    sums_.assign(count, {0.0, 0.0});
+    share_out(bytes_, threads, &Plan::sweep_chunk, this, extras.backwards);
+    std::vector<std::pair<double, double>> totals(arrays_.size());
+    for (std::size_t s = 0; s < spans_.size(); ++s) {
+        auto& [update, weight] = totals[std::size_t(spans_[s].array - arrays_.data())];
+        const std::size_t end = s + 1 < spans_.size() ? first_block_[s + 1] : count;
+        for (std::size_t k = first_block_[s]; k < end; ++k) {
+            update += sums_[k].first;
+            weight += sums_[k].second;
+        }
+    }
+    return totals;
+}
+
+void Plan::sweep_and_sum(const Span& span) noexcept {
+    const Array& array = *span.array;
+    const Kernel& kernel = *array.kernel;
+    const Finish finish = finish_of(array);
+    const Scalars& row = scalars_[std::size_t(array.row)];
+    const void* scalars = kernel.dtype == DType::float32 ? static_cast<const void*>(row.float32)
+                                                         : static_cast<const void*>(row.float64);
+    const Sweep update = row.coupled ? kernel.sweep_coupled : kernel.sweep;
+    const std::size_t item = itemsize(kernel.dtype);
+    alignas(64) char before[reduce_block * sizeof(double)], gathered[reduce_block * sizeof(double)];
+    auto* sums = &sums_[first_block_[std::size_t(&span - spans_.data())]];
+    for (std::ptrdiff_t begin = span.begin; begin < span.end; begin += reduce_block, ++sums) {
+        const std::ptrdiff_t n = std::min(reduce_block, span.end - begin);
+        const std::size_t bytes = std::size_t(begin) * item;
+        char* const p = array.p + bytes;
+        if (array.g) {
+            std::memcpy(before, p, std::size_t(n) * item);
+            if (array.strided) array.strided->read(kernel, begin, begin + n, gathered);
+            void* states[max_states];
+            for (int s = 0; s < kernel.states; ++s) states[s] = array.states[s] + bytes;
+            update(scalars, p, array.strided ? gathered : array.g + bytes, states, n);
+            sums->first = kernel.common->sum_of_differences(p, before, n);
+            if (extras_.zero && array.strided) array.strided->zero(begin, begin + n);
+            if (extras_.zero && !array.strided) std::memset(array.g + bytes, 0, std::size_t(n) * item);
+        }
+        sums->second = kernel.common->sum_of_squares(p, n);
+        finish(array.p, begin, n);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "plan.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <stdexcept>
 
 #include "dispatch.hpp"
@@ -12,7 +13,9 @@ namespace {
 // A chunk is what one thread takes at a time: small enough for its streams to stay in L2 and for the
 // threads to end together, large enough that taking it costs nothing.
 constexpr std::size_t chunk_bytes = 256 * 1024;
-constexpr int stage_scalars = 4;
+constexpr int stage_scalars = 5;
+// Elements that are updated and finished at a time: their streams stay in L1.
+constexpr std::ptrdiff_t finish_tile = 2048;
 
 const Kernel& kernel_of(const py::handle& rule, DType dtype) {
     if (py::isinstance<py::str>(rule)) return find_kernel(rule.cast<std::string>(), dtype);
@@ -48,6 +51,7 @@ Plan::Plan(const py::list& arrays, const py::list& rules, std::vector<int> rows)
         if (!dtype) throw std::invalid_argument("a plan takes float32 and float64");
         Array array{.object = entry[0],
                     .state_objects = {},
+                    .attached = {},
                     .rule = rules[i],
                     .p = parameter.data(),
                     .states = {},
@@ -86,7 +90,8 @@ void Plan::cut() {
     for (Array& array : arrays_) {
         const std::size_t bytes_each =
             itemsize(array.kernel->dtype) * std::size_t(array.kernel->states + 2);
-        const auto longest = std::ptrdiff_t(chunk_bytes / bytes_each / 64 * 64);
+        const auto fitting = std::ptrdiff_t(chunk_bytes / bytes_each);
+        const auto longest = std::max(fitting / reduce_block, std::ptrdiff_t(1)) * reduce_block;
         for (std::ptrdiff_t begin = 0; begin < array.size; begin += longest) {
             const std::ptrdiff_t end = std::min(begin + longest, array.size);
             const std::size_t bytes = std::size_t(end - begin) * bytes_each;
@@ -110,14 +115,38 @@ void Plan::assign(std::vector<int> rows) {
     for (std::size_t i = 0; i < arrays_.size(); ++i) arrays_[i].row = rows.at(i);
 }
 
+void Plan::attach(const py::object& averages, const py::object& copies,
+                  const std::vector<bool>& halves) {
+    for (const auto& [given, is_copy] : {std::pair(averages, false), std::pair(copies, true)}) {
+        if (given.is_none()) continue;
+        const auto list = given.cast<py::list>();
+        for (std::size_t i = 0; i < arrays_.size(); ++i) {
+            Array& array = arrays_[i];
+            const NdArray attached(py::object(list[i]).ptr());
+            (is_copy ? array.copy : array.average) = attached.data();
+            if (is_copy) {
+                const Common& common = *array.kernel->common;
+                array.narrow = halves[i] ? common.to_float16 : common.to_bfloat16;
+            }
+            array.state_objects.push_back(list[i]);
+            array.attached.push_back(attached.data());
+            const std::size_t item = is_copy ? 2 : itemsize(array.kernel->dtype);
+            const std::size_t bytes = std::size_t(array.size) * item;
+            if (bytes) written_.emplace_back(attached.data(), attached.data() + bytes);
+        }
+    }
+    std::sort(written_.begin(), written_.end());
+}
+
 std::ptrdiff_t Plan::bind(const py::sequence& gradients, const py::object& params,
-                          bool overlap_checked) {
+                          bool overlap_checked, const Taking& taking) {
     PyObject* const given = gradients.ptr();
     PyObject* const now = params.is_none() ? nullptr : params.ptr();
     const auto count = std::ptrdiff_t(arrays_.size());
     if (PySequence_Fast_GET_SIZE(given) != count || (now && PySequence_Fast_GET_SIZE(now) != count)) {
         throw std::invalid_argument("a plan needs as many gradients as it has parameters");
     }
+    gradients_.clear();
     bool all = true;
     for (std::ptrdiff_t i = 0; i < count; ++i) {
         Array& array = arrays_[std::size_t(i)];
@@ -128,8 +157,14 @@ std::ptrdiff_t Plan::bind(const py::sequence& gradients, const py::object& param
         if (gradient == Py_None) {
             array.g = nullptr;
             all = false;
-        } else if (!take_gradient(array, gradient, overlap_checked)) {
+        } else if (!take_gradient(array, gradient, overlap_checked, taking)) {
             return i;
+        }
+    }
+    if (taking.written && !overlap_checked) {
+        std::sort(gradients_.begin(), gradients_.end());
+        for (std::size_t i = 1; i < gradients_.size(); ++i) {
+            if (gradients_[i].first < gradients_[i - 1].second) return 0;    // Python finds out which
         }
     }
     return all ? bound : some_absent;
@@ -142,31 +177,42 @@ bool Plan::unchanged(const Array& array) const {
         !(array.fortran ? parameter.f_contiguous() : parameter.c_contiguous())) {
         return false;
     }
+    const auto states = std::size_t(array.kernel->states);
     for (std::size_t s = 0; s < array.state_objects.size(); ++s) {
         const NdArray state(array.state_objects[s].ptr());
-        if (state.data() != array.states[s] || !state.has_shape(array.shape) || !state.writeable()) {
-            return false;
-        }
+        const char* const data = s < states ? array.states[s] : array.attached[s - states];
+        if (state.data() != data || !state.has_shape(array.shape) || !state.writeable()) return false;
     }
     return true;
 }
 
-bool Plan::take_gradient(Array& array, PyObject* gradient, bool overlap_checked) {
+bool Plan::take_gradient(Array& array, PyObject* gradient, bool overlap_checked, const Taking& taking) {
     if (!NdArray::is_exact(gradient)) return false;
     const NdArray g(gradient);
-    if (g.dtype() != array.kernel->dtype || !g.has_shape(array.shape)) return false;
-    const std::size_t item = itemsize(array.kernel->dtype);
+    const auto dtype = taking.cast ? g.any_float(taking.bfloat16) : g.dtype();
+    if (!dtype || !g.has_shape(array.shape)) return false;
+    if (!taking.cast && dtype != array.kernel->dtype) return false;
+    const std::size_t item = itemsize(*dtype);
     const char* low = g.data();
     const char* high = low + std::size_t(array.size) * item;
-    if (!(array.fortran ? g.f_contiguous() : g.c_contiguous()) || !g.aligned()) {
+    if (dtype != array.kernel->dtype || !(array.fortran ? g.f_contiguous() : g.c_contiguous()) ||
+        !g.aligned()) {
         high = low + item;
         for (int k = 0; k < g.ndim(); ++k) {
             const std::ptrdiff_t reach = (g.shape(k) - 1) * g.stride(k);
             (reach < 0 ? low : high) += reach;
         }
-        if (array.size > 0) array.strided = std::make_unique<StridedGradient>(g, array.fortran, *g.dtype());
+        if (array.size > 0) {
+            array.strided =
+                std::make_unique<StridedGradient>(g, *dtype, array.fortran, array.kernel->dtype);
+            if (taking.written && array.strided->overlaps_itself()) return false;
+        }
     }
     array.g = g.data();
+    if (taking.written) {
+        if (!g.writeable()) return false;
+        if (array.size > 0) gradients_.emplace_back(low, high);
+    }
     return overlap_checked || array.size == 0 || !overlaps(low, high);
 }
 
@@ -206,21 +252,37 @@ void Plan::read_rows(const py::sequence& rows) {
     }
 }
 
-void Plan::run(const py::sequence& rows, int threads) {
+void Plan::run(const py::sequence& rows, int threads, const Extras& extras) {
     read_rows(rows);
-    share_out(bytes_, threads, &Plan::sweep_chunk, this);
+    extras_ = extras;
+    first_block_.clear();
+    share_out(bytes_, threads, &Plan::sweep_chunk, this, extras.backwards);
 }
 
 void Plan::sweep_chunk(void* plan, std::uint32_t chunk) noexcept {
-    const auto& self = *static_cast<const Plan*>(plan);
-    for (std::uint32_t s = self.chunks_[chunk]; s < self.chunks_[chunk + 1]; ++s) {
-        self.sweep(self.spans_[s]);
+    auto& self = *static_cast<Plan*>(plan);
+    const bool backwards = self.extras_.backwards;
+    const std::uint32_t begin = self.chunks_[chunk], end = self.chunks_[chunk + 1];
+    for (std::uint32_t s = begin; s < end; ++s) {
+        const Span& span = self.spans_[backwards ? begin + (end - 1 - s) : s];
+        if (self.first_block_.empty()) {
+            self.sweep(span);
+        } else {
+            self.sweep_and_sum(span);
+        }
     }
+}
+
+Finish Plan::finish_of(const Array& array) const {
+    return {array.kernel->common, itemsize(array.kernel->dtype),
+            extras_.average ? array.average : nullptr,    array.g ? array.copy : nullptr,
+            array.narrow, extras_.keep, extras_.take};
 }
 
 void Plan::sweep(const Span& span) const noexcept {
     const Array& array = *span.array;
-    if (!array.g) return;
+    const Finish finish = finish_of(array);
+    if (!array.g) return finish(array.p, span.begin, span.end - span.begin);
     const Kernel& kernel = *array.kernel;
     const Scalars& row = scalars_[std::size_t(array.row)];
     const void* scalars = kernel.dtype == DType::float32 ? static_cast<const void*>(row.float32)
@@ -233,13 +295,22 @@ void Plan::sweep(const Span& span) const noexcept {
             return std::ptrdiff_t(blocks * (double(element) / double(array.size)));
         };
         const std::ptrdiff_t last = span.end == array.size ? array.strided->blocks() : share(span.end);
-        array.strided->run(kernel, update, scalars, array.p, array.states, share(span.begin), last);
+        array.strided->run(kernel, update, scalars, array.p, array.states, finish, extras_.zero,
+                           share(span.begin), last);
         return;
     }
-    const std::size_t bytes = std::size_t(span.begin) * itemsize(kernel.dtype);
-    void* states[max_states];
-    for (int s = 0; s < kernel.states; ++s) states[s] = array.states[s] + bytes;
-    update(scalars, array.p + bytes, array.g + bytes, states, span.end - span.begin);
+    const std::size_t item = itemsize(kernel.dtype);
+    const bool whole = finish.nothing() && !extras_.zero;
+    const std::ptrdiff_t tile = whole ? span.end - span.begin : finish_tile;
+    for (std::ptrdiff_t begin = span.begin; begin < span.end; begin += tile) {
+        const std::ptrdiff_t n = std::min(tile, span.end - begin);
+        const std::size_t bytes = std::size_t(begin) * item;
+        void* states[max_states];
+        for (int s = 0; s < kernel.states; ++s) states[s] = array.states[s] + bytes;
+        update(scalars, array.p + bytes, array.g + bytes, states, n);
+        finish(array.p, begin, n);
+        if (extras_.zero) std::memset(array.g + bytes, 0, std::size_t(n) * item);
+    }
 }
 
 }  // namespace fastopt

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "extras.hpp"
+#include "finish.hpp"
 #include "kernel.hpp"
 #include "ndarray.hpp"
 #include "tiles.hpp"
@@ -28,27 +30,39 @@ public:
     // is updated with.
     Plan(const py::list& arrays, const py::list& rules, std::vector<int> rows);
 
+    // Gives every parameter an array for the average, and one of 16 bits for its copy; either list may
+    // be None. `halves` says which copies are float16, the others are bfloat16.
+    void attach(const py::object& averages, const py::object& copies, const std::vector<bool>& halves);
+
     // Takes the gradients of the next step, and looks whether parameters and states are still those
     // that were bound; `params`, if not None, are the parameters as the caller's container has them
     // now. Gives back `bound`, `some_absent` where a gradient is None, or the index of the first
     // parameter that something is wrong with: what it is, the Python side finds out and says.
-    std::ptrdiff_t bind(const py::sequence& gradients, const py::object& params, bool overlap_checked);
+    std::ptrdiff_t bind(const py::sequence& gradients, const py::object& params, bool overlap_checked,
+                        const Taking& taking);
     static constexpr std::ptrdiff_t bound = -1, some_absent = -2;
 
     void assign(std::vector<int> rows);
 
-    // The L2 norm of each gradient, 0 where it is None.
-    std::vector<double> norms(int threads);
+    // The sum of the squares of each gradient, 0 where it is None.
+    std::vector<double> sums_of_squares(int threads);
 
-    // Updates everything bound. A row of scalars is a pair: (scale, decay, keep, keep_after) of the stages, and the
-    // coefficients of the rule; or None where no parameter that takes this step uses it.
-    void run(const py::sequence& rows, int threads);
+    // Updates everything bound. A row of scalars is a pair: (scale, limit, decay, keep, keep_after) of
+    // the stages, and the coefficients of the rule; or None where no parameter that takes this step uses
+    // it.
+    void run(const py::sequence& rows, int threads, const Extras& extras);
+
+    // The same, and gives back for each parameter the sums of the squares of its update and of the new
+    // values.
+    std::vector<std::pair<double, double>> run_with_sums(const py::sequence& rows, int threads,
+                                                         const Extras& extras);
 
 private:
     struct Array {
         py::object object;
-        std::vector<py::object> state_objects;
-        py::object rule;    // which may hold the kernel
+        std::vector<py::object> state_objects;    // and those attached
+        std::vector<char*> attached;              // where the latter are
+        py::object rule;                          // which may hold the kernel
         char* p;
         char* states[max_states];
         std::ptrdiff_t size;
@@ -56,7 +70,10 @@ private:
         int row;
         bool fortran;
         std::vector<std::ptrdiff_t> shape;
-        const char* g = nullptr;                      // null: sits this step out
+        char* average = nullptr;
+        char* copy = nullptr;
+        Narrow narrow = nullptr;
+        char* g = nullptr;                             // null: sits this step out
         std::unique_ptr<StridedGradient> strided{};    // if the gradient does not lie as p does
     };
     struct Span {
@@ -76,20 +93,26 @@ private:
     };
 
     bool unchanged(const Array& array) const;
-    bool take_gradient(Array& array, PyObject* gradient, bool overlap_checked);
+    bool take_gradient(Array& array, PyObject* gradient, bool overlap_checked, const Taking& taking);
     bool overlaps(const char* low, const char* high) const;
     void cut();
     void read_rows(const py::sequence& rows);
+    Finish finish_of(const Array& array) const;
     void sweep(const Span& span) const noexcept;
+    void sweep_and_sum(const Span& span) noexcept;
     static void sweep_chunk(void* plan, std::uint32_t chunk) noexcept;
     static void reduce_piece(void* pieces, std::uint32_t piece) noexcept;
 
     std::vector<Array> arrays_;
     std::vector<std::pair<const char*, const char*>> written_;    // sorted, disjoint
+    std::vector<std::pair<const char*, const char*>> gradients_;  // where they lie, if they are written
     std::vector<Span> spans_;
     std::vector<std::uint32_t> chunks_;    // chunk k: the spans from chunks_[k] to chunks_[k + 1]
     std::vector<std::size_t> bytes_;       // that the chunks before chunk k hold
     std::vector<Scalars> scalars_;
+    Extras extras_{};
+    std::vector<std::pair<double, double>> sums_;    // for each reduce block, in order
+    std::vector<std::size_t> first_block_;           // of each span
 };
 
 }  // namespace fastopt

@@ -9,7 +9,9 @@ namespace fastopt {
 
 // Calls task(context, chunk) for every chunk, on at most so many threads. `bytes` says how many bytes
 // the chunks before chunk 0, 1, ... hold, and last all of them; each thread begins with an equal part of
-// them, the same chunks at every step. The GIL is released where that is worth it.
-void share_out(const std::vector<std::size_t>& bytes, int threads, threads::Task task, void* context);
+// them, the same chunks at every step, and if asked takes them from the last to the first. The GIL is
+// released where that is worth it.
+void share_out(const std::vector<std::size_t>& bytes, int threads, threads::Task task, void* context,
+               bool backwards = false);
 
 }  // namespace fastopt

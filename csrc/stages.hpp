@@ -1,5 +1,5 @@
-// What rides along in the sweep around the rule: gradient scale and weight decay. Their Python text is
-// python/fastopt/stages.py; the scalars stand in the same order there.
+// What rides along in the sweep around the rule: gradient scale, clipping by value and weight decay. Their
+// Python text is python/fastopt/stages.py; the scalars stand in the same order there.
 #pragma once
 #include "arithmetic.hpp"
 
@@ -7,9 +7,9 @@ namespace fastopt::FASTOPT_LEVEL {
 
 // Decoupled weight decay: the parameter shrinks, the gradient does not know.
 template <class T> struct decoupled {
-    T scale, decay, keep, keep_after;
+    T scale, limit, decay, keep, keep_after;
     void before(T& p, T& g) const {
-        g = scale * g;
+        g = bounded(scale * g, limit);
         p = keep * p;
     }
     void after(T& p) const { p = keep_after * p; }
@@ -18,9 +18,9 @@ template <class T> struct decoupled {
 // Coupled weight decay (L2): the gradient of decay / 2 * p * p is added. A stage of its own, because
 // 0 * p is not 0 where p is infinite.
 template <class T> struct coupled {
-    T scale, decay, keep, keep_after;
+    T scale, limit, decay, keep, keep_after;
     void before(T& p, T& g) const {
-        g = scale * g;
+        g = bounded(scale * g, limit);
         g = g + decay * p;
         p = keep * p;
     }

@@ -30,8 +30,11 @@ std::ptrdiff_t rows_to_line(const char* data, std::ptrdiff_t stride, std::ptrdif
 
 }  // namespace
 
-StridedGradient::StridedGradient(const NdArray& gradient, bool fortran, DType dtype)
-    : data_(gradient.data()), itemsize_(std::ptrdiff_t(itemsize(dtype))) {
+StridedGradient::StridedGradient(const NdArray& gradient, DType dtype, bool fortran, DType parameter)
+    : data_(gradient.data()),
+      dtype_(dtype),
+      itemsize_(std::ptrdiff_t(itemsize(dtype))),
+      itemsize_of_tile_(std::ptrdiff_t(itemsize(parameter))) {
     // The axes from the innermost outwards, as they lie in the parameter; neighbours that the
     // gradient too runs through in one stride are one axis.
     std::vector<Axis> axes;
@@ -47,6 +50,15 @@ StridedGradient::StridedGradient(const NdArray& gradient, bool fortran, DType dt
             axes.push_back(axis);
         }
     }
+    std::vector<Axis> nested = axes;
+    std::sort(nested.begin(), nested.end(), [](const Axis& a, const Axis& b) {
+        return std::abs(a.stride_g) < std::abs(b.stride_g);
+    });
+    std::ptrdiff_t reach = itemsize_;
+    for (const Axis& axis : nested) {
+        overlaps_itself_ |= std::abs(axis.stride_g) < reach;
+        reach = std::abs(axis.stride_g) * axis.length;
+    }
     columns_ = axes.empty() ? Axis{1, 0, 1} : axes.front();
     if (!axes.empty()) axes.erase(axes.begin());
     const auto closest = std::min_element(axes.begin(), axes.end(), [](const Axis& a, const Axis& b) {
@@ -56,9 +68,9 @@ StridedGradient::StridedGradient(const NdArray& gradient, bool fortran, DType dt
     if (closest != axes.end()) axes.erase(closest);
     outer_ = axes;
 
-    tile_rows_ = std::min(rows_.length, line_bytes / itemsize_);
+    tile_rows_ = std::min(rows_.length, line_bytes / itemsize_of_tile_);
     // Columns in equal parts, of whole lines: short stretches cost more than long ones.
-    const std::ptrdiff_t widest = std::min(columns_.length, tile_bytes / itemsize_ / tile_rows_);
+    const std::ptrdiff_t widest = std::min(columns_.length, tile_bytes / itemsize_of_tile_ / tile_rows_);
     const std::ptrdiff_t equal = pieces(columns_.length, pieces(columns_.length, widest));
     tile_columns_ = std::min(widest, pieces(equal, 16) * 16);
     blocks_of_columns_ = pieces(columns_.length, tile_columns_);
@@ -69,9 +81,11 @@ StridedGradient::StridedGradient(const NdArray& gradient, bool fortran, DType dt
 }
 
 void StridedGradient::run(const Kernel& kernel, Sweep sweep, const void* scalars, char* p,
-                          char* const* states, std::ptrdiff_t begin,
+                          char* const* states, const Finish& finish, bool zero, std::ptrdiff_t begin,
                           std::ptrdiff_t end) const noexcept {
     char* const tile_here = tile;
+    const Gather gather = kernel.common->gather[int(dtype_)];
+    const bool same = dtype_ == kernel.dtype;
     for (std::ptrdiff_t block = begin; block < end; ++block) {
         std::ptrdiff_t rest = block;
         const std::ptrdiff_t column = rest % blocks_of_columns_ * tile_columns_;
@@ -82,7 +96,7 @@ void StridedGradient::run(const Kernel& kernel, Sweep sweep, const void* scalars
         const std::ptrdiff_t rows =
             down == 0 ? first_rows_ : std::min(tile_rows_, rows_.length - row);
         const std::ptrdiff_t columns = std::min(tile_columns_, columns_.length - column);
-        const char* g = data_ + column * columns_.stride_g + row * rows_.stride_g;
+        char* g = data_ + column * columns_.stride_g + row * rows_.stride_g;
         std::ptrdiff_t offset = column * columns_.stride_p + row * rows_.stride_p;
         for (const Axis& axis : outer_) {
             const std::ptrdiff_t i = rest % axis.length;
@@ -91,36 +105,58 @@ void StridedGradient::run(const Kernel& kernel, Sweep sweep, const void* scalars
             offset += i * axis.stride_p;
         }
         // A row without gaps is read where it is.
-        const bool in_place = rows == 1 && columns_.stride_g == itemsize_ &&
+        const bool in_place = same && rows == 1 && columns_.stride_g == itemsize_ &&
                               reinterpret_cast<std::uintptr_t>(g) % std::size_t(itemsize_) == 0;
-        if (!in_place) kernel.gather(g, rows_.stride_g, columns_.stride_g, rows, columns, tile_here);
+        if (!in_place) gather(g, rows_.stride_g, columns_.stride_g, rows, columns, tile_here);
         const char* const gathered = in_place ? g : tile_here;
         // Whole rows that follow each other in the parameter are one stretch.
         const bool one_stretch = columns == rows_.stride_p || rows == 1;
         const std::ptrdiff_t stretch = one_stretch ? rows * columns : columns;
         for (std::ptrdiff_t done = 0; done < rows * columns; done += stretch) {
-            const auto bytes = offset * itemsize_;
+            const auto bytes = offset * itemsize_of_tile_;
             void* moved[max_states];
             for (int s = 0; s < kernel.states; ++s) moved[s] = states[s] + bytes;
-            sweep(scalars, p + bytes, gathered + done * itemsize_, moved, stretch);
+            sweep(scalars, p + bytes, gathered + done * itemsize_of_tile_, moved, stretch);
+            finish(p, offset, stretch);
             offset += rows_.stride_p;
         }
+        for (std::ptrdiff_t i = 0; zero && i < rows; ++i) clear(g + i * rows_.stride_g, columns);
     }
+}
+
+char* StridedGradient::at(std::ptrdiff_t element) const {
+    const auto along = [&](const Axis& axis) {
+        return element / axis.stride_p % axis.length * axis.stride_g;
+    };
+    char* g = data_ + along(columns_) + along(rows_);
+    for (const Axis& axis : outer_) g += along(axis);
+    return g;
 }
 
 void StridedGradient::read(const Kernel& kernel, std::ptrdiff_t begin, std::ptrdiff_t end,
                            char* to) const noexcept {
     while (begin < end) {
-        const std::ptrdiff_t column = begin % columns_.length;
-        const std::ptrdiff_t count = std::min(columns_.length - column, end - begin);
-        const auto along = [&](const Axis& axis) {
-            return begin / axis.stride_p % axis.length * axis.stride_g;
-        };
-        const char* g = data_ + along(columns_) + along(rows_);
-        for (const Axis& axis : outer_) g += along(axis);
-        kernel.gather(g, 0, columns_.stride_g, 1, count, to);
+        const std::ptrdiff_t count = std::min(columns_.length - begin % columns_.length, end - begin);
+        kernel.common->gather[int(dtype_)](at(begin), 0, columns_.stride_g, 1, count, to);
         begin += count;
-        to += count * itemsize_;
+        to += count * itemsize_of_tile_;
+    }
+}
+
+void StridedGradient::zero(std::ptrdiff_t begin, std::ptrdiff_t end) const noexcept {
+    while (begin < end) {
+        const std::ptrdiff_t count = std::min(columns_.length - begin % columns_.length, end - begin);
+        clear(at(begin), count);
+        begin += count;
+    }
+}
+
+void StridedGradient::clear(char* g, std::ptrdiff_t columns) const noexcept {
+    const auto item = std::size_t(itemsize_);
+    if (columns_.stride_g == itemsize_) {
+        std::memset(g, 0, std::size_t(columns) * item);
+    } else {
+        for (std::ptrdiff_t j = 0; j < columns; ++j) std::memset(g + j * columns_.stride_g, 0, item);
     }
 }
 

@@ -18,12 +18,30 @@ class Plan:
     def __init__(
         self, arrays: list[tuple[Any, ...]], rules: list[str | OwnKernel], rows: list[int]
     ) -> None: ...
+    def attach(
+        self, averages: list[Any] | None, copies: list[Any] | None, halves: list[bool]
+    ) -> None: ...
     def bind(
-        self, gradients: Sequence[Any], params: Sequence[Any] | None, overlap_checked: bool
+        self,
+        gradients: Sequence[Any],
+        params: Sequence[Any] | None,
+        overlap_checked: bool,
+        taking: tuple[bool, bool, bool] | None = None,
     ) -> int: ...
     def assign(self, rows: list[int]) -> None: ...
-    def norms(self, threads: int) -> list[float]: ...
-    def run(self, rows: Sequence[tuple[tuple[float, ...], ...] | None], threads: int) -> None: ...
+    def sums_of_squares(self, threads: int) -> list[float]: ...
+    def run(
+        self,
+        rows: Sequence[tuple[tuple[float, ...], ...] | None],
+        threads: int,
+        extras: tuple[bool, bool, float, float, bool] | None = None,
+    ) -> None: ...
+    def run_with_sums(
+        self,
+        rows: Sequence[tuple[tuple[float, ...], ...] | None],
+        threads: int,
+        extras: tuple[bool, bool, float, float, bool],
+    ) -> list[tuple[float, float]]: ...
 
 version: str
 compiler: str

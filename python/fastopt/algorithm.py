@@ -8,11 +8,17 @@ from typing import Any, ClassVar, NamedTuple
 from numpy.typing import NDArray
 
 from fastopt import frameworks
-from fastopt.hyperparameters import Declared, Hyper, choice, flag, number, suggest
+from fastopt.hyperparameters import Hyper, choice, flag, number, suggest
 from fastopt.rules import RuleFunction
+from fastopt.settings import Settings
 
 # Keywords of the constructor that are no hyperparameters, and their defaults.
-OPTIONS: Mapping[str, Any] = {"like": "torch", "grads": None, "backend": None}
+OPTIONS: Mapping[str, Any] = {
+    "like": "torch",
+    "grads": None,
+    "backend": None,
+    **{name: each.default for name, each in Settings.declared.items()},
+}
 
 
 class Ahead(NamedTuple):
@@ -23,7 +29,7 @@ class Ahead(NamedTuple):
     coefficients: tuple[float, ...]
 
 
-class Algorithm(Declared):
+class Algorithm(Settings):
     """The hyperparameters, rules and scalars of an algorithm. The base of `Optimizer`.
 
     A subclass declares its hyperparameters, and has
@@ -41,6 +47,7 @@ class Algorithm(Declared):
     decoupled_weight_decay: bool | str = choice(False, True, "fixed", "after", default=False)
     maximize: bool = flag(default=False)
     clipnorm: float | None = number(default=None, above=0.0, optional=True)
+    clipvalue: float | None = number(default=None, above=0.0, optional=True)
 
     hyperparameters: ClassVar[Mapping[str, Hyper]] = MappingProxyType({})
     carried: ClassVar[Mapping[str, Hyper]] = MappingProxyType({})

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 from numpy.typing import NDArray
 
 from fastopt import dtypes
@@ -18,7 +19,7 @@ Named = tuple[str, NDArray[Any]]
 
 def check_written(array: Any, what: str) -> None:
     """Raise unless the kernels can update an array in place."""
-    _check_kind(array, what)
+    check_kind(array, what)
     _check_dtype(array, what)
     found = f"{what} ({array.dtype}, shape {array.shape})"
     if not (array.flags.c_contiguous or array.flags.f_contiguous):
@@ -41,22 +42,35 @@ def check_written(array: Any, what: str) -> None:
 def check_state(array: Any, what: str, p: NDArray[Any]) -> None:
     """Raise unless an array that the caller owns can be a state of p."""
     check_written(array, what)
-    same_order = array.flags.c_contiguous if p.flags.c_contiguous else array.flags.f_contiguous
-    if array.dtype != p.dtype or array.shape != p.shape or not same_order:
+    if array.dtype != p.dtype:
         raise ValueError(
             f"{what} ({array.dtype}, shape {array.shape}) must have the dtype, shape and memory order "
             f"of its parameter ({p.dtype}, shape {p.shape}): np.zeros_like(p)"
         )
+    check_layout(array, what, p, "np.zeros_like(p)")
 
 
-def check_gradient(g: Any, what: str, p: NDArray[Any]) -> None:
-    """Raise unless g is a gradient of p; any strides will do."""
-    _check_kind(g, what)
-    if g.dtype != p.dtype:
+def check_layout(array: NDArray[Any], what: str, p: NDArray[Any], remedy: str) -> None:
+    """Raise unless an array lies as p does, and can be written."""
+    same_order = array.flags.c_contiguous if p.flags.c_contiguous else array.flags.f_contiguous
+    if array.shape != p.shape or not same_order:
+        raise ValueError(
+            f"{what} ({array.dtype}, shape {array.shape}) must have the shape and memory order of its "
+            f"parameter ({p.dtype}, shape {p.shape}): {remedy}"
+        )
+    if not (array.flags.writeable and array.flags.aligned):
+        raise ValueError(f"{what} is read-only or misaligned: {remedy}")
+
+
+def check_gradient(g: Any, what: str, p: NDArray[Any], casts: bool = False) -> None:
+    """Raise unless g is a gradient of p; any strides will do, and any float dtype if it is cast."""
+    check_kind(g, what)
+    if g.dtype != p.dtype and not (casts and dtypes.is_float(g.dtype)):
         name = p.dtype.name
+        others = "" if casts or not dtypes.is_float(g.dtype) else "; cast_grads=True takes it as it is"
         raise TypeError(
             f"{what} has dtype {_spell(g.dtype)}, its parameter {_spell(p.dtype)}; compute it in "
-            f"{name}, or convert it with g.astype(np.{name})"
+            f"{name}, or convert it with g.astype(np.{name}){others}"
         )
     if g.shape != p.shape:
         raise ValueError(
@@ -76,6 +90,25 @@ def check_disjoint(written: Iterable[Named]) -> None:
             )
 
 
+def check_zeroable(gradients: Iterable[Named]) -> None:
+    """Raise unless the gradients can be zeroed after they have been read."""
+    remedy = "zero_grad=True zeroes it: give an array of its own, np.array(g), or set zero_grad=False"
+    arrays = list(gradients)
+    for what, g in arrays:
+        if not g.flags.writeable:
+            raise ValueError(f"{what} is read-only, and {remedy}")
+        if overlaps_itself(g):
+            raise ValueError(f"{what} has several elements in one place, and {remedy}")
+    reaching: list[tuple[int, Named]] = []  # those that end behind the beginning of the next
+    for (begin, end), k in sorted((byte_bounds(g), k) for k, (_, g) in enumerate(arrays) if g.size):
+        what, g = arrays[k]
+        reaching = [entry for entry in reaching if entry[0] > begin]
+        for _, (other, h) in reaching:
+            if np.shares_memory(g, h):
+                raise ValueError(f"{what} shares memory with {other}, and {remedy}")
+        reaching.append((end, arrays[k]))
+
+
 def check_apart(g: NDArray[Any], what: str, written: Sequence[Named]) -> None:
     """Raise if a gradient shares memory with an array that the step writes."""
     for name, array in written:
@@ -91,7 +124,19 @@ def layout(array: NDArray[Any]) -> tuple[Any, ...]:
     return array.__array_interface__["data"], array.shape, array.strides, array.dtype
 
 
-def _check_kind(array: Any, what: str) -> None:
+def overlaps_itself(array: NDArray[Any]) -> bool:
+    """Say whether two elements may lie in the same place: a broadcast array has such."""
+    reach = array.itemsize
+    axes = zip(array.strides, array.shape, strict=True)
+    for stride, length in sorted((abs(s), n) for s, n in axes if n > 1):
+        if stride < reach:
+            return True
+        reach = stride * length
+    return False
+
+
+def check_kind(array: Any, what: str) -> None:
+    """Raise unless it is a NumPy array, and no subclass of one."""
     if type(array) is np.ndarray or type(array) is np.memmap:
         return
     kind = f"{type(array).__module__}.{type(array).__qualname__}".removeprefix("builtins.")

@@ -5,11 +5,13 @@ from typing import Any
 
 from fastopt.groups import Group
 from fastopt.hyperparameters import describe
+from fastopt.settings import as_config
 
 
-def config_of(name: str, groups: Sequence[Group]) -> dict[str, Any]:
-    """Give the hyperparameters of each group in what JSON can hold, which is exact for floats."""
-    return {"name": name, "groups": [{k: _plain(v) for k, v in vars(g.h).items()} for g in groups]}
+def config_of(name: str, groups: Sequence[Group], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Give hyperparameters and settings in what JSON can hold, which is exact for floats."""
+    of_groups = [{k: _plain(v) for k, v in vars(g.h).items()} for g in groups]
+    return {"name": name, "groups": of_groups, "settings": as_config(settings)}
 
 
 def keywords_of(config: Any, name: str, params: Any) -> tuple[Any, dict[str, Any]]:
@@ -21,15 +23,15 @@ def keywords_of(config: Any, name: str, params: Any) -> tuple[Any, dict[str, Any
             f"this is the config of {config['name']!r}, not of {name}; fastopt.from_config(config, "
             "params) makes whichever it is of"
         )
-    groups = list(config["groups"])
+    groups, settings = list(config["groups"]), dict(config.get("settings", {}))
     if len(groups) == 1 and not _one_group(params):
-        return params, groups[0]
+        return params, {**groups[0], **settings}
     if not isinstance(params, (list, tuple)) or len(params) != len(groups):
         raise ValueError(
             f"the config has {len(groups)} groups; params must be a list with the parameters of each"
         )
     containers = [p["params"] if _is_group(p) else p for p in params]
-    return [{"params": p, **h} for p, h in zip(containers, groups, strict=True)], {}
+    return [{"params": p, **h} for p, h in zip(containers, groups, strict=True)], settings
 
 
 def _one_group(params: Any) -> bool:

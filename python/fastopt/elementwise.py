@@ -29,6 +29,11 @@ def clip(x: Any, low: Any, high: Any) -> Any:
     return minimum(maximum(x, low), high)
 
 
+def bounded(x: Any, limit: Any) -> Any:
+    """Limit x to -limit ... limit; NaN stays NaN."""
+    return x if limit == np.inf else clip(x, -limit, limit)  # infinity bounds nothing
+
+
 def nonnegative(x: Any) -> Any:
     """Take x where it is not below zero, else zero; NaN stays NaN."""
     return np.where(x < 0, np.zeros_like(x), x)

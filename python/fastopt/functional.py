@@ -9,8 +9,9 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
-from fastopt import backends, checks, clipping, stages
+from fastopt import backends, checks, stages
 from fastopt.hyperparameters import suggest, whole
+from fastopt.norms import norms_of
 from fastopt.optimizer import Optimizer
 from fastopt.registry import find, names
 from fastopt.rules import rule_of
@@ -84,8 +85,12 @@ def _step(
     module = backends.backend(backends.choose(backend, [rule]))
     plan = module.make_plan([(p, *states)], [rule], [0])
     plan.bind([g], None, True)
-    row = clipping.clipped([(stages.scalars(h), coefficients)], [h.clipnorm], plan)
-    plan.run(row, get_num_threads())
+    stage = stages.scalars(h)
+    if h.clipnorm is not None:
+        norm = norms_of(plan.sums_of_squares(get_num_threads()), [g]).each[0]
+        if norm > h.clipnorm:
+            stage = stage._replace(scale=stage.scale * (h.clipnorm / norm))
+    plan.run([(stage, coefficients)], get_num_threads())
     return vars(keep)
 
 

@@ -8,7 +8,7 @@ import math
 import numbers
 import operator
 from collections.abc import Iterable
-from typing import Any, dataclass_transform
+from typing import Any
 
 import numpy as np
 
@@ -160,11 +160,6 @@ def choice(*values: bool | str, default: bool | str) -> Any:
 
 def given(*, kw_only: bool) -> Any:
     """Declare an argument of the constructor that is no hyperparameter, for type checkers alone."""
-
-
-@dataclass_transform(kw_only_default=True, field_specifiers=(given, number, pair, flag, choice))
-class Declared:
-    """Tells type checkers that the annotated attributes of a subclass are its keywords."""
 
 
 def whole(value: Any, where: str, at_least: int, at_most: int | None = None) -> int:

@@ -12,16 +12,16 @@ from fastopt.stages import NOTHING
 from fastopt.threads import get_num_threads
 
 if TYPE_CHECKING:
-    from fastopt.optimizer import Optimizer
+    from fastopt.core import Core
 
 
 @contextmanager
-def moved_ahead(opt: "Optimizer") -> Iterator[None]:
+def moved_ahead(opt: "Core") -> Iterator[None]:
     """Move the parameters of an optimizer, which holds its lock, for the time of a with block."""
     ahead = [opt.ahead(group.h) for group in opt.groups]
     arrays, group_of = opt._parameters.arrays, opt._parameters.group_of
-    opt._parameters.explain([None] * len(arrays), opt._named_states())
-    states = list(opt.state.values())
+    opt._parameters.explain([None] * len(arrays), opt._named_written())
+    states = opt._states
     # A parameter whose group has only just got momentum has no buffer yet, and stays where it is.
     moved = [i for i, group in enumerate(group_of) if ahead[group].state in states[i]]
     plan = backends.backend(opt.backend).make_plan(

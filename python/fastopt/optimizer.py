@@ -1,32 +1,23 @@
-"""Optimizer: parameters in groups, their state, and the step."""
+"""Optimizer: the public face of every algorithm."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from threading import Lock
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
-from fastopt import backends, checks
-from fastopt.algorithm import OPTIONS, Algorithm
-from fastopt.clipping import clipped
-from fastopt.cohorts import Cohort, divide
+from fastopt.accumulation import Accumulator
+from fastopt.algorithm import OPTIONS
 from fastopt.config import config_of, keywords_of
-from fastopt.groups import Group
+from fastopt.core import Core
 from fastopt.hyperparameters import given, suggest
 from fastopt.lookahead import moved_ahead
-from fastopt.own_rule import try_rule
-from fastopt.parameters import Parameters
-from fastopt.rules import Rule, rule_of
-from fastopt.state import States, completed
-from fastopt.threads import get_num_threads
+from fastopt.report import GroupReport
 
 _ATTRIBUTES = ("params", "groups", "like", "backend")  # set once, when the optimizer is made
 
 
-class Optimizer(Algorithm):
+class Optimizer(Core):
     """Updates parameters in place from their gradients. The base of every algorithm.
 
     What a subclass defines is said at `Algorithm`.
@@ -49,6 +40,31 @@ class Optimizer(Algorithm):
         The largest L2 norm of each gradient: a longer one is scaled down to it, before all else.
     like : {"torch", "keras", "optax", "tf1", "mlx", "sklearn", "thinc", "paper"}
         Whose rule and defaults to take; see `fastopt.dialects`. Each option can still be given.
+    global_clipnorm : float > 0, or None
+        The largest L2 norm of all gradients together. Norms are taken first, then values are limited.
+    nonfinite : {"propagate", "raise", "skip"}
+        What to do about gradients that are infinite or NaN: take them, raise FloatingPointError, or
+        leave the step out and count it in `skipped`.
+    loss_scale : float > 0, or "dynamic"
+        By what the loss was multiplied, and what gradients are divided by. Dynamic is the rule of
+        ``torch.amp.GradScaler``: steps with non-finite gradients are left out and halve it, 2,000 good
+        ones double it.
+    zero_grad : bool
+        Zero the gradients when they have been read.
+    cast_grads : bool
+        Take gradients of another float dtype (float64, float32, float16, bfloat16), rounding each
+        element once. They are refused otherwise.
+    cast_to : optional
+        Arrays in the structure of the parameters, of ml_dtypes.bfloat16, float16, or uint16 (the bits
+        of bfloat16), that always hold the parameters, rounded to nearest.
+    ema : float >= 0 and < 1, or a function of the step 1, 2, ..., or None
+        Keep ``e = ema * e + (1 - ema) * p``, from a copy of the parameters on: see `ema_state`.
+    ema_bias_correction : bool
+        Let the average begin at nothing, and divide by the weights so far.
+    gradient_accumulation_steps : int >= 1
+        How many calls of `accumulate` make a step.
+    stats : bool
+        Measure each step for `report`.
     grads : optional
         Gradients bound once, in the structure of the parameters; then ``step()`` needs none.
     backend : {"native", "numba", "numpy"}, optional
@@ -70,36 +86,18 @@ class Optimizer(Algorithm):
     def __init__(self, params: Any, *args: Any, **keywords: Any) -> None:
         self.check_class()
         shared = self.check_keywords(args, keywords)
-        self.like = keywords.get("like", OPTIONS["like"])
         self.params = params
-        self._parameters = Parameters(params, self.hyperparameters)
-        containers = self._parameters.groups
-        self.groups = [
-            Group(
-                container,
-                i if len(containers) > 1 else None,
-                self.hyperparameters,
-                self.hyperparameters_of(self.like, shared, own),
-                self.check_hyperparameters,
-            )
-            for i, (container, own) in enumerate(containers)
-        ]
-        self._states: States = [{} for _ in self._parameters.arrays]
-        self._cohorts = [Cohort(group, 0, self.initial_carried()) for group in self.groups]
-        self._cohort_of = list(self._parameters.group_of)
-        self._divided = False
-        self.backend = backends.choose(keywords.get("backend"), self._rules())
-        self._clips = False
-        self._plan = self._make_plan()
-        self._stepping = Lock()
-        self._taken = SimpleNamespace(steps=0, looks_ahead=False)
+        self.like = keywords.get("like", OPTIONS["like"])
+        self._build(params, self.like, shared, keywords)
+        self._accumulator: Accumulator | None = None
         self._grads = keywords.get("grads")
         if self._grads is not None:
             self._bind(self._grads)
+        self._pipeline.begin(self._parameters)
 
     # The step.
 
-    def step(self, grads: Any = None) -> None:
+    def step(self, grads: Any = None) -> bool:
         """Take one step: update every parameter that has a gradient, and its state, in place.
 
         Parameters
@@ -108,65 +106,66 @@ class Optimizer(Algorithm):
             Gradients with the shape and dtype of their parameters, of any layout, which are read
             alone; None where a parameter sits out. Left out where they were bound with ``grads=``.
 
+        Returns
+        -------
+        bool
+            Whether the step was taken; ``nonfinite="skip"`` and a dynamic loss scale leave some out.
+
         Raises
         ------
         TypeError, ValueError
             For a gradient that does not fit, or a parameter that is no longer the one that was given;
             the message names it. No byte has changed then.
+        FloatingPointError
+            For a gradient that is not finite, with ``nonfinite="raise"``. No byte has changed then.
         RuntimeError
             If another thread is inside a step of this optimizer.
         """
-        if not self._stepping.acquire(False):
-            raise RuntimeError(self._busy())
+        self._begin()
         try:
             for group in self.groups:
                 if group.changed:
                     self._follow_changes()
             gradients = self._bind(self._grads if grads is None else grads)
-            rows = list(map(self._row, self._cohorts))
-            if self._clips:
-                rows = clipped([rows[k] for k in self._cohort_of], self._clipnorms(), self._plan)
-            self._plan.run(rows, get_num_threads())
-            del gradients  # they had to live until here
-            for cohort in self._cohorts:
-                cohort.commit()
-            self._taken.steps += 1
+            return self._update(gradients, 1, self._settings["zero_grad"])
         finally:
-            self._stepping.release()
+            self._end()
 
-    def _bind(self, grads: Any) -> Sequence[Any]:
-        """Check all that a step needs of its arrays; part the cohorts where gradients are None."""
-        if grads is None:
-            raise TypeError("there are no gradients: use step(grads), or bind them with grads=...")
-        parameters = self._parameters
-        gradients = parameters.leaves(grads, "grads", "None where a parameter sits out")
-        found = self._plan.bind(gradients, parameters.now(), False)
-        if found >= 0 and any(isinstance(g, np.generic) for g in gradients):
-            # NumPy's arithmetic makes scalars of 0-d arrays; they are gradients of 0-d parameters.
-            gradients = [np.asarray(g) if isinstance(g, np.generic) else g for g in gradients]
-            found = self._plan.bind(gradients, parameters.now(), False)
-        if found >= 0:
-            parameters.explain(gradients, self._named_states())
-            # Nothing is wrong: a strided gradient only reaches across memory that is written.
-            found = self._plan.bind(gradients, None, True)
-            if found >= 0:
-                raise RuntimeError(f"parameter {parameters.names[found]!r} cannot be updated")
-        if found == backends.SOME_ABSENT or self._divided:
-            present = [g is not None for g in gradients]
-            self._cohorts, self._cohort_of = divide(self._cohorts, self._cohort_of, present)
-            self._assign()
-            self._divided = found == backends.SOME_ABSENT
-        return gradients
+    def accumulate(self, grads: Any = None) -> bool:
+        """Add gradients up; every `gradient_accumulation_steps`-th call takes a step with their mean.
 
-    def _row(self, cohort: Cohort) -> backends.Row | None:
-        """Compute the scalars of a step."""
-        if not cohort.active:
-            return None
-        group = cohort.group
-        if not self.carried:
-            return group.stage_scalars, self.coefficients(group.h, cohort.t + 1)
-        carried = cohort.pending = SimpleNamespace(**cohort.carried)
-        return group.stage_scalars, self.coefficients(group.h, cohort.t + 1, carried)
+        Parameters
+        ----------
+        grads : as of `step`
+            Where it is None in all calls, the parameter sits out.
+
+        Returns
+        -------
+        bool
+            Whether a step was taken.
+
+        Raises
+        ------
+        As `step`. If the step fails, the last gradients stay in the sum.
+        """
+        self._begin()
+        try:
+            if any(group.changed for group in self.groups):
+                self._follow_changes()
+            if self._accumulator is None:
+                self._accumulator = Accumulator(self._parameters, self.backend)
+            sums = self._accumulator
+            if sums.count < self.gradient_accumulation_steps:
+                gradients = self._bind(self._grads if grads is None else grads)
+                sums.add(gradients, self._taking, self.zero_grad)
+            if sums.count < self.gradient_accumulation_steps:
+                return False
+            totals = self._bind_arrays(sums.totals(), self._parameters.now(), None)
+            taken = self._update(totals, sums.count, True)
+            sums.begin_again()
+            return taken
+        finally:
+            self._end()
 
     @contextmanager
     def lookahead(self) -> Iterator[None]:
@@ -184,20 +183,26 @@ class Optimizer(Algorithm):
             If another thread is inside a step, or the optimizer looks ahead already; and from `step`
             inside the block.
         """
-        if not self._stepping.acquire(False):
-            raise RuntimeError(self._busy())
-        self._taken.looks_ahead = True
+        self._begin("looks ahead: take the step after the with block")
         try:
             with moved_ahead(self):
                 yield
         finally:
-            self._taken.looks_ahead = False
-            self._stepping.release()
+            self._end()
 
-    def _busy(self) -> str:
-        if self._taken.looks_ahead:
-            return "this optimizer looks ahead: take the step after the with block"
-        return "this optimizer is in the middle of a step on another thread"
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Swap the averages of ``ema=`` with the parameters, for the time of a with block.
+
+        Raises ValueError where there are none, and RuntimeError as `lookahead` does.
+        """
+        averages = self._averages()
+        self._begin("has its averages in the parameters: take the step after the with block")
+        try:
+            with averages.swapped_in(self._parameters.arrays):
+                yield
+        finally:
+            self._end()
 
     # Parameters, groups, state.
 
@@ -217,9 +222,38 @@ class Optimizer(Algorithm):
         """The state arrays themselves, by parameter name and state name: ``state["layer.w"]["m"]``."""
         return {n: dict(s) for n, s in zip(self._parameters.names, self._states, strict=True)}
 
+    @property
+    def ema_state(self) -> Any:
+        """The averages of ``ema=`` themselves, in the structure of the parameters."""
+        return self._parameters.tree(self._averages().arrays)
+
+    @property
+    def grad_norm(self) -> float | None:
+        """The L2 norm of all gradients of the last step, after the loss scale and before clipping.
+
+        None where nothing has asked for it: a limit on norms, ``nonfinite``, ``stats``, ...
+        """
+        return self._pipeline.grad_norm
+
+    @property
+    def skipped(self) -> int:
+        """How many steps have been left out for gradients that were not finite."""
+        return self._pipeline.skipped
+
+    def report(self) -> list[GroupReport]:
+        """Say what the last step has done, for each group; needs ``stats=True``.
+
+        Norms are L2: of the gradients (after the loss scale, before clipping), of the update, of the
+        new parameters; the ratio of the last two; the smallest factor of clipping; and how many
+        entries of the gradients were not finite. RuntimeError where there is nothing to say.
+        """
+        if self._pipeline.report is None:
+            raise RuntimeError("there is no report: set stats=True before the step")
+        return self._pipeline.report
+
     def get_config(self) -> dict[str, Any]:
-        """Give the name of the class and the hyperparameters of every group, as JSON can hold them."""
-        return config_of(type(self).__name__, self.groups)
+        """Give the name of the class, the hyperparameters and the settings, as JSON can hold them."""
+        return config_of(type(self).__name__, self.groups, self._settings)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], params: Any) -> Self:
@@ -238,82 +272,8 @@ class Optimizer(Algorithm):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not (name.startswith("_") or name in _ATTRIBUTES or hasattr(type(self), name)):
-            known = suggest(name, self.hyperparameters)
+            known = suggest(name, {**self.hyperparameters, **self.declared})
             raise AttributeError(f"{type(self).__name__} has no hyperparameter {name!r}: {known}")
         if name in _ATTRIBUTES and name in vars(self):
             raise AttributeError(f"{name} is decided when an optimizer is made: make a new one")
         super().__setattr__(name, value)
-
-    def _named_states(self) -> list[checks.Named]:
-        return [
-            (f"state {state!r} of {name!r}", array)
-            for name, arrays in self.state.items()
-            for state, array in arrays.items()
-        ]
-
-    # The plan.
-
-    def _rules(self) -> list[Rule]:
-        return [rule_of(self.select_rule(group.h)) for group in self.groups]
-
-    def _follow_changes(self) -> None:
-        """Make another plan if changed hyperparameters ask for other rules."""
-        if self._rules() != self._planned_rules:
-            self._plan = self._make_plan()
-        clips = any(group.h.clipnorm is not None for group in self.groups)
-        if clips or self._clips:
-            self._clips = clips
-            self._assign()
-        for group in self.groups:
-            group.changed = False
-
-    def _make_plan(self) -> backends.Plan:
-        """Bind parameters and states to the rules that the groups ask for."""
-        planned = self._rules()
-        parameters = self._parameters
-        dtypes = {p.dtype for p in parameters.arrays}
-        rules = [
-            rule if rule.is_ours else self._tried(rule, group, dtypes)
-            for rule, group in zip(planned, self.groups, strict=True)
-        ]
-        states = completed(self._states, parameters, self.groups, rules, type(self))
-        chosen = [rules[group] for group in parameters.group_of]
-        bound: list[tuple[NDArray[Any], ...]] = [
-            (p, *(state[name] for name in rule.states))
-            for p, state, rule in zip(parameters.arrays, states, chosen, strict=True)
-        ]
-        plan = backends.backend(self.backend).make_plan(bound, chosen, self._cohort_of)
-        self._states = states
-        self._planned_rules = planned
-        return plan
-
-    def _tried(self, rule: Rule, group: Group, dtypes: set[np.dtype[Any]]) -> Rule:
-        """Try a user's rule, which can be wrong in many ways."""
-        row = self._row(Cohort(group, 0, self.initial_carried()))
-        assert row is not None
-        return try_rule(rule, row, self.backend, dtypes, type(self).__name__)
-
-    def _assign(self) -> None:
-        """Give each array its row of scalars: that of its cohort, or one of its own to clip it."""
-        count = len(self._cohort_of)
-        self._plan.assign(list(range(count)) if self._clips else self._cohort_of)
-
-    def _clipnorms(self) -> list[float | None]:
-        return [self.groups[group].h.clipnorm for group in self._parameters.group_of]
-
-    # Hyperparameters of all groups at once, for the properties that `Hyper` makes.
-
-    def _read(self, name: str) -> Any:
-        values = [group[name] for group in self.groups]
-        if any(value != values[0] for value in values):
-            listed = ", ".join(map(repr, values))
-            raise ValueError(
-                f"the groups have different values of {name} ({listed}): read opt.groups[i][{name!r}]"
-            )
-        return values[0]
-
-    def _write(self, name: str, value: Any) -> None:
-        value = self.hyperparameters[name].check(value, name)
-        checked = [group.with_values({name: value}) for group in self.groups]
-        for group, h in zip(self.groups, checked, strict=True):
-            group.set(h)

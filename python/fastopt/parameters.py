@@ -29,6 +29,7 @@ class Parameters:
             (entry["params"], {k: v for k, v in entry.items() if k != "params"}) for entry in entries
         ]
         structure = Structure.of(self._containers())
+        self._structure = structure
         self.leaves = structure.leaves  # of any container that is built like params
         paths = list(structure.paths())
         self.group_of = [path[0] if self._grouped else 0 for path in paths]
@@ -48,6 +49,16 @@ class Parameters:
         containers = self._containers() if self._grouped else self._given
         return self.leaves(containers, "params", _NEW)
 
+    def leaves_of(self, tree: Any, what: str, remedy: str) -> Sequence[Any]:
+        """List the leaves of a container that is built like params."""
+        if self._grouped and isinstance(tree, (list, tuple)):
+            tree = [g.get("params") if isinstance(g, dict) and "params" in g else g for g in tree]
+        return self.leaves(tree, what, remedy)
+
+    def tree(self, leaves: Sequence[Any]) -> Any:
+        """Put leaves into containers that are built like params."""
+        return self._structure.tree(iter(leaves))
+
     def _containers(self) -> Any:
         if not self._grouped:
             return self._given
@@ -57,7 +68,13 @@ class Parameters:
         """List the arrays with what messages call them."""
         return [(f"parameter {n!r}", p) for n, p in zip(self.names, self.arrays, strict=True)]
 
-    def explain(self, gradients: Sequence[Any], states: Sequence[checks.Named]) -> None:
+    def explain(
+        self,
+        gradients: Sequence[Any],
+        states: Sequence[checks.Named],
+        casts: bool = False,
+        zeroes: bool = False,
+    ) -> None:
         """Raise for whatever is wrong with the arrays of a step."""
         now = self.now() or self.arrays
         written = [*self.named(), *states]
@@ -77,11 +94,17 @@ class Parameters:
                     "the optimizer was made; make a new optimizer"
                 )
         for what, state in states:
-            checks.check_written(state, what)
+            if not state.flags.writeable:
+                raise ValueError(f"{what} is read-only; it is updated in place")
+        named = []
         for i, (p, g) in enumerate(zip(self.arrays, gradients, strict=True)):
             if g is not None:
-                checks.check_gradient(g, f"the gradient of {self.names[i]!r}", p)
-                checks.check_apart(g, f"the gradient of {self.names[i]!r}", written)
+                what = f"the gradient of {self.names[i]!r}"
+                checks.check_gradient(g, what, p, casts)
+                checks.check_apart(g, what, written)
+                named.append((what, g))
+        if zeroes:
+            checks.check_zeroable(named)
 
     def _check(self) -> None:
         if not self.arrays:

@@ -1,11 +1,14 @@
-"""What rides along in the sweep around the rule: gradient scale and weight decay.
+"""What rides along in the sweep around the rule: gradient scale, clipping by value and weight decay.
 
 csrc/stages.hpp is the same text in C++, with the scalars in the same order.
 """
 
+import math
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
+
+from fastopt.elementwise import bounded
 
 StageFunction = Callable[[Any, Any, Any], Any]
 
@@ -14,36 +17,38 @@ class StageScalars(NamedTuple):
     """The scalars of the stages, for one group and one step."""
 
     scale: float
+    limit: float
     decay: float
     keep: float
     keep_after: float
 
 
-NOTHING = StageScalars(1.0, 0.0, 1.0, 1.0)
+NOTHING = StageScalars(1.0, math.inf, 0.0, 1.0, 1.0)
 
 
 def scalars(h: SimpleNamespace) -> StageScalars:
     """Compute them from the hyperparameters of a group."""
-    scale = -1.0 if h.maximize else 1.0
+    limit = math.inf if h.clipvalue is None else h.clipvalue
+    found = NOTHING._replace(scale=-1.0 if h.maximize else 1.0, limit=limit)
     kind = h.decoupled_weight_decay
     if h.weight_decay == 0.0:
-        return NOTHING._replace(scale=scale)
+        return found
     if kind is False:
-        return NOTHING._replace(scale=scale, decay=h.weight_decay)
+        return found._replace(decay=h.weight_decay)
     keep = 1.0 - h.weight_decay * (1.0 if kind == "fixed" else h.lr)
-    return NOTHING._replace(scale=scale, **{"keep_after" if kind == "after" else "keep": keep})
+    return found._replace(**{"keep_after" if kind == "after" else "keep": keep})
 
 
 def decoupled(p: Any, g: Any, s: Any) -> Any:
-    """Scale the gradient; shrink the parameter, of which the gradient does not know."""
-    g = s.scale * g
+    """Scale and limit the gradient; shrink the parameter, of which the gradient does not know."""
+    g = bounded(s.scale * g, s.limit)
     p = s.keep * p
     return p, g
 
 
 def coupled(p: Any, g: Any, s: Any) -> Any:
-    """Scale the gradient and add that of decay / 2 * p * p to it."""
-    g = s.scale * g
+    """Scale and limit the gradient and add that of decay / 2 * p * p to it."""
+    g = bounded(s.scale * g, s.limit)
     g = g + s.decay * p
     p = s.keep * p
     return p, g

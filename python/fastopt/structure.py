@@ -27,6 +27,10 @@ class Structure:
         """Give the keys and indices that lead to each leaf."""
         yield ()
 
+    def tree(self, leaves: Iterator[Any]) -> Any:
+        """Put leaves into containers of this structure."""
+        return next(leaves)
+
     @staticmethod
     def of(tree: Any) -> "Structure":
         """Read the structure off a container."""
@@ -42,6 +46,7 @@ class SequenceStructure(Structure):
 
     def __init__(self, children: list[Structure], kind: type) -> None:
         self._children = children
+        self._is_tuple = issubclass(kind, tuple)
         self._count = sum(1 for _ in self.paths())
         self._flat = all(type(child) is Structure for child in children)
         self.mutable = not issubclass(kind, tuple) or any(child.mutable for child in children)
@@ -72,6 +77,11 @@ class SequenceStructure(Structure):
         """Give the path of each leaf in order."""
         for i, child in enumerate(self._children):
             yield from ((i, *path) for path in child.paths())
+
+    def tree(self, leaves: Iterator[Any]) -> Any:
+        """Put leaves into a list, or into a tuple if it was one."""
+        children = [child.tree(leaves) for child in self._children]
+        return tuple(children) if self._is_tuple else children
 
 
 class MappingStructure(Structure):
@@ -120,6 +130,10 @@ class MappingStructure(Structure):
         """Give the path of each leaf in order."""
         for key, child in self._children.items():
             yield from ((key, *path) for path in child.paths())
+
+    def tree(self, leaves: Iterator[Any]) -> Any:
+        """Put leaves into a dict."""
+        return {key: child.tree(leaves) for key, child in self._children.items()}
 
 
 def _listed(keys: Any) -> str:

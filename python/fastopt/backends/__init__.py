@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from importlib import import_module
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from fastopt import extension
 from fastopt.hyperparameters import suggest
@@ -22,11 +22,42 @@ BOUND = -1
 SOME_ABSENT = -2
 
 
+class Taking(NamedTuple):
+    """What gradients a step takes; csrc/extras.hpp."""
+
+    written: bool  # they are zeroed, and must allow it
+    cast: bool  # other float dtypes are taken too, each element rounded once
+    bfloat16: bool  # what looks like uint16 is bfloat16
+
+
+class Extras(NamedTuple):
+    """What a sweep does besides the update; csrc/extras.hpp."""
+
+    zero: bool  # the gradients, when they have been read
+    average: bool  # update the averages: keep * average + take * p
+    keep: float
+    take: float
+    backwards: bool  # from the last chunk to the first
+
+
+NO_EXTRAS = Extras(False, False, 0.0, 0.0, False)
+
+
 class Plan(Protocol):
     """The arrays of one optimizer, bound once, and the step over all of them."""
 
+    def attach(self, averages: list[Any] | None, copies: list[Any] | None, halves: list[bool]) -> None:
+        """Give every parameter an array for the average, and one of 16 bits for its copy.
+
+        `halves` says which copies are float16; the others are the bits of bfloat16.
+        """
+
     def bind(
-        self, gradients: Sequence[Any], params: Sequence[Any] | None, overlap_checked: bool
+        self,
+        gradients: Sequence[Any],
+        params: Sequence[Any] | None,
+        overlap_checked: bool,
+        taking: Taking | None = None,
     ) -> int:
         """Take the gradients of the next step, changing nothing.
 
@@ -38,11 +69,16 @@ class Plan(Protocol):
     def assign(self, rows: list[int]) -> None:
         """Say anew with which row of scalars each parameter is updated."""
 
-    def norms(self, threads: int) -> Sequence[float]:
-        """Compute the L2 norm of each gradient that is bound, 0 where it is None; see `reduce`."""
+    def sums_of_squares(self, threads: int) -> Sequence[float]:
+        """Sum the squares of each gradient that is bound, 0 where it is None; see `reduce`."""
 
-    def run(self, rows: Sequence[Row | None], threads: int) -> None:
+    def run(self, rows: Sequence[Row | None], threads: int, extras: Extras | None = None) -> None:
         """Update every parameter that has a gradient; a row that none of them uses may be None."""
+
+    def run_with_sums(
+        self, rows: Sequence[Row | None], threads: int, extras: Extras
+    ) -> Sequence[tuple[float, float]]:
+        """Do the same; sum the squares of the update and of the new values of each parameter."""
 
 
 class Backend(Protocol):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastopt import extension
-from fastopt.backends import Plan, Row
+from fastopt.backends import NO_EXTRAS, Extras, Plan, Row
 from fastopt.backends.python_plan import AllScalars, PythonPlan, Scalars, Work
 from fastopt.reduce import BLOCK, LANES
 from fastopt.rules import Rule
@@ -70,27 +70,30 @@ class NumbaPlan(PythonPlan):
         """Sum the squares of each block; see `reduce`."""
         return _block_sums()(x)
 
-    def run(self, rows: Sequence[Row | None], threads: int) -> None:
+    def run(self, rows: Sequence[Row | None], threads: int, extras: Extras | None = None) -> None:
         """Update every parameter that has a gradient."""
-        pieces, scalars = self.pieces(), self.scalars(rows)
+        extras = extras or NO_EXTRAS
+        pieces, scalars = self.pieces(extras), self.scalars(rows)
         elements = sum(end - begin for _, begin, end in pieces)
         runs = max(1, min(threads, elements // WORTH_A_THREAD))
         if runs == 1:
-            self.sweep(scalars, pieces)
+            self.sweep(scalars, pieces, extras)
         else:
-            self._sweep_in_parallel(scalars, pieces, runs)
+            self._sweep_in_parallel(scalars, pieces, extras, runs)
         self.release()
 
-    def _sweep_in_parallel(self, scalars: AllScalars, pieces: list[Work], runs: int) -> None:
+    def _sweep_in_parallel(
+        self, scalars: AllScalars, pieces: list[Work], extras: Extras, runs: int
+    ) -> None:
         # Two parts for each other thread. We work too, and take back what no worker has begun: a busy
         # machine costs no time.
         edges = [len(pieces) * k // (2 * runs) for k in range(2 * runs + 1)]
         parts = [pieces[a:b] for a, b in pairwise(edges)]
-        begun = [(_executor().submit(self.sweep, scalars, part), part) for part in parts[2:]]
-        self.sweep(scalars, [*parts[0], *parts[1]])
+        begun = [(_executor().submit(self.sweep, scalars, part, extras), part) for part in parts[2:]]
+        self.sweep(scalars, [*parts[0], *parts[1]], extras)
         for future, part in reversed(begun):
             if future.cancel():
-                self.sweep(scalars, part)
+                self.sweep(scalars, part, extras)
         for future, _ in begun:
             if not future.cancelled():
                 future.result()

@@ -73,6 +73,11 @@ def _clip(x: Any, low: Any, high: Any) -> Any:
     return lambda x, low, high: elementwise.minimum(elementwise.maximum(x, low), high)
 
 
+@_overload(elementwise.bounded)
+def _bounded(x: Any, limit: Any) -> Any:
+    return lambda x, limit: elementwise.minimum(elementwise.maximum(x, -limit), limit)
+
+
 @_overload(elementwise.nonnegative)
 def _nonnegative(x: Any) -> Any:
     zero = _scalar(x)(0)

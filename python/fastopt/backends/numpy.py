@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.backends import Plan, Row
+from fastopt.backends import NO_EXTRAS, Extras, Plan, Row
 from fastopt.backends.python_plan import PythonPlan, Scalars
 from fastopt.rules import Rule
 from fastopt.stages import after
@@ -41,10 +41,11 @@ class NumpyPlan(PythonPlan):
 
     chunk = 1 << 14  # small enough for what NumPy computes in between to stay in the cache
 
-    def run(self, rows: Sequence[Row | None], threads: int) -> None:
+    def run(self, rows: Sequence[Row | None], threads: int, extras: Extras | None = None) -> None:
         """Update every parameter that has a gradient."""
+        extras = extras or NO_EXTRAS
         with np.errstate(all="ignore"):
-            self.sweep(self.scalars(rows), self.pieces())
+            self.sweep(self.scalars(rows), self.pieces(extras), extras)
         self.release()
 
 

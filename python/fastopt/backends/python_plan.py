@@ -1,22 +1,24 @@
 """What the numba and numpy backends share: a plan whose checks and chunks are made in Python."""
 
-import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 from numpy.typing import NDArray
 
-from fastopt.backends import BOUND, SOME_ABSENT, Row
-from fastopt.checks import layout
+from fastopt.backends import BOUND, NO_EXTRAS, SOME_ABSENT, Extras, Row, Taking
+from fastopt.casting import from_bfloat16, to_bfloat16, to_float16
+from fastopt.checks import layout, overlaps_itself
 from fastopt.dtypes import SUPPORTED
-from fastopt.reduce import BLOCK, block_sums
+from fastopt.reduce import block_sums
 from fastopt.rules import Rule
 from fastopt.stages import StageFunction, stage_for
 
 TILE = 1 << 14  # elements of a gradient that are copied at a time, where it lies otherwise
+FINISHED = 1 << 15  # elements that are updated at a time where more is done with them
 
 Work = tuple[int, int, int]  # a parameter and its elements from ... to ...
 Scalars = tuple[StageFunction, Any, Any]  # a stage, its scalars and those of the rule, of one dtype
@@ -42,17 +44,40 @@ class PythonPlan:
         self._rules = rules
         self._rows = rows
         self._update = update
-        self._layouts = [[layout(a) for a in entry] for entry in arrays]
         self._flat = [tuple(_flat(a, entry[0]) for a in entry) for entry in arrays]
+        self._averages: list[NDArray[Any]] = []
+        self._copies: list[NDArray[Any]] = []
+        self._halves: list[bool] = []
         self._gradients: list[Any] = []
-        bounds = sorted(byte_bounds(a) for entry in arrays for a in entry if a.size)
+        self._watch()
+
+    def attach(self, averages: list[Any] | None, copies: list[Any] | None, halves: list[bool]) -> None:
+        """Give every parameter an array for the average and one for its copy; see the protocol."""
+        like = [entry[0] for entry in self._arrays]
+        self._averages = [_flat(a, p) for a, p in zip(averages or (), like, strict=bool(averages))]
+        self._copies = [_flat(a, p) for a, p in zip(copies or (), like, strict=bool(copies))]
+        self._halves = halves
+        for given in (averages, copies):
+            if given:
+                self._arrays = [(*entry, a) for entry, a in zip(self._arrays, given, strict=True)]
+        self._watch()
+
+    def _watch(self) -> None:
+        """Remember where all that is written lies."""
+        self._layouts = [[layout(a) for a in entry] for entry in self._arrays]
+        bounds = sorted(byte_bounds(a) for entry in self._arrays for a in entry if a.size)
         self._begins = [begin for begin, _ in bounds]
         self._ends = [end for _, end in bounds]
 
     def bind(
-        self, gradients: Sequence[Any], params: Sequence[Any] | None, overlap_checked: bool
+        self,
+        gradients: Sequence[Any],
+        params: Sequence[Any] | None,
+        overlap_checked: bool,
+        taking: Taking | None = None,
     ) -> int:
         """Take the gradients; see the protocol."""
+        taking = taking or Taking(False, False, False)
         for i, (entry, g) in enumerate(zip(self._arrays, gradients, strict=True)):
             p = entry[0]
             if params is not None and params[i] is not p:
@@ -63,10 +88,14 @@ class PythonPlan:
                 return i
             if g is None:
                 continue
-            if type(g) not in (np.ndarray, np.memmap) or g.dtype != p.dtype or g.shape != p.shape:
+            if type(g) not in (np.ndarray, np.memmap) or not _takes(g, p, taking):
                 return i
             if not overlap_checked and g.size and self._overlaps(g):
                 return i
+        if taking.written and not overlap_checked:
+            bounds = sorted(byte_bounds(g) for g in gradients if g is not None and g.size)
+            if any(begin < end for (_, end), (begin, _) in pairwise(bounds)):
+                return 0
         self._gradients = list(gradients)
         return SOME_ABSENT if any(g is None for g in gradients) else BOUND
 
@@ -79,37 +108,34 @@ class PythonPlan:
         """Say anew which row each parameter uses."""
         self._rows = rows
 
-    def pieces(self) -> list[Work]:
+    def pieces(self, extras: Extras) -> list[Work]:
         """List the work of the step in the order of memory."""
+        length = self.chunk if extras == NO_EXTRAS else min(self.chunk, FINISHED)
         return [
-            (i, begin, min(begin + self.chunk, g.size))
-            for i, g in enumerate(self._gradients)
-            if g is not None
-            for begin in range(0, g.size, self.chunk)
+            (i, begin, min(begin + length, entry[0].size))
+            for i, (entry, g) in enumerate(zip(self._arrays, self._gradients, strict=True))
+            if g is not None or extras.average
+            for begin in range(0, entry[0].size, length)
         ]
 
-    def norms(self, threads: int) -> list[float]:
-        """Compute the norm of each gradient, on this thread."""
+    def sums_of_squares(self, threads: int) -> list[float]:
+        """Sum the squares of each gradient, on this thread."""
         with np.errstate(all="ignore"):
-            return [0.0 if g is None else self._norm(i) for i, g in enumerate(self._gradients)]
+            return [self._sum_of_squares(i) for i in range(len(self._arrays))]
 
-    def _norm(self, i: int) -> float:
-        gradient, alike = self._in_order(i)
-        size = self._gradients[i].size
-        length = size if alike else TILE // BLOCK * BLOCK
+    def _sum_of_squares(self, i: int) -> float:
+        if self._gradients[i] is None:
+            return 0.0
+        gradient = Gradient(self._gradients[i], self._arrays[i][0])
         total = 0.0
-        for begin in range(0, size, max(1, length)):
-            for block in self.block_sums(gradient[begin : begin + length]).tolist():
-                total += block
-        return math.sqrt(total)
+        for begin in range(0, gradient.size, TILE):
+            total = self._added(total, gradient.read(begin, begin + TILE))
+        return total
 
-    def _in_order(self, i: int) -> tuple[Any, bool]:
-        """Give the gradient in the order of the parameter's memory, and whether slices are views."""
-        g = self._gradients[i]
-        p = self._arrays[i][0]
-        c_order = p.flags.c_contiguous
-        alike = g.flags.c_contiguous if c_order else g.flags.f_contiguous
-        return _flat(g, p) if alike else (g if c_order else g.T).flat, alike
+    def _added(self, total: float, x: NDArray[Any]) -> float:
+        for block in self.block_sums(x).tolist():
+            total += block
+        return total
 
     def release(self) -> None:
         """Let go of the gradients."""
@@ -119,16 +145,89 @@ class PythonPlan:
         """Round the scalars of each row to each dtype: once, from double."""
         return [{dtype: _round(row, dtype) for dtype in SUPPORTED} if row else {} for row in rows]
 
-    def sweep(self, scalars: AllScalars, work: Sequence[Work]) -> None:
+    def run_with_sums(
+        self, rows: Sequence[Row | None], threads: int, extras: Extras
+    ) -> list[tuple[float, float]]:
+        """Update on this thread, and sum; see the protocol."""
+        sums = [(0.0, 0.0)] * len(self._arrays)
+        work = [(i, 0, entry[0].size) for i, entry in enumerate(self._arrays)]
+        with np.errstate(all="ignore"):
+            self.sweep(self.scalars(rows), work, extras, sums)
+        self.release()
+        return sums
+
+    def sweep(
+        self,
+        scalars: AllScalars,
+        work: Sequence[Work],
+        extras: Extras,
+        sums: list[tuple[float, float]] | None = None,
+    ) -> None:
         """Update some pieces. Several threads may do so at once, each with pieces of its own."""
         for i, begin, end in work:
-            gradient, alike = self._in_order(i)
-            length = self.chunk if alike else TILE
+            p = self._flat[i][0]
+            g = self._gradients[i]
+            gradient = None if g is None else Gradient(g, self._arrays[i][0])
+            length = self.chunk if gradient is None or gradient.is_view else TILE
             for a in range(begin, end, length):
                 b = min(a + length, end)
-                pieces = (flat[a:b] for flat in self._flat[i])
-                s = scalars[self._rows[i]][self._arrays[i][0].dtype]
-                self._update(self._rules[i], s, gradient[a:b], *pieces)
+                before = p[a:b].copy() if sums is not None else p[:0]
+                if gradient is not None:
+                    s = scalars[self._rows[i]][p.dtype]
+                    pieces = (flat[a:b] for flat in self._flat[i])
+                    self._update(self._rules[i], s, gradient.read(a, b), *pieces)
+                    if extras.zero:
+                        gradient.zero(a, b)
+                if sums is not None:
+                    update, weight = sums[i]
+                    moved = p[a:b].astype(np.float64) - before.astype(np.float64)
+                    sums[i] = self._added(update, moved), self._added(weight, p[a:b])
+                self._finish(i, a, b, extras, g is not None)
+
+    def _finish(self, i: int, a: int, b: int, extras: Extras, updated: bool) -> None:
+        """Update the average of a piece, and its copy."""
+        p = self._flat[i][0][a:b]
+        if extras.average and self._averages:
+            average = self._averages[i][a:b]
+            keep, take = p.dtype.type(extras.keep), p.dtype.type(extras.take)
+            average[...] = keep * average + take * p
+        if updated and self._copies:
+            narrow = to_float16 if self._halves[i] else to_bfloat16
+            self._copies[i][a:b] = narrow(p)
+
+
+class Gradient:
+    """The elements of a gradient in the order and the dtype of its parameter."""
+
+    def __init__(self, g: NDArray[Any], p: NDArray[Any]) -> None:
+        c_order = p.flags.c_contiguous
+        alike = g.flags.c_contiguous if c_order else g.flags.f_contiguous
+        self._elements: Any = _flat(g, p) if alike else (g if c_order else g.T).flat
+        self._dtype = p.dtype
+        self.size = g.size
+        self.is_view = alike and g.dtype == p.dtype  # what `read` gives copies nothing
+
+    def read(self, a: int, b: int) -> NDArray[Any]:
+        """Give the elements from a to b."""
+        values = self._elements[a:b]
+        if values.dtype == np.uint16:
+            values = from_bfloat16(values)
+        found: NDArray[Any] = values.astype(self._dtype, copy=False)
+        return found
+
+    def zero(self, a: int, b: int) -> None:
+        """Zero them."""
+        self._elements[a:b] = 0
+
+
+def _takes(g: NDArray[Any], p: NDArray[Any], taking: Taking) -> bool:
+    if g.shape != p.shape:
+        return False
+    if g.dtype != p.dtype:
+        others = (*SUPPORTED, np.dtype(np.float16), *([np.dtype(np.uint16)] * taking.bfloat16))
+        if not (taking.cast and g.dtype in others):
+            return False
+    return not taking.written or (g.flags.writeable and not overlaps_itself(g))
 
 
 def _round(row: Row, dtype: Any) -> Scalars:

@@ -1,0 +1,21 @@
+// What a step can be asked for besides the update; python/fastopt/backends has the same as NamedTuples.
+#pragma once
+
+namespace fastopt {
+
+// Of the gradients that a step takes.
+struct Taking {
+    bool written;     // they are zeroed, and must allow it
+    bool cast;        // other float dtypes are taken too, each element rounded once
+    bool bfloat16;    // what looks like uint16 is bfloat16
+};
+
+// Of the sweep.
+struct Extras {
+    bool zero;            // the gradients, when they have been read
+    bool average;         // update the averages: keep * average + take * p
+    double keep, take;
+    bool backwards;       // from the last chunk to the first
+};
+
+}  // namespace fastopt

@@ -1,0 +1,49 @@
+"""Gradients of several calls, added up in one buffer for each parameter."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from fastopt import backends
+from fastopt.backends import NO_EXTRAS, Taking
+from fastopt.memory import state_beside
+from fastopt.parameters import Parameters
+from fastopt.rules import rule_of
+from fastopt.stages import NOTHING
+from fastopt.threads import get_num_threads
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Accumulator:
+    """The sums, and how many gradients are in them."""
+
+    def __init__(self, parameters: Parameters, backend: str) -> None:
+        # p - (-1) * g is p + g, so that the sum is a step of plain SGD.
+        from fastopt.optimizers.sgd import SgdCoefficients, sgd
+
+        self.count = 0
+        self._sums: list[NDArray[Any]] = [state_beside(p, 0.0, 6) for p in parameters.arrays]
+        self._present = [False] * len(self._sums)
+        rule = rule_of(sgd)
+        arrays = [(total,) for total in self._sums]
+        self._rows = [(NOTHING, SgdCoefficients(-1.0))]
+        self._plan = backends.backend(backend).make_plan(
+            arrays, [rule] * len(arrays), [0] * len(arrays)
+        )
+
+    def add(self, gradients: Sequence[Any], taking: Taking | None, zero: bool) -> None:
+        """Add gradients that have been checked, and zero them if asked."""
+        self._plan.bind(gradients, None, True, taking)
+        self._plan.run(self._rows, get_num_threads(), NO_EXTRAS._replace(zero=zero))
+        self._present = [had or g is not None for had, g in zip(self._present, gradients, strict=True)]
+        self.count += 1
+
+    def totals(self) -> list[Any]:
+        """List the sums; None where there has been no gradient."""
+        return [s if present else None for s, present in zip(self._sums, self._present, strict=True)]
+
+    def begin_again(self) -> None:
+        """Forget what was counted; the sums have been zeroed by the step."""
+        self.count = 0
+        self._present = [False] * len(self._sums)

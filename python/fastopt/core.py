@@ -1,0 +1,250 @@
+"""What an optimizer is made of: parameters in groups, state, plan, and the step."""
+
+from collections.abc import Sequence
+from threading import Lock
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastopt import backends, casting, checks, settings
+from fastopt.algorithm import Algorithm
+from fastopt.averaging import Averages
+from fastopt.backends import Taking
+from fastopt.cohorts import Cohort, divide
+from fastopt.groups import Group
+from fastopt.loss_scaling import LossScale
+from fastopt.own_rule import try_rule
+from fastopt.parameters import Parameters
+from fastopt.pipeline import Pipeline, reads
+from fastopt.rules import Rule, rule_of
+from fastopt.state import States, completed
+from fastopt.threads import get_num_threads
+
+_STEPS = "is in the middle of a step on another thread"
+
+
+class Core(Algorithm):
+    """The machinery of `Optimizer`."""
+
+    def _build(self, params: Any, like: Any, shared: dict[str, Any], keywords: dict[str, Any]) -> None:
+        self._settings = settings.checked(keywords)
+        self._parameters = Parameters(params, self.hyperparameters)
+        containers = self._parameters.groups
+        self.groups = [
+            Group(
+                container,
+                i if len(containers) > 1 else None,
+                self.hyperparameters,
+                self.hyperparameters_of(like, shared, own),
+                self.check_hyperparameters,
+            )
+            for i, (container, own) in enumerate(containers)
+        ]
+        self._states: States = [{} for _ in self._parameters.arrays]
+        self._cohorts = [Cohort(group, 0, self.initial_carried()) for group in self.groups]
+        self._cohort_of = list(self._parameters.group_of)
+        self._divided = False
+        self.backend = backends.choose(keywords.get("backend"), self._rules())
+        self._taken = SimpleNamespace(steps=0, doing=_STEPS)
+        self._stepping = Lock()
+        self._pipeline = Pipeline(self._settings, self._parameters)
+        self._taking: Taking | None = None
+        self._bfloat16 = False  # whether gradients have come as such
+        self._look_at_settings()
+        self._plan = self._make_plan()
+
+    # The step.
+
+    def _begin(self, doing: str = _STEPS) -> None:
+        """Hold the optimizer, until `_end`; RuntimeError where something else does."""
+        if not self._stepping.acquire(False):
+            raise RuntimeError(f"this optimizer {self._taken.doing}")
+        if doing is not _STEPS:
+            self._taken.doing = doing
+
+    def _end(self) -> None:
+        self._taken.doing = _STEPS
+        self._stepping.release()
+
+    def _bind(self, grads: Any) -> Sequence[Any]:
+        """List the gradients, and check all that a step needs of its arrays."""
+        if grads is None:
+            raise TypeError("there are no gradients: use step(grads), or bind them with grads=...")
+        parameters = self._parameters
+        gradients = parameters.leaves(grads, "grads", "None where a parameter sits out")
+        return self._bind_arrays(gradients, parameters.now(), self._taking)
+
+    def _bind_arrays(
+        self, gradients: Sequence[Any], now: Sequence[Any] | None, taking: Taking | None
+    ) -> Sequence[Any]:
+        """Bind gradients to the plan; part the cohorts where they are None."""
+        if self._bfloat16:
+            gradients = [_plain(g, True) for g in gradients]
+        found = self._plan.bind(gradients, now, False, taking)
+        if found >= 0:
+            gradients, taking = self._as_arrays(gradients, taking)
+            found = self._plan.bind(gradients, now, False, taking)
+        if found >= 0:
+            parameters = self._parameters
+            casts, zeroes = taking is not None and taking.cast, taking is not None and taking.written
+            parameters.explain(gradients, self._named_written(), casts, zeroes)
+            # Nothing is wrong: a strided gradient only reaches across memory that is written.
+            found = self._plan.bind(gradients, None, True, taking)
+            if found >= 0:
+                raise RuntimeError(f"parameter {parameters.names[found]!r} cannot be updated")
+        if found == backends.SOME_ABSENT or self._divided:
+            present = [g is not None for g in gradients]
+            self._cohorts, self._cohort_of = divide(self._cohorts, self._cohort_of, present)
+            self._plan.assign(self._cohort_of)
+            self._divided = found == backends.SOME_ABSENT
+        return gradients
+
+    def _as_arrays(
+        self, gradients: Sequence[Any], taking: Taking | None
+    ) -> tuple[Sequence[Any], Taking | None]:
+        """Make arrays of what stands for one: scalars, and bfloat16, which NumPy does not know."""
+        known = any(isinstance(g, np.ndarray) and g.dtype == np.uint16 for g in gradients)
+        if taking is not None and taking.cast and not known:
+            self._bfloat16 = any(
+                isinstance(g, np.ndarray) and casting.is_bfloat16(g.dtype) for g in gradients
+            )
+            taking = taking._replace(bfloat16=self._bfloat16)
+            self._taking = taking
+        return [_plain(g, self._bfloat16) for g in gradients], taking
+
+    def _update(self, gradients: Sequence[Any], count: int, zero: bool) -> bool:
+        """Take the step with gradients that are bound, and that live until then: sums of `count`."""
+        rows = list(map(self._row, self._cohorts))
+        if self._plain and count == 1:
+            self._plan.run(rows, get_num_threads())
+        elif not self._pipeline.step(self, rows, gradients, count, zero):
+            return False
+        for cohort in self._cohorts:
+            cohort.commit()
+        self._taken.steps += 1
+        return True
+
+    def _row(self, cohort: Cohort) -> backends.Row | None:
+        """Compute the scalars of a step."""
+        if not cohort.active:
+            return None
+        group = cohort.group
+        if not self.carried:
+            return group.stage_scalars, self.coefficients(group.h, cohort.t + 1)
+        carried = cohort.pending = SimpleNamespace(**cohort.carried)
+        return group.stage_scalars, self.coefficients(group.h, cohort.t + 1, carried)
+
+    # Changes.
+
+    def _follow_changes(self) -> None:
+        """Make another plan if changed hyperparameters ask for other rules."""
+        if self._rules() != self._planned_rules:
+            self._plan = self._make_plan()
+        self._look_at_settings()
+        self._plan.assign(self._cohort_of)
+        for group in self.groups:
+            group.changed = False
+
+    def _get(self, name: str) -> Any:
+        return self._pipeline.scale.value if name == "loss_scale" else self._settings[name]
+
+    def _set(self, name: str, value: Any) -> None:
+        before = self._settings[name]
+        self._settings[name] = value
+        try:
+            self._look_at_settings()
+        except ValueError:
+            self._settings[name] = before
+            raise
+        if name == "loss_scale":
+            self._pipeline.scale = LossScale(value)
+
+    def _look_at_settings(self) -> None:
+        """Find out what a step has to do; raise ValueError for settings that contradict each other."""
+        given = self._settings
+        clips = [group.h.clipnorm for group in self.groups]
+        if given["global_clipnorm"] is not None and any(clip is not None for clip in clips):
+            raise ValueError(
+                "clipnorm clips each gradient by its own norm, and global_clipnorm all by their common "
+                "one: set one of them to None"
+            )
+        pipeline = self._pipeline
+        works = reads(given, clips) or given["zero_grad"] or given["loss_scale"] != 1.0
+        self._plain = not (works or pipeline.averages or pipeline.copies)
+        self._taking = None
+        if given["zero_grad"] or given["cast_grads"]:
+            self._taking = Taking(given["zero_grad"], given["cast_grads"], self._bfloat16)
+
+    # The plan.
+
+    def _rules(self) -> list[Rule]:
+        return [rule_of(self.select_rule(group.h)) for group in self.groups]
+
+    def _make_plan(self) -> backends.Plan:
+        """Bind parameters and states to the rules that the groups ask for."""
+        planned = self._rules()
+        parameters = self._parameters
+        dtypes = {p.dtype for p in parameters.arrays}
+        rules = [
+            rule if rule.is_ours else self._tried(rule, group, dtypes)
+            for rule, group in zip(planned, self.groups, strict=True)
+        ]
+        states = completed(self._states, parameters, self.groups, rules, type(self))
+        chosen = [rules[group] for group in parameters.group_of]
+        bound: list[tuple[NDArray[Any], ...]] = [
+            (p, *(state[name] for name in rule.states))
+            for p, state, rule in zip(parameters.arrays, states, chosen, strict=True)
+        ]
+        plan = backends.backend(self.backend).make_plan(bound, chosen, self._cohort_of)
+        self._pipeline.attach(plan)
+        self._states = states
+        self._planned_rules = planned
+        return plan
+
+    def _tried(self, rule: Rule, group: Group, dtypes: set[np.dtype[Any]]) -> Rule:
+        """Try a user's rule, which can be wrong in many ways."""
+        row = self._row(Cohort(group, 0, self.initial_carried()))
+        assert row is not None
+        return try_rule(rule, row, self.backend, dtypes, type(self).__name__)
+
+    def _averages(self) -> Averages:
+        if self._pipeline.averages is None:
+            raise ValueError("there are no averages: make the optimizer with ema=0.999 or the like")
+        return self._pipeline.averages
+
+    def _named_written(self) -> list[checks.Named]:
+        """List what the step writes besides the parameters."""
+        named = [
+            (f"state {state!r} of {name!r}", array)
+            for name, arrays in zip(self._parameters.names, self._states, strict=True)
+            for state, array in arrays.items()
+        ]
+        return [*named, *self._pipeline.named(self._parameters.names)]
+
+    # Hyperparameters of all groups at once, for the properties that `Hyper` makes.
+
+    def _read(self, name: str) -> Any:
+        values = [group[name] for group in self.groups]
+        if any(value != values[0] for value in values):
+            listed = ", ".join(map(repr, values))
+            raise ValueError(
+                f"the groups have different values of {name} ({listed}): read opt.groups[i][{name!r}]"
+            )
+        return values[0]
+
+    def _write(self, name: str, value: Any) -> None:
+        value = self.hyperparameters[name].check(value, name)
+        checked = [group.with_values({name: value}) for group in self.groups]
+        for group, h in zip(self.groups, checked, strict=True):
+            group.set(h)
+
+
+def _plain(g: Any, bfloat16: bool) -> Any:
+    """Make an array of a scalar, as NumPy's arithmetic makes of 0-d arrays, and bits of bfloat16."""
+    if isinstance(g, np.generic):
+        g = np.asarray(g)
+    if bfloat16 and isinstance(g, np.ndarray) and casting.is_bfloat16(g.dtype):
+        return g.view(np.uint16)
+    return g

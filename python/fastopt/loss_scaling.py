@@ -1,0 +1,33 @@
+"""Dynamic loss scaling, by the rule and the defaults of ``torch.amp.GradScaler``.
+
+The loss is multiplied by a scale, so that small gradients do not vanish in 16 bits; the step divides by
+it. Where a gradient overflows, the step is left out and the scale is halved; after a number of good
+steps it is doubled.
+"""
+
+START = 65536.0
+GROWTH = 2.0
+BACKOFF = 0.5
+INTERVAL = 2000  # good steps in a row before the scale grows
+
+
+class LossScale:
+    """The scale, fixed or dynamic."""
+
+    def __init__(self, given: float | str) -> None:
+        self.dynamic = isinstance(given, str)
+        self.value = START if isinstance(given, str) else given
+        self._good = 0
+
+    def update(self, finite: bool) -> None:
+        """Take note of a step."""
+        if not self.dynamic:
+            return
+        if not finite:
+            self.value *= BACKOFF
+            self._good = 0
+            return
+        self._good += 1
+        if self._good == INTERVAL:
+            self.value *= GROWTH
+            self._good = 0

@@ -1,0 +1,41 @@
+"""Norms of the gradients of a step, and what in them is not finite."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastopt.casting import from_bfloat16
+
+
+class Norms(NamedTuple):
+    """The L2 norm of each gradient, and how many of its entries are infinite or NaN."""
+
+    each: list[float]
+    nonfinite: list[int]
+
+    def of(self, chosen: Sequence[int]) -> float:
+        """Compute the norm of some of them together."""
+        largest = max((self.each[i] for i in chosen), default=0.0)
+        if 0.0 < largest < 1e150:  # the squares are in range
+            return math.sqrt(sum(self.each[i] * self.each[i] for i in chosen))
+        if not 0.0 < largest < math.inf:
+            return sum(self.each[i] for i in chosen)  # 0, infinite, or NaN
+        return largest * math.sqrt(sum((self.each[i] / largest) ** 2 for i in chosen))
+
+
+def norms_of(sums: Sequence[float], gradients: Sequence[Any]) -> Norms:
+    """Make them of the sums of squares; look again where a sum is not finite."""
+    each = [math.sqrt(total) for total in sums]
+    nonfinite = [0] * len(each)
+    for i, norm in enumerate(each):
+        if not math.isfinite(norm):
+            g = gradients[i]
+            values = from_bfloat16(g) if g.dtype == np.uint16 else g
+            nonfinite[i] = int(np.count_nonzero(~np.isfinite(values)))
+            if nonfinite[i] == 0:  # only its square is out of range
+                largest = float(np.max(np.abs(values)))
+                scaled = np.asarray(values, np.float64) / largest
+                each[i] = largest * math.sqrt(float(np.sum(scaled * scaled)))
+    return Norms(each, nonfinite)

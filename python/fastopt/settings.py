@@ -1,0 +1,120 @@
+"""What an optimizer can do around the update, for all groups alike: its settings.
+
+A setting is a keyword of the constructor and an attribute. Those that arrays are allocated or checked
+for are decided when the optimizer is made.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, dataclass_transform
+
+from fastopt.hyperparameters import (
+    Choice,
+    Hyper,
+    Number,
+    choice,
+    describe,
+    flag,
+    given,
+    number,
+    pair,
+    whole,
+)
+
+
+class Setting:
+    """One setting: its default, what it can be, and whether it can change."""
+
+    def __init__(self, default: Any, check: Callable[[Any, str], Any], fixed: bool) -> None:
+        self.default = default
+        self.check = check
+        self.fixed = fixed
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else instance._get(self.name)
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        if self.fixed:
+            raise AttributeError(f"{self.name} is decided when an optimizer is made: make a new one")
+        instance._set(self.name, self.check(value, self.name))
+
+
+def setting(*, default: Any, check: Callable[[Any, str], Any] | Hyper, fixed: bool = False) -> Any:
+    """Declare a setting; `fixed` if it cannot change."""
+    return Setting(default, check.check if isinstance(check, Hyper) else check, fixed)
+
+
+_POSITIVE = Number(1.0, float("-inf"), 0.0, float("inf"), float("inf"), False)
+_LIMIT = Number(None, float("-inf"), 0.0, float("inf"), float("inf"), True)
+_BETA = Number(None, 0.0, float("-inf"), float("inf"), 1.0, True)
+_FLAG = Choice(False, (True, False))
+
+
+def _loss_scale(value: Any, where: str) -> Any:
+    if isinstance(value, str):
+        if value != "dynamic":
+            raise ValueError(f"{where} is {value!r}; it must be a number > 0 or 'dynamic'")
+        return value
+    return _POSITIVE.check(value, where)
+
+
+def _ema(value: Any, where: str) -> Any:
+    return value if callable(value) else _BETA.check(value, where)
+
+
+def _steps(value: Any, where: str) -> int:
+    return whole(value, where, 1)
+
+
+def _any(value: Any, where: str) -> Any:
+    return value
+
+
+@dataclass_transform(
+    kw_only_default=True, field_specifiers=(given, number, pair, flag, choice, setting)
+)
+class Settings:
+    """The settings of every optimizer; they are described at `Optimizer`."""
+
+    global_clipnorm: float | None = setting(default=None, check=_LIMIT)
+    nonfinite: str = setting(default="propagate", check=Choice("", ("propagate", "raise", "skip")))
+    loss_scale: float | str = setting(default=1.0, check=_loss_scale)
+    zero_grad: bool = setting(default=False, check=_FLAG)
+    cast_grads: bool = setting(default=False, check=_FLAG)
+    stats: bool = setting(default=False, check=_FLAG)
+    cast_to: Any = setting(default=None, check=_any, fixed=True)
+    ema: Any = setting(default=None, check=_ema, fixed=True)
+    ema_bias_correction: bool = setting(default=False, check=_FLAG, fixed=True)
+    gradient_accumulation_steps: int = setting(default=1, check=_steps, fixed=True)
+
+    declared: ClassVar[Mapping[str, Setting]]
+
+
+Settings.declared = MappingProxyType(
+    {k: v for k, v in vars(Settings).items() if isinstance(v, Setting)}
+)
+
+
+def checked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Give all settings, those that are given checked."""
+    found = {name: each.default for name, each in Settings.declared.items()}
+    for name, value in given.items():
+        if name in found:
+            found[name] = Settings.declared[name].check(value, name)
+    if found["ema_bias_correction"] and found["ema"] is None:
+        raise ValueError("ema_bias_correction=True needs an ema, such as ema=0.999")
+    return found
+
+
+def as_config(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Give those that are not at their defaults, as JSON can hold them."""
+    changed = {
+        k: v for k, v in settings.items() if v != Settings.declared[k].default and k != "cast_to"
+    }
+    if callable(changed.get("ema")):
+        raise TypeError(f"ema is {describe(changed['ema'])}, a function, which no config can hold")
+    return changed
