@@ -17,11 +17,11 @@ inline double absolute(double x) { return __builtin_fabs(x); }
 // The larger one; a where they are equal, NaN where either is NaN.
 template <class T> inline T maximum(T a, T b) { return (a >= b) | (a != a) ? a : b; }
 
-// The smaller one; a where they are equal, NaN where either is NaN.
-template <class T> inline T minimum(T a, T b) { return (a <= b) | (a != a) ? a : b; }
-
 // x limited to -limit ... limit; NaN stays NaN.
-template <class T> inline T bounded(T x, T limit) { return minimum(maximum(x, -limit), limit); }
+template <class T> inline T bounded(T x, T limit) {
+    x = x > limit ? limit : x;
+    return x < -limit ? -limit : x;
+}
 
 // 1, 0 or -1; NaN stays NaN.
 template <class T> inline T sign(T x) { return x > T(0) ? T(1) : (x < T(0) ? T(-1) : x + T(0)); }

@@ -1,8 +1,14 @@
-// Lists of numbers for templates, without std::.
+// Numbers, and lists of them, for templates, without std::.
 #pragma once
+#include <cstddef>
+
 #include "arithmetic.hpp"
 
 namespace fastopt::FASTOPT_LEVEL {
+
+template <int N> struct constant {
+    constexpr operator std::ptrdiff_t() const { return N; }
+};
 
 template <int... I> struct indices {};
 template <int N, int... I> struct make_indices : make_indices<N - 1, N - 1, I...> {};

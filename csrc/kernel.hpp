@@ -14,9 +14,21 @@ constexpr std::size_t itemsize(DType dtype) {
 }
 
 // Updates n elements of p and of the states in place. `scalars` starts with the scalars of the stages
-// and goes on with those of the rule, all of the kernel's dtype.
+// and goes on with those of the rule, all of the kernel's dtype; the last is not zero where the arrays
+// are too large for the caches.
 using Sweep = void (*)(const void* scalars, void* p, const void* g, void* const* states,
                        std::ptrdiff_t n) noexcept;
+
+// The same with all that can follow the rule, on streams of their own: average = keep * average +
+// take * p, the copy of p in bfloat16, and zeros.
+struct Everything {
+    void* average;
+    void* copy;
+    void* zero;
+    double keep, take;
+};
+using SweepAll = void (*)(const void* scalars, void* p, const void* g, void* const* states,
+                          const Everything& everything, std::ptrdiff_t n) noexcept;
 
 // Reads a block of a gradient of any layout into a tile of rows x columns; strides in bytes.
 using Gather = void (*)(const char* g, std::ptrdiff_t row_stride, std::ptrdiff_t column_stride,
@@ -49,6 +61,7 @@ struct Kernel {
     int coefficients;       // of the rule, without the scalars of the stages
     Sweep sweep;            // weight decay, if any, is decoupled
     Sweep sweep_coupled;    // weight decay is added to the gradient
+    SweepAll sweep_all, sweep_all_coupled;    // null for a user's own rule
     const Common* common;
 };
 

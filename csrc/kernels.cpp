@@ -46,6 +46,8 @@ template <class T, DType dtype, int Number> constexpr Kernel kernel_of() {
             .coefficients = static_cast<int>(sizeof(Rule) / sizeof(T)),
             .sweep = &sweep<T, decoupled, Rule>,
             .sweep_coupled = &sweep<T, coupled, Rule>,
+            .sweep_all = &sweep_all<T, decoupled, Rule>,
+            .sweep_all_coupled = &sweep_all<T, coupled, Rule>,
             .common = &common<T>};
 }
 

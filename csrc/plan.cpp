@@ -13,9 +13,16 @@ namespace {
 // A chunk is what one thread takes at a time: small enough for its streams to stay in L2 and for the
 // threads to end together, large enough that taking it costs nothing.
 constexpr std::size_t chunk_bytes = 256 * 1024;
-constexpr int stage_scalars = 5;
+constexpr int stage_scalars = 5, decay = 2;    // how many there are, and which is the coupled decay
+// What a last level of cache holds, by and large.
+constexpr std::size_t bytes_in_caches = 24 * 1024 * 1024;
 // Elements that are updated and finished at a time: their streams stay in L1.
 constexpr std::ptrdiff_t finish_tile = 2048;
+alignas(64) thread_local char scratch[finish_tile * sizeof(double)];
+
+void move_to(void** moved, char* const* states, int count, std::size_t bytes) {
+    for (int s = 0; s < count; ++s) moved[s] = states[s] + bytes;
+}
 
 const Kernel& kernel_of(const py::handle& rule, DType dtype) {
     if (py::isinstance<py::str>(rule)) return find_kernel(rule.cast<std::string>(), dtype);
@@ -37,6 +44,7 @@ OwnKernel::OwnKernel(std::string given, const std::string& dtype, int states, in
     kernel.coefficients = coefficients;
     kernel.sweep = reinterpret_cast<Sweep>(sweep);
     kernel.sweep_coupled = reinterpret_cast<Sweep>(sweep_coupled);
+    kernel.sweep_all = kernel.sweep_all_coupled = nullptr;
 }
 
 Plan::Plan(const py::list& arrays, const py::list& rules, std::vector<int> rows) {
@@ -231,7 +239,7 @@ void Plan::read_rows(const py::sequence& rows) {
         if (pair.is_none()) continue;
         for (const int part : {0, 1}) {
             const py::tuple values = py::tuple(pair)[std::size_t(part)];
-            if (row.count + values.size() > std::size(row.float64)) {
+            if (row.count + values.size() >= std::size(row.float64)) {
                 throw std::invalid_argument("too many scalars");
             }
             for (std::size_t i = 0; i < values.size(); ++i) {
@@ -241,7 +249,10 @@ void Plan::read_rows(const py::sequence& rows) {
                 row.float32[row.count++] = static_cast<float>(value);
             }
         }
-        row.coupled = row.float64[1] != 0.0;
+        row.coupled = row.float64[decay] != 0.0;
+        const double far = bytes_.back() > bytes_in_caches ? 1.0 : 0.0;
+        row.float64[row.count] = far;
+        row.float32[row.count] = static_cast<float>(far);
     }
     for (const Array& array : arrays_) {
         const auto needed = std::size_t(stage_scalars + array.kernel->coefficients);
@@ -300,16 +311,34 @@ void Plan::sweep(const Span& span) const noexcept {
         return;
     }
     const std::size_t item = itemsize(kernel.dtype);
-    const bool whole = finish.nothing() && !extras_.zero;
+    if (finish.nothing() && !extras_.zero) {
+        void* states[max_states];
+        move_to(states, array.states, kernel.states, std::size_t(span.begin) * item);
+        const std::size_t bytes = std::size_t(span.begin) * item;
+        update(scalars, array.p + bytes, array.g + bytes, states, span.end - span.begin);
+        return;
+    }
+    // The kernel that does everything is worth its scratch where most of it is asked for.
+    const SweepAll all = row.coupled ? kernel.sweep_all_coupled : kernel.sweep_all;
+    const bool fused = all && finish.average && finish.copy &&
+                       finish.narrow == kernel.common->to_bfloat16;
+    const bool whole = fused && extras_.zero;
     const std::ptrdiff_t tile = whole ? span.end - span.begin : finish_tile;
     for (std::ptrdiff_t begin = span.begin; begin < span.end; begin += tile) {
         const std::ptrdiff_t n = std::min(tile, span.end - begin);
         const std::size_t bytes = std::size_t(begin) * item;
+        char* const g = array.g + bytes;
         void* states[max_states];
-        for (int s = 0; s < kernel.states; ++s) states[s] = array.states[s] + bytes;
-        update(scalars, array.p + bytes, array.g + bytes, states, n);
-        finish(array.p, begin, n);
-        if (extras_.zero) std::memset(array.g + bytes, 0, std::size_t(n) * item);
+        move_to(states, array.states, kernel.states, bytes);
+        if (fused) {
+            const Everything everything{finish.average + bytes, finish.copy + std::size_t(begin) * 2,
+                                        extras_.zero ? g : scratch, finish.keep, finish.take};
+            all(scalars, array.p + bytes, g, states, everything, n);
+        } else {
+            update(scalars, array.p + bytes, g, states, n);
+            finish(array.p, begin, n);
+            if (extras_.zero) std::memset(g, 0, std::size_t(n) * item);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-// Sums over a block of elements, with the same bits on every level: element i belongs to lane i % 16, a
+// Sums over a block of elements, with the same bits on every level: element i belongs to lane i % 32, a
 // lane adds from the left in double, the lanes are added by halves. python/fastopt/reduce.py is the same
 // text in Python.
 #pragma once
@@ -6,34 +6,79 @@
 
 namespace fastopt::FASTOPT_LEVEL {
 
-template <class Term> [[gnu::always_inline]] inline double sum(std::ptrdiff_t n, const Term& term) {
-    constexpr std::ptrdiff_t count = 16;
-    double lanes[count] = {};
-    const std::ptrdiff_t whole = n / count * count;
-    for (std::ptrdiff_t i = 0; i < whole; i += count) {
-#pragma omp simd
-        for (std::ptrdiff_t k = 0; k < count; ++k) lanes[k] += term(i + k);
+constexpr std::ptrdiff_t lane_count = 32;
+
+#if defined(__AVX512F__)
+constexpr std::ptrdiff_t lanes_in_register = 8;
+#elif defined(__AVX__)
+constexpr std::ptrdiff_t lanes_in_register = 4;
+#else
+constexpr std::ptrdiff_t lanes_in_register = 2;
+#endif
+constexpr std::ptrdiff_t registers = lane_count / lanes_in_register;
+
+typedef double Lanes __attribute__((vector_size(lanes_in_register * sizeof(double))));
+template <class T> struct part_of {
+    typedef T Vector __attribute__((vector_size(lanes_in_register * sizeof(T))));
+};
+
+// Elements in several lanes at once.
+template <class T> struct elements {
+    const T* x;
+
+    Lanes operator()(std::ptrdiff_t i) const {
+        typename part_of<T>::Vector vector;
+        __builtin_memcpy(&vector, x + i, sizeof vector);
+        return __builtin_convertvector(vector, Lanes);
     }
-    for (std::ptrdiff_t i = whole; i < n; ++i) lanes[i - whole] += term(i);
-    for (std::ptrdiff_t half = count / 2; half > 0; half /= 2) {
-        for (std::ptrdiff_t k = 0; k < half; ++k) lanes[k] += lanes[k + half];
+    // One stream alone asks for more than the processor fetches by itself.
+    void fetch_ahead(std::ptrdiff_t i) const {
+        const char* ahead = reinterpret_cast<const char*>(x + i) + 8192;
+        for (std::size_t line = 0; line < lane_count * sizeof(T); line += 64) {
+            __builtin_prefetch(ahead + line);
+        }
     }
-    return lanes[0];
+};
+template <class T> struct differences {
+    elements<T> a, b;
+
+    Lanes operator()(std::ptrdiff_t i) const { return a(i) - b(i); }
+    void fetch_ahead(std::ptrdiff_t) const {}    // they have just been used
+};
+
+// Sums the squares of what `some` gives for several elements at once, and `one` for one.
+template <class Some, class One>
+[[gnu::always_inline]] inline double sum(std::ptrdiff_t n, const Some& some, const One& one) {
+    Lanes lanes[registers] = {};
+    const std::ptrdiff_t whole = n / lane_count * lane_count;
+    for (std::ptrdiff_t i = 0; i < whole; i += lane_count) {
+        some.fetch_ahead(i);
+#pragma GCC unroll 16
+        for (std::ptrdiff_t r = 0; r < registers; ++r) {
+            const Lanes x = some(i + r * lanes_in_register);
+            lanes[r] += x * x;
+        }
+    }
+    double last[lane_count];
+    __builtin_memcpy(last, lanes, sizeof last);
+    for (std::ptrdiff_t i = whole; i < n; ++i) last[i - whole] += one(i) * one(i);
+    for (std::ptrdiff_t half = lane_count / 2; half > 0; half /= 2) {
+        for (std::ptrdiff_t k = 0; k < half; ++k) last[k] += last[k + half];
+    }
+    return last[0];
 }
 
-template <class T> double sum_of_squares(const void* elements, std::ptrdiff_t n) noexcept {
-    const T* x = static_cast<const T*>(elements);
-    return sum(n, [x](std::ptrdiff_t i) { return double(x[i]) * double(x[i]); });
+template <class T> double sum_of_squares(const void* given, std::ptrdiff_t n) noexcept {
+    const T* x = static_cast<const T*>(given);
+    return sum(n, elements<T>{x}, [x](std::ptrdiff_t i) { return double(x[i]); });
 }
 
 template <class T>
 double sum_of_differences(const void* first, const void* second, std::ptrdiff_t n) noexcept {
     const T* a = static_cast<const T*>(first);
     const T* b = static_cast<const T*>(second);
-    return sum(n, [a, b](std::ptrdiff_t i) {
-        const double d = double(a[i]) - double(b[i]);
-        return d * d;
-    });
+    return sum(n, differences<T>{{a}, {b}},
+               [a, b](std::ptrdiff_t i) { return double(a[i]) - double(b[i]); });
 }
 
 }  // namespace fastopt::FASTOPT_LEVEL

@@ -90,3 +90,21 @@ def test_the_package_is_typed() -> None:
     package = Path(fastopt.__file__).parent
     assert (package / "py.typed").exists()
     assert (package / "_native.pyi").exists()
+
+
+def test_sweeps_are_vector_code() -> None:
+    """The loop of every rule has packed products in its level's widest registers, for both dtypes."""
+    widest = {"x86_64_v4": "zmm", "x86_64_v3": "ymm"}
+    loops: dict[tuple[str, ...], list[str]] = {}
+    for name, lines in disassembly().items():
+        loop = re.match(
+            r"void fastopt::(x86_64_v[34])::(?:sweep|sweep_all|sweep_states|stretch)<(float|double), "
+            r".*?::(\w+)(?:<(?:float|double)>)?, .*?::(\w+)<(?:float|double)>",
+            name,
+        )
+        if loop:
+            loops.setdefault(loop.groups(), []).extend(lines)
+    assert loops or not any("fastopt::" in name for name in disassembly())
+    for (level, dtype, *rule), lines in loops.items():
+        product = "vmulps" if dtype == "float" else "vmulpd"
+        assert any(product in x and widest[level] in x for x in lines), (level, dtype, *rule)

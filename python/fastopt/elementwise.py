@@ -31,7 +31,10 @@ def clip(x: Any, low: Any, high: Any) -> Any:
 
 def bounded(x: Any, limit: Any) -> Any:
     """Limit x to -limit ... limit; NaN stays NaN."""
-    return x if limit == np.inf else clip(x, -limit, limit)  # infinity bounds nothing
+    if limit == np.inf:
+        return x
+    x = np.where(x > limit, limit, x)
+    return np.where(x < -limit, -limit, x)
 
 
 def nonnegative(x: Any) -> Any:

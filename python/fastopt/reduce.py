@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 4096
-LANES = 16
+LANES = 32
 
 
 def block_sums(x: NDArray[Any]) -> NDArray[np.float64]:

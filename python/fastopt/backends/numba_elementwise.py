@@ -75,7 +75,7 @@ def _clip(x: Any, low: Any, high: Any) -> Any:
 
 @_overload(elementwise.bounded)
 def _bounded(x: Any, limit: Any) -> Any:
-    return lambda x, limit: elementwise.minimum(elementwise.maximum(x, -limit), limit)
+    return lambda x, limit: limit if x > limit else (-limit if x < -limit else x)
 
 
 @_overload(elementwise.nonnegative)
