@@ -1,7 +1,6 @@
 """Which backend runs: the choice, rules of one's own, and what happens where a backend is missing."""
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 
 import fastopt
 from fastopt.elementwise import sign
-from fastopt.hyperparameters import number
+from fastopt.hyperparameters import Values, number
 
 pytestmark = pytest.mark.usefixtures("default_settings")
 
@@ -138,7 +137,7 @@ class Signum(fastopt.Optimizer):
     rule = staticmethod(signum)
 
     @staticmethod
-    def coefficients(h: SimpleNamespace, t: int) -> NamedTuple:
+    def coefficients(h: Values, t: int) -> NamedTuple:
         return SignumCoefficients(h.momentum, 1.0 - h.momentum, h.lr)
 
 
@@ -252,7 +251,7 @@ def too_much(p: Any, g: Any, m: Any, c: Any) -> Any:
 def test_own_rule_that_fails_changes_nothing(rule: Any, word: str, backend: str) -> None:
     class Wrong(Signum):
         @classmethod
-        def select_rule(cls, h: SimpleNamespace) -> Any:
+        def select_rule(cls, h: Values) -> Any:
             return signum if h.momentum > 0.5 else rule
 
     params = [ones(), ones()]  # the first one's rule is good

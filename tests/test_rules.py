@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from variants import label, own_options, variants
 import fastopt
 from fastopt import stages
 from fastopt.extension import native
+from fastopt.hyperparameters import Values
 from fastopt.optimizers import CLASSES
 from fastopt.rules import rule_of
 
@@ -25,9 +25,9 @@ def structs() -> dict[str, list[str]]:
     return {name: members.split(", ") for name, members in STRUCT.findall(text)}
 
 
-def coefficients(cls: type[fastopt.Optimizer], h: SimpleNamespace) -> tuple[float, ...]:
+def coefficients(cls: type[fastopt.Optimizer], h: Values) -> tuple[float, ...]:
     start = {key: hyper.default for key, hyper in cls.carried.items()}
-    carried = (SimpleNamespace(**start),) if start else ()
+    carried = (Values(**start),) if start else ()
     found: tuple[float, ...] = cls.coefficients(h, 1, *carried)
     return found
 
@@ -46,7 +46,7 @@ def test_scalars_have_the_same_names_in_the_same_order(variant: tuple[str, dict[
 def test_every_native_rule_is_used() -> None:
     assert native is not None
     used = {
-        rule_of(cls.select_rule(SimpleNamespace(**options))).name
+        rule_of(cls.select_rule(Values(**options))).name
         for cls in CLASSES.values()
         for options in own_options(cls)
     }

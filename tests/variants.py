@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from itertools import product
-from types import SimpleNamespace
 from typing import Any
 
 from fastopt import Optimizer, frameworks
 from fastopt.algorithm import Algorithm
-from fastopt.hyperparameters import Choice, Number, Pair
+from fastopt.hyperparameters import Choice, Number, Pair, Values
 from fastopt.optimizers import CLASSES
 
 Options = dict[str, Any]
@@ -79,7 +78,7 @@ def _products(cls: type[Optimizer], axes: dict[str, list[Any]]) -> Iterator[Opti
     for values in product(*axes.values()):
         options = dict(zip(axes, values, strict=True))
         try:
-            cls.check_hyperparameters(SimpleNamespace(**options))
+            cls.check_hyperparameters(Values(**options))
         except ValueError:
             continue
         yield options
@@ -88,7 +87,7 @@ def _products(cls: type[Optimizer], axes: dict[str, list[Any]]) -> Iterator[Opti
 def _choosing(cls: type[Optimizer], values: dict[str, list[Any]]) -> set[str]:
     """Find the options that choose among the rules, whatever the others are."""
     every = list(_products(cls, values))
-    rules = {tuple(options.items()): cls.select_rule(SimpleNamespace(**options)) for options in every}
+    rules = {tuple(options.items()): cls.select_rule(Values(**options)) for options in every}
     return {
         name
         for name in values

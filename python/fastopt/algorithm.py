@@ -2,13 +2,13 @@
 
 import inspect
 from collections.abc import Mapping
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 from numpy.typing import NDArray
 
 from fastopt import frameworks
-from fastopt.hyperparameters import Hyper, choice, flag, number, suggest
+from fastopt.hyperparameters import Hyper, Values, choice, flag, number, suggest
 from fastopt.rules import RuleFunction
 from fastopt.settings import Settings
 
@@ -63,21 +63,21 @@ class Algorithm(Settings):
         cls.__signature__ = _signature(cls.hyperparameters)  # type: ignore[attr-defined]
 
     @classmethod
-    def select_rule(cls, h: SimpleNamespace) -> RuleFunction:
+    def select_rule(cls, h: Values) -> RuleFunction:
         """Choose the rule for a group's hyperparameters; by default there is one, ``rule``."""
         return cls.rule
 
     @classmethod
-    def initial_state(cls, h: SimpleNamespace, name: str, p: NDArray[Any]) -> Any:
+    def initial_state(cls, h: Values, name: str, p: NDArray[Any]) -> Any:
         """Give what a state begins with: a number, or an array in the shape of p."""
         return 0.0
 
     @classmethod
-    def check_hyperparameters(cls, h: SimpleNamespace) -> None:
+    def check_hyperparameters(cls, h: Values) -> None:
         """Raise ValueError for values that do not go together."""
 
     @classmethod
-    def ahead(cls, h: SimpleNamespace) -> Ahead:
+    def ahead(cls, h: Values) -> Ahead:
         """Say how `lookahead` moves a parameter; raise for an algorithm that cannot."""
         raise TypeError(f"{cls.__name__} has no momentum to look ahead along; SGD and RMSprop have")
 

@@ -5,10 +5,10 @@ Each parameter counts its own steps, as in PyTorch, or its bias corrections woul
 """
 
 from collections.abc import Sequence
-from types import SimpleNamespace
 from typing import Any
 
 from fastopt.groups import Group
+from fastopt.hyperparameters import Values
 
 
 class Cohort:
@@ -21,7 +21,7 @@ class Cohort:
         self.t = t
         self.carried = carried
         self.active = active  # takes part in the step that is being prepared
-        self.pending: SimpleNamespace | None = None  # what is carried on if that step is taken
+        self.pending: Values | None = None  # what is carried on if that step is taken
 
     def commit(self) -> None:
         """Count the step."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from threading import Lock
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from fastopt.averaging import Averages
 from fastopt.backends import Taking
 from fastopt.cohorts import Cohort, divide
 from fastopt.groups import Group
+from fastopt.hyperparameters import Values
 from fastopt.loss_scaling import LossScale
 from fastopt.own_rule import try_rule
 from fastopt.parameters import Parameters
@@ -47,7 +47,7 @@ class Core(Algorithm):
         self._cohort_of = list(self._parameters.group_of)
         self._divided = False
         self.backend = backends.choose(keywords.get("backend"), self._rules())
-        self._taken = SimpleNamespace(steps=0, doing=_STEPS)
+        self._taken = Values(steps=0, doing=_STEPS)
         self._stepping = Lock()
         self._pipeline = Pipeline(self._settings, self._parameters)
         self._taking: Taking | None = None
@@ -60,9 +60,11 @@ class Core(Algorithm):
     def _begin(self, doing: str = _STEPS) -> None:
         """Hold the optimizer, until `_end`; RuntimeError where something else does."""
         if not self._stepping.acquire(False):
-            raise RuntimeError(f"this optimizer {self._taken.doing}")
-        if doing is not _STEPS:
-            self._taken.doing = doing
+            raise self._busy()
+        self._taken.doing = doing
+
+    def _busy(self) -> RuntimeError:
+        return RuntimeError(f"this optimizer {self._taken.doing}")
 
     def _end(self) -> None:
         self._taken.doing = _STEPS
@@ -116,12 +118,13 @@ class Core(Algorithm):
 
     def _update(self, gradients: Sequence[Any], count: int, zero: bool) -> bool:
         """Take the step with gradients that are bound, and that live until then: sums of `count`."""
-        rows = list(map(self._row, self._cohorts))
+        cohorts = self._cohorts
+        rows = [self._row(cohort) for cohort in cohorts]
         if self._plain and count == 1:
             self._plan.run(rows, get_num_threads())
         elif not self._pipeline.step(self, rows, gradients, count, zero):
             return False
-        for cohort in self._cohorts:
+        for cohort in cohorts:
             cohort.commit()
         self._taken.steps += 1
         return True
@@ -133,7 +136,7 @@ class Core(Algorithm):
         group = cohort.group
         if not self.carried:
             return group.stage_scalars, self.coefficients(group.h, cohort.t + 1)
-        carried = cohort.pending = SimpleNamespace(**cohort.carried)
+        carried = cohort.pending = Values(**cohort.carried)
         return group.stage_scalars, self.coefficients(group.h, cohort.t + 1, carried)
 
     # Changes.

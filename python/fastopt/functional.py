@@ -6,11 +6,10 @@ that need another state (``amsgrad=True``) take one more array. Same kernels, sa
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from types import SimpleNamespace
 from typing import Any
 
 from fastopt import backends, checks, stages
-from fastopt.hyperparameters import suggest, whole
+from fastopt.hyperparameters import Values, suggest, whole
 from fastopt.norms import norms_of
 from fastopt.optimizer import Optimizer
 from fastopt.registry import find, names
@@ -64,7 +63,7 @@ def _step(
     states: tuple[Any, ...],
     t: int,
     carried: dict[str, float],
-    h: SimpleNamespace,
+    h: Values,
     backend: str | None,
 ) -> dict[str, float]:
     rule = rule_of(cls.select_rule(h))
@@ -80,7 +79,7 @@ def _step(
     checks.check_disjoint(written)
     checks.check_gradient(g, "g", p)
     checks.check_apart(g, "g", written)
-    keep = SimpleNamespace(**carried)
+    keep = Values(**carried)
     coefficients = cls.coefficients(h, t, keep) if carried else cls.coefficients(h, t)
     module = backends.backend(backends.choose(backend, [rule]))
     plan = module.make_plan([(p, *states)], [rule], [0])
@@ -96,13 +95,13 @@ def _step(
 
 def _hyperparameters(
     cls: type[Optimizer], like: str, preset: Mapping[str, Any], given: dict[str, Any]
-) -> SimpleNamespace:
+) -> Values:
     checked = cls.check_keywords((), given)
     for name in checked:
         if cls.hyperparameters[name].initial:
             raise TypeError(f"{name} says what state begins with; here the state is yours: fill it")
     values = cls.hyperparameters_of(like, preset, checked)
     defaults = {name: hyper.default for name, hyper in cls.hyperparameters.items()}
-    h = SimpleNamespace(**{**defaults, **values})
+    h = Values(**{**defaults, **values})
     cls.check_hyperparameters(h)
     return h

@@ -1,11 +1,10 @@
 """A group: parameters that share their hyperparameters."""
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from types import SimpleNamespace
 from typing import Any
 
 from fastopt import stages
-from fastopt.hyperparameters import Hyper, suggest
+from fastopt.hyperparameters import Hyper, Values, suggest
 
 
 class Group(MutableMapping[str, Any]):
@@ -21,25 +20,25 @@ class Group(MutableMapping[str, Any]):
         index: int | None,
         declared: Mapping[str, Hyper],
         given: Mapping[str, Any],
-        check: Callable[[SimpleNamespace], None],
+        check: Callable[[Values], None],
     ) -> None:
         self.index = index  # None for the only one
         self.params = params
         self._declared = declared
         self._check = check
-        self.h = SimpleNamespace(**{name: hyper.default for name, hyper in declared.items()})
+        self.h = Values(**{name: hyper.default for name, hyper in declared.items()})
         self.set(self.with_values(given))
 
-    def with_values(self, given: Mapping[str, Any]) -> SimpleNamespace:
+    def with_values(self, given: Mapping[str, Any]) -> Values:
         """Give the hyperparameters with some of them changed, checked but not yet set."""
         values = dict(vars(self.h))
         for name, value in given.items():
             values[name] = self._hyper(name).check(value, name + self._which())
-        h = SimpleNamespace(**values)
+        h = Values(**values)
         self._check(h)
         return h
 
-    def set(self, h: SimpleNamespace) -> None:
+    def set(self, h: Values) -> None:
         """Set what `with_values` gave."""
         self.h = h
         self.stage_scalars = stages.scalars(h)

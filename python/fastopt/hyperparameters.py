@@ -8,7 +8,7 @@ import math
 import numbers
 import operator
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -122,6 +122,18 @@ class Choice(Hyper):
             raise ValueError(f"{where} is {value!r}; it must be {known}")
         chosen: bool | str = value
         return chosen
+
+
+class Values:
+    """Values under names, as attributes: ``h.lr``. Read faster than a Values."""
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
 
 
 def number(

@@ -121,7 +121,8 @@ class Optimizer(Core):
         RuntimeError
             If another thread is inside a step of this optimizer.
         """
-        self._begin()
+        if not self._stepping.acquire(False):
+            raise self._busy()
         try:
             for group in self.groups:
                 if group.changed:
@@ -129,7 +130,7 @@ class Optimizer(Core):
             gradients = self._bind(self._grads if grads is None else grads)
             return self._update(gradients, 1, self._settings["zero_grad"])
         finally:
-            self._end()
+            self._stepping.release()
 
     def accumulate(self, grads: Any = None) -> bool:
         """Add gradients up; every `gradient_accumulation_steps`-th call takes a step with their mean.

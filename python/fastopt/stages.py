@@ -5,10 +5,10 @@ csrc/stages.hpp is the same text in C++, with the scalars in the same order.
 
 import math
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from fastopt.elementwise import bounded
+from fastopt.hyperparameters import Values
 
 StageFunction = Callable[[Any, Any, Any], Any]
 
@@ -26,7 +26,7 @@ class StageScalars(NamedTuple):
 NOTHING = StageScalars(1.0, math.inf, 0.0, 1.0, 1.0)
 
 
-def scalars(h: SimpleNamespace) -> StageScalars:
+def scalars(h: Values) -> StageScalars:
     """Compute them from the hyperparameters of a group."""
     limit = math.inf if h.clipvalue is None else h.clipvalue
     found = NOTHING._replace(scale=-1.0 if h.maximize else 1.0, limit=limit)

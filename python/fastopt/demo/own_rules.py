@@ -4,13 +4,12 @@ They divide by what was accumulated *before* this step, not by what includes its
 notebook on MNIST does. The first step divides by the root of `eps` alone, and is far too long.
 """
 
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import fastopt
-from fastopt.hyperparameters import number
+from fastopt.hyperparameters import Values, number
 
 
 class LateAdagradCoefficients(NamedTuple):
@@ -34,7 +33,7 @@ class LateAdagrad(fastopt.Optimizer):
         return p, total
 
     @staticmethod
-    def coefficients(h: SimpleNamespace, t: int) -> NamedTuple:
+    def coefficients(h: Values, t: int) -> NamedTuple:
         """Take the scalars as they are."""
         return LateAdagradCoefficients(h.lr, h.eps)
 
@@ -63,6 +62,6 @@ class LateRMSprop(fastopt.Optimizer):
         return p, v
 
     @staticmethod
-    def coefficients(h: SimpleNamespace, t: int) -> NamedTuple:
+    def coefficients(h: Values, t: int) -> NamedTuple:
         """Add the share of the new square."""
         return LateRMSpropCoefficients(h.lr, h.eps, h.alpha, 1.0 - h.alpha)

@@ -1,11 +1,10 @@
 """Adadelta."""
 
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt.hyperparameters import number
+from fastopt.hyperparameters import Values, number
 from fastopt.optimizer import Optimizer
 
 
@@ -56,5 +55,5 @@ class Adadelta(Optimizer):
     rule = staticmethod(adadelta)
 
     @staticmethod
-    def coefficients(h: SimpleNamespace, t: int) -> NamedTuple:
+    def coefficients(h: Values, t: int) -> NamedTuple:
         return AdadeltaCoefficients(h.rho, 1.0 - h.rho, h.lr, h.eps)

@@ -1,12 +1,11 @@
 """Adagrad."""
 
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.hyperparameters import choice, number
+from fastopt.hyperparameters import Values, choice, number
 from fastopt.optimizer import Optimizer
 
 
@@ -59,11 +58,11 @@ class Adagrad(Optimizer):
     rule = staticmethod(adagrad)
 
     @classmethod
-    def initial_state(cls, h: SimpleNamespace, name: str, p: NDArray[Any]) -> Any:
+    def initial_state(cls, h: Values, name: str, p: NDArray[Any]) -> Any:
         return h.initial_accumulator_value
 
     @staticmethod
-    def coefficients(h: SimpleNamespace, t: int) -> NamedTuple:
+    def coefficients(h: Values, t: int) -> NamedTuple:
         step = h.lr / (1.0 + (t - 1) * h.lr_decay)
         placed = (h.eps, 0.0) if h.eps_placement == "inside" else (0.0, h.eps)
         return AdagradCoefficients(step, *placed)

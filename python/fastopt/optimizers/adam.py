@@ -1,13 +1,12 @@
 """Adam, AdamW and AMSGrad."""
 
 from math import sqrt
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastopt.elementwise import maximum
-from fastopt.hyperparameters import choice, flag, number, pair
+from fastopt.hyperparameters import Values, choice, flag, number, pair
 from fastopt.optimizer import Optimizer
 from fastopt.rules import RuleFunction
 from fastopt.scalars import power
@@ -101,7 +100,7 @@ class Adam(Optimizer):
     eps_root: float = number(default=0.0, at_least=0.0)
 
     @classmethod
-    def check_hyperparameters(cls, h: SimpleNamespace) -> None:
+    def check_hyperparameters(cls, h: Values) -> None:
         if h.amsgrad and h.amsgrad_corrected and h.eps_placement == "hat":
             raise ValueError(
                 "eps_placement='hat' corrects the step and not v, and amsgrad_corrected=True takes the "
@@ -109,25 +108,29 @@ class Adam(Optimizer):
             )
 
     @classmethod
-    def select_rule(cls, h: SimpleNamespace) -> RuleFunction:
+    def select_rule(cls, h: Values) -> RuleFunction:
         return amsgrad if h.amsgrad else adam
 
     @staticmethod
-    def coefficients(h: SimpleNamespace, t: int) -> NamedTuple:
+    def coefficients(h: Values, t: int) -> NamedTuple:
         beta1, beta2 = h.betas
         left1 = left2 = 1.0  # what the moments lack of a whole mean
         if h.bias_correction:
             left1, left2 = 1.0 - power(beta1, t), 1.0 - power(beta2, t)
-        step = h.lr / left1
-        kept = (beta1, 1.0 - beta1, beta2, 1.0 - beta2)
-        corrected = (step, h.eps_root * left2, 1.0 / sqrt(left2), h.eps)
+        step, eps_root, unbias = h.lr / left1, h.eps_root, 1.0
+        corrects_later = h.amsgrad and h.amsgrad_corrected
         if h.eps_placement == "hat":
-            corrected = (step * sqrt(left2), h.eps_root, 1.0, h.eps)
+            step *= sqrt(left2)
+        elif not corrects_later:
+            eps_root, unbias = eps_root * left2, 1.0 / sqrt(left2)
         if not h.amsgrad:
-            return AdamCoefficients(*kept, *corrected)
-        if h.amsgrad_corrected:
-            return AmsgradCoefficients(*kept, step, h.eps_root, 1.0, h.eps, 1.0 / left2)
-        return AmsgradCoefficients(*kept, *corrected, 1.0)
+            return AdamCoefficients(
+                beta1, 1.0 - beta1, beta2, 1.0 - beta2, step, eps_root, unbias, h.eps
+            )
+        correct = 1.0 / left2 if corrects_later else 1.0
+        return AmsgradCoefficients(
+            beta1, 1.0 - beta1, beta2, 1.0 - beta2, step, eps_root, unbias, h.eps, correct
+        )
 
 
 class AdamW(Adam):

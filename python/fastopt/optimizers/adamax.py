@@ -1,12 +1,11 @@
 """Adamax."""
 
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastopt.elementwise import maximum
-from fastopt.hyperparameters import choice, flag, number, pair
+from fastopt.hyperparameters import Values, choice, flag, number, pair
 from fastopt.optimizer import Optimizer
 from fastopt.scalars import power
 
@@ -65,7 +64,7 @@ class Adamax(Optimizer):
     rule = staticmethod(adamax)
 
     @staticmethod
-    def coefficients(h: SimpleNamespace, t: int) -> NamedTuple:
+    def coefficients(h: Values, t: int) -> NamedTuple:
         beta1, beta2 = h.betas
         step = h.lr / (1.0 - power(beta1, t)) if h.bias_correction else h.lr
         placed = (h.eps, 0.0) if h.eps_placement == "inside" else (0.0, h.eps)

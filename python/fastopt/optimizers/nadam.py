@@ -1,12 +1,11 @@
 """NAdam."""
 
 from math import sqrt
-from types import SimpleNamespace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from fastopt.hyperparameters import choice, flag, number, pair
+from fastopt.hyperparameters import Values, choice, flag, number, pair
 from fastopt.optimizer import Optimizer
 from fastopt.scalars import exp, power
 
@@ -82,7 +81,7 @@ class NAdam(Optimizer):
     rule = staticmethod(nadam)
 
     @staticmethod
-    def coefficients(h: SimpleNamespace, t: int, carried: SimpleNamespace) -> NamedTuple:
+    def coefficients(h: Values, t: int, carried: Values) -> NamedTuple:
         beta1, beta2 = h.betas
         mu = _momentum(beta1, h.momentum_decay, t)
         mu_next = _momentum(beta1, h.momentum_decay, t + 1)

@@ -1,7 +1,6 @@
 """RMSprop: plain, centered, with momentum, with Nesterov's momentum, and both."""
 
 from math import sqrt
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from fastopt.algorithm import Ahead
 from fastopt.elementwise import nonnegative
-from fastopt.hyperparameters import choice, flag, number
+from fastopt.hyperparameters import Values, choice, flag, number
 from fastopt.optimizer import Optimizer
 from fastopt.optimizers.sgd import momentum_ahead
 from fastopt.rules import RuleFunction
@@ -135,18 +134,18 @@ class RMSprop(Optimizer):
     initial_accumulator_value: float = number(default=0.0, at_least=0.0, initial=True)
 
     @classmethod
-    def check_hyperparameters(cls, h: SimpleNamespace) -> None:
+    def check_hyperparameters(cls, h: Values) -> None:
         if h.nesterov and h.momentum == 0.0:
             raise ValueError("nesterov=True needs momentum > 0; it is 0")
         if h.bias_correction and h.alpha >= 1.0:
             raise ValueError(f"bias_correction=True needs alpha < 1; it is {h.alpha:g}")
 
     @classmethod
-    def initial_state(cls, h: SimpleNamespace, name: str, p: NDArray[Any]) -> Any:
+    def initial_state(cls, h: Values, name: str, p: NDArray[Any]) -> Any:
         return h.initial_accumulator_value if name == "v" else 0.0
 
     @classmethod
-    def select_rule(cls, h: SimpleNamespace) -> RuleFunction:
+    def select_rule(cls, h: Values) -> RuleFunction:
         if h.momentum == 0.0:
             return rmsprop_centered if h.centered else rmsprop
         if h.nesterov:
@@ -154,7 +153,7 @@ class RMSprop(Optimizer):
         return rmsprop_centered_momentum if h.centered else rmsprop_momentum
 
     @staticmethod
-    def coefficients(h: SimpleNamespace, t: int) -> NamedTuple:
+    def coefficients(h: Values, t: int) -> NamedTuple:
         left = 1.0 - power(h.alpha, t) if h.bias_correction else 1.0
         inside, outside = (h.eps, 0.0) if h.eps_placement == "inside" else (0.0, h.eps)
         take, lr = (h.lr, 1.0) if h.lr_in_buffer and h.momentum > 0.0 else (1.0, h.lr)
@@ -171,5 +170,5 @@ class RMSprop(Optimizer):
         )
 
     @classmethod
-    def ahead(cls, h: SimpleNamespace) -> Ahead:
+    def ahead(cls, h: Values) -> Ahead:
         return momentum_ahead(h)

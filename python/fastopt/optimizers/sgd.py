@@ -1,10 +1,9 @@
 """Stochastic gradient descent: plain, with momentum, with Nesterov's momentum."""
 
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from fastopt.algorithm import Ahead
-from fastopt.hyperparameters import flag, number
+from fastopt.hyperparameters import Values, flag, number
 from fastopt.optimizer import Optimizer
 from fastopt.rules import RuleFunction
 
@@ -51,7 +50,7 @@ class NesterovCoefficients(NamedTuple):
     step_b: float
 
 
-def momentum_ahead(h: SimpleNamespace) -> Ahead:
+def momentum_ahead(h: Values) -> Ahead:
     """Say how the momentum buffer b moves a parameter where there is no new gradient."""
     if h.momentum == 0.0 or h.nesterov:
         raise ValueError(
@@ -99,7 +98,7 @@ class SGD(Optimizer):
     dampen_first: bool = flag(default=False)
 
     @classmethod
-    def check_hyperparameters(cls, h: SimpleNamespace) -> None:
+    def check_hyperparameters(cls, h: Values) -> None:
         # With the learning rate in the buffer, nesterov is plain SGD where there is no momentum: in
         # Keras, and in scikit-learn, whose default it is.
         lacks = h.momentum == 0.0 and not h.lr_in_buffer
@@ -110,13 +109,13 @@ class SGD(Optimizer):
             )
 
     @classmethod
-    def select_rule(cls, h: SimpleNamespace) -> RuleFunction:
+    def select_rule(cls, h: Values) -> RuleFunction:
         if h.momentum == 0.0:
             return sgd
         return nesterov if h.nesterov else momentum
 
     @staticmethod
-    def coefficients(h: SimpleNamespace, t: int) -> NamedTuple:
+    def coefficients(h: Values, t: int) -> NamedTuple:
         if h.momentum == 0.0:
             return SgdCoefficients(h.lr)
         enters, leaves = (h.lr, 1.0) if h.lr_in_buffer else (1.0, h.lr)
@@ -127,5 +126,5 @@ class SGD(Optimizer):
         return MomentumCoefficients(h.momentum, take, leaves)
 
     @classmethod
-    def ahead(cls, h: SimpleNamespace) -> Ahead:
+    def ahead(cls, h: Values) -> Ahead:
         return momentum_ahead(h)
