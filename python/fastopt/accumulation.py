@@ -1,7 +1,7 @@
 """Gradients of several calls, added up in one buffer for each parameter."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastopt import backends
 from fastopt.backends import NO_EXTRAS, Taking
@@ -15,19 +15,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+def accumulate(p: Any, g: Any, c: Any) -> Any:
+    """Add a gradient to the sum that stands in place of a parameter."""
+    return p + c.take * g
+
+
+class AccumulateCoefficients(NamedTuple):
+    """Scalars of `accumulate`."""
+
+    take: float
+
+
 class Accumulator:
     """The sums, and how many gradients are in them."""
 
     def __init__(self, parameters: Parameters, backend: str) -> None:
-        # p - (-1) * g is p + g, so that the sum is a step of plain SGD.
-        from fastopt.optimizers.sgd import SgdCoefficients, sgd
-
         self.count = 0
         self._sums: list[NDArray[Any]] = [state_beside(p, 0.0, 6) for p in parameters.arrays]
         self._present = [False] * len(self._sums)
-        rule = rule_of(sgd)
+        rule = rule_of(accumulate)
         arrays = [(total,) for total in self._sums]
-        self._rows = [(NOTHING, SgdCoefficients(-1.0))]
+        self._rows = [(NOTHING, AccumulateCoefficients(1.0))]
         self._plan = backends.backend(backend).make_plan(
             arrays, [rule] * len(arrays), [0] * len(arrays)
         )

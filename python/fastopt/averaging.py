@@ -25,21 +25,21 @@ class Averages:
     ) -> None:
         self._beta = beta
         self._corrected = corrected
-        self._remains = 1.0  # the product of all betas
+        self._remains = self._pending = 1.0  # the product of all betas, and with that of the next step
         self.arrays = [state_beside(p, p, 7) for p in parameters]
 
     def weights(self, step: int) -> tuple[float, float]:
-        """Compute what is kept and what is taken at a step, 1, 2, ...; changes nothing."""
+        """Compute what is kept and what is taken at a step, 1, 2, ..., which is counted by `commit`."""
         beta = self._beta_at(step)
         if not self._corrected:
             return beta, 1.0 - beta
-        left = 1.0 - self._remains * beta
+        self._pending = self._remains * beta
+        left = 1.0 - self._pending
         return beta * (1.0 - self._remains) / left, (1.0 - beta) / left
 
-    def commit(self, step: int) -> None:
-        """Count the step."""
-        if self._corrected:
-            self._remains *= self._beta_at(step)
+    def commit(self) -> None:
+        """Count the step whose weights were computed last."""
+        self._remains = self._pending
 
     def _beta_at(self, step: int) -> float:
         if not callable(self._beta):

@@ -17,7 +17,7 @@ from fastopt.hyperparameters import Values
 from fastopt.loss_scaling import LossScale
 from fastopt.own_rule import try_rule
 from fastopt.parameters import Parameters
-from fastopt.pipeline import Pipeline, reads
+from fastopt.pipeline import Due, Pipeline, reads
 from fastopt.rules import Rule, rule_of
 from fastopt.state import States, completed
 from fastopt.threads import get_num_threads
@@ -122,7 +122,18 @@ class Core(Algorithm):
         rows = [self._row(cohort) for cohort in cohorts]
         if self._plain and count == 1:
             self._plan.run(rows, get_num_threads())
-        elif not self._pipeline.step(self, rows, gradients, count, zero):
+        elif not self._pipeline.step(
+            self._plan,
+            Due(
+                rows,
+                self._cohort_of,
+                gradients,
+                [group.h.clipnorm for group in self.groups],
+                self._taken.steps + 1,
+                count,
+                zero,
+            ),
+        ):
             return False
         for cohort in cohorts:
             cohort.commit()
@@ -224,7 +235,7 @@ class Core(Algorithm):
             for name, arrays in zip(self._parameters.names, self._states, strict=True)
             for state, array in arrays.items()
         ]
-        return [*named, *self._pipeline.named(self._parameters.names)]
+        return [*named, *self._pipeline.named()]
 
     # Hyperparameters of all groups at once, for the properties that `Hyper` makes.
 

@@ -93,7 +93,7 @@ class Optimizer(Core):
         self._grads = keywords.get("grads")
         if self._grads is not None:
             self._bind(self._grads)
-        self._pipeline.begin(self._parameters)
+        self._pipeline.begin()
 
     # The step.
 

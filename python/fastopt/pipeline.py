@@ -4,7 +4,7 @@ Everything that can fail is here, before the sweep; nothing has changed until it
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,14 +18,13 @@ from fastopt.parameters import Parameters
 from fastopt.report import GroupReport, reports
 from fastopt.threads import get_num_threads
 
-if TYPE_CHECKING:
-    from fastopt.core import Core
-
 
 class Pipeline:
     """What an optimizer keeps for its settings."""
 
     def __init__(self, given: Mapping[str, Any], parameters: Parameters) -> None:
+        self._given = given
+        self._parameters = parameters
         self.scale = LossScale(given["loss_scale"])
         self.copies = None if given["cast_to"] is None else Copies(given["cast_to"], parameters)
         self.averages = None
@@ -43,89 +42,91 @@ class Pipeline:
         if averages is not None or copies is not None:
             plan.attach(averages, copies, halves)
 
-    def begin(self, parameters: Parameters) -> None:
+    def begin(self) -> None:
         """Write the copies, when everything has been checked."""
         if self.copies is not None:
-            self.copies.write(parameters.arrays)
+            self.copies.write(self._parameters.arrays)
 
-    def named(self, names: Sequence[str]) -> list[Named]:
+    def named(self) -> list[Named]:
         """List the arrays that the sweep writes for it."""
         copies = [] if self.copies is None else self.copies.named
-        averages = () if self.averages is None else zip(names, self.averages.arrays, strict=True)
-        return [*((f"the average of {name!r}", array) for name, array in averages), *copies]
+        averages = [] if self.averages is None else self.averages.arrays
+        named = zip(self._parameters.names, averages, strict=False)
+        return [*((f"the average of {name!r}", array) for name, array in named), *copies]
 
-    def step(
-        self, opt: "Core", rows: list[Row | None], gradients: Sequence[Any], count: int, zero: bool
-    ) -> bool:
-        """Decide and sweep: the gradients are the sum of `count`; say whether the step was taken."""
-        plan, threads = opt._plan, get_num_threads()
-        clips = [group.h.clipnorm for group in opt.groups]
-        limit = opt.global_clipnorm
-        unscale = 1.0 / (self.scale.value * count)
-        factors = [1.0] * len(gradients)
+    def step(self, plan: Plan, due: "Due") -> bool:
+        """Decide and sweep; say whether the step was taken."""
+        given, threads = self._given, get_num_threads()
+        unscale = 1.0 / (self.scale.value * due.added)
+        factors = [1.0] * len(due.gradients)
         norms = None
-        if reads(opt._settings, clips):
-            norms = norms_of(plan.sums_of_squares(threads), gradients)
+        if reads(given, due.clips):
+            norms = norms_of(plan.sums_of_squares(threads), due.gradients)
             norm = norms.of(range(len(factors))) * unscale
-            if not self._go_on(opt, norms, gradients, zero):
+            if not self._goes_on(norms, due):
                 self.grad_norm, self.report = norm, None
                 return False
-            if limit is not None and norm > limit:
-                factors = [limit / norm] * len(factors)
-            for i, group in enumerate(opt._parameters.group_of):
-                clip, own = clips[group], norms.each[i] * unscale
-                if clip is not None and own > clip:
-                    factors[i] = clip / own
             self.grad_norm = norm
-        rows = self._scaled(opt, rows, unscale, factors)
-        extras = self._extras(opt, zero, norms is not None)
-        if opt.stats:
+            factors = self._factors(norms, norm, unscale, due)
+        extras = self._extras(due, norms is not None)
+        rows, row_of = _scaled(due, unscale, factors)
+        plan.assign(row_of)
+        self.report = None
+        if given["stats"]:
             assert norms is not None
             sums = plan.run_with_sums(rows, threads, extras)
-            self.report = reports(opt._parameters.group_of, norms, unscale, factors, sums)
+            self.report = reports(self._parameters.group_of, norms, unscale, factors, sums)
         else:
-            self.report = None
             plan.run(rows, threads, extras)
+        plan.assign(due.cohort_of)
         if self.averages is not None:
-            self.averages.commit(opt._taken.steps + 1)
+            self.averages.commit()
         self.scale.update(finite=True)
         return True
 
-    def _go_on(self, opt: "Core", norms: Norms, gradients: Sequence[Any], zero: bool) -> bool:
+    def _goes_on(self, norms: Norms, due: "Due") -> bool:
         """Raise or skip where gradients are not finite and that is asked for."""
         if not any(norms.nonfinite):
             return True
-        if opt.nonfinite == "raise":
-            raise FloatingPointError(_complaint(opt, norms, gradients))
-        if opt.nonfinite != "skip" and not self.scale.dynamic:
+        choice = self._given["nonfinite"]
+        if choice == "raise":
+            raise FloatingPointError(_complaint(self._parameters.names, norms, due.gradients))
+        if choice != "skip" and not self.scale.dynamic:
             return True
         self.scale.update(finite=False)
         self.skipped += 1
-        for g in gradients:
-            if zero and g is not None:
+        for g in due.gradients:
+            if due.zero and g is not None:
                 g[...] = 0
         return False
 
-    def _scaled(
-        self, opt: "Core", rows: list[Row | None], unscale: float, factors: list[float]
-    ) -> list[Row | None]:
-        """Put the factors into the scale of each array's row, or of the cohort's if all are alike."""
-        cohort_of = opt._cohort_of
-        alone = len(set(factors)) > 1
-        if alone:
-            rows = [rows[cohort] for cohort in cohort_of]
-        else:
-            factors = factors[:1] * len(rows)
-        opt._plan.assign(list(range(len(cohort_of))) if alone else cohort_of)
-        return [
-            row and (row[0]._replace(scale=row[0].scale * (unscale * factor)), row[1])
-            for row, factor in zip(rows, factors, strict=True)
-        ]
+    def _factors(self, norms: Norms, norm: float, unscale: float, due: "Due") -> list[float]:
+        """Compute by what the norm of each gradient is clipped."""
+        limit = self._given["global_clipnorm"]
+        common = limit / norm if limit is not None and norm > limit else 1.0
+        factors = [common] * len(due.gradients)
+        for i, group in enumerate(self._parameters.group_of):
+            clip, own = due.clips[group], norms.each[i] * unscale
+            if clip is not None and own > clip:
+                factors[i] = clip / own
+        return factors
 
-    def _extras(self, opt: "Core", zero: bool, backwards: bool) -> Extras:
+    def _extras(self, due: "Due", backwards: bool) -> Extras:
         if self.averages is None:
-            return Extras(zero, False, 0.0, 0.0, backwards)
-        return Extras(zero, True, *self.averages.weights(opt._taken.steps + 1), backwards)
+            return Extras(due.zero, False, 0.0, 0.0, backwards)
+        return Extras(due.zero, True, *self.averages.weights(due.number), backwards)
+
+
+class Due(NamedTuple):
+    """A step that is to be taken."""
+
+    rows: list[Row | None]  # of scalars, one for each cohort
+    cohort_of: list[int]  # for each parameter
+    gradients: Sequence[Any]  # bound to the plan
+    clips: Sequence[float | None]  # clipnorm of each group
+    number: int  # of the step, 1, 2, ...
+    added: int  # of how many gradients these are the sum
+    zero: bool  # whether to zero them
 
 
 def reads(given: Mapping[str, Any], clips: Sequence[float | None]) -> bool:
@@ -139,10 +140,23 @@ def reads(given: Mapping[str, Any], clips: Sequence[float | None]) -> bool:
     )
 
 
-def _complaint(opt: "Core", norms: Norms, gradients: Sequence[Any]) -> str:
+def _scaled(due: Due, unscale: float, factors: list[float]) -> tuple[list[Row | None], list[int]]:
+    """Put the factors into the scale of each cohort's row, or of each array's where they differ."""
+    rows, row_of = due.rows, due.cohort_of
+    if len(set(factors)) > 1:
+        rows, row_of = [rows[cohort] for cohort in row_of], list(range(len(row_of)))
+    else:
+        factors = factors[:1] * len(rows)
+    scaled = [
+        row and (row[0]._replace(scale=row[0].scale * (unscale * factor)), row[1])
+        for row, factor in zip(rows, factors, strict=True)
+    ]
+    return scaled, row_of
+
+
+def _complaint(names: Sequence[str], norms: Norms, gradients: Sequence[Any]) -> str:
     bad = [i for i, count in enumerate(norms.nonfinite) if count]
     g = gradients[bad[0]]
-    names = opt._parameters.names
     where = tuple(int(k) for k in np.argwhere(~np.isfinite(g))[0]) if g.dtype != np.uint16 else ()
     others = f", and {len(bad) - 1} other gradients are not" if len(bad) > 1 else ""
     at = f", the first at {where}" if where else ""

@@ -16,7 +16,6 @@ from fastopt.backends import NO_EXTRAS, Extras, Plan, Row
 from fastopt.backends.python_plan import AllScalars, PythonPlan, Scalars, Work
 from fastopt.reduce import BLOCK, LANES
 from fastopt.rules import Rule
-from fastopt.stages import after
 from fastopt.threads import available
 
 WORTH_A_THREAD = 1 << 18  # elements
@@ -101,24 +100,15 @@ class NumbaPlan(PythonPlan):
 
 def _update(rule: Rule, scalars: Scalars, g: Any, p: Any, *states: Any) -> None:
     stage, s, c = scalars
-    loop(stage, rule.update)(s, c, g, (p, *states))
+    _loop(stage, rule.update)(s, c, g, (p, *states))
 
 
 @cache
-def loop(stage: Any, update: Any) -> Any:
+def _loop(stage: Any, update: Any) -> Any:
     """Compile the loop over elements for a stage and a rule (for each dtype at its first use)."""
-    from fastopt.backends.numba_elementwise import compiled, put, take
+    from fastopt.backends.numba_elementwise import loop
 
-    stage, update, after_rule = compiled(stage), compiled(update), compiled(after)
-
-    def sweep(s: Any, c: Any, g: Any, arrays: Any) -> None:
-        p, states = arrays[0], arrays[1:]  # sliced in the loop, it would not become vector code
-        for i in range(p.size):
-            p_i, g_i = stage(p[i], g[i], s)
-            put(arrays, i, update(p_i, g_i, *take(states, i), c))
-            p[i] = after_rule(p[i], s)
-
-    return compiled(sweep)
+    return loop(stage, update)
 
 
 @cache

@@ -4,7 +4,7 @@ Imported when the first rule is compiled, as it imports Numba.
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numba.core.errors import TypingError
 from numba.extending import overload
 
 from fastopt import elementwise
+from fastopt.stages import after
 
 # The numerics contract: no contraction, no reordering, division as in NumPy.
 CONTRACT: dict[str, Any] = {"fastmath": False, "error_model": "numpy"}
@@ -145,3 +146,18 @@ def _views(addresses: Any, like: Any, numbers: Any) -> Any:
         carray(addresses[numbers[0]], (like.size,), like.dtype),
         *views(addresses, like, numbers[1:]),
     )
+
+
+@cache
+def loop(stage: Any, update: Any) -> Any:
+    """Make the loop over elements for a stage and a rule."""
+    stage, update, after_rule = compiled(stage), compiled(update), compiled(after)
+
+    def sweep(s: Any, c: Any, g: Any, arrays: Any) -> None:
+        p, states = arrays[0], arrays[1:]  # sliced in the loop, it would not become vector code
+        for i in range(p.size):
+            p_i, g_i = stage(p[i], g[i], s)
+            put(arrays, i, update(p_i, g_i, *take(states, i), c))
+            p[i] = after_rule(p[i], s)
+
+    return compiled(sweep)

@@ -11,8 +11,7 @@ import numpy as np
 from numba import carray, cfunc, types
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
-from fastopt.backends.numba import loop
-from fastopt.backends.numba_elementwise import CONTRACT, views
+from fastopt.backends.numba_elementwise import CONTRACT, loop, views
 from fastopt.extension import native
 from fastopt.rules import Rule
 from fastopt.stages import StageFunction, StageScalars, coupled, decoupled
