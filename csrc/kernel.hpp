@@ -59,6 +59,7 @@ struct Kernel {
     DType dtype;
     int states;
     int coefficients;       // of the rule, without the scalars of the stages
+    Sweep sweep_bare;       // the scalars of the stages change nothing
     Sweep sweep;            // weight decay, if any, is decoupled
     Sweep sweep_coupled;    // weight decay is added to the gradient
     SweepAll sweep_all, sweep_all_coupled;    // null for a user's own rule

@@ -44,6 +44,7 @@ template <class T, DType dtype, int Number> constexpr Kernel kernel_of() {
             .dtype = dtype,
             .states = states,
             .coefficients = static_cast<int>(sizeof(Rule) / sizeof(T)),
+            .sweep_bare = &sweep<T, bare, Rule>,
             .sweep = &sweep<T, decoupled, Rule>,
             .sweep_coupled = &sweep<T, coupled, Rule>,
             .sweep_all = &sweep_all<T, decoupled, Rule>,

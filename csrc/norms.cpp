@@ -91,7 +91,7 @@ void Plan::sweep_and_sum(const Span& span) noexcept {
     const Scalars& row = scalars_[std::size_t(array.row)];
     const void* scalars = kernel.dtype == DType::float32 ? static_cast<const void*>(row.float32)
                                                          : static_cast<const void*>(row.float64);
-    const Sweep update = row.coupled ? kernel.sweep_coupled : kernel.sweep;
+    const Sweep update = sweep_for(row, kernel);
     const std::size_t item = itemsize(kernel.dtype);
     alignas(64) char before[reduce_block * sizeof(double)], gathered[reduce_block * sizeof(double)];
     auto* sums = &sums_[first_block_[std::size_t(&span - spans_.data())]];

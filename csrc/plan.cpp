@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <stdexcept>
 
 #include "dispatch.hpp"
@@ -13,6 +14,7 @@ namespace {
 // A chunk is what one thread takes at a time: small enough for its streams to stay in L2 and for the
 // threads to end together, large enough that taking it costs nothing.
 constexpr std::size_t chunk_bytes = 256 * 1024;
+constexpr double changing_nothing[] = {1.0, std::numeric_limits<double>::infinity(), 0.0, 1.0, 1.0};
 constexpr int stage_scalars = 5, decay = 2;    // how many there are, and which is the coupled decay
 // What a last level of cache holds, by and large.
 constexpr std::size_t bytes_in_caches = 24 * 1024 * 1024;
@@ -42,7 +44,7 @@ OwnKernel::OwnKernel(std::string given, const std::string& dtype, int states, in
     kernel.rule = name.c_str();
     kernel.states = states;
     kernel.coefficients = coefficients;
-    kernel.sweep = reinterpret_cast<Sweep>(sweep);
+    kernel.sweep_bare = kernel.sweep = reinterpret_cast<Sweep>(sweep);
     kernel.sweep_coupled = reinterpret_cast<Sweep>(sweep_coupled);
     kernel.sweep_all = kernel.sweep_all_coupled = nullptr;
 }
@@ -250,6 +252,7 @@ void Plan::read_rows(const py::sequence& rows) {
             }
         }
         row.coupled = row.float64[decay] != 0.0;
+        row.bare = std::equal(row.float64, row.float64 + stage_scalars, changing_nothing);
         const double far = bytes_.back() > bytes_in_caches ? 1.0 : 0.0;
         row.float64[row.count] = far;
         row.float32[row.count] = static_cast<float>(far);
@@ -284,6 +287,10 @@ void Plan::sweep_chunk(void* plan, std::uint32_t chunk) noexcept {
     }
 }
 
+Sweep Plan::sweep_for(const Scalars& row, const Kernel& kernel) {
+    return row.bare ? kernel.sweep_bare : row.coupled ? kernel.sweep_coupled : kernel.sweep;
+}
+
 Finish Plan::finish_of(const Array& array) const {
     return {array.kernel->common, itemsize(array.kernel->dtype),
             extras_.average ? array.average : nullptr,    array.g ? array.copy : nullptr,
@@ -298,7 +305,7 @@ void Plan::sweep(const Span& span) const noexcept {
     const Scalars& row = scalars_[std::size_t(array.row)];
     const void* scalars = kernel.dtype == DType::float32 ? static_cast<const void*>(row.float32)
                                                          : static_cast<const void*>(row.float64);
-    const Sweep update = row.coupled ? kernel.sweep_coupled : kernel.sweep;
+    const Sweep update = sweep_for(row, kernel);
     if (array.strided) {
         // The span's share of the blocks, in the same proportion as its share of the elements.
         const auto blocks = static_cast<double>(array.strided->blocks());

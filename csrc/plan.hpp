@@ -88,7 +88,7 @@ private:
     struct Scalars {
         alignas(64) float float32[32];
         alignas(64) double float64[32];
-        bool coupled;
+        bool coupled, bare;
         std::size_t count;
     };
 
@@ -97,6 +97,7 @@ private:
     bool overlaps(const char* low, const char* high) const;
     void cut();
     void read_rows(const py::sequence& rows);
+    static Sweep sweep_for(const Scalars& row, const Kernel& kernel);
     Finish finish_of(const Array& array) const;
     void sweep(const Span& span) const noexcept;
     void sweep_and_sum(const Span& span) noexcept;

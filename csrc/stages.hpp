@@ -5,6 +5,13 @@
 
 namespace fastopt::FASTOPT_LEVEL {
 
+// Nothing: what the others do with scalars that change nothing, in less time.
+template <class T> struct bare {
+    T scale, limit, decay, keep, keep_after;
+    void before(T&, T&) const {}
+    void after(T&) const {}
+};
+
 // Decoupled weight decay: the parameter shrinks, the gradient does not know.
 template <class T> struct decoupled {
     T scale, limit, decay, keep, keep_after;
