@@ -120,7 +120,7 @@ class Core(Algorithm):
         """Take the step with gradients that are bound, and that live until then: sums of `count`."""
         cohorts = self._cohorts
         rows = [self._row(cohort) for cohort in cohorts]
-        if self._plain and count == 1:
+        if self._plain and not zero and count == 1:
             self._plan.run(rows, get_num_threads())
         elif not self._pipeline.step(
             self._plan,
