@@ -113,7 +113,7 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
 def as_config(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Give those that are not at their defaults, as JSON can hold them."""
     changed = {
-        k: v for k, v in settings.items() if v != Settings.declared[k].default and k != "cast_to"
+        k: v for k, v in settings.items() if k != "cast_to" and v != Settings.declared[k].default
     }
     if callable(changed.get("ema")):
         raise TypeError(f"ema is {describe(changed['ema'])}, a function, which no config can hold")
