@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.casting import is_bfloat16, to_bfloat16, to_float16
-from fastopt.checks import Named, check_kind, check_layout
+from fastopt.checks import Named, check_disjoint, check_kind, check_layout
 from fastopt.parameters import Parameters
 
 
@@ -32,6 +32,7 @@ class Copies:
             self.arrays.append(copy if is_half else copy.view(np.uint16))
             self.halves.append(is_half)
             self.named.append((what, copy))
+        check_disjoint([*parameters.named(), *self.named])
 
     def write(self, parameters: Sequence[NDArray[Any]]) -> None:
         """Write the copies of all parameters as they are now."""
