@@ -10,6 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def taken(g: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Give a gradient as a parameter of this dtype takes it; uint16 is the bits of bfloat16."""
+    values = from_bfloat16(g) if g.dtype == np.uint16 else g
+    with np.errstate(all="ignore"):
+        found: NDArray[Any] = values.astype(dtype, copy=False)
+        return found
+
+
 def is_bfloat16(dtype: np.dtype[Any]) -> bool:
     """Say whether it is the bfloat16 of ml_dtypes."""
     return dtype.name == "bfloat16" and dtype.itemsize == 2

@@ -86,7 +86,7 @@ def _step(
     plan.bind([g], None, True)
     stage = stages.scalars(h)
     if h.clipnorm is not None:
-        norm = norms_of(plan.sums_of_squares(get_num_threads()), [g]).each[0]
+        norm = norms_of(plan.sums_of_squares(get_num_threads()), [g], [p]).each[0]
         if norm > h.clipnorm:
             stage = stage._replace(scale=stage.scale * (h.clipnorm / norm))
     plan.run([(stage, coefficients)], get_num_threads())

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fastopt.casting import from_bfloat16
+from fastopt.casting import taken
 
 
 class Norms(NamedTuple):
@@ -25,14 +26,15 @@ class Norms(NamedTuple):
         return largest * math.sqrt(sum((self.each[i] / largest) ** 2 for i in chosen))
 
 
-def norms_of(sums: Sequence[float], gradients: Sequence[Any]) -> Norms:
+def norms_of(
+    sums: Sequence[float], gradients: Sequence[Any], parameters: Sequence[NDArray[Any]]
+) -> Norms:
     """Make them of the sums of squares; look again where a sum is not finite."""
     each = [math.sqrt(total) for total in sums]
     nonfinite = [0] * len(each)
     for i, norm in enumerate(each):
         if not math.isfinite(norm):
-            g = gradients[i]
-            values = from_bfloat16(g) if g.dtype == np.uint16 else g
+            values = taken(gradients[i], parameters[i].dtype)
             nonfinite[i] = int(np.count_nonzero(~np.isfinite(values)))
             if nonfinite[i] == 0:  # only its square is out of range
                 largest = float(np.max(np.abs(values)))

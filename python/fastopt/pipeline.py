@@ -10,6 +10,7 @@ import numpy as np
 
 from fastopt.averaging import Averages
 from fastopt.backends import Extras, Plan, Row
+from fastopt.casting import taken
 from fastopt.checks import Named
 from fastopt.copies import Copies
 from fastopt.loss_scaling import LossScale
@@ -61,7 +62,7 @@ class Pipeline:
         factors = [1.0] * len(due.gradients)
         norms = None
         if reads(given, due.clips):
-            norms = norms_of(plan.sums_of_squares(threads), due.gradients)
+            norms = norms_of(plan.sums_of_squares(threads), due.gradients, self._parameters.arrays)
             norm = norms.of(range(len(factors))) * unscale
             if not self._goes_on(norms, due):
                 self.grad_norm, self.report = norm, None
@@ -90,7 +91,7 @@ class Pipeline:
             return True
         choice = self._given["nonfinite"]
         if choice == "raise":
-            raise FloatingPointError(_complaint(self._parameters.names, norms, due.gradients))
+            raise FloatingPointError(_complaint(self._parameters, norms, due.gradients))
         if choice != "skip" and not self.scale.dynamic:
             return True
         self.scale.update(finite=False)
@@ -154,10 +155,10 @@ def _scaled(due: Due, unscale: float, factors: list[float]) -> tuple[list[Row | 
     return scaled, row_of
 
 
-def _complaint(names: Sequence[str], norms: Norms, gradients: Sequence[Any]) -> str:
+def _complaint(parameters: Parameters, norms: Norms, gradients: Sequence[Any]) -> str:
     bad = [i for i, count in enumerate(norms.nonfinite) if count]
-    g = gradients[bad[0]]
-    where = tuple(int(k) for k in np.argwhere(~np.isfinite(g))[0]) if g.dtype != np.uint16 else ()
+    names, g = parameters.names, taken(gradients[bad[0]], parameters.arrays[bad[0]].dtype)
+    where = tuple(int(k) for k in np.argwhere(~np.isfinite(g))[0])
     others = f", and {len(bad) - 1} other gradients are not" if len(bad) > 1 else ""
     at = f", the first at {where}" if where else ""
     return (
