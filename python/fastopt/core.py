@@ -82,16 +82,18 @@ class Core(Algorithm):
         self, gradients: Sequence[Any], now: Sequence[Any] | None, taking: Taking | None
     ) -> Sequence[Any]:
         """Bind gradients to the plan; part the cohorts where they are None."""
+        given = gradients
         if self._bfloat16:
-            gradients = [_plain(g, True) for g in gradients]
+            gradients = list(map(_bits, given))
         found = self._plan.bind(gradients, now, False, taking)
         if found >= 0:
-            gradients, taking = self._as_arrays(gradients, taking)
+            given = list(map(_plain, given))
+            gradients, taking = self._as_bits(given, taking)
             found = self._plan.bind(gradients, now, False, taking)
         if found >= 0:
             parameters = self._parameters
             casts, zeroes = taking is not None and taking.cast, taking is not None and taking.written
-            parameters.explain(gradients, self._named_written(), casts, zeroes)
+            parameters.explain(given, self._named_written(), casts, zeroes)
             # Nothing is wrong: a strided gradient only reaches across memory that is written.
             found = self._plan.bind(gradients, None, True, taking)
             if found >= 0:
@@ -103,18 +105,17 @@ class Core(Algorithm):
             self._divided = found == backends.SOME_ABSENT
         return gradients
 
-    def _as_arrays(
+    def _as_bits(
         self, gradients: Sequence[Any], taking: Taking | None
     ) -> tuple[Sequence[Any], Taking | None]:
-        """Make arrays of what stands for one: scalars, and bfloat16, which NumPy does not know."""
-        known = any(isinstance(g, np.ndarray) and g.dtype == np.uint16 for g in gradients)
-        if taking is not None and taking.cast and not known:
-            self._bfloat16 = any(
-                isinstance(g, np.ndarray) and casting.is_bfloat16(g.dtype) for g in gradients
-            )
-            taking = taking._replace(bfloat16=self._bfloat16)
-            self._taking = taking
-        return [_plain(g, self._bfloat16) for g in gradients], taking
+        """Take bfloat16, which NumPy does not know, as its bits, if there is any."""
+        if taking is None or not taking.cast:
+            return gradients, taking
+        self._bfloat16 = any(
+            isinstance(g, np.ndarray) and casting.is_bfloat16(g.dtype) for g in gradients
+        )
+        self._taking = taking._replace(bfloat16=self._bfloat16)
+        return (list(map(_bits, gradients)) if self._bfloat16 else gradients), self._taking
 
     def _update(self, gradients: Sequence[Any], count: int, zero: bool) -> bool:
         """Take the step with gradients that are bound, and that live until then: sums of `count`."""
@@ -255,10 +256,17 @@ class Core(Algorithm):
             group.set(h)
 
 
-def _plain(g: Any, bfloat16: bool) -> Any:
-    """Make an array of a scalar, as NumPy's arithmetic makes of 0-d arrays, and bits of bfloat16."""
-    if isinstance(g, np.generic):
-        g = np.asarray(g)
-    if bfloat16 and isinstance(g, np.ndarray) and casting.is_bfloat16(g.dtype):
-        return g.view(np.uint16)
+def _plain(g: Any) -> Any:
+    """Make an array of a scalar, which NumPy's arithmetic makes of 0-d arrays."""
+    return np.asarray(g) if isinstance(g, np.generic) else g
+
+
+def _bits(g: Any) -> Any:
+    """Give the bits of bfloat16; of what only looks like them, something that no plan takes."""
+    g = _plain(g)
+    if isinstance(g, np.ndarray):
+        if casting.is_bfloat16(g.dtype):
+            return g.view(np.uint16)
+        if g.dtype == np.uint16:
+            return g.view(np.int16)
     return g
