@@ -195,12 +195,15 @@ class Optimizer(Core):
     def averaged(self) -> Iterator[None]:
         """Swap the averages of ``ema=`` with the parameters, for the time of a with block.
 
-        Raises ValueError where there are none, and RuntimeError as `lookahead` does.
+        Raises ValueError where there are none, or where a parameter is not as it was given; and
+        RuntimeError as `lookahead` does.
         """
         averages = self._averages()
         self._begin("has its averages in the parameters: take the step after the with block")
         try:
-            with averages.swapped_in(self._parameters.arrays):
+            arrays = self._parameters.arrays
+            self._parameters.explain([None] * len(arrays), self._named_written())
+            with averages.swapped_in(arrays):
                 yield
         finally:
             self._end()
