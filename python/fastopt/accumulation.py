@@ -51,6 +51,12 @@ class Accumulator:
         """List the sums; None where there has been no gradient."""
         return [s if present else None for s, present in zip(self._sums, self._present, strict=True)]
 
+    def zero(self) -> None:
+        """Drop all that has been added."""
+        for total in self._sums:
+            total[...] = 0
+        self.begin_again()
+
     def begin_again(self) -> None:
         """Forget what was counted; the sums have been zeroed by the step."""
         self.count = 0

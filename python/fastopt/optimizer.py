@@ -147,7 +147,8 @@ class Optimizer(Core):
 
         Raises
         ------
-        As `step`. If the step fails, the last gradients stay in the sum.
+        As `step`. After FloatingPointError the sum begins again. If a step fails otherwise, all that
+        was given stays in the sum, and the next call takes the step with it, adding nothing.
         """
         self._begin()
         try:
@@ -162,7 +163,11 @@ class Optimizer(Core):
             if sums.count < self.gradient_accumulation_steps:
                 return False
             totals = self._bind_arrays(sums.totals(), self._parameters.now(), None)
-            taken = self._update(totals, sums.count, True)
+            try:
+                taken = self._update(totals, sums.count, True)
+            except FloatingPointError:
+                sums.zero()
+                raise
             sums.begin_again()
             return taken
         finally:
