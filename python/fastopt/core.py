@@ -186,7 +186,12 @@ class Core(Algorithm):
                 "one: set one of them to None"
             )
         pipeline = self._pipeline
-        works = reads(given, clips) or given["zero_grad"] or given["loss_scale"] != 1.0
+        reading = reads(given, clips)
+        if not reading:
+            pipeline.grad_norm = None  # of a step when that was still asked for
+        if not given["stats"]:
+            pipeline.report = None
+        works = reading or given["zero_grad"] or given["loss_scale"] != 1.0
         self._plain = not (works or pipeline.averages or pipeline.copies)
         self._taking = None
         if given["zero_grad"] or given["cast_grads"]:
