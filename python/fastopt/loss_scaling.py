@@ -9,6 +9,8 @@ START = 65536.0
 GROWTH = 2.0
 BACKOFF = 0.5
 INTERVAL = 2000  # good steps in a row before the scale grows
+LARGEST = (2.0 - 2.0**-23) * 2.0**127  # of float32: beyond it, it does not grow
+SMALLEST = 2.0**-126
 
 
 class LossScale:
@@ -24,10 +26,11 @@ class LossScale:
         if not self.dynamic:
             return
         if not finite:
-            self.value *= BACKOFF
+            self.value = max(self.value * BACKOFF, SMALLEST)
             self._good = 0
             return
         self._good += 1
         if self._good == INTERVAL:
-            self.value *= GROWTH
+            if self.value * GROWTH <= LARGEST:
+                self.value *= GROWTH
             self._good = 0
