@@ -64,8 +64,19 @@ inline float16 narrowed_to(float x, float16) {
     return {std::uint16_t(found | sign)};
 }
 
-// A double goes by way of float, as in every library that has these types.
-template <class To> inline To narrowed(float x) { return narrowed_to(x, To{}); }
-template <class To> inline To narrowed(double x) { return narrowed_to(static_cast<float>(x), To{}); }
+// A double goes to bfloat16 by way of float, as in ml_dtypes. On its way to float16 it is rounded to odd,
+// so that what float has no room for still counts: the outcome is rounded once, as in NumPy.
+inline bfloat16 narrowed_to(double x, bfloat16) { return narrowed_to(static_cast<float>(x), bfloat16{}); }
+
+inline float16 narrowed_to(double x, float16) {
+    const auto nearest = static_cast<float>(x);
+    const auto bits = bits_as<std::uint32_t>(nearest);
+    const double found = nearest;
+    const std::uint32_t beyond = __builtin_fabs(found) > __builtin_fabs(x);
+    const std::uint32_t odd = (bits - beyond) | 1;
+    return narrowed_to(bits_as<float>(found == x ? bits : odd), float16{});
+}
+
+template <class To, class From> inline To narrowed(From x) { return narrowed_to(x, To{}); }
 
 }  // namespace fastopt::FASTOPT_LEVEL

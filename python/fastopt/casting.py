@@ -1,7 +1,7 @@
 """16-bit floats: bfloat16 and float16, rounded to nearest, ties to even.
 
-A double goes by way of float32, as in ml_dtypes. csrc/convert.hpp is the same in C++. bfloat16 is its
-bits, uint16: NumPy has no such dtype of its own, and ml_dtypes, which has, is not needed.
+A double goes to bfloat16 by way of float32, as in ml_dtypes. csrc/convert.hpp is the same in C++.
+bfloat16 is its bits, uint16: NumPy has no such dtype of its own, and ml_dtypes, which has, is not needed.
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ def to_bfloat16(x: NDArray[Any]) -> NDArray[np.uint16]:
 
 def to_float16(x: NDArray[Any]) -> NDArray[np.float16]:
     """Round to float16."""
-    return x.astype(np.float32, copy=False).astype(np.float16)
+    return x.astype(np.float16)
 
 
 def from_bfloat16(bits: NDArray[Any]) -> NDArray[np.float32]:
