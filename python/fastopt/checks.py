@@ -126,6 +126,8 @@ def layout(array: NDArray[Any]) -> tuple[Any, ...]:
 
 def overlaps_itself(array: NDArray[Any]) -> bool:
     """Say whether two elements may lie in the same place: a broadcast array has such."""
+    if array.size == 0:
+        return False
     reach = array.itemsize
     axes = zip(array.strides, array.shape, strict=True)
     for stride, length in sorted((abs(s), n) for s, n in axes if n > 1):
