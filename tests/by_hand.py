@@ -1,0 +1,179 @@
+"""The whole step of SGD with momentum in plain NumPy, written from what each setting promises.
+
+Beside it what the tests of the settings share: a model of all kinds of arrays, and equality of bits.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any, Literal
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Model = dict[str, Array]
+Gradients = dict[str, Any]  # arrays, or None
+
+BLOCK, LANES = 4096, 16
+LR, MOMENTUM = 0.05, 0.9
+
+SHAPES: dict[str, tuple[tuple[int, ...], Literal["C", "F"]]] = {
+    "w": ((37, 53), "C"),
+    "f": ((20, 31), "F"),
+    "b": ((), "C"),
+    "none": ((0, 3), "C"),
+    "long": ((5003,), "C"),
+}
+
+
+def values(shape: Any, dtype: Any, seed: int) -> Array:
+    """Values over four decades."""
+    rng = np.random.default_rng(seed)
+    found: Array = np.asarray(rng.standard_normal(shape) * 10.0 ** rng.integers(-2, 2, shape))
+    return found.astype(dtype)
+
+
+def model(dtype: Any, seed: int = 0) -> Model:
+    """Parameters of both orders, of no dimension and of no element, of one block and of two."""
+    return {
+        name: np.asarray(values(shape, dtype, seed + k), order=order)
+        for k, (name, (shape, order)) in enumerate(SHAPES.items())
+    }
+
+
+def gradients(dtype: Any, seed: int) -> Gradients:
+    """Gradients for them, every second in another layout than its parameter."""
+    found: Gradients = model(dtype, seed)
+    found["f"] = np.ascontiguousarray(found["f"])
+    found["long"] = np.repeat(found["long"], 2)[::2]
+    return found
+
+
+def same(a: Any, b: Any) -> bool:
+    """Say whether two arrays have the same bits; any NaN equals any other."""
+    a, b = np.asarray(a), np.asarray(b)
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return False
+    bits = f"u{a.itemsize}"
+    # reshape(-1) copies what is not contiguous: a view of other itemsize is not asked for
+    equal = a.reshape(-1).view(bits) == b.reshape(-1).view(bits)
+    return bool((equal | (np.isnan(a.reshape(-1)) & np.isnan(b.reshape(-1)))).all())
+
+
+def assert_same(found: Model, wanted: Model, what: str) -> None:
+    assert list(found) == list(wanted)
+    for name in wanted:
+        assert same(found[name], wanted[name]), f"{what} of {name!r}"
+
+
+def norm(x: Array) -> float:
+    """The L2 norm as the numerics contract defines it: blocks, lanes, halves; x in its order."""
+    flat, total = x.astype(np.float64).reshape(-1), 0.0
+    edges = [*range(0, flat.size, BLOCK), flat.size]
+    for begin, end in pairwise(edges):
+        piece = flat[begin:end]
+        rows = np.zeros((-(-piece.size // LANES), LANES))
+        rows.reshape(-1)[: piece.size] = piece
+        lanes = np.zeros(LANES)
+        for row in rows:
+            lanes = lanes + row * row
+        while lanes.size > 1:
+            lanes = lanes[: lanes.size // 2] + lanes[lanes.size // 2 :]
+        total += float(lanes[0])
+    return math.sqrt(total)
+
+
+def in_order_of(p: Array, x: Array) -> Array:
+    """The elements of x as p has them in memory."""
+    return x.reshape(-1) if p.flags.c_contiguous else x.T.reshape(-1)
+
+
+def together(norms: Sequence[float]) -> float:
+    return math.sqrt(sum(n * n for n in norms))
+
+
+class ByHand:
+    """What the optimizer must do, one line for each setting."""
+
+    def __init__(
+        self,
+        params: Model,
+        *,
+        weight_decay: float = 0.0,
+        decoupled_weight_decay: bool = False,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        loss_scale: float = 1.0,
+        ema: float | Callable[[int], float] | None = None,
+        ema_bias_correction: bool = False,
+        cast_to: Any = None,
+        maximize: bool = False,
+        **without_effect: Any,
+    ) -> None:
+        self.p = {k: v.copy(order="K") for k, v in params.items()}
+        self.b = {k: np.zeros_like(v) for k, v in params.items()}
+        self.e = {k: v.copy(order="K") for k, v in params.items()}
+        self.weight_decay, self.decoupled = weight_decay, decoupled_weight_decay
+        self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
+        self.loss_scale, self.maximize = loss_scale, maximize
+        self.ema, self.corrected = ema, ema_bias_correction
+        self.halves = cast_to
+        self.copies = {} if cast_to is None else {k: v.astype(cast_to) for k, v in self.p.items()}
+        self.remains = 1.0
+        self.t = 0
+        self.grad_norm = 0.0
+
+    def step(self, grads: Gradients, count: int = 1) -> None:
+        self.t += 1
+        taken = {k: g.astype(self.p[k].dtype) for k, g in grads.items() if g is not None}
+        unscale = 1.0 / (self.loss_scale * count)
+        norms = {k: norm(in_order_of(self.p[k], g)) for k, g in taken.items()}
+        self.grad_norm = together(list(norms.values())) * unscale
+        for name, g in taken.items():
+            factor = 1.0
+            if self.global_clipnorm is not None and self.grad_norm > self.global_clipnorm:
+                factor = self.global_clipnorm / self.grad_norm
+            if self.clipnorm is not None and norms[name] * unscale > self.clipnorm:
+                factor = self.clipnorm / (norms[name] * unscale)
+            self._update(name, g, unscale * factor)
+        self._average()
+
+    def _update(self, name: str, g: Array, scale: float) -> None:
+        p, b = self.p[name], self.b[name]
+        number = p.dtype.type
+        g = number(-scale if self.maximize else scale) * g
+        if self.clipvalue is not None:
+            g = np.clip(g, number(-self.clipvalue), number(self.clipvalue))
+        if self.decoupled:
+            p[...] = number(1.0 - self.weight_decay * LR) * p
+        elif self.weight_decay:
+            g = g + number(self.weight_decay) * p
+        b[...] = number(MOMENTUM) * b + g
+        p[...] = p - number(LR) * b
+        if self.copies:
+            with np.errstate(over="ignore"):
+                self.copies[name][...] = p.astype(self.halves)
+
+    def _average(self) -> None:
+        if self.ema is None:
+            return
+        beta = self.ema(self.t) if callable(self.ema) else self.ema
+        keep, take = beta, 1.0 - beta
+        if self.corrected:
+            left = 1.0 - self.remains * beta
+            keep, take = beta * (1.0 - self.remains) / left, (1.0 - beta) / left
+            self.remains *= beta
+        for name, e in self.e.items():
+            number = e.dtype.type
+            e[...] = number(keep) * e + number(take) * self.p[name]
+
+
+def copies_for(params: Model, dtype: Any) -> Model:
+    """Arrays for cast_to, full of something else."""
+    return {k: np.full_like(p, 7, dtype=dtype) for k, p in params.items()}
+
+
+bfloat16 = ml_dtypes.bfloat16
