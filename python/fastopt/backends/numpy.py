@@ -44,8 +44,7 @@ class NumpyPlan(PythonPlan):
     def run(self, rows: Sequence[Row | None], threads: int, extras: Extras | None = None) -> None:
         """Update every parameter that has a gradient."""
         extras = extras or NO_EXTRAS
-        with np.errstate(all="ignore"):
-            self.sweep(self.scalars(rows), self.pieces(extras), extras)
+        self.sweep(self.scalars(rows), self.pieces(extras), extras)
         self.release()
 
 

@@ -143,7 +143,8 @@ class PythonPlan:
 
     def scalars(self, rows: Sequence[Row | None]) -> AllScalars:
         """Round the scalars of each row to each dtype: once, from double."""
-        return [{dtype: _round(row, dtype) for dtype in SUPPORTED} if row else {} for row in rows]
+        with np.errstate(all="ignore"):
+            return [{dtype: _round(row, dtype) for dtype in SUPPORTED} if row else {} for row in rows]
 
     def run_with_sums(
         self, rows: Sequence[Row | None], threads: int, extras: Extras
@@ -151,8 +152,7 @@ class PythonPlan:
         """Update on this thread, and sum; see the protocol."""
         sums = [(0.0, 0.0)] * len(self._arrays)
         work = [(i, 0, entry[0].size) for i, entry in enumerate(self._arrays)]
-        with np.errstate(all="ignore"):
-            self.sweep(self.scalars(rows), work, extras, sums)
+        self.sweep(self.scalars(rows), work, extras, sums)
         self.release()
         return sums
 
@@ -164,25 +164,36 @@ class PythonPlan:
         sums: list[tuple[float, float]] | None = None,
     ) -> None:
         """Update some pieces. Several threads may do so at once, each with pieces of its own."""
-        for i, begin, end in work:
-            p = self._flat[i][0]
-            g = self._gradients[i]
-            gradient = None if g is None else Gradient(g, self._arrays[i][0])
-            length = self.chunk if gradient is None or gradient.is_view else TILE
-            for a in range(begin, end, length):
-                b = min(a + length, end)
-                before = p[a:b].copy() if sums is not None else p[:0]
-                if gradient is not None:
-                    s = scalars[self._rows[i]][p.dtype]
-                    pieces = (flat[a:b] for flat in self._flat[i])
-                    self._update(self._rules[i], s, gradient.read(a, b), *pieces)
-                    if extras.zero:
-                        gradient.zero(a, b)
-                if sums is not None:
-                    update, weight = sums[i]
-                    moved = p[a:b].astype(np.float64) - before.astype(np.float64)
-                    sums[i] = self._added(update, moved), self._added(weight, p[a:b])
-                self._finish(i, a, b, extras, g is not None)
+        with np.errstate(all="ignore"):  # here, as every thread has its own
+            for piece in work:
+                self._sweep(scalars, piece, extras, sums)
+
+    def _sweep(
+        self,
+        scalars: AllScalars,
+        piece: Work,
+        extras: Extras,
+        sums: list[tuple[float, float]] | None,
+    ) -> None:
+        i, begin, end = piece
+        p = self._flat[i][0]
+        g = self._gradients[i]
+        gradient = None if g is None else Gradient(g, self._arrays[i][0])
+        length = self.chunk if gradient is None or gradient.is_view else TILE
+        for a in range(begin, end, length):
+            b = min(a + length, end)
+            before = p[a:b].copy() if sums is not None else p[:0]
+            if gradient is not None:
+                s = scalars[self._rows[i]][p.dtype]
+                pieces = (flat[a:b] for flat in self._flat[i])
+                self._update(self._rules[i], s, gradient.read(a, b), *pieces)
+                if extras.zero:
+                    gradient.zero(a, b)
+            if sums is not None:
+                update, weight = sums[i]
+                moved = p[a:b].astype(np.float64) - before.astype(np.float64)
+                sums[i] = self._added(update, moved), self._added(weight, p[a:b])
+            self._finish(i, a, b, extras, g is not None)
 
     def _finish(self, i: int, a: int, b: int, extras: Extras, updated: bool) -> None:
         """Update the average of a piece, and its copy."""
