@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from textwrap import dedent
 
 import pytest
 
 from fastopt import backends, threads
+from fastopt.extension import native
 
 SETTINGS = ("FASTOPT_BACKEND", "FASTOPT_NUM_THREADS", "OMP_NUM_THREADS")
 
@@ -32,6 +33,15 @@ def default_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "_default", None)
     monkeypatch.setattr(backends, "_default", "")
     monkeypatch.setattr(backends, "_warned", False)
+
+
+@pytest.fixture
+def level() -> Iterator[Callable[[str], None]]:
+    """Use another instruction-set level for the time of a test."""
+    assert native is not None
+    before = native.level_in_use()
+    yield native.use_level
+    native.use_level(before)
 
 
 @pytest.fixture

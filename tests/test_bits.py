@@ -1,6 +1,6 @@
 """The numerics contract: the same bits on every backend, instruction set and thread count."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -69,15 +69,6 @@ def count_different(a: NDArray[Any], b: NDArray[Any]) -> int:
     """Count elements whose bits differ; any NaN equals any other."""
     bits = f"u{a.itemsize}"
     return int(np.count_nonzero((a.view(bits) != b.view(bits)) & ~(np.isnan(a) & np.isnan(b))))
-
-
-@pytest.fixture
-def level() -> Iterator[Callable[[str], None]]:
-    """Use another instruction-set level for the time of a test."""
-    assert native is not None
-    before = native.level_in_use()
-    yield native.use_level
-    native.use_level(before)
 
 
 @pytest.mark.parametrize("make", [finite, raw_bits], ids=["finite", "raw-bits"])
