@@ -77,7 +77,11 @@ def _any(value: Any, where: str) -> Any:
 @dataclass_transform(
     kw_only_default=True, field_specifiers=(given, number, pair, flag, choice, setting)
 )
-class Settings:
+class Declared:
+    """What a type checker sees of a subclass: every declaration is a keyword of the constructor."""
+
+
+class Settings(Declared):
     """The settings of every optimizer; they are described at `Optimizer`."""
 
     global_clipnorm: float | None = setting(default=None, check=_LIMIT)
