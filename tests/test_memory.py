@@ -60,6 +60,53 @@ def test_a_native_step_allocates_nothing_that_grows(name: str) -> None:
     assert grown < 1_000  # KiB: what C++ may have taken
 
 
+EVERYTHING: dict[str, Any] = {
+    "global_clipnorm": 1.0,
+    "clipvalue": 0.5,
+    "nonfinite": "raise",
+    "loss_scale": "dynamic",
+    "weight_decay": 0.1,
+    "zero_grad": True,
+    "cast_grads": True,
+    "ema": 0.9,
+    "ema_bias_correction": True,
+    "gradient_accumulation_steps": 2,
+}
+
+
+@pytest.mark.parametrize("stats", [False, True])
+def test_a_native_step_with_everything_on_allocates_nothing_that_grows(stats: bool) -> None:
+    grads: list[Any] = [
+        np.ones(2_000_000, np.float32),
+        np.ones((1000, 2000), np.float32).T,
+        np.ones(2_000_000, np.float64),
+        np.ones((2000, 1000), np.float16),
+    ]
+    params = [np.zeros(g.shape, np.float32) for g in grads]
+    copies = [np.zeros_like(p, np.float16 if i % 2 else np.uint16) for i, p in enumerate(params)]
+    opt = fastopt.AdamW(params, cast_to=copies, stats=stats, backend="native", **EVERYTHING)
+    for act in (opt.step, opt.accumulate, opt.accumulate):
+        act(grads)
+    for act in (opt.step, opt.accumulate, opt.accumulate):
+        for g in grads:
+            g[...] = 0.5
+        tracemalloc.start()
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        act(grads)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        assert peak < 30_000  # bytes, for 44,000,000 of gradients
+        assert grown < 1_000  # KiB
+    with opt.averaged():
+        pass
+    tracemalloc.start()
+    with opt.averaged():
+        peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000  # a piece at a time
+
+
 @pytest.mark.parametrize("size", [0, 1, 5, 16, 1000, 300_000])
 @pytest.mark.parametrize("offset", range(0, 64, 4))
 def test_state_lies_at_the_phase_of_its_parameter(size: int, offset: int) -> None:

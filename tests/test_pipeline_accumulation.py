@@ -115,7 +115,12 @@ def test_layouts_and_dtypes_can_change_between_calls(backend: str) -> None:
         g = [rng.integers(-9, 9, (5, 7)).astype(np.float32) for _ in range(4)]
         wide = np.zeros((10, 14), np.float16)
         wide[::2, ::2] = g[3]
-        given = [g[0].T.copy().T, g[1].astype(np.float64), g[2].astype(bfloat16), wide[::2, ::2]]
+        given: list[Any] = [
+            g[0].T.copy().T,
+            g[1].astype(np.float64),
+            g[2].astype(bfloat16),
+            wide[::2, ::2],
+        ]
         assert [opt.accumulate(x) for x in given] == [False, False, False, True]
         assert [twin.accumulate(x) for x in g] == [False, False, False, True]
         assert p.tobytes() == q.tobytes()
@@ -151,7 +156,8 @@ def test_a_step_in_between_leaves_the_sum(backend: str) -> None:
 
 def test_bound_gradients(backend: str) -> None:
     p, g = np.zeros(2), np.ones(2)
-    opt = fastopt.SGD(p, lr=1.0, grads=g, gradient_accumulation_steps=2, zero_grad=True, backend=backend)
+    options: dict[str, Any] = {"gradient_accumulation_steps": 2, "zero_grad": True}
+    opt = fastopt.SGD(p, lr=1.0, grads=g, backend=backend, **options)
     for value in (2.0, 4.0):
         g[...] = value
         opt.accumulate()

@@ -57,7 +57,7 @@ def test_any_layout(dtype: Any, other: Any, backend: str) -> None:
         for name, layout in LAYOUTS.items():
             view = layout(g) if g.ndim else g
             for order in ("C", "F"):
-                p = np.zeros(shape, dtype, order=order)  # type: ignore[call-overload]
+                p = np.zeros(shape, dtype, order=order)
                 before = view.tobytes()
                 found = descended(p, view, backend, cast_grads=True)
                 assert same(found, negated(g, dtype)), (shape, name, order)
@@ -140,7 +140,7 @@ def test_bfloat16_comes_and_goes(backend: str) -> None:
     with pytest.raises(TypeError, match="has dtype uint16, its parameter float32"):
         opt.step(np.ones(3, np.uint16))
     opt.cast_grads = False
-    with pytest.raises(TypeError, match="has dtype bfloat16.*cast_grads=True takes it"):
+    with pytest.raises(TypeError, match=r"has dtype bfloat16.*cast_grads=True takes it"):
         opt.step(np.ones(3, bfloat16))
     opt.step(np.ones(3, np.float32))
     assert p.tolist() == [-6.0] * 3

@@ -30,11 +30,10 @@ def test_a_fixed_one(scale: float, backend: str) -> None:
 
 
 def test_clipping_sees_gradients_without_it(backend: str) -> None:
+    limits: dict[str, Any] = {"global_clipnorm": 10.0, "clipvalue": 3.5}
     for scale in (1.0, 1024.0):
         p = np.zeros(2)
-        opt = fastopt.SGD(
-            p, lr=1.0, loss_scale=scale, global_clipnorm=10.0, clipvalue=3.5, stats=True, backend=backend
-        )
+        opt = fastopt.SGD(p, lr=1.0, loss_scale=scale, stats=True, backend=backend, **limits)
         opt.step(scale * np.array([3.0, 4.0]))
         assert opt.grad_norm == 5.0
         assert opt.report()[0].grad_norm == 5.0
@@ -63,7 +62,7 @@ def test_it_rises_after_2000_good_steps_in_a_row() -> None:
         opt.step(BAD if step == 2500 else GOOD)
         scales.append(opt.loss_scale)
     changes = [k for k in range(1, len(scales)) if scales[k] != scales[k - 1]]
-    assert changes == [1999, 2500, 4500, 6500 - 0][:3]
+    assert changes == [1999, 2500, 4500]
     assert [scales[k] for k in changes] == [131072.0, 65536.0, 131072.0]
 
 
@@ -76,8 +75,6 @@ def test_same_rule_as_grad_scaler_s() -> None:
     ours, bad = LossScale("dynamic"), {True: torch.ones(()), False: torch.zeros(())}
     assert torch.amp.GradScaler("cpu").get_growth_interval() == 2000
     for k, overflows in enumerate(course):
-        if k % 16 and 12_000 < k < 312_000 and not overflows:  # torch is slow: skip what is alike
-            pass
         torch._amp_update_scale_(scale, tracker, bad[bool(overflows)], 2.0, 0.5, 2000)
         ours.update(finite=not overflows)
         if overflows or k % 500 == 499:
@@ -111,10 +108,10 @@ def test_raise_goes_before_it(backend: str) -> None:
 def test_switched_on_and_off(backend: str) -> None:
     p = np.zeros(2)
     opt = fastopt.SGD(p, lr=1.0, backend=backend)
-    opt.loss_scale = "dynamic"
+    setattr(opt, "loss_scale", "dynamic")  # noqa: B010 - mypy would hold it for a string from then on
     assert opt.loss_scale == 65536.0
     assert not opt.step(BAD)
-    opt.loss_scale = 4
+    opt.loss_scale = 4.0
     assert opt.loss_scale == 4.0
     opt.step(np.full(2, 4.0))
     opt.loss_scale = 1.0
@@ -123,7 +120,7 @@ def test_switched_on_and_off(backend: str) -> None:
 
 
 def test_trains_through_overflows_as_without(backend: str) -> None:
-    """float16 gradients that overflow now and then: the same steps as unscaled ones, but the skipped."""
+    """float16 gradients that overflow now and then: the steps of unscaled ones, but the skipped."""
     p, q = np.ones(64, np.float32), np.ones(64, np.float32)
     rng = np.random.default_rng(1)
     opt = fastopt.Adam(p, lr=0.1, loss_scale="dynamic", cast_grads=True, backend=backend)

@@ -131,9 +131,7 @@ def test_nothing_to_say() -> None:
 def test_the_norm_of_the_last_step_alone(backend: str) -> None:
     p = np.ones(4)
     opt = fastopt.SGD(p, backend=backend)
-    assert opt.grad_norm is None
     opt.step(np.ones(4))
-    assert opt.grad_norm is None
     switches: list[tuple[str, Any, Any]] = [
         ("global_clipnorm", 5.0, None),
         ("clipnorm", 5.0, None),
@@ -142,19 +140,18 @@ def test_the_norm_of_the_last_step_alone(backend: str) -> None:
         ("stats", True, False),
     ]
     for name, on, off in switches:
-        setattr(opt, name, on)
-        opt.step(float(opt.loss_scale) * np.ones(4))
-        assert opt.grad_norm == 2.0
-        setattr(opt, name, off)
-        opt.step(np.ones(4))
-        assert opt.grad_norm is None
+        norms = [opt.grad_norm]
+        for value in (on, off):
+            setattr(opt, name, value)
+            opt.step(float(opt.loss_scale) * np.ones(4))
+            norms.append(opt.grad_norm)
+        assert norms == [None, 2.0, None], name
 
 
 def test_accumulated(backend: str) -> None:
     p = np.zeros(4)
     opt = fastopt.SGD(p, lr=1.0, stats=True, gradient_accumulation_steps=2, backend=backend)
     opt.accumulate(np.full(4, 1.0))
-    with pytest.raises(RuntimeError):
-        opt.report()
+    assert not opt._pipeline.report
     opt.accumulate(np.full(4, 2.0))
     assert opt.report()[0] == (3.0, 3.0, 3.0, 1.0, 1.0, 0)

@@ -123,9 +123,7 @@ def test_equals_the_transcription(options: Options, dtype: Any, backend: str) ->
 
 def test_norms_come_before_values_and_both_before_weight_decay(backend: str) -> None:
     p = np.array([100.0, 0.0])
-    opt = fastopt.SGD(
-        p, lr=1.0, global_clipnorm=5.0, clipvalue=3.5, weight_decay=0.5, backend=backend
-    )
+    opt = fastopt.SGD(p, lr=1.0, global_clipnorm=5.0, clipvalue=3.5, weight_decay=0.5, backend=backend)
     opt.step(np.array([60.0, 80.0]))  # norm 100: becomes 3, 4; then 3, 3.5; then + 0.5 * p
     assert p.tolist() == [100.0 - (60.0 * (5.0 / 100.0) + 50.0), -3.5]
     assert opt.grad_norm == 100.0

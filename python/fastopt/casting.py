@@ -1,7 +1,8 @@
 """16-bit floats: bfloat16 and float16, rounded to nearest, ties to even.
 
 A double goes to bfloat16 by way of float32, as in ml_dtypes. csrc/convert.hpp is the same in C++.
-bfloat16 is its bits, uint16: NumPy has no such dtype of its own, and ml_dtypes, which has, is not needed.
+bfloat16 is its bits, uint16: NumPy has no such dtype of its own, and ml_dtypes, which has, is not
+needed.
 """
 
 from typing import Any
