@@ -84,6 +84,9 @@ def test_without_gradients_and_without_weights(backend: str) -> None:
     p[...] = 1
     opt.step([np.ones(3), None])
     assert opt.report()[0].update_ratio == math.inf
+    q[0] = np.nan
+    opt.step([None, None])
+    assert opt.report()[1].update_norm == 0.0, "NaN - NaN is NaN, but it has not moved"
 
 
 @pytest.mark.usefixtures("default_settings")

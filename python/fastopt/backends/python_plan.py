@@ -182,7 +182,7 @@ class PythonPlan:
         length = self.chunk if gradient is None or gradient.is_view else TILE
         for a in range(begin, end, length):
             b = min(a + length, end)
-            before = p[a:b].copy() if sums is not None else p[:0]
+            before = p[a:b].copy() if sums is not None and gradient is not None else p[:0]
             if gradient is not None:
                 s = scalars[self._rows[i]][p.dtype]
                 pieces = (flat[a:b] for flat in self._flat[i])
@@ -191,8 +191,10 @@ class PythonPlan:
                     gradient.zero(a, b)
             if sums is not None:
                 update, weight = sums[i]
-                moved = p[a:b].astype(np.float64) - before.astype(np.float64)
-                sums[i] = self._added(update, moved), self._added(weight, p[a:b])
+                if gradient is not None:
+                    moved = p[a:b].astype(np.float64) - before.astype(np.float64)
+                    update = self._added(update, moved)
+                sums[i] = update, self._added(weight, p[a:b])
             self._finish(i, a, b, extras, g is not None)
 
     def _finish(self, i: int, a: int, b: int, extras: Extras, updated: bool) -> None:
