@@ -12,11 +12,12 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
+from fastopt.reduce import BLOCK, LANES
+
 Array = NDArray[Any]
 Model = dict[str, Array]
 Gradients = dict[str, Any]  # arrays, or None
 
-BLOCK, LANES = 4096, 16
 LR, MOMENTUM = 0.05, 0.9
 
 SHAPES: dict[str, tuple[tuple[int, ...], Literal["C", "F"]]] = {
