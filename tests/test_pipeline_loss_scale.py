@@ -98,11 +98,13 @@ def test_it_skips_and_zeroes(backend: str) -> None:
     assert g.tolist() == [0.0, 0.0]
 
 
-def test_raise_goes_before_it(backend: str) -> None:
-    _, opt = dynamic(backend, nonfinite="raise")
-    with pytest.raises(FloatingPointError):
-        opt.step(BAD)
-    assert opt.loss_scale == 65536.0
+def test_raise_contradicts_it(backend: str) -> None:
+    with pytest.raises(ValueError, match=r"dynamic.* set nonfinite='skip'"):
+        dynamic(backend, nonfinite="raise")
+    _, opt = dynamic(backend)
+    with pytest.raises(ValueError, match="dynamic"):
+        opt.nonfinite = "raise"
+    assert opt.nonfinite == "propagate"
 
 
 def test_switched_on_and_off(backend: str) -> None:

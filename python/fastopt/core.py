@@ -185,6 +185,11 @@ class Core(Algorithm):
                 "clipnorm clips each gradient by its own norm, and global_clipnorm all by their common "
                 "one: set one of them to None"
             )
+        if given["loss_scale"] == "dynamic" and given["nonfinite"] == "raise":
+            raise ValueError(
+                "loss_scale='dynamic' finds its scale by leaving out steps that overflow, at which "
+                "nonfinite='raise' raises: set nonfinite='skip'"
+            )
         pipeline = self._pipeline
         reading = reads(given, clips)
         if not reading:
