@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -153,8 +154,15 @@ def test_a_peer_that_fails_is_left_out_with_its_reason(
     found = quick("--algorithms", "adam", "--sizes", "10", "--peers", "thinc")
     assert found["left_out"] == {"thinc": "RuntimeError: no compiler"}
     said = capsys.readouterr().out
-    assert "thinc is left out where it failed: RuntimeError: no compiler" in said
+    assert "thinc is left out of some rows: RuntimeError: no compiler." in said
     assert "compiling" not in said
+
+
+def test_a_peer_that_takes_too_long_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "TOO_LONG", 0.01)
+    made, why = peers.tried(lambda: lambda: sleep(0.02))
+    assert made is None
+    assert why.startswith("a step took 0.0")
 
 
 # The ceiling.

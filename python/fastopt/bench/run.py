@@ -53,7 +53,7 @@ def everything(settings: Settings, paths: Sequence[Path]) -> None:
             picture.draw(found, about, settings).savefig(path)
     print()
     for name, why in settings.notes.items():
-        print(report.prose(f"{name} is left out where it failed: {why}"))
+        print(report.prose(f"{name} is left out of some rows: {why}."))
     print(report.prose(f"The files: {' and '.join(map(str, paths))}."))
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from fastopt.bench.arrays import Array
 from fastopt.bench.peers import deepspeed, optax, sklearn, thinc, torch
-from fastopt.bench.turns import Call, Prepared
+from fastopt.bench.turns import Call, Prepared, timed
 
 # Of the name of an algorithm, or of the stages of a pipeline; parameters, gradients, of all of which
 # they make copies; and the number of threads. None for an algorithm that a library does not have.
@@ -33,6 +33,7 @@ PEERS: Mapping[str, Peer] = {
     "scikit-learn": Peer("scikit-learn", "sklearn", sklearn.step),
     "DeepSpeed": Peer("deepspeed", "deepspeed", deepspeed.step, deepspeed.sequence),
 }
+TOO_LONG = 2.0  # seconds for a step
 LIBRARIES = {peer.library: peer.module for peer in PEERS.values()}
 
 
@@ -50,19 +51,22 @@ def of_libraries(libraries: tuple[str, ...]) -> dict[str, Peer]:
 
 
 def tried(make: Callable[[], Call | Prepared | None]) -> tuple[Call | Prepared | None, str]:
-    """Make a contestant and let it run once; say what is wrong if that fails.
+    """Make a contestant and let it run twice; say what is wrong if that fails or takes too long.
 
-    Anything can be: another version, a compiler that a library needs, a machine it was not built for.
+    Anything can be: another version, a compiler that a library needs, a machine it was not built for;
+    or a busy machine, where a library that starts threads anew for each of a thousand arrays waits for
+    a processor as often.
     """
+    seconds = 0.0
     try:
         with redirect_stdout(StringIO()):  # some say there what they compile
             made = make()
-            if isinstance(made, Prepared):
-                made.before()
-                made.call()
-            elif made is not None:
-                made()
+            if made is not None:
+                timed(made, 1)  # which may compile
+                seconds = timed(made, 1)
     except Exception as error:
         text = str(error).strip() or repr(error)
         return None, f"{type(error).__name__}: {text.splitlines()[0]}"
+    if seconds > TOO_LONG:
+        return None, f"a step took {seconds:.1f} s, too long to be repeated"
     return made, ""
