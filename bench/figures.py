@@ -11,11 +11,14 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from bench import handwritten, loops, peers
+from bench import loops
 from bench.ceiling import Streams
-from bench.turns import in_turn
 
 import fastopt
+from fastopt.bench import beside, handwritten
+from fastopt.bench.arrays import arrays
+from fastopt.bench.peers import torch as torch_peer
+from fastopt.bench.turns import in_turn
 from fastopt.registry import ALGORITHMS
 
 THREADS = 2
@@ -46,8 +49,8 @@ def versus_torch_fused() -> Iterator[Figure]:
         ("1,000 arrays of 1,000", [1_000] * 1_000),
         ("one array of 1,000", [1_000]),
     ):
-        params, grads = peers.arrays(sizes, "float32")
-        torch = peers.torch_step("adam", params, grads, THREADS, fused=True)
+        params, grads = arrays(sizes)
+        torch = torch_peer.step("adam", params, grads, THREADS, fused=True)
         t = in_turn({"ours": ours(params, grads), "torch": torch})
         yield f"Adam, {what}: faster than torch fused", times(t["torch"] / t["ours"]), spent(t["ours"])
 
@@ -55,7 +58,7 @@ def versus_torch_fused() -> Iterator[Figure]:
 def versus_ceiling() -> Iterator[Figure]:
     """Every algorithm on 25 M float32 against a sweep of the same streams that only adds."""
     for name in ALGORITHMS:
-        params, grads = peers.arrays([25_000_000], "float32")
+        params, grads = arrays([25_000_000])
         opt = fastopt.get(name, params)
         streams = Streams(grads[0], params[0], list(opt.state["0"].values()))
         t = in_turn({"ours": lambda: opt.step(grads), "add": lambda: streams.add(THREADS)})  # noqa: B023
@@ -71,7 +74,7 @@ def versus_ceiling() -> Iterator[Figure]:
 def versus_openmp() -> Iterator[Figure]:
     """Adam alone against an OpenMP static loop of the same kernel."""
     for count in (1_000_000, 25_000_000):
-        params, grads = peers.arrays([count], "float32")
+        params, grads = arrays([count])
         opt = fastopt.Adam(params)
         streams = Streams(grads[0], params[0], list(opt.state["0"].values()))
         t = in_turn({"ours": lambda: opt.step(grads), "omp": lambda: streams.adam(THREADS)})  # noqa: B023
@@ -85,7 +88,7 @@ def versus_openmp() -> Iterator[Figure]:
 def beside_matmul() -> Iterator[Figure]:
     """Adam in a loop with NumPy's matmul."""
     for size, count in ((512, 1_000_000), (1024, 4_000_000)):
-        params, grads = peers.arrays([count], "float32")
+        params, grads = arrays([count])
         step = ours(params, grads)
 
         def on(threads: int, step: Callable[[], object] = step) -> Callable[[], None]:
@@ -95,9 +98,9 @@ def beside_matmul() -> Iterator[Figure]:
 
             return call
 
-        torch = peers.torch_step("adam", params, grads, THREADS, fused=True)
+        torch = torch_peer.step("adam", params, grads, THREADS, fused=True)
         steps = {"two": on(2), "one": on(1), "nothing": lambda: None, "torch": torch}
-        found = loops.beside_matmul(steps, size, turns=30 if size == 512 else 12)
+        found = beside.beside_matmul(steps, size, turns=30 if size == 512 else 12)
         fastopt.set_num_threads(THREADS)
         two, one, nothing = found["two"], found["one"], found["nothing"]
         what = f"matmul {size} and Adam on {count // 10**6} M"
@@ -143,11 +146,11 @@ def whole_run() -> Iterator[Figure]:
 def versus_torch_best() -> Iterator[Figure]:
     """What torch does not fuse on a CPU, against the better of its two implementations."""
     for name in ("adadelta", "adamax", "nadam", "rmsprop"):
-        params, grads = peers.arrays([25_000_000], "float32")
+        params, grads = arrays([25_000_000])
         each = {
             "ours": ours(params, grads, name),
-            "foreach": peers.torch_step(name, params, grads, THREADS, foreach=True),
-            "loop": peers.torch_step(name, params, grads, THREADS, foreach=False),
+            "foreach": torch_peer.step(name, params, grads, THREADS, foreach=True),
+            "loop": torch_peer.step(name, params, grads, THREADS, foreach=False),
         }
         t = in_turn(each, rounds=7)
         best = min(t["foreach"], t["loop"])
@@ -157,7 +160,7 @@ def versus_torch_best() -> Iterator[Figure]:
 def versus_numpy() -> Iterator[Figure]:
     """Every algorithm against plain NumPy as people write it."""
     for name in handwritten.BY_NAME:
-        params, grads = peers.arrays([25_000_000], "float32")
+        params, grads = arrays([25_000_000])
         options = {"momentum": 0.9} if name == "momentum" else {}
         step = ours(params, grads, "sgd" if name == "momentum" else name, **options)
         copies = [p.copy() for p in params]
@@ -172,7 +175,7 @@ def versus_numpy() -> Iterator[Figure]:
 def numba_versus_native() -> Iterator[Figure]:
     """The Numba backend against native."""
     for name in ALGORITHMS:
-        params, grads = peers.arrays([25_000_000], "float32")
+        params, grads = arrays([25_000_000])
         copies = [p.copy() for p in params]
         each = {b: ours(p, grads, name, backend=b) for b, p in (("native", params), ("numba", copies))}
         t = in_turn(each, rounds=7)

@@ -1,55 +1,15 @@
-"""Training loops in miniature: a matrix product and a step in turn, and a whole run on digits."""
+"""A whole run of training in miniature, on digits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
-from time import perf_counter, sleep
+from time import perf_counter
 from typing import Any
 
 import numpy as np
-from bench.turns import SETTLE, ordered
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Step = Callable[[], Any]
-
-
-@dataclass
-class Turns:
-    """Medians, in seconds, of the two halves of a loop and of one round of it."""
-
-    matmul: float
-    step: float
-    round: float
-
-
-def beside_matmul(
-    steps: dict[str, Step], size: int, rounds: int = 9, turns: int = 30
-) -> dict[str, Turns]:
-    """Take each step in turn with a product of two float32 matrices."""
-    rng = np.random.default_rng(0)
-    a, b = (rng.standard_normal((size, size), np.float32) for _ in range(2))
-    out = np.empty_like(a)
-    found: dict[str, list[Turns]] = {name: [] for name in steps}
-    for turn in range(rounds):
-        for name, step in ordered(steps, turn):
-            sleep(SETTLE)
-            matmuls, taken = [], []
-            begin = perf_counter()
-            for _ in range(turns):
-                t0 = perf_counter()
-                np.matmul(a, b, out=out)
-                t1 = perf_counter()
-                step()
-                t2 = perf_counter()
-                matmuls.append(t1 - t0)
-                taken.append(t2 - t1)
-            found[name].append(Turns(median(matmuls), median(taken), (perf_counter() - begin) / turns))
-    return {
-        name: Turns(*(median(getattr(t, part) for t in times) for part in ("matmul", "step", "round")))
-        for name, times in found.items()
-    }
 
 
 def digits() -> tuple[Array, Array]:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from bench.ceiling import Streams, compiler
-from bench.peers import arrays
-from bench.turns import in_turn
 
 import fastopt
+from fastopt.bench.arrays import arrays
+from fastopt.bench.turns import in_turn
 from fastopt.registry import ALGORITHMS
 
 SHAPES = {

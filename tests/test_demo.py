@@ -112,7 +112,7 @@ WRONG = {
     "compare --stpes 5": "unrecognized arguments: --stpes",
     "compare adam": "unrecognized arguments: adam",
     "compete": "invalid choice: 'compete'",
-    "": "which command? There are compare, info",
+    "": "which command? There are compare, bench, info",
 }
 
 

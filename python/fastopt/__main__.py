@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Sequence
 
+from fastopt.bench import command as bench
 from fastopt.demo import compare, info
 from fastopt.demo.arguments import Parser, UsageError
 
-COMMANDS = {"compare": compare, "info": info}
+COMMANDS = {"compare": compare, "bench": bench, "info": info}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

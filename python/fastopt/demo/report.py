@@ -51,12 +51,17 @@ def starred(
     ]
 
 
-def layout(header: Sequence[str], names: Sequence[str], columns: Sequence[Sequence[str]]) -> str:
+def layout(
+    header: Sequence[str],
+    names: Sequence[str],
+    columns: Sequence[Sequence[str]],
+    narrowest: int = 9,
+) -> str:
     """Set names on the left, as far as there is room for them, and columns on the right."""
     widths = [
         max(map(len, (head, *cells))) + 2 for head, cells in zip(header[1:], columns, strict=True)
     ]
-    widths = [max(width, 9) for width in widths]
+    widths = [max(width, narrowest) for width in widths]
     name_width = min(WIDTH - sum(widths), max(map(len, (header[0], *names))))
     lines = [
         f"{name[:name_width]:<{name_width}}"

@@ -1,0 +1,97 @@
+"""The picture: how fast memory moves in a step, by how much of it there is, and who is how slow."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastopt.bench.report import RIVALS, amount, digits
+from fastopt.bench.settings import Settings
+from fastopt.bench.steps import CEILING, OURS, Step
+from fastopt.demo.plot import REFERENCE, add_grid, new_figure, styles
+
+DASHES: tuple[Any, ...] = ("--", (0, (1, 1.5)), "-.", (0, (6, 2, 1, 2, 1, 2)))
+
+
+def draw(found: Sequence[Step], machine: Mapping[str, Any], settings: Settings) -> Any:
+    """Draw GB/s of every algorithm with the ceilings, and below it the time of everybody's step."""
+    single = [step for step in found if step.shape.arrays == 1] or list(found)
+    figure = new_figure(9.8)
+    top, bottom = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": (1, 1)})
+    draw_rates(top, single)
+    draw_rivals(bottom, [step for step in single if step.algorithm == settings.example])
+    sizes = [step.resident for step in single]
+    for axes in (top, bottom):
+        add_grid(axes)
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter(lambda size, _: amount(size))
+        axes.set_xlim(min(sizes) / 1.6, max(sizes) * 1.6)
+        add_caches(axes, machine, settings.threads, label=axes is top)
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, handlelength=3.2)
+    bottom.set_xlabel("memory of parameters, gradients and state together (one array of each)")
+    plural = "s" * (settings.threads > 1)
+    figure.suptitle(
+        f"fastopt {machine['fastopt']} on {machine['processor']}, "
+        f"{settings.threads} thread{plural}, float32"
+    )
+    return figure
+
+
+def draw_rates(axes: Any, found: Sequence[Step]) -> None:
+    """Draw the rate of each algorithm, and of the sweep that only adds, by its number of states."""
+    for states in sorted({step.states for step in found if CEILING in step.seconds}):
+        rates: dict[int, list[float]] = {}
+        for step in found:
+            if step.states == states and CEILING in step.seconds:
+                rates.setdefault(step.resident, []).append(step.rate(CEILING))
+        points = [(size, max(each)) for size, each in sorted(rates.items())]
+        axes.plot(*zip(*points, strict=True), color="0.25", linestyle=DASHES[states % len(DASHES)],
+                  linewidth=1.6, zorder=4, label=f"ceiling, {_states(states)}")  # fmt: skip
+    labels = dict.fromkeys(step.algorithm for step in found)
+    for label, style in styles(labels).items():
+        mine = sorted((step.resident, step.rate()) for step in found if step.algorithm == label)
+        axes.plot(*zip(*mine, strict=True), marker="o", markersize=4.5, label=label, **style)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda rate, _: f"{rate:g}")
+    axes.set_ylabel("GB/s moved by a step")
+    axes.set_title("Every algorithm, and the ceiling: a sweep of the same arrays that only adds",
+                   fontsize="medium", pad=30)  # fmt: skip
+
+
+def draw_rivals(axes: Any, found: Sequence[Step]) -> None:
+    """Draw how long everybody's step takes for an element."""
+    there = [who for who in (OURS, *RIVALS, CEILING) if any(who in step.seconds for step in found)]
+    for who, style in styles(there).items():
+        points = sorted(
+            (step.resident, step.ns_per_element(who)) for step in found if who in step.seconds
+        )
+        if who == CEILING:
+            style = {**REFERENCE, "linestyle": "--", "linewidth": 1.6, "zorder": 4}
+        else:
+            style = {**style, "marker": "o", "markersize": 4.5}
+        axes.plot(*zip(*points, strict=True), label=who, **style)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda value, _: digits(value) if value < 1 else f"{value:g}")
+    axes.set_ylabel("ns per parameter")
+    axes.set_title(f"One step of {found[0].algorithm}: less is better", fontsize="medium")
+
+
+def add_caches(axes: Any, machine: Mapping[str, Any], threads: int, label: bool) -> None:
+    """Mark where each level of cache is full: those of so many threads."""
+    low, high = axes.get_xlim()
+    for cache in machine["caches"]:
+        count = min(cache["number"], threads)
+        full = count * cache["size"]
+        if not low < full < high:
+            continue
+        axes.axvline(full, color="0.35", linewidth=1.1, linestyle=(0, (3, 3)), zorder=1.5)
+        if label:
+            size = amount(cache["size"])
+            axes.annotate(
+                f"L{cache['level']} full\n{count} x {size}" if count > 1 else
+                f"L{cache['level']} full\n{size}",
+                (full, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 2),
+                textcoords="offset points", ha="center", va="bottom", fontsize="x-small", color="0.3",
+            )  # fmt: skip
+
+
+def _states(count: int) -> str:
+    return "1 state" if count == 1 else f"{count or 'no'} states"

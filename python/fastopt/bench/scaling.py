@@ -1,0 +1,60 @@
+"""The same step on 1, 2, 4, ... threads."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import fastopt
+from fastopt.bench.arrays import Shape, copies, drawn
+from fastopt.bench.settings import Settings
+from fastopt.bench.turns import Call, in_turn
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How long a step takes, in seconds, by number of threads."""
+
+    algorithm: str
+    shape: Shape
+    seconds: dict[int, float]
+
+    def ns_per_element(self, threads: int) -> float:
+        """Nanoseconds for each parameter."""
+        return self.seconds[threads] / self.shape.total * 1e9
+
+    def speed_up(self, threads: int) -> float:
+        """How many times as fast as on one thread."""
+        return self.seconds[1] / self.seconds[threads]
+
+    def record(self) -> dict[str, Any]:
+        """Give what JSON holds of it."""
+        return {
+            "algorithm": self.algorithm,
+            **self.shape._asdict(),
+            "seconds": {str(count): value for count, value in self.seconds.items()},
+            "speed_up": {str(count): self.speed_up(count) for count in self.seconds},
+        }
+
+
+def measure(settings: Settings) -> Iterator[Scaling]:
+    """Measure the example at each size."""
+    for shape in settings.shapes:
+        settings.say(f"threads, {shape}")
+        params, grads = drawn(shape)
+        each = {
+            str(count): on_threads(count, settings.example, copies(params), grads)
+            for count in settings.thread_counts
+        }
+        times = in_turn(each, settings.rounds, settings.seconds)
+        yield Scaling(settings.example, shape, {int(count): t for count, t in times.items()})
+
+
+def on_threads(count: int, algorithm: str, params: list[Any], grads: list[Any]) -> Call:
+    """Make a step that takes so many threads, whatever others have set."""
+    opt = fastopt.get(algorithm, params)
+
+    def call() -> None:
+        fastopt.set_num_threads(count)
+        opt.step(grads)
+
+    return call

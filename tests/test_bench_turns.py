@@ -1,0 +1,58 @@
+"""Comparing in turn: whose turn it is, what is on the clock, and when patience ends."""
+
+from functools import partial
+from time import sleep
+
+import pytest
+
+from fastopt.bench import turns
+from fastopt.bench.turns import Prepared, in_turn, timed
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "SETTLE", 0.0)
+
+
+def test_the_order_turns_round_every_time() -> None:
+    said: list[str] = []
+
+    def call(name: str) -> None:
+        said.append(name)
+        sleep(0.002)
+
+    each = {name: partial(call, name) for name in "abc"}
+    found = in_turn(each, rounds=2, seconds=0.001)
+    warmed = said[:6]
+    assert warmed == ["a", "a", "b", "b", "c", "c"]
+    assert said[6:] == ["a", "a", "b", "b", "c", "c", "c", "c", "b", "b", "a", "a"]
+    assert list(found) == ["a", "b", "c"]
+    assert all(seconds >= 0.002 for seconds in found.values())
+
+
+def test_what_comes_before_a_call_is_off_the_clock() -> None:
+    prepared: list[bool] = []
+
+    def before() -> None:
+        prepared.append(True)
+        sleep(0.02)
+
+    assert timed(Prepared(before, lambda: None), 4) < 0.01
+    assert len(prepared) == 4
+
+
+def test_calls_that_become_slow_are_cut_short() -> None:
+    calls: list[bool] = []
+
+    def call() -> None:
+        calls.append(True)
+        sleep(0.01)
+
+    mean = timed(call, 1000, limit=0.05)
+    assert len(calls) == 1000 // turns.PARTS  # after which the clock is looked at
+    assert mean >= 0.01
+
+
+def test_a_mean_is_of_all_calls() -> None:
+    pauses = iter([0.0, 0.03, 0.0])
+    assert timed(lambda: sleep(next(pauses)), 3) == pytest.approx(0.01, rel=0.5)  # sleeps overrun
