@@ -1,5 +1,6 @@
 // What the machine can do at best, for the benchmarks to measure against: sweeps that move the same
-// bytes as an optimizer step and only add, and the library's own kernel in an OpenMP static loop.
+// bytes as an optimizer step and only add, the library's own kernel in an OpenMP static loop, and a
+// whole training step by hand, for one combination of stages and nothing else.
 // Compiled by bench/ceiling.py, with OpenMP, for this machine alone.
 #include <omp.h>
 
@@ -65,8 +66,31 @@ void add_float64(double* const* s, int states, std::ptrdiff_t n, int threads) { 
 void adam_float32(float* const* s, const float* scalars, std::ptrdiff_t n, int threads) {
     in_parallel(n, threads, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
         void* states[] = {s[2] + begin, s[3] + begin};
-        kernels::sweep<float, kernels::decoupled, kernels::adam<float>>(scalars, s[1] + begin,
+        kernels::sweep<float, kernels::bare, kernels::adam<float>>(scalars, s[1] + begin,
                                                                         s[0] + begin, states, end - begin);
+    });
+}
+
+// One read for the norm, then one loop: clip, AdamW, average, bfloat16 copy, zeroed gradient.
+void whole_step_float32(float* g, float* p, float* m, float* v, float* e, unsigned short* low,
+                        std::ptrdiff_t n, int threads) {
+    double total = 0.0;
+#pragma omp parallel for simd num_threads(threads) reduction(+ : total)
+    for (std::ptrdiff_t i = 0; i < n; ++i) total += double(g[i]) * double(g[i]);
+    const float clip = total > 1.0 ? float(1.0 / __builtin_sqrt(total)) : 1.0f;
+    in_parallel(n, threads, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+#pragma omp simd
+        for (std::ptrdiff_t i = begin; i < end; ++i) {
+            const float x = clip * g[i];
+            m[i] = 0.9f * m[i] + 0.1f * x;
+            v[i] = 0.999f * v[i] + 0.001f * x * x;
+            p[i] = 0.99999f * p[i] - 0.001f * m[i] / (__builtin_sqrtf(v[i]) * 1.5f + 1e-8f);
+            e[i] = 0.999f * e[i] + 0.001f * p[i];
+            unsigned bits;
+            __builtin_memcpy(&bits, &p[i], sizeof bits);
+            low[i] = static_cast<unsigned short>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+            g[i] = 0.0f;
+        }
     });
 }
 }

@@ -56,6 +56,26 @@ class Streams:
 
     def adam(self, threads: int) -> None:
         """Run the library's Adam in an OpenMP static loop (float32)."""
-        scalars = np.array([1, 0, 1, 0.9, 0.1, 0.999, 0.001, 1e-3, 0, 1, 1e-8], np.float32)
+        stages, rule = [1, np.inf, 0, 1, 1], [0.9, 0.1, 0.999, 0.001, 1e-3, 0, 1, 1e-8]
+        far = self._arrays[0].nbytes > 1 << 23  # whether to fetch ahead, as the plan decides it
+        scalars = np.array([*stages, *rule, far], np.float32)
         pointer = ctypes.c_void_p(scalars.ctypes.data)
         library().adam_float32(self._pointers, pointer, self._size, threads)
+
+
+class WholeStep:
+    """Clip, AdamW, average, copy and zeroing by hand, on arrays of its own (float32)."""
+
+    def __init__(self, g: NDArray[Any], p: NDArray[Any]) -> None:
+        self._arrays = [g, p, *(np.zeros_like(p) for _ in range(3)), np.zeros(p.shape, np.uint16)]
+        self._pointers = [ctypes.c_void_p(a.ctypes.data) for a in self._arrays]
+        self._size = ctypes.c_ssize_t(p.size)
+
+    @property
+    def gradients(self) -> list[NDArray[Any]]:
+        """The gradient, which each step zeroes."""
+        return self._arrays[:1]
+
+    def step(self, threads: int) -> None:
+        """Take it."""
+        library().whole_step_float32(*self._pointers, self._size, threads)

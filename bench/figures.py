@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 from bench import loops
-from bench.ceiling import Streams
+from bench.ceiling import Streams, WholeStep
 
 import fastopt
-from fastopt.bench import beside, handwritten
-from fastopt.bench.arrays import arrays
+from fastopt.bench import beside, handwritten, pipeline
+from fastopt.bench.arrays import arrays, copies, refill
 from fastopt.bench.peers import torch as torch_peer
-from fastopt.bench.turns import in_turn
+from fastopt.bench.turns import Prepared, in_turn
+from fastopt.hyperparameters import Values
 from fastopt.registry import ALGORITHMS
 
 THREADS = 2
@@ -186,6 +187,101 @@ def numba_versus_native() -> Iterator[Figure]:
         )
 
 
+def own_rule() -> Iterator[Figure]:
+    """A user's Adam, compiled by Numba, against the native one."""
+
+    class Copy(fastopt.Adam):
+        """Adam, as if a user had written it."""
+
+        @classmethod
+        def select_rule(cls, h: Values) -> Any:
+            return own_adam
+
+    for what, sizes in (("25 M", [25_000_000]), ("1,000 arrays of 1,000", [1_000] * 1_000)):
+        params, grads = arrays(sizes)
+        opt = Copy(copies(params))
+        t = in_turn({"own": lambda: opt.step(grads), "native": ours(params, grads)})  # noqa: B023
+        yield f"a user's Adam on Numba, {what}: time of native", times(t["own"] / t["native"]), ""
+
+
+def own_adam(p: Any, g: Any, m: Any, v: Any, c: Any) -> Any:
+    """Write Adam as a user would."""
+    m = c.beta1 * m + c.one_minus_beta1 * g
+    v = c.beta2 * v + c.one_minus_beta2 * g * g
+    return p - c.step * m / (np.sqrt(v + c.eps_root) * c.unbias + c.eps), m, v
+
+
+def whole_step() -> Iterator[Figure]:
+    """Clip, AdamW, zero, average and bfloat16 copy, against torch's calls and a loop by hand."""
+    stages = ("clip", "zero", "ema", "cast")
+    params, grads = arrays([25_000_000])
+    hand = WholeStep(grads[0].copy(), params[0].copy())
+    all_of_it = {
+        "ours": pipeline.ours(stages, copies(params), grads),
+        "hand": Prepared(lambda: refill(hand.gradients, grads), lambda: hand.step(THREADS)),
+        "torch": torch_peer.fused_sequence(stages, params, grads, THREADS),
+    }
+    t = in_turn(all_of_it)
+    what = "clip, AdamW, zero, EMA, bf16 copy, 25 M"
+    yield f"{what}: faster than torch's calls", times(t["torch"] / t["ours"]), spent(t["ours"])
+    yield f"{what}: time of one loop by hand and a norm", times(t["ours"] / t["hand"]), ""
+    clip = {
+        "ours": pipeline.ours(("clip",), copies(params), grads),
+        "torch": torch_peer.fused_sequence(("clip",), params, grads, THREADS),
+    }
+    t = in_turn(clip)
+    yield "clip and AdamW, 25 M: faster than torch's", times(t["torch"] / t["ours"]), spent(t["ours"])
+
+
+def more_sizes() -> Iterator[Figure]:
+    """Adam in the second cache on one thread, bound gradients, and the arrays of ResNet-50."""
+    params, grads = arrays([50_000])
+    fastopt.set_num_threads(1)
+    try:
+        torch = torch_peer.step("adam", params, grads, 1, fused=True)
+        t = in_turn({"ours": ours(params, grads), "torch": torch})
+    finally:
+        fastopt.set_num_threads(THREADS)
+    yield (
+        "Adam, 50,000, one thread: faster than torch fused",
+        times(t["torch"] / t["ours"]),
+        spent(t["ours"]),
+    )
+    params, grads = arrays([1_000])
+    torch = torch_peer.step("adam", params, grads, THREADS, fused=True)
+    t = in_turn({"ours": fastopt.Adam(params, grads=grads).step, "torch": torch})
+    yield (
+        "Adam, 1,000, gradient bound: faster than torch fused",
+        times(t["torch"] / t["ours"]),
+        spent(t["ours"]),
+    )
+    params, grads = arrays(RESNET_50)
+    torch = torch_peer.step("adam", params, grads, THREADS, fused=True)
+    t = in_turn({"ours": ours(params, grads), "torch": torch})
+    yield (
+        "Adam, ResNet-50's 161 arrays: faster than torch fused",
+        times(t["torch"] / t["ours"]),
+        spent(t["ours"]),
+    )
+
+
+def _resnet_50() -> list[int]:
+    """List the sizes of its parameters: a stem, four stages of bottlenecks, a head."""
+    sizes = [64 * 3 * 49, 64, 64]
+    channels = 64
+    for width, blocks in ((64, 3), (128, 4), (256, 6), (512, 3)):
+        for block in range(blocks):
+            sizes += [channels * width, width, width, width * width * 9, width, width]
+            sizes += [width * 4 * width, width * 4, width * 4]
+            if block == 0:
+                sizes += [channels * width * 4, width * 4, width * 4]
+            channels = width * 4
+    return [*sizes, 1000 * 2048, 1000]
+
+
+RESNET_50 = _resnet_50()
+
+
 def import_time() -> Iterator[Figure]:
     """Importing fastopt, after NumPy."""
     code = "import numpy, time; t = time.perf_counter(); import fastopt; print(time.perf_counter() - t)"
@@ -197,7 +293,8 @@ ROWS = {
     row.__name__: row
     for row in (
         versus_torch_fused, versus_ceiling, versus_openmp, beside_matmul, whole_run,
-        versus_torch_best, versus_numpy, numba_versus_native, import_time,
+        versus_torch_best, versus_numpy, numba_versus_native, own_rule, whole_step,
+        more_sizes, import_time,
     )
 }  # fmt: skip
 
