@@ -15,7 +15,11 @@ import fastopt
 
 LARGE = 1_000_000  # elements: enough for several threads
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork.*:DeprecationWarning")
+# Python warns of a fork where there are threads; and so does JAX, once another test has imported it.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork.*:DeprecationWarning"),
+    pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning"),
+]
 
 
 def train(seed: int, steps: int = 5, size: int = LARGE) -> bytes:
