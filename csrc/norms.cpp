@@ -89,8 +89,7 @@ void Plan::sweep_and_sum(const Span& span) noexcept {
     const Kernel& kernel = *array.kernel;
     const Finish finish = finish_of(array);
     const Scalars& row = scalars_[std::size_t(array.row)];
-    const void* scalars = kernel.dtype == DType::float32 ? static_cast<const void*>(row.float32)
-                                                         : static_cast<const void*>(row.float64);
+    const void* scalars = row.of(kernel.dtype);
     const Sweep update = sweep_for(row, kernel);
     const std::size_t item = itemsize(kernel.dtype);
     alignas(64) char before[reduce_block * sizeof(double)], gathered[reduce_block * sizeof(double)];

@@ -303,8 +303,7 @@ void Plan::sweep(const Span& span) const noexcept {
     if (!array.g) return finish(array.p, span.begin, span.end - span.begin);
     const Kernel& kernel = *array.kernel;
     const Scalars& row = scalars_[std::size_t(array.row)];
-    const void* scalars = kernel.dtype == DType::float32 ? static_cast<const void*>(row.float32)
-                                                         : static_cast<const void*>(row.float64);
+    const void* scalars = row.of(kernel.dtype);
     const Sweep update = sweep_for(row, kernel);
     if (array.strided) {
         // The span's share of the blocks, in the same proportion as its share of the elements.
@@ -318,18 +317,11 @@ void Plan::sweep(const Span& span) const noexcept {
         return;
     }
     const std::size_t item = itemsize(kernel.dtype);
-    if (finish.nothing() && !extras_.zero) {
-        void* states[max_states];
-        move_to(states, array.states, kernel.states, std::size_t(span.begin) * item);
-        const std::size_t bytes = std::size_t(span.begin) * item;
-        update(scalars, array.p + bytes, array.g + bytes, states, span.end - span.begin);
-        return;
-    }
     // The kernel that does everything is worth its scratch where most of it is asked for.
     const SweepAll all = row.coupled ? kernel.sweep_all_coupled : kernel.sweep_all;
     const bool fused = all && finish.average && finish.copy &&
                        finish.narrow == kernel.common->to_bfloat16;
-    const bool whole = fused && extras_.zero;
+    const bool whole = extras_.zero ? fused : finish.nothing();
     const std::ptrdiff_t tile = whole ? span.end - span.begin : finish_tile;
     for (std::ptrdiff_t begin = span.begin; begin < span.end; begin += tile) {
         const std::ptrdiff_t n = std::min(tile, span.end - begin);

@@ -90,6 +90,10 @@ private:
         alignas(64) double float64[32];
         bool coupled, bare;
         std::size_t count;
+
+        const void* of(DType dtype) const {
+            return dtype == DType::float32 ? static_cast<const void*>(float32) : float64;
+        }
     };
 
     bool unchanged(const Array& array) const;

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastopt import backends, checks, stages
 from fastopt.hyperparameters import Values, suggest, whole
-from fastopt.norms import norms_of
+from fastopt.norms import clip_factor, norms_of
 from fastopt.optimizer import Optimizer
 from fastopt.registry import find, names
 from fastopt.rules import rule_of
@@ -87,8 +87,7 @@ def _step(
     stage = stages.scalars(h)
     if h.clipnorm is not None:
         norm = norms_of(plan.sums_of_squares(get_num_threads()), [g], [p]).each[0]
-        if norm > h.clipnorm:
-            stage = stage._replace(scale=stage.scale * (h.clipnorm / norm))
+        stage = stage._replace(scale=stage.scale * clip_factor(norm, h.clipnorm))
     plan.run([(stage, coefficients)], get_num_threads())
     return vars(keep)
 

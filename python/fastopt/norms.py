@@ -26,6 +26,11 @@ class Norms(NamedTuple):
         return largest * math.sqrt(sum((self.each[i] / largest) ** 2 for i in chosen))
 
 
+def clip_factor(norm: float, limit: float | None) -> float:
+    """Compute by what a gradient of this norm is scaled; a norm that is NaN scales nothing."""
+    return limit / norm if limit is not None and norm > limit else 1.0
+
+
 def norms_of(
     sums: Sequence[float], gradients: Sequence[Any], parameters: Sequence[NDArray[Any]]
 ) -> Norms:

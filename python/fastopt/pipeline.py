@@ -14,7 +14,7 @@ from fastopt.casting import taken
 from fastopt.checks import Named
 from fastopt.copies import Copies
 from fastopt.loss_scaling import LossScale
-from fastopt.norms import Norms, norms_of
+from fastopt.norms import Norms, clip_factor, norms_of
 from fastopt.parameters import Parameters
 from fastopt.report import GroupReport, reports
 from fastopt.threads import get_num_threads
@@ -103,13 +103,11 @@ class Pipeline:
 
     def _factors(self, norms: Norms, norm: float, unscale: float, due: "Due") -> list[float]:
         """Compute by what the norm of each gradient is clipped."""
-        limit = self._given["global_clipnorm"]
-        common = limit / norm if limit is not None and norm > limit else 1.0
-        factors = [common] * len(due.gradients)
-        for i, group in enumerate(self._parameters.group_of):
-            clip, own = due.clips[group], norms.each[i] * unscale
-            if clip is not None and own > clip:
-                factors[i] = clip / own
+        common = clip_factor(norm, self._given["global_clipnorm"])
+        factors = [
+            common * clip_factor(own * unscale, due.clips[group])  # one of them is 1
+            for own, group in zip(norms.each, self._parameters.group_of, strict=True)
+        ]
         return factors
 
     def _extras(self, due: "Due", backwards: bool) -> Extras:
