@@ -7,7 +7,7 @@
 
 #include "dispatch.hpp"
 #include "plan.hpp"
-#include "scalars.hpp"
+#include "quick_calls.hpp"
 #include "smoothing.hpp"
 
 namespace py = pybind11;
@@ -28,29 +28,30 @@ PYBIND11_MODULE(_native, module) {
              py::arg("name"), py::arg("dtype"), py::arg("states"), py::arg("coefficients"),
              py::arg("sweep"), py::arg("sweep_coupled"));
 
-    py::class_<Plan>(module, "Plan")
+    py::class_<Plan> plan(module, "Plan");
+    plan
         .def(py::init<const py::list&, const py::list&, std::vector<int>>(),
              py::arg("arrays"), py::arg("rules"), py::arg("rows"))
         .def("attach", &Plan::attach, py::arg("averages"), py::arg("copies"), py::arg("halves"))
         .def("bind",
-             [](Plan& plan, const py::sequence& gradients, const py::object& params, bool overlap_checked,
+             [](Plan& self, py::handle gradients, py::handle params, bool overlap_checked,
                 const TakingTuple& taking) {
                  const auto given = taking ? std::make_from_tuple<Taking>(*taking) : Taking{};
-                 return plan.bind(gradients, params, overlap_checked, given);
+                 return self.bind(gradients, params, overlap_checked, given);
              },
              py::arg("gradients"), py::arg("params"), py::arg("overlap_checked"),
              py::arg("taking") = py::none())
         .def("assign", &Plan::assign, py::arg("rows"))
         .def("sums_of_squares", &Plan::sums_of_squares, py::arg("threads"))
         .def("run",
-             [](Plan& plan, const py::sequence& rows, int threads, const ExtrasTuple& extras) {
-                 plan.run(rows, threads, extras ? std::make_from_tuple<Extras>(*extras) : Extras{});
+             [](Plan& self, py::handle rows, int threads, const ExtrasTuple& extras) {
+                 self.run(rows, threads, extras ? std::make_from_tuple<Extras>(*extras) : Extras{});
              },
              py::arg("rows"), py::arg("threads"), py::arg("extras") = py::none())
         .def("run_with_sums",
-             [](Plan& plan, const py::sequence& rows, int threads, const ExtrasTuple& extras) {
+             [](Plan& self, py::handle rows, int threads, const ExtrasTuple& extras) {
                  const auto given = extras ? std::make_from_tuple<Extras>(*extras) : Extras{};
-                 return plan.run_with_sums(rows, threads, given);
+                 return self.run_with_sums(rows, threads, given);
              },
              py::arg("rows"), py::arg("threads"), py::arg("extras"))
         .def_readonly_static("BOUND", &Plan::bound)
@@ -58,7 +59,7 @@ PYBIND11_MODULE(_native, module) {
 
     module.def("smooth", &fastopt::smooth, py::arg("signal"), py::arg("out"), py::arg("state"),
                py::arg("beta"), py::arg("corrections"));
-    module.def("power", &fastopt::power, py::arg("base"), py::arg("exponent"));
+    fastopt::add_quick_calls(module, plan);
 
     module.def("runnable_levels", &fastopt::runnable_levels);
     module.def("use_level", &fastopt::use_level, py::arg("level"));

@@ -60,9 +60,10 @@ void Plan::reduce_piece(void* pieces, std::uint32_t piece) noexcept {
     }
 }
 
-std::vector<std::pair<double, double>> Plan::run_with_sums(const py::sequence& rows, int threads,
+std::vector<std::pair<double, double>> Plan::run_with_sums(py::handle rows, int threads,
                                                            const Extras& extras) {
     read_rows(rows);
+    complete_rows();
     extras_ = extras;
     first_block_.clear();
     std::size_t count = 0;

@@ -5,6 +5,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "cohort.hpp"
 #include "dispatch.hpp"
 #include "shares.hpp"
 
@@ -21,6 +22,8 @@ constexpr std::size_t bytes_in_caches = 24 * 1024 * 1024;
 // Elements that are updated and finished at a time: their streams stay in L1.
 constexpr std::ptrdiff_t finish_tile = 2048;
 alignas(64) thread_local char scratch[finish_tile * sizeof(double)];
+
+bool is_list_or_tuple(PyObject* object) { return PyList_Check(object) || PyTuple_Check(object); }
 
 void move_to(void** moved, char* const* states, int count, std::size_t bytes) {
     for (int s = 0; s < count; ++s) moved[s] = states[s] + bytes;
@@ -143,15 +146,19 @@ void Plan::attach(const py::object& averages, const py::object& copies,
             const std::size_t item = is_copy ? 2 : itemsize(array.kernel->dtype);
             const std::size_t bytes = std::size_t(array.size) * item;
             if (bytes) written_.emplace_back(attached.data(), attached.data() + bytes);
+            array.apart = {};
         }
     }
     std::sort(written_.begin(), written_.end());
 }
 
-std::ptrdiff_t Plan::bind(const py::sequence& gradients, const py::object& params,
-                          bool overlap_checked, const Taking& taking) {
+std::ptrdiff_t Plan::bind(py::handle gradients, py::handle params, bool overlap_checked,
+                          const Taking& taking) {
     PyObject* const given = gradients.ptr();
     PyObject* const now = params.is_none() ? nullptr : params.ptr();
+    if (!is_list_or_tuple(given) || (now && !is_list_or_tuple(now))) {
+        throw std::invalid_argument("a plan takes gradients and parameters in a list or a tuple");
+    }
     const auto count = std::ptrdiff_t(arrays_.size());
     if (PySequence_Fast_GET_SIZE(given) != count || (now && PySequence_Fast_GET_SIZE(now) != count)) {
         throw std::invalid_argument("a plan needs as many gradients as it has parameters");
@@ -223,7 +230,10 @@ bool Plan::take_gradient(Array& array, PyObject* gradient, bool overlap_checked,
         if (!g.writeable()) return false;
         if (array.size > 0) gradients_.emplace_back(low, high);
     }
-    return overlap_checked || array.size == 0 || !overlaps(low, high);
+    if (overlap_checked || array.size == 0 || array.apart == std::pair(low, high)) return true;
+    if (overlaps(low, high)) return false;
+    array.apart = {low, high};
+    return true;
 }
 
 bool Plan::overlaps(const char* low, const char* high) const {
@@ -232,31 +242,43 @@ bool Plan::overlaps(const char* low, const char* high) const {
     return after != written_.end() && after->first < high;
 }
 
-void Plan::read_rows(const py::sequence& rows) {
-    scalars_.resize(rows.size());
+void Plan::Scalars::append(PyObject* values) {
+    if (!PyTuple_Check(values)) throw std::invalid_argument("the scalars of a row are in tuples");
+    const py::ssize_t given = PyTuple_GET_SIZE(values);
+    if (count + std::size_t(given) >= std::size(float64)) {
+        throw std::invalid_argument("too many scalars");
+    }
+    for (py::ssize_t i = 0; i < given; ++i) {
+        const double value = PyFloat_AsDouble(PyTuple_GET_ITEM(values, i));
+        if (value == -1.0 && PyErr_Occurred()) throw py::error_already_set();
+        float64[count] = value;
+        float32[count++] = static_cast<float>(value);
+    }
+}
+
+void Plan::Scalars::complete(bool far_away) {
+    coupled = float64[decay] != 0.0;
+    bare = std::equal(float64, float64 + stage_scalars, changing_nothing);
+    float64[count] = float32[count] = far_away ? 1.0f : 0.0f;
+}
+
+void Plan::read_rows(py::handle rows) {
+    if (!is_list_or_tuple(rows.ptr())) throw std::invalid_argument("rows are in a list or a tuple");
+    scalars_.resize(std::size_t(PySequence_Fast_GET_SIZE(rows.ptr())));
     for (std::size_t r = 0; r < scalars_.size(); ++r) {
         Scalars& row = scalars_[r];
         row.count = 0;
-        const py::object pair = rows[r];
-        if (pair.is_none()) continue;
-        for (const int part : {0, 1}) {
-            const py::tuple values = py::tuple(pair)[std::size_t(part)];
-            if (row.count + values.size() >= std::size(row.float64)) {
-                throw std::invalid_argument("too many scalars");
-            }
-            for (std::size_t i = 0; i < values.size(); ++i) {
-                const double value = PyFloat_AsDouble(PyTuple_GET_ITEM(values.ptr(), py::ssize_t(i)));
-                if (value == -1.0 && PyErr_Occurred()) throw py::error_already_set();
-                row.float64[row.count] = value;
-                row.float32[row.count++] = static_cast<float>(value);
-            }
+        PyObject* const pair = PySequence_Fast_GET_ITEM(rows.ptr(), py::ssize_t(r));
+        if (pair == Py_None) continue;
+        if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
+            throw std::invalid_argument("a row is a pair");
         }
-        row.coupled = row.float64[decay] != 0.0;
-        row.bare = std::equal(row.float64, row.float64 + stage_scalars, changing_nothing);
-        const double far = bytes_.back() > bytes_in_caches ? 1.0 : 0.0;
-        row.float64[row.count] = far;
-        row.float32[row.count] = static_cast<float>(far);
+        for (const int part : {0, 1}) row.append(PyTuple_GET_ITEM(pair, part));
     }
+}
+
+void Plan::complete_rows() {
+    for (Scalars& row : scalars_) row.complete(bytes_.back() > bytes_in_caches);
     for (const Array& array : arrays_) {
         const auto needed = std::size_t(stage_scalars + array.kernel->coefficients);
         if (array.g && scalars_.at(std::size_t(array.row)).count != needed) {
@@ -266,8 +288,37 @@ void Plan::read_rows(const py::sequence& rows) {
     }
 }
 
-void Plan::run(const py::sequence& rows, int threads, const Extras& extras) {
+std::ptrdiff_t Plan::step(py::handle gradients, py::handle params, py::handle cohorts,
+                          py::handle coefficients, int threads) {
+    if (!PyList_Check(cohorts.ptr())) throw std::invalid_argument("cohorts are in a list");
+    const py::ssize_t count = PyList_GET_SIZE(cohorts.ptr());
+    scalars_.resize(std::size_t(count));
+    counted_.clear();
+    for (py::ssize_t r = 0; r < count; ++r) {
+        const Cohort cohort(PyList_GET_ITEM(cohorts.ptr(), r));
+        counted_.push_back(cohort.next_step());
+        Scalars& row = scalars_[std::size_t(r)];
+        row.count = 0;
+        row.append(cohort.stage_scalars().ptr());
+        row.append(cohort.coefficients(coefficients, counted_.back()).ptr());
+    }
+    const std::ptrdiff_t found = bind(gradients, params, false, {});
+    if (found != bound) return found;
+    complete_rows();
+    sweep_all({}, threads);
+    for (py::ssize_t r = 0; r < count; ++r) {
+        Cohort::count_step(PyList_GET_ITEM(cohorts.ptr(), r), counted_[std::size_t(r)]);
+    }
+    return bound;
+}
+
+void Plan::run(py::handle rows, int threads, const Extras& extras) {
     read_rows(rows);
+    complete_rows();
+    sweep_all(extras, threads);
+}
+
+void Plan::sweep_all(const Extras& extras, int threads) {
     extras_ = extras;
     first_block_.clear();
     share_out(bytes_, threads, &Plan::sweep_chunk, this, extras.backwards);

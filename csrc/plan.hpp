@@ -38,9 +38,14 @@ public:
     // that were bound; `params`, if not None, are the parameters as the caller's container has them
     // now. Gives back `bound`, `some_absent` where a gradient is None, or the index of the first
     // parameter that something is wrong with: what it is, the Python side finds out and says.
-    std::ptrdiff_t bind(const py::sequence& gradients, const py::object& params, bool overlap_checked,
+    std::ptrdiff_t bind(py::handle gradients, py::handle params, bool overlap_checked,
                         const Taking& taking);
     static constexpr std::ptrdiff_t bound = -1, some_absent = -2;
+
+    // A step with nothing but the update: computes the scalars of each cohort, binds, runs and counts
+    // the step. Gives back what `bind` does; where that is not `bound`, nothing has changed.
+    std::ptrdiff_t step(py::handle gradients, py::handle params, py::handle cohorts,
+                        py::handle coefficients, int threads);
 
     void assign(std::vector<int> rows);
 
@@ -50,11 +55,11 @@ public:
     // Updates everything bound. A row of scalars is a pair: (scale, limit, decay, keep, keep_after) of
     // the stages, and the coefficients of the rule; or None where no parameter that takes this step uses
     // it.
-    void run(const py::sequence& rows, int threads, const Extras& extras);
+    void run(py::handle rows, int threads, const Extras& extras);
 
     // The same, and gives back for each parameter the sums of the squares of its update and of the new
     // values.
-    std::vector<std::pair<double, double>> run_with_sums(const py::sequence& rows, int threads,
+    std::vector<std::pair<double, double>> run_with_sums(py::handle rows, int threads,
                                                          const Extras& extras);
 
 private:
@@ -74,6 +79,7 @@ private:
         char* copy = nullptr;
         Narrow narrow = nullptr;
         char* g = nullptr;                             // null: sits this step out
+        std::pair<const char*, const char*> apart{};    // where a gradient overlapped with nothing
         std::unique_ptr<StridedGradient> strided{};    // if the gradient does not lie as p does
     };
     struct Span {
@@ -91,6 +97,8 @@ private:
         bool coupled, bare;
         std::size_t count;
 
+        void append(PyObject* values);
+        void complete(bool far_away);
         const void* of(DType dtype) const {
             return dtype == DType::float32 ? static_cast<const void*>(float32) : float64;
         }
@@ -100,7 +108,9 @@ private:
     bool take_gradient(Array& array, PyObject* gradient, bool overlap_checked, const Taking& taking);
     bool overlaps(const char* low, const char* high) const;
     void cut();
-    void read_rows(const py::sequence& rows);
+    void read_rows(py::handle rows);
+    void complete_rows();
+    void sweep_all(const Extras& extras, int threads);
     static Sweep sweep_for(const Scalars& row, const Kernel& kernel);
     Finish finish_of(const Array& array) const;
     void sweep(const Span& span) const noexcept;
@@ -115,6 +125,7 @@ private:
     std::vector<std::uint32_t> chunks_;    // chunk k: the spans from chunks_[k] to chunks_[k + 1]
     std::vector<std::size_t> bytes_;       // that the chunks before chunk k hold
     std::vector<Scalars> scalars_;
+    std::vector<py::object> counted_;    // the number of this step, for each cohort
     Extras extras_{};
     std::vector<std::pair<double, double>> sums_;    // for each reduce block, in order
     std::vector<std::size_t> first_block_;           // of each span

@@ -1,7 +1,6 @@
 """What an optimizer is made of: parameters in groups, state, plan, and the step."""
 
 from collections.abc import Sequence
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,7 @@ class Core(Algorithm):
         self._settings = settings.checked(keywords)
         self._parameters = Parameters(params, self.hyperparameters)
         containers = self._parameters.groups
+        self._news = Values(changed=True)  # in the groups, until `_follow_changes` has looked
         self.groups = [
             Group(
                 container,
@@ -39,6 +39,7 @@ class Core(Algorithm):
                 self.hyperparameters,
                 self.hyperparameters_of(like, shared, own),
                 self.check_hyperparameters,
+                self._news,
             )
             for i, (container, own) in enumerate(containers)
         ]
@@ -48,7 +49,7 @@ class Core(Algorithm):
         self._divided = False
         self.backend = backends.choose(keywords.get("backend"), self._rules())
         self._taken = Values(steps=0, doing=_STEPS)
-        self._stepping = Lock()
+        self._free = [True]  # one token: who takes it holds the optimizer; quicker than a lock
         self._pipeline = Pipeline(self._settings, self._parameters)
         self._taking: Taking | None = None
         self._bfloat16 = False  # whether gradients have come as such
@@ -59,8 +60,10 @@ class Core(Algorithm):
 
     def _begin(self, doing: str = _STEPS) -> None:
         """Hold the optimizer, until `_end`; RuntimeError where something else does."""
-        if not self._stepping.acquire(False):
-            raise self._busy()
+        try:
+            self._free.pop()
+        except IndexError:
+            raise self._busy() from None
         self._taken.doing = doing
 
     def _busy(self) -> RuntimeError:
@@ -68,15 +71,16 @@ class Core(Algorithm):
 
     def _end(self) -> None:
         self._taken.doing = _STEPS
-        self._stepping.release()
+        self._free.append(True)
 
     def _bind(self, grads: Any) -> Sequence[Any]:
         """List the gradients, and check all that a step needs of its arrays."""
+        return self._bind_arrays(self._listed(grads), self._parameters.now(), self._taking)
+
+    def _listed(self, grads: Any) -> Sequence[Any]:
         if grads is None:
             raise TypeError("there are no gradients: use step(grads), or bind them with grads=...")
-        parameters = self._parameters
-        gradients = parameters.leaves(grads, "grads", "None where a parameter sits out")
-        return self._bind_arrays(gradients, parameters.now(), self._taking)
+        return self._parameters.leaves(grads, "grads", "None where a parameter sits out")
 
     def _bind_arrays(
         self, gradients: Sequence[Any], now: Sequence[Any] | None, taking: Taking | None
@@ -103,6 +107,7 @@ class Core(Algorithm):
             self._cohorts, self._cohort_of = divide(self._cohorts, self._cohort_of, present)
             self._plan.assign(self._cohort_of)
             self._divided = found == backends.SOME_ABSENT
+            self._choose_way()
         return gradients
 
     def _as_bits(
@@ -119,8 +124,7 @@ class Core(Algorithm):
 
     def _update(self, gradients: Sequence[Any], count: int, zero: bool) -> bool:
         """Take the step with gradients that are bound, and that live until then: sums of `count`."""
-        cohorts = self._cohorts
-        rows = [self._row(cohort) for cohort in cohorts]
+        rows = list(map(self._row, self._cohorts))
         if self._plain and not zero and count == 1:
             self._plan.run(rows, get_num_threads())
         elif not self._pipeline.step(
@@ -136,7 +140,7 @@ class Core(Algorithm):
             ),
         ):
             return False
-        for cohort in cohorts:
+        for cohort in self._cohorts:
             cohort.commit()
         self._taken.steps += 1
         return True
@@ -159,8 +163,7 @@ class Core(Algorithm):
             self._plan = self._make_plan()
         self._look_at_settings()
         self._plan.assign(self._cohort_of)
-        for group in self.groups:
-            group.changed = False
+        self._news.changed = False
 
     def _get(self, name: str) -> Any:
         return self._pipeline.scale.value if name == "loss_scale" else self._settings[name]
@@ -201,6 +204,12 @@ class Core(Algorithm):
         self._taking = None
         if given["zero_grad"] or given["cast_grads"]:
             self._taking = Taking(given["zero_grad"], given["cast_grads"], self._bfloat16)
+        self._choose_way()
+
+    def _choose_way(self) -> None:
+        """Find out whether the plan can take a step by itself: there is nothing but the update."""
+        more = self._taking is not None or self._divided or self.carried
+        self._direct = self._plain and not more
 
     # The plan.
 

@@ -21,11 +21,13 @@ class Group(MutableMapping[str, Any]):
         declared: Mapping[str, Hyper],
         given: Mapping[str, Any],
         check: Callable[[Values], None],
+        news: Values,
     ) -> None:
         self.index = index  # None for the only one
         self.params = params
         self._declared = declared
         self._check = check
+        self._news = news  # of all groups; says to the optimizer that it has to look
         self.h = Values(**{name: hyper.default for name, hyper in declared.items()})
         self.set(self.with_values(given))
 
@@ -42,7 +44,7 @@ class Group(MutableMapping[str, Any]):
         """Set what `with_values` gave."""
         self.h = h
         self.stage_scalars = stages.scalars(h)
-        self.changed = True  # until the optimizer has looked
+        self._news.changed = True
 
     def _which(self) -> str:
         return "" if self.index is None else f" of group {self.index}"

@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 
 from fastopt.accumulation import Accumulator
 from fastopt.algorithm import OPTIONS
+from fastopt.backends import BOUND
 from fastopt.config import config_of, keywords_of
 from fastopt.core import Core
 from fastopt.hyperparameters import given, suggest
 from fastopt.lookahead import moved_ahead
 from fastopt.report import GroupReport
+from fastopt.threads import get_num_threads
 
 _ATTRIBUTES = ("params", "groups", "like", "backend")  # set once, when the optimizer is made
 
@@ -121,16 +123,25 @@ class Optimizer(Core):
         RuntimeError
             If another thread is inside a step of this optimizer.
         """
-        if not self._stepping.acquire(False):
-            raise self._busy()
         try:
-            for group in self.groups:
-                if group.changed:
-                    self._follow_changes()
-            gradients = self._bind(self._grads if grads is None else grads)
+            self._free.pop()
+        except IndexError:
+            raise self._busy() from None
+        try:
+            if self._news.changed:
+                self._follow_changes()
+            gradients = self._listed(self._grads if grads is None else grads)
+            now = self._parameters.now()
+            # In as few calls as can be: they are what a small step costs.
+            if self._direct and BOUND == self._plan.step(
+                gradients, now, self._cohorts, self.coefficients, get_num_threads()
+            ):
+                self._taken.steps += 1
+                return True
+            gradients = self._bind_arrays(gradients, now, self._taking)
             return self._update(gradients, 1, self._settings["zero_grad"])
         finally:
-            self._stepping.release()
+            self._free.append(True)
 
     def accumulate(self, grads: Any = None) -> bool:
         """Add gradients up; every `gradient_accumulation_steps`-th call takes a step with their mean.
@@ -152,7 +163,7 @@ class Optimizer(Core):
         """
         self._begin()
         try:
-            if any(group.changed for group in self.groups):
+            if self._news.changed:
                 self._follow_changes()
             if self._accumulator is None:
                 self._accumulator = Accumulator(self._parameters, self.backend)
@@ -283,6 +294,6 @@ class Optimizer(Core):
         if not (name.startswith("_") or name in _ATTRIBUTES or hasattr(type(self), name)):
             known = suggest(name, {**self.hyperparameters, **self.declared})
             raise AttributeError(f"{type(self).__name__} has no hyperparameter {name!r}: {known}")
-        if name in _ATTRIBUTES and name in vars(self):
+        if name in _ATTRIBUTES and hasattr(self, name):  # not vars(): it slows every later look
             raise AttributeError(f"{name} is decided when an optimizer is made: make a new one")
         super().__setattr__(name, value)

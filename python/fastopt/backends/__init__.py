@@ -1,13 +1,14 @@
 """Three backends behind one protocol, and the choice between them: native, else numba, else numpy."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from importlib import import_module
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol
 
 from fastopt import extension
+from fastopt.cohorts import Cohort
 from fastopt.hyperparameters import suggest
 from fastopt.rules import Rule
 from fastopt.stages import StageScalars
@@ -64,6 +65,19 @@ class Plan(Protocol):
         `params`, if given, are the parameters as the caller's container has them now. Gives back
         BOUND, or SOME_ABSENT where a gradient is None, or the index of the first parameter with
         which (or with whose gradient) something is wrong.
+        """
+
+    def step(
+        self,
+        gradients: Sequence[Any],
+        params: Sequence[Any] | None,
+        cohorts: Sequence[Cohort],
+        coefficients: Callable[[Any, int], tuple[float, ...]],
+        threads: int,
+    ) -> int:
+        """Take a step with nothing but the update: compute the scalars, bind, run and count it.
+
+        Where `bind` does not give back BOUND, nothing has changed.
         """
 
     def assign(self, rows: list[int]) -> None:

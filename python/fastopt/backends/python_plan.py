@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fastopt.backends import BOUND, NO_EXTRAS, SOME_ABSENT, Extras, Row, Taking
 from fastopt.casting import from_bfloat16, to_bfloat16, to_float16
 from fastopt.checks import layout, overlaps_itself
+from fastopt.cohorts import Cohort
 from fastopt.dtypes import SUPPORTED
 from fastopt.reduce import block_sums
 from fastopt.rules import Rule
@@ -98,6 +99,27 @@ class PythonPlan:
                 return 0
         self._gradients = list(gradients)
         return SOME_ABSENT if any(g is None for g in gradients) else BOUND
+
+    def step(
+        self,
+        gradients: Sequence[Any],
+        params: Sequence[Any] | None,
+        cohorts: Sequence[Cohort],
+        coefficients: Callable[[Any, int], tuple[float, ...]],
+        threads: int,
+    ) -> int:
+        """Take a step with nothing but the update; see the protocol."""
+        rows = [(c.group.stage_scalars, coefficients(c.group.h, c.t + 1)) for c in cohorts]
+        found = self.bind(gradients, params, False)
+        if found == BOUND:
+            self.run(rows, threads)
+            for cohort in cohorts:
+                cohort.commit()
+        return found
+
+    def run(self, rows: Sequence[Row | None], threads: int, extras: Extras | None = None) -> None:
+        """Update every parameter that has a gradient."""
+        raise NotImplementedError  # pragma: no cover - each backend has its own
 
     def _overlaps(self, g: NDArray[Any]) -> bool:
         begin, end = byte_bounds(g)

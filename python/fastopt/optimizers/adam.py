@@ -1,5 +1,6 @@
 """Adam, AdamW and AMSGrad."""
 
+from functools import partial
 from math import sqrt
 from typing import Any, NamedTuple
 
@@ -40,6 +41,10 @@ class AdamCoefficients(NamedTuple):
     eps_root: float
     unbias: float
     eps: float
+
+
+# A call of the class takes twice as long, and a small step has little else to do.
+_adam_coefficients = partial(tuple.__new__, AdamCoefficients)
 
 
 class AmsgradCoefficients(NamedTuple):
@@ -114,22 +119,22 @@ class Adam(Optimizer):
     @staticmethod
     def coefficients(h: Values, t: int) -> NamedTuple:
         beta1, beta2 = h.betas
-        left1 = left2 = 1.0  # what the moments lack of a whole mean
+        step, eps_root, unbias, correct = h.lr, h.eps_root, 1.0, 1.0
         if h.bias_correction:
-            left1, left2 = 1.0 - power(beta1, t), 1.0 - power(beta2, t)
-        step, eps_root, unbias = h.lr / left1, h.eps_root, 1.0
-        corrects_later = h.amsgrad and h.amsgrad_corrected
-        if h.eps_placement == "hat":
-            step *= sqrt(left2)
-        elif not corrects_later:
-            eps_root, unbias = eps_root * left2, 1.0 / sqrt(left2)
-        if not h.amsgrad:
-            return AdamCoefficients(
-                beta1, 1.0 - beta1, beta2, 1.0 - beta2, step, eps_root, unbias, h.eps
+            left2 = 1.0 - power(beta2, t)  # what the moment lacks of a whole mean
+            step /= 1.0 - power(beta1, t)
+            if h.eps_placement == "hat":
+                step *= sqrt(left2)
+            elif h.amsgrad and h.amsgrad_corrected:
+                correct = 1.0 / left2
+            else:
+                eps_root, unbias = eps_root * left2, 1.0 / sqrt(left2)
+        if h.amsgrad:
+            return AmsgradCoefficients(
+                beta1, 1.0 - beta1, beta2, 1.0 - beta2, step, eps_root, unbias, h.eps, correct
             )
-        correct = 1.0 / left2 if corrects_later else 1.0
-        return AmsgradCoefficients(
-            beta1, 1.0 - beta1, beta2, 1.0 - beta2, step, eps_root, unbias, h.eps, correct
+        return _adam_coefficients(
+            (beta1, 1.0 - beta1, beta2, 1.0 - beta2, step, eps_root, unbias, h.eps)
         )
 
 

@@ -1,0 +1,11 @@
+// The calls that every small step makes, without the conversions of a bound function: those would take
+// longer than the step.
+#pragma once
+#include "plan.hpp"
+
+namespace fastopt {
+
+// Plan.step(gradients, params, cohorts, coefficients, threads) and power(base, exponent), by position alone.
+void add_quick_calls(py::module_& module, py::class_<Plan>& plan);
+
+}  // namespace fastopt
