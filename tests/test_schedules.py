@@ -5,6 +5,8 @@ import dataclasses
 import json
 import pickle
 import random
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,11 @@ def test_there_is_a_case_of_every_schedule_and_every_name_is_public() -> None:
     assert set(schedules.__all__) == NAMES | others
     for name in NAMES:
         assert getattr(schedules, name) is SCHEDULES[name]
+
+
+def test_the_page_has_every_schedule() -> None:
+    page = (Path(__file__).parent.parent / "docs/schedules.md").read_text()
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.M)) == NAMES | {"warmup_cosine", "warmup_linear"}
 
 
 def test_no_option_of_the_cases_stays_at_its_default() -> None:
@@ -145,11 +152,12 @@ def test_times_a_number(factor: Any) -> None:
         assert [product(k) for k in range(30)] == [BASE(k) * float(factor) for k in range(30)]
 
 
-@pytest.mark.parametrize("factor", ["2", None, BASE, 1j, np.ones(2)])
+@pytest.mark.parametrize("factor", ["2", None, True, BASE, 1j, np.ones(2)])
 def test_times_anything_else(factor: Any) -> None:
-    with pytest.raises(TypeError, match="cosine"):
+    words = "cosine|factor of scaled is True"
+    with pytest.raises(TypeError, match=words):
         BASE * factor
-    with pytest.raises(TypeError, match="cosine"):
+    with pytest.raises(TypeError, match=words):
         factor * BASE
 
 

@@ -39,6 +39,11 @@ def test_nan_is_bad_and_infinity_is_like_any_number() -> None:
     assert values(schedule, [-np.inf, -1e300, -1e300]) == [0.25, 0.25, 0.125]
 
 
+def test_a_reduction_by_eps_is_left_out() -> None:
+    assert values(reduce_on_plateau(1.0, 0.5, patience=0, eps=0.5), [1.0, 1.0, 1.0]) == [1.0, 1.0, 1.0]
+    assert values(reduce_on_plateau(1.0, 0.5, patience=0, eps=0.3), [1.0, 1.0, 1.0]) == [1.0, 0.5, 0.5]
+
+
 @pytest.mark.parametrize("metrics", [[], [3.0], [1.0, 2.0, 3.0, 4.0, 5.0], [-np.inf, 1.0], [np.nan]])
 def test_state_there_and_back(metrics: list[float]) -> None:
     given: dict[str, Any] = {"value": 1.0, "factor": 0.5, "patience": 1, "cooldown": 2}
@@ -73,7 +78,9 @@ def test_equal_to_itself_alone_and_part_of_no_other() -> None:
         join([constant(1.0), schedule], [5])
 
 
-@pytest.mark.parametrize("metric", ["1.0", None, True, 1j, [1.0], np.ones(1), object()])
+@pytest.mark.parametrize(
+    "metric", ["1.0", None, True, 1j, np.complex64(1), [1.0], [[1], [1, 2]], np.ones(1), object()]
+)
 def test_bad_metrics(metric: Any) -> None:
     schedule = reduce_on_plateau(1.0)
     before = schedule.state_dict()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from fastopt.hyperparameters import whole
 from fastopt.schedules import registry
 
-LAST = 2**53  # the step from which on doubles do not count any more
+LAST = 2**53  # up to which doubles hold every whole number
 DRAWN = 2000  # points of a curve at most
 
 
@@ -96,7 +96,8 @@ class Schedule:
     def __mul__(self, factor: Any) -> "Schedule":
         from fastopt.schedules.joining import scaled
 
-        return scaled(self, float(factor)) if isinstance(factor, numbers.Real) else NotImplemented
+        is_number = isinstance(factor, numbers.Real)
+        return scaled(self, factor) if is_number else NotImplemented
 
     __rmul__ = __mul__
 

@@ -143,15 +143,11 @@ class ReduceOnPlateau(Schedule, name="reduce_on_plateau"):
 
 def _metric(value: Any) -> float:
     """Return a metric as a float, which can be NaN or infinite."""
-    if (
-        isinstance(value, (str, bytes, bool, np.bool_))
-        or np.ndim(value)
-        or not hasattr(value, "__float__")
-    ):
+    unfit = isinstance(value, (bool, np.bool_, np.complexfloating)) or not hasattr(value, "__float__")
+    if unfit or np.ndim(value) != 0:
         raise TypeError(f"the metric is {describe(value)}; it must be a number, such as float(loss)")
     return float(value)
 
 
-reduce_on_plateau = (
-    ReduceOnPlateau  # made like the others; its class, which has a state, is named like one
-)
+# Made like the others, whose classes are in lower case; what has a state is named like a class.
+reduce_on_plateau = ReduceOnPlateau
