@@ -6,6 +6,9 @@
     opt.step(grads)
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from fastopt import functional
 from fastopt.about import build_info
 from fastopt.backends import use_backend
@@ -17,6 +20,9 @@ from fastopt.registry import from_config, get, names
 from fastopt.smoothing import EMA, ema
 from fastopt.threads import get_num_threads, set_num_threads
 from fastopt.version import __version__
+
+if TYPE_CHECKING:
+    from fastopt import schedules
 
 __all__ = [
     "EMA",
@@ -30,7 +36,14 @@ __all__ = [
     "get",
     "get_num_threads",
     "names",
+    "schedules",
     "set_num_threads",
     "use_backend",
     *_algorithms,
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "schedules":  # when it is used: its many small classes take time to make
+        return import_module("fastopt.schedules")
+    raise AttributeError(f"module 'fastopt' has no attribute {name!r}")

@@ -1,0 +1,90 @@
+"""Schedules made of schedules: one after the other, or multiplied."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastopt.hyperparameters import describe
+from fastopt.schedules.arguments import Milestones, Value
+from fastopt.schedules.base import Schedule
+
+
+def schedule(value: Any, where: str) -> Schedule:
+    """Return what is a schedule and a function of the step alone; raise TypeError for anything else."""
+    if not isinstance(value, Schedule):
+        raise TypeError(f"{where} is {describe(value)}; it must be a schedule, such as constant(0.1)")
+    if value.stateful:
+        raise TypeError(
+            f"{where} is a {value.name}, which keeps a state; schedules are made of those that are "
+            "functions of the step alone, so use it by itself"
+        )
+    return value
+
+
+def _schedules(value: Any, where: str) -> tuple[Schedule, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(f"{where} is {describe(value)}; it must be a list of schedules")
+    return tuple(schedule(each, f"entry {i} of {where}") for i, each in enumerate(value))
+
+
+Inner = Annotated[Schedule, schedule]
+
+
+@dataclass(frozen=True)
+class join(Schedule):
+    """Run schedules one after the other, each from its own step 0.
+
+    ::
+
+        schedules[i](step - boundaries[i - 1])   for   boundaries[i - 1] <= step < boundaries[i]
+
+    optax's ``join_schedules``, torch's ``SequentialLR``.
+
+    Parameters
+    ----------
+    schedules : list of Schedule
+        One more than there are boundaries.
+    boundaries : list of int >= 1, increasing
+        The step at which the second schedule begins, the third, ...
+    """
+
+    schedules: Annotated[Sequence[Schedule], _schedules]
+    boundaries: Milestones
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.schedules) != len(self.boundaries) + 1:
+            raise ValueError(
+                f"join has {len(self.schedules)} schedules and {len(self.boundaries)} boundaries; it "
+                "needs one schedule more than boundaries"
+            )
+
+    def _at(self, step: int) -> float:
+        i = bisect_right(self.boundaries, step)
+        return self.schedules[i]._at(step - self.boundaries[i - 1] if i else step)
+
+    def _span(self) -> int:
+        return self.boundaries[-1] + self.schedules[-1]._span()
+
+
+@dataclass(frozen=True)
+class scaled(Schedule):
+    """Multiply a schedule by a number; ``base * factor`` makes one.
+
+    Parameters
+    ----------
+    base : Schedule
+        What is multiplied.
+    factor : float
+        The number.
+    """
+
+    base: Inner
+    factor: Value
+
+    def _at(self, step: int) -> float:
+        return self.base._at(step) * self.factor
+
+    def _span(self) -> int:
+        return self.base._span()
