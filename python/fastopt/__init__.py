@@ -13,6 +13,7 @@ from fastopt import functional
 from fastopt.about import build_info
 from fastopt.backends import use_backend
 from fastopt.dialect import dialects
+from fastopt.grouping import layer_decay, no_decay
 from fastopt.optimizer import Optimizer
 from fastopt.optimizers import *  # noqa: F403 - one name for each algorithm
 from fastopt.optimizers import __all__ as _algorithms
@@ -35,7 +36,9 @@ __all__ = [
     "functional",
     "get",
     "get_num_threads",
+    "layer_decay",
     "names",
+    "no_decay",
     "schedules",
     "set_num_threads",
     "use_backend",

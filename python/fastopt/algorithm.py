@@ -15,6 +15,7 @@ from fastopt.settings import Settings
 # Keywords of the constructor that are no hyperparameters, and their defaults.
 OPTIONS: Mapping[str, Any] = {
     "like": "torch",
+    "groups": None,
     "grads": None,
     "backend": None,
     **{name: each.default for name, each in Settings.declared.items()},
@@ -128,7 +129,7 @@ class Algorithm(Settings):
                 known = suggest(name, {**cls.hyperparameters, **OPTIONS})
                 raise TypeError(f"{cls.__name__} has no hyperparameter {name!r}: {known}")
         return {
-            name: cls.hyperparameters[name].check(value, name)
+            name: cls.hyperparameters[name].accept(value, name)
             for name, value in keywords.items()
             if name not in OPTIONS
         }

@@ -1,6 +1,7 @@
 """Configuration out and in: the hyperparameters of all groups, without parameters and state."""
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 from fastopt.groups import Group
@@ -8,10 +9,23 @@ from fastopt.hyperparameters import describe
 from fastopt.settings import as_config
 
 
-def config_of(name: str, groups: Sequence[Group], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Give hyperparameters and settings in what JSON can hold, which is exact for floats."""
-    of_groups = [{k: _plain(v) for k, v in vars(g.h).items()} for g in groups]
-    return {"name": name, "groups": of_groups, "settings": as_config(settings)}
+def config_of(
+    name: str, groups: Sequence[Group], names: Sequence[Sequence[str]], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Give hyperparameters and settings in what JSON can hold, which is exact for floats.
+
+    `names` are those of each group's parameters, where ``groups=`` has divided them.
+    """
+    found = [group_config(group) for group in groups]
+    for config, mine in zip(found, names, strict=False):
+        config["names"] = list(mine)
+    return {"name": name, "groups": found, "settings": as_config(settings)}
+
+
+def group_config(group: Group) -> dict[str, Any]:
+    """Give what a group has been given, schedules by their own configuration."""
+    found = {name: _plain(value, name) for name, value in group.given.items()}
+    return {**found, "multiply": dict(group.multiply)} if group.multiply else found
 
 
 def keywords_of(config: Any, name: str, params: Any) -> tuple[Any, dict[str, Any]]:
@@ -23,15 +37,39 @@ def keywords_of(config: Any, name: str, params: Any) -> tuple[Any, dict[str, Any
             f"this is the config of {config['name']!r}, not of {name}; fastopt.from_config(config, "
             "params) makes whichever it is of"
         )
-    groups, settings = list(config["groups"]), dict(config.get("settings", {}))
+    groups = [_made(group) for group in config["groups"]]
+    settings = dict(config.get("settings", {}))
+    if all("names" in group for group in groups):
+        return params, {"groups": {_Named(group.pop("names")): group for group in groups}, **settings}
     if len(groups) == 1 and not _one_group(params):
-        return params, {**groups[0], **settings}
+        factors = groups[0].pop("multiply", None)
+        by_name = {} if factors is None else {"groups": {"*": {"multiply": factors}}}
+        return params, {**groups[0], **by_name, **settings}
     if not isinstance(params, (list, tuple)) or len(params) != len(groups):
         raise ValueError(
             f"the config has {len(groups)} groups; params must be a list with the parameters of each"
         )
     containers = [p["params"] if _is_group(p) else p for p in params]
     return [{"params": p, **h} for p, h in zip(containers, groups, strict=True)], settings
+
+
+class _Named:
+    """Chooses parameters by their whole names."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = set(names)
+
+    def __call__(self, name: str, p: Any) -> bool:
+        return name in self._names
+
+
+def _made(value: Any) -> Any:
+    """Make schedules again of their configurations."""
+    if isinstance(value, Mapping):
+        if "schedule" in value:
+            return import_module("fastopt.schedules").from_config(value)
+        return {name: _made(each) for name, each in value.items()}
+    return [_made(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def _one_group(params: Any) -> bool:
@@ -42,5 +80,14 @@ def _is_group(params: Any) -> bool:
     return isinstance(params, dict) and "params" in params
 
 
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+def _plain(value: Any, name: str) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(each, name) for each in value]
+    if hasattr(value, "get_config"):
+        return value.get_config()
+    if callable(value):
+        raise TypeError(
+            f"{name} is {describe(value)}, a function, which no config can hold: one of "
+            "fastopt.schedules can"
+        )
+    return value

@@ -29,8 +29,10 @@ class Core(Algorithm):
 
     def _build(self, params: Any, like: Any, shared: dict[str, Any], keywords: dict[str, Any]) -> None:
         self._settings = settings.checked(keywords)
-        self._parameters = Parameters(params, self.hyperparameters)
+        self._parameters = Parameters(params, self.hyperparameters, keywords.get("groups"))
+        self._frozen = list(self._parameters.frozen)
         containers = self._parameters.groups
+        self._taken = Values(steps=0, doing=_STEPS)
         self._news = Values(changed=True)  # in the groups, until `_follow_changes` has looked
         self.groups = [
             Group(
@@ -39,6 +41,7 @@ class Core(Algorithm):
                 self.hyperparameters,
                 self.hyperparameters_of(like, shared, own),
                 self.check_hyperparameters,
+                self._taken,
                 self._news,
             )
             for i, (container, own) in enumerate(containers)
@@ -46,10 +49,10 @@ class Core(Algorithm):
         self._states: States = [{} for _ in self._parameters.arrays]
         self._cohorts = [Cohort(group, 0, self.initial_carried()) for group in self.groups]
         self._cohort_of = list(self._parameters.group_of)
-        self._divided = False
+        self._present: list[bool] | None = None  # who took the last step, if not all did
         self.backend = backends.choose(keywords.get("backend"), self._rules())
-        self._taken = Values(steps=0, doing=_STEPS)
         self._free = [True]  # one token: who takes it holds the optimizer; quicker than a lock
+        self._scheduled = [group for group in self.groups if group.scheduled]
         self._pipeline = Pipeline(self._settings, self._parameters)
         self._taking: Taking | None = None
         self._bfloat16 = False  # whether gradients have come as such
@@ -86,6 +89,10 @@ class Core(Algorithm):
         self, gradients: Sequence[Any], now: Sequence[Any] | None, taking: Taking | None
     ) -> Sequence[Any]:
         """Bind gradients to the plan; part the cohorts where they are None."""
+        if any(self._frozen):
+            gradients = [
+                None if frozen else g for g, frozen in zip(gradients, self._frozen, strict=True)
+            ]
         given = gradients
         if self._bfloat16:
             gradients = list(map(_bits, given))
@@ -102,11 +109,12 @@ class Core(Algorithm):
             found = self._plan.bind(gradients, None, True, taking)
             if found >= 0:
                 raise RuntimeError(f"parameter {parameters.names[found]!r} cannot be updated")
-        if found == backends.SOME_ABSENT or self._divided:
-            present = [g is not None for g in gradients]
-            self._cohorts, self._cohort_of = divide(self._cohorts, self._cohort_of, present)
+        present = None if found == backends.BOUND else [g is not None for g in gradients]
+        if present != self._present:
+            takes_part = present or [True] * len(gradients)
+            self._cohorts, self._cohort_of = divide(self._cohorts, self._cohort_of, takes_part)
             self._plan.assign(self._cohort_of)
-            self._divided = found == backends.SOME_ABSENT
+            self._present = present
             self._choose_way()
         return gradients
 
@@ -157,8 +165,19 @@ class Core(Algorithm):
 
     # Changes.
 
+    def _prepare(self) -> None:
+        """Look at hyperparameters that were changed, and compute those that change by themselves."""
+        if self._scheduled:
+            for group, h in [(group, group.next()) for group in self._scheduled]:
+                group.now(h)
+            if self._rules() != self._planned_rules:
+                self._news.changed = True
+        if self._news.changed:
+            self._follow_changes()
+
     def _follow_changes(self) -> None:
         """Make another plan if changed hyperparameters ask for other rules."""
+        self._scheduled = [group for group in self.groups if group.scheduled]
         if self._rules() != self._planned_rules:
             self._plan = self._make_plan()
         self._look_at_settings()
@@ -208,8 +227,9 @@ class Core(Algorithm):
 
     def _choose_way(self) -> None:
         """Find out whether the plan can take a step by itself: there is nothing but the update."""
-        more = self._taking is not None or self._divided or self.carried
-        self._direct = self._plain and not more
+        some = self._present is not None or any(self._frozen)
+        more = self._taking is not None or bool(self.carried)
+        self._direct = self._plain and not (some or more)
 
     # The plan.
 
@@ -269,10 +289,10 @@ class Core(Algorithm):
         return values[0]
 
     def _write(self, name: str, value: Any) -> None:
-        value = self.hyperparameters[name].check(value, name)
+        value = self.hyperparameters[name].accept(value, name)
         checked = [group.with_values({name: value}) for group in self.groups]
-        for group, h in zip(self.groups, checked, strict=True):
-            group.set(h)
+        for group, given in zip(self.groups, checked, strict=True):
+            group.set(given)
 
 
 def _plain(g: Any) -> Any:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from fastopt import backends, checks, stages
-from fastopt.hyperparameters import Values, suggest, whole
+from fastopt.hyperparameters import Values, is_scheduled, suggest, whole
 from fastopt.norms import clip_factor, norms_of
 from fastopt.optimizer import Optimizer
 from fastopt.registry import find, names
@@ -99,6 +99,8 @@ def _hyperparameters(
     for name in checked:
         if cls.hyperparameters[name].initial:
             raise TypeError(f"{name} says what state begins with; here the state is yours: fill it")
+        if is_scheduled(checked[name]):
+            raise TypeError(f"{name} is a function of the step; here give its value, {name}=f(t - 1)")
     values = cls.hyperparameters_of(like, preset, checked)
     defaults = {name: hyper.default for name, hyper in cls.hyperparameters.items()}
     h = Values(**{**defaults, **values})

@@ -1,17 +1,26 @@
 """A group: parameters that share their hyperparameters."""
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastopt import stages
-from fastopt.hyperparameters import Hyper, Values, suggest
+from fastopt.hyperparameters import Hyper, Number, Values, describe, is_scheduled, suggest
+
+
+class Given(NamedTuple):
+    """What a group has been given, checked: values and functions of the step, and factors."""
+
+    values: Mapping[str, Any]
+    multiply: Mapping[str, float]
+    h: Values  # what they are at the step that comes
 
 
 class Group(MutableMapping[str, Any]):
     """The hyperparameters of one group, and under ``"params"`` its parameters as they were given.
 
-    Every write is checked. ``group.h`` has the same values as attributes, for `coefficients`; what
-    the stages need of them is computed when they are set.
+    Every write is checked. A value can be a function of the step, 0, 1, 2, ...; what is read is its
+    value for the step that comes. ``multiply={"lr": 0.1}`` are factors that values are taken with, and
+    read without. ``group.h`` has all of them as attributes, multiplied, for `coefficients`.
     """
 
     def __init__(
@@ -21,30 +30,75 @@ class Group(MutableMapping[str, Any]):
         declared: Mapping[str, Hyper],
         given: Mapping[str, Any],
         check: Callable[[Values], None],
+        taken: Values,
         news: Values,
     ) -> None:
         self.index = index  # None for the only one
         self.params = params
         self._declared = declared
         self._check = check
+        self._taken = taken  # counts the steps
         self._news = news  # of all groups; says to the optimizer that it has to look
-        self.h = Values(**{name: hyper.default for name, hyper in declared.items()})
+        self._given: Mapping[str, Any] = {name: hyper.default for name, hyper in declared.items()}
+        self.multiply: Mapping[str, float] = {}
         self.set(self.with_values(given))
 
-    def with_values(self, given: Mapping[str, Any]) -> Values:
+    def with_values(self, given: Mapping[str, Any]) -> Given:
         """Give the hyperparameters with some of them changed, checked but not yet set."""
-        values = dict(vars(self.h))
+        values, multiply = dict(self._given), self.multiply
         for name, value in given.items():
-            values[name] = self._hyper(name).check(value, name + self._which())
-        h = Values(**values)
+            if name == "multiply":
+                multiply = self._factors(value)
+            else:
+                values[name] = self._hyper(name).accept(value, name + self._which())
+        h = Values(**{name: self._at(name, values, multiply) for name in values})
+        self._check(h)
+        return Given(values, multiply, h)
+
+    def set(self, given: Given) -> None:
+        """Set what `with_values` gave."""
+        self._given, self.multiply = given.values, given.multiply
+        self.scheduled = [name for name, value in given.values.items() if is_scheduled(value)]
+        self.now(given.h)
+        self._news.changed = True
+
+    def next(self) -> Values:
+        """Compute the hyperparameters for the step that comes, where some are functions of it."""
+        changed = {name: self._at(name, self._given, self.multiply) for name in self.scheduled}
+        h = Values(**{**vars(self.h), **changed})
         self._check(h)
         return h
 
-    def set(self, h: Values) -> None:
-        """Set what `with_values` gave."""
+    def now(self, h: Values) -> None:
+        """Take what `next` computed."""
         self.h = h
         self.stage_scalars = stages.scalars(h)
-        self._news.changed = True
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """What has been given: values and functions of the step."""
+        return self._given
+
+    def _at(self, name: str, values: Mapping[str, Any], multiply: Mapping[str, float]) -> Any:
+        """Give a value at the step that comes, multiplied."""
+        where = name + self._which()
+        value = self._declared[name].at(values[name], self._taken.steps, where)
+        if name not in multiply or value is None:
+            return value
+        factor = multiply[name]
+        return self._declared[name].check(value * factor, f"{where}, multiplied by {factor!r},")
+
+    def _factors(self, given: Any) -> Mapping[str, float]:
+        where = f"multiply{self._which()}"
+        if not isinstance(given, Mapping):
+            raise TypeError(f'{where} is {describe(given)}; it must be like {{"lr": 0.1}}')
+        factor = Number(None, 0.0, float("-inf"), float("inf"), float("inf"), False)
+        found: dict[str, Any] = {}
+        for name, value in given.items():
+            if not isinstance(self._hyper(name), Number):
+                raise TypeError(f"{where} has {name!r}, which is no number and cannot be multiplied")
+            found[name] = factor.check(value, f"{where} for {name}")
+        return found
 
     def _which(self) -> str:
         return "" if self.index is None else f" of group {self.index}"
@@ -56,11 +110,11 @@ class Group(MutableMapping[str, Any]):
         return self._declared[name]
 
     def __getitem__(self, name: str) -> Any:
-        if name == "params":
-            return self.params
+        if name in ("params", "multiply"):
+            return getattr(self, name)
         if name not in self._declared:
             raise KeyError(f"there is no hyperparameter {name!r}: {suggest(name, self._declared)}")
-        return getattr(self.h, name)
+        return self._at(name, self._given, {})
 
     def __setitem__(self, name: str, value: Any) -> None:
         self.update({name: value})
@@ -83,5 +137,5 @@ class Group(MutableMapping[str, Any]):
         return 1 + len(self._declared)
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{name}={value!r}" for name, value in vars(self.h).items())
-        return f"Group({values})"
+        shown = {**self._given, **({"multiply": self.multiply} if self.multiply else {})}
+        return f"Group({', '.join(f'{name}={value!r}' for name, value in shown.items())})"

@@ -34,6 +34,14 @@ class Hyper:
         """Return the value as it is stored; raise TypeError or ValueError for one that cannot be."""
         raise NotImplementedError  # pragma: no cover - every kind of hyperparameter has its own
 
+    def accept(self, value: Any, where: str) -> Any:
+        """Do the same for what can also be a function of the step, where there are such values."""
+        return self.check(value, where)
+
+    def at(self, kept: Any, step: int, where: str) -> Any:
+        """Give the value of what `accept` returned at a step, checked."""
+        return kept
+
 
 class Number(Hyper):
     """A finite real number in a range; None too, if that is its default."""
@@ -72,6 +80,14 @@ class Number(Hyper):
             )
         return number
 
+    def accept(self, value: Any, where: str) -> Any:
+        """Return it as a float, None, or a function of the step."""
+        return value if is_function(value) else self.check(value, where)
+
+    def at(self, kept: Any, step: int, where: str) -> Any:
+        """Ask the function, if it is one, and check what it gives."""
+        return self.check(kept(step), f"{where} at step {step}") if callable(kept) else kept
+
     def _or_none(self) -> str:
         return ", or None" if self.optional else ""
 
@@ -102,6 +118,18 @@ class Pair(Hyper):
         assert second is not None
         return first, second
 
+    def accept(self, value: Any, where: str) -> Any:
+        """Return a tuple in which each can be a function of the step."""
+        if not (isinstance(value, (tuple, list)) and len(value) == 2 and any(map(is_function, value))):
+            return self.check(value, where)
+        return tuple(self.each.accept(x, f"{where}[{i}]") for i, x in enumerate(value))
+
+    def at(self, kept: Any, step: int, where: str) -> Any:
+        """Ask the functions among them, and check what they give."""
+        if not is_scheduled(kept):
+            return kept
+        return tuple(self.each.at(x, step, f"{where}[{i}]") for i, x in enumerate(kept))
+
 
 class Choice(Hyper):
     """One of a few values: True, False, or words."""
@@ -125,7 +153,7 @@ class Choice(Hyper):
 
 
 class Values:
-    """Values under names, as attributes: ``h.lr``. Read faster than a Values."""
+    """Values under names, as attributes: ``h.lr``."""
 
     def __init__(self, **values: Any) -> None:
         self.__dict__.update(values)
@@ -134,6 +162,16 @@ class Values:
 
         def __getattr__(self, name: str) -> Any: ...
         def __setattr__(self, name: str, value: Any) -> None: ...
+
+
+def is_function(value: Any) -> bool:
+    """Say whether it can be asked for a value at each step."""
+    return callable(value) and not isinstance(value, type)
+
+
+def is_scheduled(kept: Any) -> bool:
+    """Say whether what `accept` returned changes with the step."""
+    return callable(kept) or (isinstance(kept, tuple) and any(map(callable, kept)))
 
 
 def number(

@@ -30,7 +30,8 @@ class Optimizer(Core):
         What is updated: C- or F-contiguous, writeable NumPy arrays, float32 or float64. A group is a
         dict ``{"params": ..., "lr": ...}`` with hyperparameters of its own.
     lr : float
-        Learning rate. It and all that follows is given by keyword.
+        Learning rate. It and all that follows is given by keyword. For this and every number below, a
+        function of the number of steps taken before can be given instead: see `fastopt.schedules`.
     weight_decay : float
         Added to the gradient as ``weight_decay * p``, or taken off the parameter.
     decoupled_weight_decay : {False, True, "fixed", "after"}
@@ -67,6 +68,11 @@ class Optimizer(Core):
         How many calls of `accumulate` make a step.
     stats : bool
         Measure each step for `report`.
+    groups : dict from patterns of names, or functions of name and array, to options
+        Parameters with hyperparameters of their own: ``{"*.bias": {"weight_decay": 0}}``. Besides
+        hyperparameters, the options can have ``"multiply": {"lr": 0.1}``, factors of what all groups
+        have, and ``"frozen": True``. What several patterns say holds together, the later one first. See
+        `no_decay` and `layer_decay`.
     grads : optional
         Gradients bound once, in the structure of the parameters; then ``step()`` needs none.
     backend : {"native", "numba", "numpy"}, optional
@@ -82,6 +88,7 @@ class Optimizer(Core):
     if TYPE_CHECKING:  # the constructor that type checkers see: these, then the hyperparameters
         params: Any = given(kw_only=False)
         like: str = "torch"
+        groups: Any = None  # patterns to give, a list of groups to read
         grads: Any = None
         backend: Any = None  # a name or None to give, a name to read
 
@@ -128,14 +135,16 @@ class Optimizer(Core):
         except IndexError:
             raise self._busy() from None
         try:
-            if self._news.changed:
-                self._follow_changes()
+            if self._news.changed or self._scheduled:
+                self._prepare()
             gradients = self._listed(self._grads if grads is None else grads)
             now = self._parameters.now()
             # In as few calls as can be: they are what a small step costs.
-            if self._direct and self._plan.step(
-                gradients, now, self._cohorts, self.coefficients, get_num_threads()
-            ) == BOUND:
+            if (
+                self._direct
+                and self._plan.step(gradients, now, self._cohorts, self.coefficients, get_num_threads())
+                == BOUND
+            ):
                 self._taken.steps += 1
                 return True
             gradients = self._bind_arrays(gradients, now, self._taking)
@@ -163,8 +172,8 @@ class Optimizer(Core):
         """
         self._begin()
         try:
-            if self._news.changed:
-                self._follow_changes()
+            if self._news.changed or self._scheduled:
+                self._prepare()
             if self._accumulator is None:
                 self._accumulator = Accumulator(self._parameters, self.backend)
             sums = self._accumulator
@@ -273,7 +282,8 @@ class Optimizer(Core):
 
     def get_config(self) -> dict[str, Any]:
         """Give the name of the class, the hyperparameters and the settings, as JSON can hold them."""
-        return config_of(type(self).__name__, self.groups, self._settings)
+        names = self._parameters.names_of_groups() if self._parameters.by_name else []
+        return config_of(type(self).__name__, self.groups, names, self._settings)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], params: Any) -> Self:

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt import checks
+from fastopt.grouping import split
+from fastopt.hyperparameters import describe
 from fastopt.structure import Path, Structure
 
 _NEW = "make a new optimizer"
@@ -18,10 +20,12 @@ class Parameters:
     Attributes
     ----------
     arrays, names, group_of : lists with one entry for each array
-    groups : list of (container, hyperparameters), one for each group
+    groups : list of (container, options), one for each group
+    frozen : list of bool, one entry for each array
+    by_name : whether ``groups=`` has divided them
     """
 
-    def __init__(self, params: Any, hyperparameters: Iterable[str]) -> None:
+    def __init__(self, params: Any, hyperparameters: Iterable[str], groups: Any = None) -> None:
         self._given = params
         self._grouped = _is_list_of_groups(params, set(hyperparameters))
         entries: list[Mapping[str, Any]] = list(params) if self._grouped else [{"params": params}]
@@ -40,7 +44,27 @@ class Parameters:
         self.arrays: list[NDArray[Any]] = list(self.leaves(self._containers(), "params", _NEW))
         self._watched = self._grouped or structure.mutable
         self._check()
+        self.by_name = groups is not None
+        if self.by_name:
+            self._split(groups)
+        frozen = [_frozen(options) for _, options in self.groups]
+        self.frozen = [frozen[group] for group in self.group_of]
         self._layouts = [checks.layout(p) for p in self.arrays]
+
+    def _split(self, groups: Any) -> None:
+        """Divide the groups by patterns of names."""
+        self.group_of, parts = split(self.names, self.arrays, self.group_of, groups)
+        self.groups = [
+            (
+                {
+                    n: p
+                    for n, p, k in zip(self.names, self.arrays, self.group_of, strict=True)
+                    if k == i
+                },
+                {**self.groups[old][1], **options},
+            )
+            for i, (old, options) in enumerate(parts)
+        ]
 
     def now(self) -> Sequence[Any] | None:
         """List what the caller's containers hold now; nothing where they cannot change."""
@@ -54,6 +78,12 @@ class Parameters:
         if self._grouped and isinstance(tree, (list, tuple)):
             tree = [g.get("params") if isinstance(g, dict) and "params" in g else g for g in tree]
         return self.leaves(tree, what, remedy)
+
+    def names_of_groups(self) -> list[list[str]]:
+        """List the names of each group's parameters."""
+        count = range(len(self.groups))
+        pairs = list(zip(self.names, self.group_of, strict=True))
+        return [[name for name, group in pairs if group == k] for k in count]
 
     def tree(self, leaves: Sequence[Any]) -> Any:
         """Put leaves into containers that are built like params."""
@@ -115,6 +145,13 @@ class Parameters:
         for what, p in self.named():
             checks.check_written(p, what)
         checks.check_disjoint(self.named())
+
+
+def _frozen(options: dict[str, Any]) -> bool:
+    value = options.pop("frozen", False)
+    if not isinstance(value, bool):
+        raise TypeError(f"frozen is {describe(value)}; it must be True or False")
+    return value
 
 
 def _is_list_of_groups(params: Any, hyperparameters: set[str]) -> bool:

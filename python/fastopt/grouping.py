@@ -1,0 +1,91 @@
+"""Groups by name: patterns and predicates that choose parameters, and what is usually said by them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+from typing import Any
+
+from numpy.typing import NDArray
+
+from fastopt.hyperparameters import describe, suggest
+
+Array = NDArray[Any]
+Which = str | Callable[[str, Array], bool]
+
+
+def is_bias_or_norm(name: str, p: Array) -> bool:
+    """Say whether a parameter has at most one dimension, as biases and scales of norms have."""
+    return p.ndim <= 1
+
+
+no_decay: Mapping[Which, Mapping[str, Any]] = MappingProxyType({is_bias_or_norm: {"weight_decay": 0.0}})
+"""For ``groups=``: no weight decay on biases and norms."""
+
+
+def layer_decay(layers: Sequence[str], rate: float) -> dict[Which, dict[str, Any]]:
+    """Give ``groups=`` in which the learning rate falls from each layer to the one before it.
+
+    The last of the `layers`, patterns of parameter names from the input to the output, has the whole
+    learning rate, the one before it `rate` times as much, and so on:
+    ``layer_decay(["embed.*", "blocks.0.*", "blocks.1.*", "head.*"], 0.75)``.
+    """
+    return {
+        layer: {"multiply": {"lr": rate**depth}} for depth, layer in enumerate(reversed(list(layers)))
+    }
+
+
+def chosen(which: Which, names: Sequence[str], arrays: Sequence[Array], where: str) -> list[bool]:
+    """Say of each parameter whether it is meant; raise for what means none of them."""
+    if isinstance(which, str):
+        # "*.bias" means every bias, also one that is in no layer.
+        found = [fnmatchcase(name, which) or fnmatchcase(f".{name}", which) for name in names]
+    elif callable(which):
+        found = [bool(which(name, p)) for name, p in zip(names, arrays, strict=True)]
+    else:
+        raise TypeError(
+            f'{where} has {describe(which)}; it must be a pattern of names, such as "*.bias", or a '
+            "function of name and array that says whether it is meant"
+        )
+    if not any(found):
+        shown = repr(which) if isinstance(which, str) else getattr(which, "__name__", repr(which))
+        known = suggest(which, names) if isinstance(which, str) else f"there are {', '.join(names)}"
+        raise ValueError(f"{where} has {shown}, which matches no parameter: {known}")
+    return found
+
+
+def split(
+    names: Sequence[str], arrays: Sequence[Array], group_of: Sequence[int], groups: Any
+) -> tuple[list[int], list[tuple[int, dict[str, Any]]]]:
+    """Divide groups by ``groups=``.
+
+    Gives back the new group of each parameter, and for each of them the old one that it is part of, and
+    the options from all patterns that match; of two that say the same, the later one holds.
+    """
+    if not isinstance(groups, Mapping):
+        raise TypeError(
+            f'groups is {describe(groups)}; it must be like {{"*.bias": {{"weight_decay": 0}}}}'
+        )
+    matching: list[tuple[int, ...]] = [() for _ in names]
+    options: list[dict[str, Any]] = []
+    for k, (which, given) in enumerate(groups.items()):
+        if not isinstance(given, Mapping):
+            raise TypeError(f"groups[{which!r}] is {describe(given)}; it must be a dict of options")
+        options.append(dict(given))
+        for i, meant in enumerate(chosen(which, names, arrays, "groups")):
+            matching[i] += (k,) * meant
+    keys = sorted(set(zip(group_of, matching, strict=True)))
+    found = []
+    for old, numbers in keys:
+        merged: dict[str, Any] = {}
+        for k in numbers:
+            merged |= options[k] | _multiplied(merged, options[k])
+        found.append((old, merged))
+    return [keys.index(key) for key in zip(group_of, matching, strict=True)], found
+
+
+def _multiplied(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Let patterns that multiply different hyperparameters go together."""
+    ours, theirs = before.get("multiply"), given.get("multiply")
+    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+        return {"multiply": {**ours, **theirs}}
+    return {}
