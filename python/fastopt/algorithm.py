@@ -21,8 +21,8 @@ OPTIONS: Mapping[str, Any] = {
 }
 
 
-class Ahead(NamedTuple):
-    """How momentum alone would move a parameter: `rule` with the state of this name as gradient."""
+class Move(NamedTuple):
+    """Where a parameter is taken for a time: `rule` with the state of this name as gradient."""
 
     state: str
     rule: RuleFunction
@@ -77,7 +77,7 @@ class Algorithm(Settings):
         """Raise ValueError for values that do not go together."""
 
     @classmethod
-    def ahead(cls, h: Values) -> Ahead:
+    def ahead(cls, h: Values) -> Move:
         """Say how `lookahead` moves a parameter; raise for an algorithm that cannot."""
         raise TypeError(f"{cls.__name__} has no momentum to look ahead along; SGD and RMSprop have")
 
