@@ -50,7 +50,7 @@ def test_every_native_rule_is_used() -> None:
         for cls in CLASSES.values()
         for options in own_options(cls)
     }
-    others = {"accumulate", "weighed", "perturb_adaptively"}
+    others = {"accumulate", "weighed", "perturb_adaptively", "schedule_free_average"}
     assert set(native.rules()) == used | others
 
 

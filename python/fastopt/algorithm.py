@@ -7,10 +7,11 @@ from typing import Any, ClassVar, NamedTuple
 
 from numpy.typing import NDArray
 
-from fastopt import frameworks
+from fastopt import frameworks, stages
 from fastopt.hyperparameters import Hyper, Values, choice, flag, number, suggest
 from fastopt.rules import RuleFunction
 from fastopt.settings import Settings
+from fastopt.stages import StageScalars
 
 # Keywords of the constructor that are no hyperparameters, and their defaults.
 OPTIONS: Mapping[str, Any] = {
@@ -75,6 +76,11 @@ class Algorithm(Settings):
     @classmethod
     def check_hyperparameters(cls, h: Values) -> None:
         """Raise ValueError for values that do not go together."""
+
+    @classmethod
+    def stage_scalars(cls, h: Values) -> StageScalars:
+        """Compute what a step does around the rule; a rule that itself decays leaves that out."""
+        return stages.scalars(h)
 
     @classmethod
     def ahead(cls, h: Values) -> Move:

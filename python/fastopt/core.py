@@ -39,6 +39,7 @@ class Core(Algorithm):
                 self.hyperparameters,
                 self.hyperparameters_of(like, shared, own),
                 self.check_hyperparameters,
+                self.stage_scalars,
             )
             for i, (container, own) in enumerate(containers)
         ]

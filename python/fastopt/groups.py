@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
-from fastopt import stages
 from fastopt.hyperparameters import Hyper, Values, suggest
+from fastopt.stages import StageScalars
 
 
 class Group(MutableMapping[str, Any]):
@@ -21,11 +21,13 @@ class Group(MutableMapping[str, Any]):
         declared: Mapping[str, Hyper],
         given: Mapping[str, Any],
         check: Callable[[Values], None],
+        scalars: Callable[[Values], StageScalars],
     ) -> None:
         self.index = index  # None for the only one
         self.params = params
         self._declared = declared
         self._check = check
+        self._scalars = scalars
         self.h = Values(**{name: hyper.default for name, hyper in declared.items()})
         self.set(self.with_values(given))
 
@@ -41,7 +43,7 @@ class Group(MutableMapping[str, Any]):
     def set(self, h: Values) -> None:
         """Set what `with_values` gave."""
         self.h = h
-        self.stage_scalars = stages.scalars(h)
+        self.stage_scalars = self._scalars(h)
         self.changed = True  # until the optimizer has looked
 
     def _which(self) -> str:
