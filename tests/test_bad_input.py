@@ -733,14 +733,15 @@ def good_values(hyper: Hyper) -> Iterator[tuple[Any, Any]]:
     if isinstance(hyper, Number):
         default = 1.5 if hyper.default is None else float(hyper.default)
         inside = (x for x in (0, 1) if hyper.at_least <= x <= hyper.at_most)
-        whole = next(x for x in inside if hyper.above < x < hyper.below)
+        whole = next((x for x in inside if hyper.above < x < hyper.below), None)
         yield np.float32(default), float(np.float32(default))
         yield np.float64(default), default
         yield np.array(default), default
         yield np.array(default, np.float32), float(np.float32(default))
         yield Fraction(default), default
-        yield whole, float(whole)
-        yield np.int64(whole), float(whole)
+        if whole is not None:
+            yield whole, float(whole)
+            yield np.int64(whole), float(whole)
         if hyper.optional:
             yield None, None
     elif isinstance(hyper, Pair):
@@ -765,6 +766,8 @@ def test_good_hyperparameter(algorithm: str, name: str) -> None:
     for value, stored in good_values(cls.hyperparameters[name]):
         if name == "nesterov" and value:
             continue  # needs another to change with it
+        if algorithm == "adamwschedulefree" and stored == (0.0, 0.75):
+            continue  # needs a first beta > 0
         set_at_once = cls([{"params": good(0), name: value}], **{name: default})
         for change in (attribute, lambda o, n, v: o.groups[0].__setitem__(n, v)):
             opt.groups[0][name] = default

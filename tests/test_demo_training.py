@@ -95,6 +95,15 @@ def test_a_run_can_look_ahead(network: Network, tumours: Dataset) -> None:
     assert here.losses[2:] != there.losses[2:]
 
 
+@pytest.mark.parametrize("name", ["sgdschedulefree", "adamwschedulefree"])
+def test_schedule_free_is_measured_where_it_is_used(
+    name: str, network: Network, tumours: Dataset
+) -> None:
+    run = train(ROSTER[name], network, tumours, steps=20)
+    output = network.output(run.params, tumours.x_train)
+    assert network.loss(output, tumours.y_train)[0] == run.final_loss
+
+
 def test_a_run_ends_at_its_goal(network: Network, tumours: Dataset) -> None:
     run = train(ROSTER["adam"], network, tumours, steps=300, points=300, goal=0.2)
     assert run.steps == list(range(len(run.steps)))

@@ -145,6 +145,17 @@ def test_who_cannot(name: str, options: Params, error: type[Exception], words: s
     opt.step(grads(p))  # and it is free again
 
 
+def test_copies_of_the_parameters_follow() -> None:
+    p, half = np.linspace(-1.0, 1.0, 99, dtype=np.float32), np.zeros(99, np.float16)
+    opt = fastopt.SGD(p, momentum=0.9, lr=1.0, cast_to=half)
+    opt.step(np.cos(p))
+    before = half.copy()
+    with opt.lookahead():
+        np.testing.assert_array_equal(half, p.astype(np.float16))
+        assert (half != before).any()
+    np.testing.assert_array_equal(half, before)
+
+
 def test_a_parameter_that_was_replaced() -> None:
     p = params()
     opt = fastopt.SGD(p, momentum=0.9)

@@ -23,6 +23,8 @@ STATES = {
     "adamw": 2,
     "adamax": 2,
     "nadam": 2,
+    "sgdschedulefree": 0,  # and one for its momentum, which is always on
+    "adamwschedulefree": 2,
 }
 MORE = {"amsgrad": 1, "centered": 1, "momentum": 1}
 

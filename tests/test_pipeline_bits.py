@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from by_hand import Array, bfloat16, same
 from test_bits import CHUNK_BYTES, LEVELS, finite, raw_bits
+from variants import known
 
 import fastopt
 from fastopt.elementwise import select
@@ -111,6 +112,7 @@ def test_every_algorithm_at_every_level(
     sizes = [*range(1, 258), 0]
     dtype = (np.float32, np.float64)[ALGORITHMS.index(name) % 2]
     cls = optimizer_class(name)
+    options = known(cls, options)
     expected = train(cls, sizes, dtype, "numpy", options)
     check(train(cls, sizes, dtype, "numba", options), expected, "numba")
     for name_of_level in LEVELS:

@@ -50,7 +50,8 @@ def test_every_native_rule_is_used() -> None:
         for cls in CLASSES.values()
         for options in own_options(cls)
     }
-    assert set(native.rules()) == used | {"accumulate"}
+    others = {"accumulate", "weighed", "perturb_adaptively", "schedule_free_average"}
+    assert set(native.rules()) == used | others
 
 
 def test_stages_have_the_same_scalars() -> None:

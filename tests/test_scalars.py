@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from fastopt.extension import native
-from fastopt.scalars import exp, power, power_in_python
+from fastopt.scalars import exp, log, power, power_in_python, real_power
 
 BETAS = [0.0, 1e-12, 0.5, 0.9, 0.999, 0.999999, 1 - 2**-53]
 EXPONENTS = [1, 2, 3, 10, 1000, 2**24 - 1, 2**24 + 1, 2**31, 10**12, 2**53]
@@ -36,3 +36,24 @@ def test_exp_is_accurate(x: float) -> None:
 
 def test_exp_of_very_negative_numbers_is_zero() -> None:
     assert exp(-745.2) == exp(-1e9) == 0.0
+
+
+LOGS = [5e-324, 1e-300, 1e-9, 0.1, 0.707, 0.7072, 0.999999, 1.0, 1.000001, 1.4142, 2.0, 3.0, 1e9, 1e308]
+
+
+@pytest.mark.parametrize("x", LOGS)
+def test_log_is_accurate(x: float) -> None:
+    # As of exp: two units.
+    assert log(x) == pytest.approx(math.log(x), rel=2 * 2**-52, abs=0)
+
+
+@pytest.mark.parametrize("base", [1e-9, 0.0025, 0.3, 1.0, 2.0, 17.0, 2**24 + 1, 10**12])
+@pytest.mark.parametrize("exponent", [0.0, 0.05, 0.5, 1.0, 1.5, 2.0, 3.75, 16.0])
+def test_real_power_is_accurate(base: float, exponent: float) -> None:
+    # Fifteen roundings of the whole part; below the point, two of a logarithm that is at most 28, and
+    # those of exp.
+    assert real_power(base, exponent) == pytest.approx(base**exponent, rel=64 * 2**-52, abs=0)
+
+
+def test_real_powers_of_zero() -> None:
+    assert [real_power(0.0, y) for y in (0.0, 0.5, 1.0, 1.5, 2.0)] == [1.0, 0.0, 0.0, 0.0, 0.0]

@@ -23,6 +23,13 @@ MORE_STAGES: list[Options] = [
 ]
 
 
+def known(cls: type[Optimizer], options: Options) -> Options:
+    """Leave out a kind of weight decay that the class has not."""
+    kinds = cls.hyperparameters["decoupled_weight_decay"]
+    assert isinstance(kinds, Choice)
+    return {k: v for k, v in options.items() if k != kinds.name or v in kinds.values}
+
+
 def other(default: float | None) -> float:
     """A value that is not the default and lies in the same range."""
     return 0.05 if default is None else 0.9 * default + 0.05
@@ -114,7 +121,11 @@ def variants() -> list[Variant]:
     classes = [(name.lower(), cls) for name, cls in CLASSES.items()]
     return [
         *((name, {**o, **s}) for name, cls in classes for o in own_options(cls) for s in STAGES),
-        *((name, {**own_options(cls)[0], **s}) for name, cls in classes for s in MORE_STAGES),
+        *(
+            (name, {**own_options(cls)[0], **known(cls, s)})
+            for name, cls in classes
+            for s in MORE_STAGES
+        ),
         *((name, options) for name, cls in classes for options in switched(cls)),
         *dialects(),
     ]

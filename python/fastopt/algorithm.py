@@ -7,10 +7,11 @@ from typing import Any, ClassVar, NamedTuple
 
 from numpy.typing import NDArray
 
-from fastopt import frameworks
+from fastopt import frameworks, stages
 from fastopt.hyperparameters import Hyper, Values, choice, flag, number, suggest
 from fastopt.rules import RuleFunction
 from fastopt.settings import Settings
+from fastopt.stages import StageScalars
 
 # Keywords of the constructor that are no hyperparameters, and their defaults.
 OPTIONS: Mapping[str, Any] = {
@@ -22,8 +23,8 @@ OPTIONS: Mapping[str, Any] = {
 }
 
 
-class Ahead(NamedTuple):
-    """How momentum alone would move a parameter: `rule` with the state of this name as gradient."""
+class Move(NamedTuple):
+    """Where a parameter is taken for a time: `rule` with the state of this name as gradient."""
 
     state: str
     rule: RuleFunction
@@ -78,7 +79,12 @@ class Algorithm(Settings):
         """Raise ValueError for values that do not go together."""
 
     @classmethod
-    def ahead(cls, h: Values) -> Ahead:
+    def stage_scalars(cls, h: Values) -> StageScalars:
+        """Compute what a step does around the rule; a rule that itself decays leaves that out."""
+        return stages.scalars(h)
+
+    @classmethod
+    def ahead(cls, h: Values) -> Move:
         """Say how `lookahead` moves a parameter; raise for an algorithm that cannot."""
         raise TypeError(f"{cls.__name__} has no momentum to look ahead along; SGD and RMSprop have")
 

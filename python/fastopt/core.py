@@ -38,9 +38,8 @@ class Core(Algorithm):
             Group(
                 container,
                 i if len(containers) > 1 else None,
-                self.hyperparameters,
+                type(self),
                 self.hyperparameters_of(like, shared, own),
-                self.check_hyperparameters,
                 self._taken,
                 self._news,
             )

@@ -41,7 +41,7 @@ class Dialects(Mapping[str, Any]):
             )
             for like, row in self._rows.items()
         ]
-        return "\n".join([self._title, *lines])
+        return "\n".join([fill(self._title, WIDTH), *lines])
 
 
 def dialects(name: str | None = None) -> Dialects:

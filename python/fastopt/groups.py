@@ -1,10 +1,12 @@
 """A group: parameters that share their hyperparameters."""
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fastopt import stages
 from fastopt.hyperparameters import Hyper, Number, Values, describe, is_scheduled, suggest
+
+if TYPE_CHECKING:
+    from fastopt.algorithm import Algorithm
 
 
 class Given(NamedTuple):
@@ -27,19 +29,18 @@ class Group(MutableMapping[str, Any]):
         self,
         params: Any,
         index: int | None,
-        declared: Mapping[str, Hyper],
+        algorithm: "type[Algorithm]",
         given: Mapping[str, Any],
-        check: Callable[[Values], None],
         taken: Values,
         news: Values,
     ) -> None:
         self.index = index  # None for the only one
         self.params = params
-        self._declared = declared
-        self._check = check
+        self._algorithm = algorithm
+        self._declared = algorithm.hyperparameters
         self._taken = taken  # counts the steps
         self._news = news  # of all groups; says to the optimizer that it has to look
-        self._given: Mapping[str, Any] = {name: hyper.default for name, hyper in declared.items()}
+        self._given: Mapping[str, Any] = {k: hyper.default for k, hyper in self._declared.items()}
         self.multiply: Mapping[str, float] = {}
         self.set(self.with_values(given))
 
@@ -52,7 +53,7 @@ class Group(MutableMapping[str, Any]):
             else:
                 values[name] = self._hyper(name).accept(value, name + self._which())
         h = Values(**{name: self._at(name, values, multiply) for name in values})
-        self._check(h)
+        self._algorithm.check_hyperparameters(h)
         return Given(values, multiply, h)
 
     def set(self, given: Given) -> None:
@@ -66,13 +67,13 @@ class Group(MutableMapping[str, Any]):
         """Compute the hyperparameters for the step that comes, where some are functions of it."""
         changed = {name: self._at(name, self._given, self.multiply) for name in self.scheduled}
         h = Values(**{**vars(self.h), **changed})
-        self._check(h)
+        self._algorithm.check_hyperparameters(h)
         return h
 
     def now(self, h: Values) -> None:
         """Take what `next` computed."""
         self.h = h
-        self.stage_scalars = stages.scalars(h)
+        self.stage_scalars = self._algorithm.stage_scalars(h)
 
     @property
     def given(self) -> Mapping[str, Any]:

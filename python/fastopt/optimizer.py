@@ -13,6 +13,7 @@ from fastopt.config import config_of, keywords_of
 from fastopt.core import Core
 from fastopt.hyperparameters import given, suggest
 from fastopt.lookahead import moved_ahead
+from fastopt.perturbation import Ball, perturbed
 from fastopt.report import GroupReport
 from fastopt.threads import get_num_threads
 
@@ -102,7 +103,7 @@ class Optimizer(Core):
         self._grads = keywords.get("grads")
         if self._grads is not None:
             self._bind(self._grads)
-        self._pipeline.begin()
+        self._pipeline.write_copies()
 
     # The step.
 
@@ -212,6 +213,51 @@ class Optimizer(Core):
         self._begin("looks ahead: take the step after the with block")
         try:
             with moved_ahead(self):
+                yield
+        finally:
+            self._end()
+
+    @contextmanager
+    def perturbed(
+        self, grads: Any = None, *, rho: float = 0.05, adaptive: bool = False, eta: float = 0.01
+    ) -> Iterator[None]:
+        """Move the parameters to where the loss is larger, for the time of a with block.
+
+        Sharpness-aware minimization: ``with opt.perturbed(grads): there = ...`` takes the gradient
+        there, and ``opt.step(there)`` after the block the step. The parameters are given back bit by
+        bit, also after an exception. ::
+
+            p + rho * g / ||g||                    SAM: Foret et al. (arXiv:2010.01412)
+            p + rho * T * T * g / ||T * g||        ASAM: Kwon et al. (arXiv:2102.11600), T = |p| + eta
+
+        The norm is that of all gradients together. Where it is 0 or not finite, there is no such
+        place, and the parameters stay. ASAM's own code has T = 1 for biases, and ours has not.
+
+        Parameters
+        ----------
+        grads : as of `step`
+            They are read alone, but for ``zero_grad``. A loss scale makes no difference.
+        rho : float >= 0
+            How far: the norm of the move. For ASAM about ten times that of SAM.
+        adaptive : bool
+            Take ASAM.
+        eta : float >= 0
+            How far ASAM moves what is 0.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a gradient that does not fit, as `step` does, and values out of range.
+        FloatingPointError
+            For a gradient that is not finite, with ``nonfinite="raise"``.
+        RuntimeError
+            As `lookahead` does.
+        """
+        ball = Ball(rho, adaptive, eta)
+        ball.check()
+        self._begin("has its parameters perturbed: take the step after the with block")
+        try:
+            with perturbed(self, self._grads if grads is None else grads, ball):
                 yield
         finally:
             self._end()

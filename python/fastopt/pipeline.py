@@ -43,8 +43,8 @@ class Pipeline:
         if averages is not None or copies is not None:
             plan.attach(averages, copies, halves)
 
-    def begin(self) -> None:
-        """Write the copies, when everything has been checked."""
+    def write_copies(self) -> None:
+        """Write the copies anew, where no step does."""
         if self.copies is not None:
             self.copies.write(self._parameters.arrays)
 
@@ -91,14 +91,13 @@ class Pipeline:
             return True
         choice = self._given["nonfinite"]
         if choice == "raise":
-            raise FloatingPointError(_complaint(self._parameters, norms, due.gradients))
+            raise FloatingPointError(complaint(self._parameters, norms, due.gradients))
         if choice != "skip" and not self.scale.dynamic:
             return True
         self.scale.update(finite=False)
         self.skipped += 1
-        for g in due.gradients:
-            if due.zero and g is not None:
-                g[...] = 0
+        if due.zero:
+            zero(due.gradients)
         return False
 
     def _factors(self, norms: Norms, norm: float, unscale: float, due: "Due") -> list[float]:
@@ -153,14 +152,24 @@ def _scaled(due: Due, unscale: float, factors: list[float]) -> tuple[list[Row | 
     return scaled, row_of
 
 
-def _complaint(parameters: Parameters, norms: Norms, gradients: Sequence[Any]) -> str:
+def zero(gradients: Sequence[Any]) -> None:
+    """Zero those that are there."""
+    for g in gradients:
+        if g is not None:
+            g[...] = 0
+
+
+def complaint(
+    parameters: Parameters, norms: Norms, gradients: Sequence[Any], what: str = "gradient"
+) -> str:
+    """Say which gradients are not finite, and where."""
     bad = [i for i, count in enumerate(norms.nonfinite) if count]
     names, g = parameters.names, taken(gradients[bad[0]], parameters.arrays[bad[0]].dtype)
     where = tuple(int(k) for k in np.argwhere(~np.isfinite(g))[0])
     others = f", and {len(bad) - 1} other gradients are not" if len(bad) > 1 else ""
     at = f", the first at {where}" if where else ""
     return (
-        f"the gradient of {names[bad[0]]!r} is not finite: {norms.nonfinite[bad[0]]} of {g.size} "
+        f"the {what} of {names[bad[0]]!r} is not finite: {norms.nonfinite[bad[0]]} of {g.size} "
         f"entries are infinite or NaN{at}{others}. Nothing has been updated; nonfinite='skip' leaves "
         "such steps out, and 'propagate' takes them"
     )

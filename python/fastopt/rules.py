@@ -27,7 +27,8 @@ class Rule(NamedTuple):
     @property
     def is_ours(self) -> bool:
         """Whether fastopt defines it, so that a native kernel of that name is the same rule."""
-        return self.update.__module__.startswith(("fastopt.optimizers.", "fastopt.accumulation"))
+        ours = ("fastopt.optimizers.", "fastopt.accumulation", "fastopt.perturbation")
+        return self.update.__module__.startswith(ours)
 
 
 @cache

@@ -49,6 +49,8 @@ BOUNDS = {
     "adamw": (7.0, 62.0),  # measured 4.6, 41.0
     "adamax": (11.0, 43.0),  # measured 7.3, 28.7
     "nadam": (10.0, 30.0),  # measured 6.3, 20.0
+    "sgdschedulefree": (11.0, 9.0),  # measured 7.2, 5.8
+    "adamwschedulefree": (8.0, 13.0),  # measured 4.8, 8.3
 }
 
 
@@ -146,6 +148,37 @@ def nadam(p: Any, g: Any, s: State, t: int, h: Options) -> Any:
     return p - h["lr"] * m_hat / (np.sqrt(v_hat) + h["eps"])
 
 
+def schedule_free(p: Any, d: Any, s: State, t: int, h: Options, beta: float) -> Any:
+    """Step along d; x, y and z as in the paper, where y = p, and x is what y is made of besides z."""
+    h = defaults(h, warmup_steps=0.0, r=0.0, weight_lr_power=2.0)
+    rising = [min(1.0, i / h["warmup_steps"]) if h["warmup_steps"] else 1.0 for i in range(1, t + 1)]
+    rates = [h["lr"] * share for share in rising]
+    weights = [i ** h["r"] * lr ** h["weight_lr_power"] for i, lr in enumerate(rates, 1)]
+    c = weights[-1] / sum(weights)
+    z = s.get("z", p)
+    x = (p - (1.0 - beta) * z) / beta
+    s["z"] = z - rates[-1] * d
+    x = (1.0 - c) * x + c * s["z"]
+    return (1.0 - beta) * s["z"] + beta * x
+
+
+def sgdschedulefree(p: Any, g: Any, s: State, t: int, h: Options) -> Any:
+    h = defaults(h, lr=1.0, momentum=0.9)
+    _, g = decay(p, g, {**h, "decoupled_weight_decay": False})
+    return schedule_free(p, g, s, t, h, h["momentum"])
+
+
+def adamwschedulefree(p: Any, g: Any, s: State, t: int, h: Options) -> Any:
+    h = defaults(h, lr=2.5e-3, betas=(0.9, 0.999), eps=1e-8, decoupled_weight_decay=True)
+    _, g = decay(p, g, h)
+    beta1, beta2 = h["betas"]
+    s["v"] = beta2 * s.get("v", 0.0) + (1.0 - beta2) * g**2
+    d = g / (np.sqrt(s["v"] / (1.0 - beta2**t)) + h["eps"])
+    if h["decoupled_weight_decay"]:
+        d = d + h.get("weight_decay", 0.0) * p
+    return schedule_free(p, d, s, t, h, beta1)
+
+
 FORMULAS: dict[str, Callable[[Any, Any, State, int, Options], Any]] = {
     "sgd": sgd,
     "adagrad": adagrad,
@@ -155,6 +188,8 @@ FORMULAS: dict[str, Callable[[Any, Any, State, int, Options], Any]] = {
     "adamw": adamw,
     "adamax": adamax,
     "nadam": nadam,
+    "sgdschedulefree": sgdschedulefree,
+    "adamwschedulefree": adamwschedulefree,
 }
 
 COUPLED = {"lr": 0.01, "weight_decay": 0.1}
@@ -195,6 +230,15 @@ CASES: dict[str, list[Options]] = {
     "nadam": [
         {"betas": (0.8, 0.95), "eps": 1e-2, "momentum_decay": 0.1, **COUPLED},
         {"momentum_decay": 0.0, **DECOUPLED},
+    ],
+    "sgdschedulefree": [
+        {"lr": 0.1, "momentum": 0.7, "warmup_steps": 30.0, "r": 0.5, "weight_lr_power": 1.5},
+        {"momentum": 0.95, "warmup_steps": 10.0, "r": 2.0, **COUPLED, "maximize": True},
+    ],
+    "adamwschedulefree": [
+        {"betas": (0.8, 0.95), "eps": 1e-2, "warmup_steps": 30.0, "r": 0.5, "weight_lr_power": 1.5},
+        {"betas": (0.95, 0.9), "warmup_steps": 10.0, "r": 2.0, **DECOUPLED},
+        {**COUPLED, "decoupled_weight_decay": False},
     ],
 }
 
@@ -246,7 +290,7 @@ def test_float64(name: str, given: Options, problem: "ProblemMaker", difference:
 @pytest.mark.parametrize(("name", "given"), listed())
 def test_float32(name: str, given: Options, problem: "ProblemMaker") -> None:
     unit = float(np.finfo(np.float32).eps)
-    bound = BOUNDS[name][given.get("decoupled_weight_decay", name == "adamw")]
+    bound = BOUNDS[name][given.get("decoupled_weight_decay", name.startswith("adamw"))]
     largest = {key: _largest(p) for key, p in problem(STEPS, rounded=True).start.items()}
     for ours, _, exact, _ in train(name, given, problem, np.float32):
         for key, p in exact.items():

@@ -87,6 +87,22 @@ def nadam(p: Array, g: Array, state: dict[str, Array], t: int) -> None:
     p -= 2e-3 * m_hat / (np.sqrt(v_hat) + 1e-8)
 
 
+def sgdschedulefree(p: Array, g: Array, state: dict[str, Array], t: int) -> None:
+    """Keep an average in place of a schedule."""
+    z = p.copy() if t == 1 else state["z"]
+    p += (z - p) / t - (1 - 0.9 * (1 - 1 / t)) * g
+    state["z"] = z - g
+
+
+def adamwschedulefree(p: Array, g: Array, state: dict[str, Array], t: int) -> None:
+    """Divide by the root of the mean of squares, and keep an average."""
+    z = p.copy() if t == 1 else state["z"]
+    state["v"] = 0.999 * state["v"] + 0.001 * g**2
+    d = g / (np.sqrt(state["v"] / (1 - 0.999**t)) + 1e-8)
+    p += (z - p) / t - 2.5e-3 * (1 - 0.9 * (1 - 1 / t)) * d
+    state["z"] = z - 2.5e-3 * d
+
+
 STATES: dict[Callable[..., None], tuple[str, ...]] = {
     sgd: (),
     momentum: ("b",),
@@ -99,6 +115,8 @@ STATES: dict[Callable[..., None], tuple[str, ...]] = {
     adamw: ("m", "v"),
     adamax: ("m", "u"),
     nadam: ("m", "v"),
+    sgdschedulefree: ("z",),
+    adamwschedulefree: ("z", "v"),
 }
 BY_NAME = {function.__name__: function for function in STATES} | {"iterative": sgd}
 

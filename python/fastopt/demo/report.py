@@ -23,7 +23,7 @@ def table(runs: Sequence[Run]) -> str:
         starred([run.steps_per_second for run in ranks], "{:,.0f}".format, max),
         starred([run.optimizer_share for run in ranks], "{:.1%}".format),
     ]
-    header = ("optimizer", "lr ", "training loss ", "test accuracy ", "steps/s ", "in optimizer ")
+    header = ("optimizer", "lr ", "train loss ", "test acc. ", "steps/s ", "in optimizer ")
     return layout(header, [run.label for run in ranks], columns)
 
 

@@ -16,6 +16,7 @@ from fastopt.demo.contestants import Contestant
 from fastopt.demo.data import Dataset, minibatches
 from fastopt.demo.model import Network
 from fastopt.demo.run import Run
+from fastopt.eval_mode import EvalMode
 
 POINTS = 200  # of a loss curve
 BAR = "{desc:<16}{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} steps, {remaining} left{postfix}"
@@ -69,8 +70,9 @@ def train(
 
     def evaluate(step: int) -> None:
         at.append(step)
-        loss = network.loss(network.output(params, data.x_train), data.y_train)[0]
-        output = network.output(params, data.x_test)
+        with optimizer.averaged() if isinstance(optimizer, EvalMode) else nullcontext():
+            loss = network.loss(network.output(params, data.x_train), data.y_train)[0]
+            output = network.output(params, data.x_test)
         accuracy = network.loss.accuracy(output, data.y_test)
         curve.append((loss, network.loss(output, data.y_test)[0], accuracy))
         bar.set_postfix_str(f"loss {loss:.2e}", refresh=False)
@@ -102,6 +104,8 @@ def train(
                     bar.update(steps - step)
                     break
 
+    if isinstance(optimizer, EvalMode):
+        optimizer.eval()
     losses, test_losses, accuracies = map(list, zip(*curve, strict=True))
     return Run(
         label=contestant.label,

@@ -7,6 +7,8 @@ from fastopt.optimizers.adam import AdamW as AdamW
 from fastopt.optimizers.adamax import Adamax as Adamax
 from fastopt.optimizers.nadam import NAdam as NAdam
 from fastopt.optimizers.rmsprop import RMSprop as RMSprop
+from fastopt.optimizers.schedule_free import AdamWScheduleFree as AdamWScheduleFree
+from fastopt.optimizers.schedule_free import SGDScheduleFree as SGDScheduleFree
 from fastopt.optimizers.sgd import SGD as SGD
 
 CLASSES: dict[str, type[Optimizer]]
@@ -17,7 +19,9 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "AdamWScheduleFree",
     "Adamax",
     "NAdam",
     "RMSprop",
+    "SGDScheduleFree",
 ]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm import Ahead
+from fastopt.algorithm import Move
 from fastopt.elementwise import nonnegative
 from fastopt.hyperparameters import Values, choice, flag, number
 from fastopt.optimizer import Optimizer
@@ -170,5 +170,5 @@ class RMSprop(Optimizer):
         )
 
     @classmethod
-    def ahead(cls, h: Values) -> Ahead:
+    def ahead(cls, h: Values) -> Move:
         return momentum_ahead(h)

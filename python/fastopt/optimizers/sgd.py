@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from fastopt.algorithm import Ahead
+from fastopt.algorithm import Move
 from fastopt.hyperparameters import Values, flag, number
 from fastopt.optimizer import Optimizer
 from fastopt.rules import RuleFunction
@@ -50,14 +50,14 @@ class NesterovCoefficients(NamedTuple):
     step_b: float
 
 
-def momentum_ahead(h: Values) -> Ahead:
+def momentum_ahead(h: Values) -> Move:
     """Say how the momentum buffer b moves a parameter where there is no new gradient."""
     if h.momentum == 0.0 or h.nesterov:
         raise ValueError(
             "lookahead needs momentum > 0 and nesterov=False, which is another way to look ahead; they "
             f"are {h.momentum:g} and {h.nesterov}"
         )
-    return Ahead("b", sgd, SgdCoefficients(h.momentum * (1.0 if h.lr_in_buffer else h.lr)))
+    return Move("b", sgd, SgdCoefficients(h.momentum * (1.0 if h.lr_in_buffer else h.lr)))
 
 
 class SGD(Optimizer):
@@ -126,5 +126,5 @@ class SGD(Optimizer):
         return MomentumCoefficients(h.momentum, take, leaves)
 
     @classmethod
-    def ahead(cls, h: Values) -> Ahead:
+    def ahead(cls, h: Values) -> Move:
         return momentum_ahead(h)

@@ -16,6 +16,7 @@ LEARNING_RATES = {
     "adam": 0.003,
     "adamax": 0.01,
     "adamw": 0.003,
+    "adamwschedulefree": 0.01,
     "amsgrad": 0.003,
     "momentum": 0.03,
     "nadam": 0.003,

@@ -1,0 +1,209 @@
+"""Schedule-Free SGD and AdamW: a running average in place of a schedule of the learning rate."""
+
+from math import sqrt
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from fastopt import stages
+from fastopt.algorithm import Move
+from fastopt.eval_mode import EvalMode
+from fastopt.hyperparameters import Values, flag, number, pair
+from fastopt.optimizer import Optimizer
+from fastopt.scalars import power, real_power
+from fastopt.stages import StageScalars
+
+
+def sgd_schedule_free(p: Any, g: Any, z: Any, c: Any) -> Any:
+    """Take p towards z and along the gradient, and z along the gradient; z begins as p."""
+    z = z + c.begin * (p - z)
+    p = p + c.mix * (z - p) - c.step * g
+    z = z - c.lr * g
+    return p, z
+
+
+def adamw_schedule_free(p: Any, g: Any, z: Any, v: Any, c: Any) -> Any:
+    """Do the same along the gradient over the root of its second moment, and along the decay."""
+    z = z + c.begin * (p - z)
+    v = c.beta2 * v + c.one_minus_beta2 * g * g
+    d = g / (np.sqrt(v) * c.unbias + c.eps) + c.decay * p
+    p = p + c.mix * (z - p) - c.step * d
+    z = z - c.lr * d
+    return p, z, v
+
+
+def schedule_free_average(p: Any, g: Any, c: Any) -> Any:
+    """Take p, which lies between x and z, to x; z stands in place of the gradient."""
+    return p + c.weight * (g - p)
+
+
+class SgdScheduleFreeCoefficients(NamedTuple):
+    """Scalars of `sgd_schedule_free`; mix is the weight of this step in the average."""
+
+    begin: float
+    mix: float
+    step: float
+    lr: float
+
+
+class AdamwScheduleFreeCoefficients(NamedTuple):
+    """Scalars of `adamw_schedule_free`."""
+
+    beta2: float
+    one_minus_beta2: float
+    unbias: float
+    eps: float
+    decay: float
+    begin: float
+    mix: float
+    step: float
+    lr: float
+
+
+class AverageCoefficients(NamedTuple):
+    """Scalars of `schedule_free_average`."""
+
+    weight: float
+
+
+def averaging(h: Values, t: int, beta: float, carried: Values) -> SgdScheduleFreeCoefficients:
+    """Compute how a step goes into the average, and count its weight."""
+    lr = h.lr if h.warmup_steps == 0.0 else h.lr * min(1.0, t / h.warmup_steps)
+    carried.lr_max = max(lr, carried.lr_max)
+    weight = real_power(t, h.r) * real_power(carried.lr_max, h.weight_lr_power)
+    carried.weight_sum += weight
+    mix = weight / carried.weight_sum if carried.weight_sum > 0.0 else 0.0
+    begin = 1.0 if t == 1 else 0.0
+    return SgdScheduleFreeCoefficients(begin, mix, lr * (1.0 - beta * (1.0 - mix)), lr)
+
+
+def to_average(beta: float) -> Move:
+    """Say how p = beta * x + (1 - beta) * z is taken to x."""
+    return Move("z", schedule_free_average, AverageCoefficients(1.0 - 1.0 / beta))
+
+
+class ScheduleFree(EvalMode):
+    """What both algorithms have."""
+
+    warmup_steps: float = number(default=0.0, at_least=0.0)
+    r: float = number(default=0.0, at_least=0.0, at_most=16.0)
+    weight_lr_power: float = number(default=2.0, at_least=0.0, at_most=16.0)
+
+    carried: ClassVar = {
+        "weight_sum": number(default=0.0, at_least=0.0),
+        "lr_max": number(default=0.0, at_least=0.0),
+    }
+
+
+class SGDScheduleFree(ScheduleFree, Optimizer):
+    """Schedule-Free SGD, as ``schedulefree.SGDScheduleFree``: needs no schedule, but `eval`.
+
+    ::
+
+        lr_t = lr * min(1, t / warmup_steps)
+        weight = t^r * max(lr_1, ..., lr_t)^weight_lr_power
+        c = weight / (sum of all weights so far)
+        y = y + c * (z - y) - lr_t * (1 - momentum * (1 - c)) * g      y is the parameter
+        z = z - lr_t * g                                               z begins at y
+        x = y + (1 - 1 / momentum) * (z - y)                           in eval mode
+
+    Gradients are taken at y. The model is used at x, the weighted average of z: between ``opt.eval()``
+    and ``opt.train()``, or in ``with opt.averaged():``. Training goes on from y and z.
+
+    Defazio et al., *The road less scheduled* (arXiv:2405.15682). Differs from the package: an optimizer
+    begins in training; `train` gives y back bit by bit; each parameter counts its own steps.
+
+    Parameters are those of `Optimizer` and
+
+    lr : float >= 0
+        Learning rate. The authors take 10 to 50 times that of SGD with a schedule.
+    momentum : float > 0 and < 1
+        How near y is to x.
+    weight_decay : float >= 0
+        Added to the gradient, as ``weight_decay * y``.
+    decoupled_weight_decay : bool
+        True is the same here, where nothing divides the gradient.
+    warmup_steps : float >= 0
+        How many steps the learning rate rises.
+    r : float >= 0 and <= 16
+        The power of the number of the step in its weight.
+    weight_lr_power : float >= 0 and <= 16
+        The power of the largest learning rate so far in the weight of a step.
+    """
+
+    lr: float = number(default=1.0, at_least=0.0)
+    momentum: float = number(default=0.9, above=0.0, below=1.0)
+    decoupled_weight_decay: bool = flag(default=False)
+
+    rule = staticmethod(sgd_schedule_free)
+
+    @classmethod
+    def stage_scalars(cls, h: Values) -> StageScalars:
+        return stages.scalars(Values(**{**vars(h), "decoupled_weight_decay": False}))
+
+    @classmethod
+    def average(cls, h: Values) -> Move:
+        return to_average(h.momentum)
+
+    @staticmethod
+    def coefficients(h: Values, t: int, carried: Values) -> NamedTuple:
+        return averaging(h, t, h.momentum, carried)
+
+
+class AdamWScheduleFree(ScheduleFree, Optimizer):
+    """Schedule-Free AdamW, as ``schedulefree.AdamWScheduleFree``: needs no schedule, but `eval`.
+
+    ::
+
+        v = beta2 * v + (1 - beta2) * g * g
+        d = g / (sqrt(v / (1 - beta2^t)) + eps) + weight_decay * y
+
+    and then as `SGDScheduleFree`, with d in place of g and beta1 in place of the momentum.
+
+    Defazio et al., *The road less scheduled* (arXiv:2405.15682). Differs from the package as that does.
+
+    Parameters are those of `Optimizer` and
+
+    lr : float >= 0
+        Learning rate. The authors take 1 to 10 times that of AdamW with a schedule.
+    betas : two floats, >= 0 and < 1, the first > 0
+        How near y is to x, and how much of the second moment is kept.
+    eps : float >= 0
+        Added to the root.
+    decoupled_weight_decay : bool
+        Let the weights decay as above; if False, add ``weight_decay * y`` to the gradient.
+    warmup_steps, r, weight_lr_power
+        As of `SGDScheduleFree`.
+    """
+
+    lr: float = number(default=2.5e-3, at_least=0.0)
+    betas: tuple[float, float] = pair(default=(0.9, 0.999), below=1.0)
+    eps: float = number(default=1e-8, at_least=0.0)
+    decoupled_weight_decay: bool = flag(default=True)
+
+    rule = staticmethod(adamw_schedule_free)
+
+    @classmethod
+    def check_hyperparameters(cls, h: Values) -> None:
+        if h.betas[0] == 0.0:
+            raise ValueError(
+                "betas[0] is 0.0; it must be > 0 here, or the average could not be found from the "
+                "parameters and z: give betas=(0.9, 0.999)"
+            )
+
+    @classmethod
+    def stage_scalars(cls, h: Values) -> StageScalars:
+        decay = 0.0 if h.decoupled_weight_decay else h.weight_decay
+        return stages.scalars(Values(**{**vars(h), "weight_decay": decay}))
+
+    @classmethod
+    def average(cls, h: Values) -> Move:
+        return to_average(h.betas[0])
+
+    @staticmethod
+    def coefficients(h: Values, t: int, carried: Values) -> NamedTuple:
+        beta1, beta2 = h.betas
+        unbias = 1.0 / sqrt(1.0 - power(beta2, t))
+        decay = h.weight_decay if h.decoupled_weight_decay else 0.0
+        averages = averaging(h, t, beta1, carried)
+        return AdamwScheduleFreeCoefficients(beta2, 1.0 - beta2, unbias, h.eps, decay, *averages)
