@@ -2,12 +2,11 @@
 
 Beside each save the same bytes are written plainly and flushed to disk; beside each load they are read
 plainly, in blocks, into new arrays. Files are dropped from the page cache before they are read, as far
-as the system does that. Contestants take turns; medians; ratios are of the speed of the plain way.
+as the system does that. Contestants take turns; medians. On Linux, which tells the memory in use.
 """
 
 import argparse
 import os
-import resource
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt import checkpoint
-from fastopt.checkpoint.arrays import BLOCK, blocks, bytes_of
+from fastopt.checkpoint.arrays import blocks, bytes_of
 
 Arrays = dict[str, NDArray[Any]]
 MEGABYTE = 1 << 20
@@ -58,6 +57,10 @@ def plain_read(path: Path, arrays: Arrays) -> Arrays:
     return found
 
 
+def save(path: Path, arrays: Arrays) -> None:
+    checkpoint.write(path, {}, arrays)
+
+
 def load(path: Path, arrays: Arrays) -> Arrays:
     expected = {name: checkpoint.ArraySpec.of(array) for name, array in arrays.items()}
     with checkpoint.Reader(path) as file:
@@ -71,49 +74,44 @@ def forget(path: Path) -> None:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def timed(action: Callable[[], Any]) -> float:
+def timed(action: Callable[..., Any], *given: Any) -> tuple[float, float]:
+    """Give the seconds that an action takes, and the most memory of the process meanwhile, in MB."""
+    Path("/proc/self/clear_refs").write_text("5")  # forget the most so far
     begin = perf_counter()
-    action()
-    return perf_counter() - begin
+    action(*given)
+    return perf_counter() - begin, most_memory()
 
 
-def peak() -> float:
-    """Give the most memory that this process has had, in MB (of 2**20 bytes)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def most_memory() -> float:
+    status = Path("/proc/self/status").read_text()
+    return float(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def measure(directory: Path, arrays: Arrays, rounds: int) -> None:
-    total = sum(array.nbytes for array in arrays.values())
-    ways: dict[str, tuple[Callable[[Path], None], Callable[[Path], Arrays]]] = {
-        "plain": (lambda path: plain_write(path, arrays), lambda path: plain_read(path, arrays)),
-        "state.npz": (lambda path: checkpoint.write(path, {}, arrays), lambda path: load(path, arrays)),
+    size = sum(array.nbytes for array in arrays.values())
+    before = most_memory()
+    ways = {
+        "plain": (plain_write, plain_read),
+        "state.npz": (save, load),
+        "state.safetensors": (save, load),
     }
-    ways["state.safetensors"] = ways["state.npz"]
-    saving: dict[str, list[float]] = {name: [] for name in ways}
-    loading: dict[str, list[float]] = {name: [] for name in ways}
-    most = {name: [0.0, 0.0] for name in ways}
+    saving: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    loading: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for _ in range(rounds):
-        for name, (save, read) in ways.items():
-            path, before = directory / name, peak()
-            saving[name].append(timed(lambda save=save, path=path: save(path)))
-            most[name][0] = max(most[name][0], peak() - before)
+        for name, (put, get) in ways.items():
+            path = directory / name
+            saving[name].append(timed(put, path, arrays))
             forget(path)
-            before = peak()
-            loading[name].append(timed(lambda read=read, path=path: read(path)))
-            most[name][1] = max(most[name][1], peak() - before - total / MEGABYTE)
+            loading[name].append(timed(get, path, arrays))
             path.unlink()
-    print(
-        f"{len(arrays)} arrays, {total / 1e9:.2f} GB, blocks of {BLOCK / MEGABYTE:.0f} MB, {rounds} rounds"
-    )
-    print("                     save          load      memory beside the state")
-    for name in ways:
-        save_ratio = median(saving["plain"]) / median(saving[name])
-        load_ratio = median(loading["plain"]) / median(loading[name])
-        print(
-            f"{name:<18}{total / 1e9 / median(saving[name]):5.2f} GB/s{total / 1e9 / median(loading[name]):9.2f}"
-            f" GB/s  {save_ratio:.2f}x and {load_ratio:.2f}x of plain"
-            f"  {most[name][0]:.0f} and {most[name][1]:.0f} MB"
-        )
+    print(f"{len(arrays)} arrays, {size / 1e9:.2f} GB, {rounds} rounds; memory: beside the state")
+    print(f"{'':20}{'GB/s':>6}{'of plain':>10}{'memory':>10}")
+    for doing, taken, held in (("save", saving, before), ("load", loading, before + size / MEGABYTE)):
+        of_plain = median(seconds for seconds, _ in taken["plain"])
+        for name, runs in taken.items():
+            seconds, memory = median(s for s, _ in runs), max(m for _, m in runs) - held
+            speed = f"{size / 1e9 / seconds:6.2f}{of_plain / seconds:9.2f}x"
+            print(f"{doing} {name:<18}{speed}{memory:7.0f} MB")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 
 from fastopt.checkpoint.arrays import BLOCK, blocks
@@ -18,14 +19,20 @@ def read_verified(
     """
     found = sha256()
     for block in blocks(into):
-        if hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(descriptor, place + len(block), AHEAD, os.POSIX_FADV_WILLNEED)
+        _announce(descriptor, place + len(block))
         _read_block(descriptor, place, block)
         found.update(block)
         place += len(block)
         done(len(block))
     if found.hexdigest() != digest:
         raise ValueError("does not have the SHA-256 of the manifest: the file is damaged")
+
+
+def _announce(descriptor: int, place: int) -> None:
+    """Let the system fetch what comes next, where it can; it is no error where it cannot."""
+    if hasattr(os, "posix_fadvise"):
+        with suppress(OSError):
+            os.posix_fadvise(descriptor, place, AHEAD, os.POSIX_FADV_WILLNEED)
 
 
 def _read_block(descriptor: int, place: int, block: memoryview) -> None:
