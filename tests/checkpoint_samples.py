@@ -57,6 +57,7 @@ def every_kind() -> Arrays:
         (1,) * 32,
     ]
     arrays |= {f"shape {s}": bits(3, np.float64, s) for s in shapes}
+    arrays["odd"] = bits(4, np.uint8, (3,))
     arrays["three"] = bits(4, np.float16, (2, 3, 4), "F")
     return arrays
 

@@ -14,6 +14,7 @@ import pytest
 from checkpoint_samples import MANIFEST, SUFFIXES, few, load, same
 
 from fastopt import checkpoint
+from fastopt.checkpoint.atomic import replacing
 
 KILLS = int(os.environ.get("FASTOPT_TEST_KILLS", "40"))  # for each format
 
@@ -124,6 +125,16 @@ def test_file_and_directory_are_flushed_in_order(path: Path, monkeypatch: pytest
     monkeypatch.setattr(os, "replace", replaced)
     checkpoint.write(path, MANIFEST, few())
     assert calls == ["file", "replace", "directory"]
+
+
+def test_all_bytes_are_with_the_system_when_it_is_told_to_flush(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: sizes.append(os.fstat(descriptor).st_size))
+    with replacing(str(path)) as file:
+        file.write(b"few")
+    assert sizes[0] == 3
 
 
 def test_a_full_disk_leaves_the_old_file(path: Path, run_python: Callable[..., str]) -> None:

@@ -15,7 +15,7 @@ import pytest
 from checkpoint_samples import few, load, specs
 
 from fastopt import checkpoint
-from fastopt.checkpoint.manifest import compose
+from fastopt.checkpoint.manifest import LONGEST, compose
 
 MEMORY = 4_000_000  # bytes that refusing a small file may take, NumPy's included
 
@@ -87,6 +87,12 @@ def test_the_archive_that_all_others_depart_from_is_right(tmp_path: Path) -> Non
     assert load(tmp_path / "state.npz", ONE)[0] == {"step": 1}
 
 
+def patched(whole: bytes, record: bytes, offset: int, value: int) -> bytes:
+    """Change a byte of the last record of a kind."""
+    at = whole.rindex(record) + offset
+    return whole[:at] + bytes([value]) + whole[at + 1 :]
+
+
 def header_claiming(shape: str, descr: str = "'<f4'") -> bytes:
     text = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
     return b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text.encode() + ONE["a"].tobytes()
@@ -108,6 +114,15 @@ NPZ: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: one(manifest_of(ONE, entry={"shape": [1 << 62, 4], "nbytes": 0})),
         "bytes",
     ),
+    "wrong length": (
+        lambda: one(manifest_of(ONE, entry={"nbytes": 25})),
+        "gives array 'a' .* 25 bytes",
+    ),
+    "manifest too long": (lambda: one(b" " * (LONGEST + 1)), "no checkpoint of fastopt"),
+    "compressed by directory": (lambda: patched(one(), b"PK\1\2", 10, 8), "compressed"),
+    "compressed by header": (lambda: patched(one(), b"PK\3\4", 8, 8), "compressed"),
+    "encrypted by directory": (lambda: patched(one(), b"PK\1\2", 8, 1), "encrypted"),
+    "encrypted by header": (lambda: patched(one(), b"PK\3\4", 6, 1), "encrypted"),
     "negative in manifest": (
         lambda: one(manifest_of(ONE, entry={"shape": [-2, -3]})),
         "describes no array",
@@ -241,6 +256,7 @@ DATA = ONE["a"].tobytes()
 SAFETENSORS: dict[str, tuple[Callable[[], bytes], str]] = {
     "4 TiB header": (lambda: struct.pack("<Q", 1 << 42) + DATA, "its header would take"),
     "header of the largest size": (lambda: b"\xff" * 8 + DATA, "its header would take"),
+    "header of 64 MB": (lambda: struct.pack("<Q", 1 << 26) + b"{", "its header would take"),
     "header longer than allowed": (lambda: tensors(b"{" + b" " * 100_000_001), "its header would take"),
     "empty header": (lambda: tensors(b"") + DATA, "its header would take"),
     "4 TiB": (

@@ -94,6 +94,9 @@ def test_safetensors_opens_safetensors_with_transposes_for_fortran_order(tmp_pat
     )
     with safetensors.safe_open(tmp_path / "state.safetensors", framework="np") as file:
         assert set(file.metadata()) == {"fastopt"}
+    with checkpoint.Reader(tmp_path / "state.safetensors") as own:
+        for name, array in arrays.items():
+            assert own._offsets[name] % array.itemsize == 0
 
 
 def test_another_memory_order_is_turned_to_the_bit(path: Path) -> None:
