@@ -117,7 +117,7 @@ def measure(directory: Path, arrays: Arrays, rounds: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gigabytes", type=float, default=4.0)
-    parser.add_argument("--arrays", type=int, default=100)
+    parser.add_argument("--arrays", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--directory", default=".", help="on the disk to measure")
     given = parser.parse_args()

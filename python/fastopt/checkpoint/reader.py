@@ -16,6 +16,7 @@ from fastopt.checkpoint.formats import format_of
 from fastopt.checkpoint.progress import meter
 from fastopt.checkpoint.stream import read_verified
 from fastopt.checkpoint.workers import workers
+from fastopt.threads import get_num_threads
 
 Done = Callable[[int], object]  # told how many bytes have been read
 
@@ -129,7 +130,7 @@ class Reader:
         if said := faults(comparison, strict):
             raise CheckpointError(f"checkpoint {self._path!r} does not hold these arrays: {said}")
         total = sum(expected[name].nbytes for name in comparison.common)
-        with meter("loading ", total, progress) as done, workers() as pool:
+        with meter("loading ", total, progress) as done, workers(get_num_threads()) as pool:
             tasks = [pool.submit(self._fresh, n, expected[n], done) for n in comparison.common]
             arrays = [task.result() for task in tasks]
         named = dict(zip(comparison.common, arrays, strict=True))

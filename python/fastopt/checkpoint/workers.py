@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from fastopt.threads import get_num_threads
-
 
 @contextmanager
-def workers() -> Iterator[ThreadPoolExecutor]:
-    """Give as many threads as a step may use; what has not begun is called off when the block ends."""
-    pool = ThreadPoolExecutor(get_num_threads(), "fastopt-checkpoint")
+def workers(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Give some threads, at least one; what has not begun is called off when the with block ends."""
+    pool = ThreadPoolExecutor(max(1, count), "fastopt-checkpoint")
     try:
         yield pool
     finally:

@@ -15,6 +15,7 @@ from fastopt.checkpoint.manifest import UNKNOWN, compose
 from fastopt.checkpoint.progress import meter
 from fastopt.checkpoint.workers import workers
 from fastopt.hyperparameters import describe
+from fastopt.threads import get_num_threads
 
 
 def write(
@@ -58,7 +59,7 @@ def write(
         writing(path),
         replacing(path) as file,
         meter("saving ", total, progress) as wrote,
-        workers() as pool,
+        workers(get_num_threads() - 1) as pool,  # and the caller, who writes
     ):
         hashing = [pool.submit(_digest, each) for each in data.values()]
 
