@@ -17,6 +17,7 @@ from fastopt.grouping import layer_decay, no_decay
 from fastopt.optimizer import Optimizer
 from fastopt.optimizers import *  # noqa: F403 - one name for each algorithm
 from fastopt.optimizers import __all__ as _algorithms
+from fastopt.persistence import load
 from fastopt.registry import from_config, get, names
 from fastopt.smoothing import EMA, ema
 from fastopt.threads import get_num_threads, set_num_threads
@@ -24,9 +25,11 @@ from fastopt.version import __version__
 
 if TYPE_CHECKING:
     from fastopt import schedules
+    from fastopt.checkpoint import CheckpointError
 
 __all__ = [
     "EMA",
+    "CheckpointError",
     "Optimizer",
     "__version__",
     "build_info",
@@ -37,6 +40,7 @@ __all__ = [
     "get",
     "get_num_threads",
     "layer_decay",
+    "load",
     "names",
     "no_decay",
     "schedules",
@@ -46,7 +50,12 @@ __all__ = [
 ]
 
 
+# What is not used by every program, and takes time to import.
+_LATER = {"CheckpointError": "checkpoint", "schedules": "schedules"}
+
+
 def __getattr__(name: str) -> Any:
-    if name == "schedules":  # when it is used: its many small classes take time to make
-        return import_module("fastopt.schedules")
-    raise AttributeError(f"module 'fastopt' has no attribute {name!r}")
+    if name not in _LATER:
+        raise AttributeError(f"module 'fastopt' has no attribute {name!r}")
+    module = import_module(f"fastopt.{_LATER[name]}")
+    return module if name == _LATER[name] else getattr(module, name)

@@ -31,10 +31,10 @@ class Accumulator:
 
     def __init__(self, parameters: Parameters, backend: str) -> None:
         self.count = 0
-        self._sums: list[NDArray[Any]] = [state_beside(p, 0.0, 6) for p in parameters.arrays]
-        self._present = [False] * len(self._sums)
+        self.sums: list[NDArray[Any]] = [state_beside(p, 0.0, 6) for p in parameters.arrays]
+        self.present = [False] * len(self.sums)
         rule = rule_of(accumulate)
-        arrays = [(total,) for total in self._sums]
+        arrays = [(total,) for total in self.sums]
         self._rows = [(NOTHING, AccumulateCoefficients(1.0))]
         self._plan = backends.backend(backend).make_plan(
             arrays, [rule] * len(arrays), [0] * len(arrays)
@@ -44,20 +44,20 @@ class Accumulator:
         """Add gradients that have been checked, and zero them if asked."""
         self._plan.bind(gradients, None, True, taking)
         self._plan.run(self._rows, get_num_threads(), NO_EXTRAS._replace(zero=zero))
-        self._present = [had or g is not None for had, g in zip(self._present, gradients, strict=True)]
+        self.present = [had or g is not None for had, g in zip(self.present, gradients, strict=True)]
         self.count += 1
 
     def totals(self) -> list[Any]:
         """List the sums; None where there has been no gradient."""
-        return [s if present else None for s, present in zip(self._sums, self._present, strict=True)]
+        return [s if present else None for s, present in zip(self.sums, self.present, strict=True)]
 
     def zero(self) -> None:
         """Drop all that has been added."""
-        for total in self._sums:
+        for total in self.sums:
             total[...] = 0
         self.begin_again()
 
     def begin_again(self) -> None:
         """Forget what was counted; the sums have been zeroed by the step."""
         self.count = 0
-        self._present = [False] * len(self._sums)
+        self.present = [False] * len(self.sums)

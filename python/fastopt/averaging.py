@@ -1,6 +1,6 @@
 """The exponential moving average of the parameters, which is updated in the sweep."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,6 +27,14 @@ class Averages:
         self._corrected = corrected
         self._remains = self._pending = 1.0  # the product of all betas, and with that of the next step
         self.arrays = [state_beside(p, p, 7) for p in parameters]
+
+    def state(self) -> dict[str, Any]:
+        """Give what a checkpoint has to hold besides the arrays."""
+        return {"remains": self._remains}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` gave."""
+        self._remains = self._pending = float(state["remains"])
 
     def weights(self, step: int) -> tuple[float, float]:
         """Compute what is kept and what is taken at a step, 1, 2, ..., which is counted by `commit`."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastopt.groups import Group
 from fastopt.hyperparameters import describe
-from fastopt.settings import as_config
+from fastopt.settings import Settings
 
 
 def config_of(
@@ -16,15 +16,25 @@ def config_of(
 
     `names` are those of each group's parameters, where ``groups=`` has divided them.
     """
-    found = [group_config(group) for group in groups]
+    found = [_group_config(group) for group in groups]
     for config, mine in zip(found, names, strict=False):
         config["names"] = list(mine)
-    return {"name": name, "groups": found, "settings": as_config(settings)}
+    return {"name": name, "groups": found, "settings": settings_config(settings)}
 
 
-def group_config(group: Group) -> dict[str, Any]:
+def settings_config(settings: Mapping[str, Any], marks: bool = False) -> dict[str, Any]:
+    """Give the settings that are not at their defaults."""
+    return {
+        name: plain(value, name, marks)
+        for name, value in settings.items()
+        if name != "cast_to" and value is not Settings.declared[name].default
+        if callable(value) or value != Settings.declared[name].default
+    }
+
+
+def _group_config(group: Group) -> dict[str, Any]:
     """Give what a group has been given, schedules by their own configuration."""
-    found = {name: _plain(value, name) for name, value in group.given.items()}
+    found = {name: plain(value, name) for name, value in group.given.items()}
     return {**found, "multiply": dict(group.multiply)} if group.multiply else found
 
 
@@ -37,13 +47,13 @@ def keywords_of(config: Any, name: str, params: Any) -> tuple[Any, dict[str, Any
             f"this is the config of {config['name']!r}, not of {name}; fastopt.from_config(config, "
             "params) makes whichever it is of"
         )
-    groups = [_made(group) for group in config["groups"]]
-    settings = dict(config.get("settings", {}))
+    groups = [made(group) for group in config["groups"]]
+    settings = made(config.get("settings", {}))
     if all("names" in group for group in groups):
         return params, {"groups": {_Named(group.pop("names")): group for group in groups}, **settings}
     if len(groups) == 1 and not _one_group(params):
         factors = groups[0].pop("multiply", None)
-        by_name = {} if factors is None else {"groups": {"*": {"multiply": factors}}}
+        by_name = {} if not factors else {"groups": {"*": {"multiply": factors}}}
         return params, {**groups[0], **by_name, **settings}
     if not isinstance(params, (list, tuple)) or len(params) != len(groups):
         raise ValueError(
@@ -63,13 +73,13 @@ class _Named:
         return name in self._names
 
 
-def _made(value: Any) -> Any:
-    """Make schedules again of their configurations."""
+def made(value: Any) -> Any:
+    """Make schedules again of their configurations, wherever they stand in a value."""
     if isinstance(value, Mapping):
         if "schedule" in value:
             return import_module("fastopt.schedules").from_config(value)
-        return {name: _made(each) for name, each in value.items()}
-    return [_made(each) for each in value] if isinstance(value, (list, tuple)) else value
+        return {name: made(each) for name, each in value.items()}
+    return [made(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def _one_group(params: Any) -> bool:
@@ -80,14 +90,17 @@ def _is_group(params: Any) -> bool:
     return isinstance(params, dict) and "params" in params
 
 
-def _plain(value: Any, name: str) -> Any:
+def plain(value: Any, name: str, marks: bool = False) -> Any:
+    """Give a value as JSON can hold it; functions raise TypeError, or are marked as such."""
     if isinstance(value, tuple):
-        return [_plain(each, name) for each in value]
+        return [plain(each, name, marks) for each in value]
     if hasattr(value, "get_config"):
         return value.get_config()
-    if callable(value):
-        raise TypeError(
-            f"{name} is {describe(value)}, a function, which no config can hold: one of "
-            "fastopt.schedules can"
-        )
-    return value
+    if not callable(value):
+        return value
+    if marks:
+        return {"function": getattr(value, "__name__", type(value).__name__)}
+    raise TypeError(
+        f"{name} is {describe(value)}, a function, which no config can hold: one of "
+        "fastopt.schedules can"
+    )

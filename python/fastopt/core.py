@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt import backends, casting, checks, settings
+from fastopt.accumulation import Accumulator
 from fastopt.algorithm import Algorithm
 from fastopt.averaging import Averages
 from fastopt.backends import Taking
@@ -53,6 +54,7 @@ class Core(Algorithm):
         self._free = [True]  # one token: who takes it holds the optimizer; quicker than a lock
         self._scheduled = [group for group in self.groups if group.scheduled]
         self._pipeline = Pipeline(self._settings, self._parameters)
+        self._accumulator: Accumulator | None = None
         self._taking: Taking | None = None
         self._bfloat16 = False  # whether gradients have come as such
         self._look_at_settings()

@@ -44,15 +44,15 @@ class Group(MutableMapping[str, Any]):
         self.multiply: Mapping[str, float] = {}
         self.set(self.with_values(given))
 
-    def with_values(self, given: Mapping[str, Any]) -> Given:
-        """Give the hyperparameters with some of them changed, checked but not yet set."""
+    def with_values(self, given: Mapping[str, Any], step: int | None = None) -> Given:
+        """Give the hyperparameters with some of them changed, checked (for a step) but not yet set."""
         values, multiply = dict(self._given), self.multiply
         for name, value in given.items():
             if name == "multiply":
                 multiply = self._factors(value)
             else:
                 values[name] = self._hyper(name).accept(value, name + self._which())
-        h = Values(**{name: self._at(name, values, multiply) for name in values})
+        h = Values(**{name: self._at(name, values, multiply, step) for name in values})
         self._algorithm.check_hyperparameters(h)
         return Given(values, multiply, h)
 
@@ -76,14 +76,26 @@ class Group(MutableMapping[str, Any]):
         self.stage_scalars = self._algorithm.stage_scalars(h)
 
     @property
+    def current(self) -> Given:
+        """What `set` was given last."""
+        return Given(self._given, self.multiply, self.h)
+
+    @property
     def given(self) -> Mapping[str, Any]:
         """What has been given: values and functions of the step."""
         return self._given
 
-    def _at(self, name: str, values: Mapping[str, Any], multiply: Mapping[str, float]) -> Any:
-        """Give a value at the step that comes, multiplied."""
+    def _at(
+        self,
+        name: str,
+        values: Mapping[str, Any],
+        multiply: Mapping[str, float],
+        step: int | None = None,
+    ) -> Any:
+        """Give a value at a step, the one that comes unless it is said, multiplied."""
         where = name + self._which()
-        value = self._declared[name].at(values[name], self._taken.steps, where)
+        step = self._taken.steps if step is None else step
+        value = self._declared[name].at(values[name], step, where)
         if name not in multiply or value is None:
             return value
         factor = multiply[name]

@@ -5,12 +5,20 @@ it. Where a gradient overflows, the step is left out and the scale is halved; af
 steps it is doubled.
 """
 
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from fastopt.hyperparameters import Number, whole
+
 START = 65536.0
 GROWTH = 2.0
 BACKOFF = 0.5
 INTERVAL = 2000  # good steps in a row before the scale grows
 LARGEST = (2.0 - 2.0**-23) * 2.0**127  # of float32: beyond it, it does not grow
 SMALLEST = 2.0**-126
+
+_POSITIVE = Number(1.0, -math.inf, 0.0, math.inf, math.inf, False)
 
 
 class LossScale:
@@ -20,6 +28,19 @@ class LossScale:
         self.dynamic = isinstance(given, str)
         self.value = START if isinstance(given, str) else given
         self._good = 0
+
+    def state(self) -> dict[str, Any]:
+        """Give what a checkpoint has to hold."""
+        return {"value": self.value, "good_steps": self._good}
+
+    def restored(self, state: Mapping[str, Any]) -> "LossScale":
+        """Give one in that state, if it is dynamic; raise TypeError or ValueError for what is none."""
+        if not self.dynamic:
+            return self
+        found = LossScale("dynamic")
+        found.value = float(_POSITIVE.check(state["value"], "the loss scale") or START)
+        found._good = whole(state["good_steps"], "the number of good steps", 0, INTERVAL)
+        return found
 
     def update(self, finite: bool) -> None:
         """Take note of a step."""

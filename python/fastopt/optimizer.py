@@ -10,9 +10,9 @@ from fastopt.accumulation import Accumulator
 from fastopt.algorithm import OPTIONS
 from fastopt.backends import BOUND
 from fastopt.config import config_of, keywords_of
-from fastopt.core import Core
 from fastopt.hyperparameters import given, suggest
 from fastopt.lookahead import moved_ahead
+from fastopt.persistence import Persistence
 from fastopt.perturbation import Ball, perturbed
 from fastopt.report import GroupReport
 from fastopt.threads import get_num_threads
@@ -20,7 +20,7 @@ from fastopt.threads import get_num_threads
 _ATTRIBUTES = ("params", "groups", "like", "backend")  # set once, when the optimizer is made
 
 
-class Optimizer(Core):
+class Optimizer(Persistence):
     """Updates parameters in place from their gradients. The base of every algorithm.
 
     What a subclass defines is said at `Algorithm`.
@@ -99,7 +99,6 @@ class Optimizer(Core):
         self.params = params
         self.like = keywords.get("like", OPTIONS["like"])
         self._build(params, self.like, shared, keywords)
-        self._accumulator: Accumulator | None = None
         self._grads = keywords.get("grads")
         if self._grads is not None:
             self._bind(self._grads)
@@ -332,13 +331,14 @@ class Optimizer(Core):
         return config_of(type(self).__name__, self.groups, names, self._settings)
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], params: Any) -> Self:
+    def from_config(cls, config: Mapping[str, Any], params: Any, **options: Any) -> Self:
         """Make an optimizer with the hyperparameters that `get_config` gave.
 
-        `params` is as of the constructor; for several groups a list with the parameters of each.
+        `params` is as of the constructor; for several groups a list with the parameters of each, or
+        as it was where ``groups=`` has divided it. `options` are other keywords of the constructor.
         """
         params, keywords = keywords_of(config, cls.__name__, params)
-        return cls(params, **keywords)
+        return cls(params, **{**keywords, **options})
 
     def __repr__(self) -> str:
         arrays = self._parameters.arrays

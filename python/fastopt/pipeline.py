@@ -43,6 +43,10 @@ class Pipeline:
         if averages is not None or copies is not None:
             plan.attach(averages, copies, halves)
 
+    def companions(self) -> dict[str, Averages]:
+        """Give what has an array beside every parameter, under the names of a checkpoint."""
+        return {} if self.averages is None else {"average": self.averages}
+
     def write_copies(self) -> None:
         """Write the copies anew, where no step does."""
         if self.copies is not None:

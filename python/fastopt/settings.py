@@ -13,7 +13,6 @@ from fastopt.hyperparameters import (
     Hyper,
     Number,
     choice,
-    describe,
     flag,
     given,
     number,
@@ -112,13 +111,3 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
     if found["ema_bias_correction"] and found["ema"] is None:
         raise ValueError("ema_bias_correction=True needs an ema, such as ema=0.999")
     return found
-
-
-def as_config(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Give those that are not at their defaults, as JSON can hold them."""
-    changed = {
-        k: v for k, v in settings.items() if k != "cast_to" and v != Settings.declared[k].default
-    }
-    if callable(changed.get("ema")):
-        raise TypeError(f"ema is {describe(changed['ema'])}, a function, which no config can hold")
-    return changed

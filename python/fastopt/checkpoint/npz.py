@@ -1,0 +1,128 @@
+"""The .npz format: a zip archive, not compressed, of manifest.json and one .npy file for each array.
+
+``np.load`` opens it. Members follow one another without a gap, which rules out those that overlap.
+"""
+
+import struct
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from typing import Any, BinaryIO
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+from zlib import crc32
+
+from numpy.lib import format as npy
+
+from fastopt.checkpoint.arrays import ArraySpec, blocks
+from fastopt.checkpoint.manifest import LONGEST, Manifest, parse
+
+MANIFEST = "manifest.json"
+UTF8 = 0x800  # the one flag that a member may have: its name is not ASCII
+LOCAL = struct.Struct("<4s5H3I2H")  # the header before each member
+END = 22  # bytes of the last record of the file, without a comment
+
+
+def write(
+    file: BinaryIO,
+    specs: Mapping[str, ArraySpec],
+    data: Mapping[str, memoryview],
+    draft: bytes,
+    final: Callable[[], bytes],
+    wrote: Callable[[int], object],
+) -> None:
+    """Write the archive; `final` gives the manifest that takes the place of the draft, at the end."""
+    with ZipFile(file, "w", ZIP_STORED) as archive:
+        manifest = ZipInfo(MANIFEST)
+        archive.writestr(manifest, draft)
+        for name, spec in specs.items():
+            header = _npy_header(spec)
+            info = ZipInfo(_member(name))
+            info.file_size = len(header) + spec.nbytes  # by which zipfile chooses the long form
+            with archive.open(info, "w") as member:
+                member.write(header)
+                for block in blocks(data[name]):
+                    wrote(member.write(block))
+        end = file.tell()
+        text = final()
+        manifest.CRC = crc32(text)
+        file.seek(manifest.header_offset)
+        file.write(manifest.FileHeader() + text)
+        file.seek(end)
+
+
+def index(file: BinaryIO, size: int) -> tuple[Manifest, dict[str, int]]:
+    """Read the manifest, and find where the bytes of each array begin."""
+    name, length, start = _local_header(file, 0)
+    if name != MANIFEST.encode() or not 0 < length <= min(LONGEST, size - start):
+        raise ValueError(f"it does not begin with {MANIFEST}: it is no checkpoint of fastopt")
+    manifest = parse(file.read(length))
+    _check_size(manifest, size - start - length)
+    file.seek(-END, 2)
+    end = file.read()
+    if not (end.startswith(b"PK\5\6") and end.endswith(b"\0\0")):
+        raise ValueError("it does not end as an archive does")
+    with ZipFile(file) as archive:
+        members, directory = archive.infolist(), archive.start_dir
+    if [m.filename for m in members] != [MANIFEST, *map(_member, manifest.entries)]:
+        raise ValueError("the members of the archive are not those of the manifest")
+    offsets, place = {}, 0
+    for member, array in zip(members, [None, *manifest.entries], strict=True):
+        name, _, start = _local_header(file, place)
+        stored = member.compress_type == ZIP_STORED and member.compress_size == member.file_size
+        if not stored or member.flag_bits & ~UTF8:
+            raise ValueError(f"member {member.filename!r} is compressed or encrypted")
+        if name.decode() != member.filename or member.header_offset != place:
+            raise ValueError(f"member {member.filename!r} is not where the directory has it")
+        if array is not None:
+            offsets[array] = _npy_data(file, array, manifest.entries[array].spec)
+            if offsets[array] - start + manifest.entries[array].spec.nbytes != member.file_size:
+                raise ValueError(f"member {member.filename!r} is not as long as its array")
+        place = start + member.file_size
+    if place != directory:
+        raise ValueError("there is something between the last member and the directory")
+    return manifest, offsets
+
+
+def _check_size(manifest: Manifest, left: int) -> None:
+    """Raise unless arrays and directory can take what is left of the file, before zipfile reads it."""
+    entries = manifest.entries.items()
+    arrays = sum(entry.spec.nbytes for _, entry in entries)
+    # Headers and directory: zipfile reads the directory into memory, whatever its length.
+    around = sum(512 + 2 * len(_member(n).encode()) + 24 * len(e.spec.shape) for n, e in entries)
+    if not arrays < left <= arrays + around + 512:
+        raise ValueError(f"its arrays take {arrays:,} bytes; after the manifest it has {left:,}")
+
+
+def _local_header(file: BinaryIO, offset: int) -> tuple[bytes, int, int]:
+    """Give a member's name, its length if that is in the short form, and where it starts."""
+    file.seek(offset)
+    header = file.read(LOCAL.size)
+    if len(header) < LOCAL.size or not header.startswith(b"PK\3\4"):
+        raise ValueError("it is no npz file, or a damaged one")
+    _, _, flags, method, _, _, _, _, length, name_length, extra_length = LOCAL.unpack(header)
+    name = file.read(name_length)
+    if flags & ~UTF8 or method != ZIP_STORED:
+        raise ValueError(f"member {name!r} is compressed or encrypted")
+    file.seek(extra_length, 1)
+    return name, length, file.tell()
+
+
+def _npy_header(spec: ArraySpec) -> bytes:
+    header = BytesIO()
+    fields = {"descr": spec.dtype.str, "fortran_order": spec.order == "F", "shape": spec.shape}
+    npy.write_array_header_1_0(header, fields)
+    return header.getvalue()
+
+
+def _npy_data(file: BinaryIO, name: str, spec: ArraySpec) -> int:
+    """Check the header of an array's member, at which the file stands; say where it ends."""
+    version: Any = npy.read_magic(file)
+    if version != (1, 0):
+        raise ValueError(f"array {name!r} has a header of npy version {version}, not (1, 0)")
+    found = npy.read_array_header_1_0(file)
+    if found != (spec.shape, spec.order == "F", spec.dtype):
+        raise ValueError(f"array {name!r} is {found} in its header, {spec} in the manifest")
+    return file.tell()
+
+
+def _member(name: str) -> str:
+    return f"{name}.npy"

@@ -1,0 +1,185 @@
+"""Reading: plan from the manifest, check, and only then allocate; every array is verified."""
+
+import os
+from collections.abc import Callable, Mapping
+from stat import S_ISREG
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastopt.checkpoint.arrays import ArraySpec, bytes_of
+from fastopt.checkpoint.comparison import compare, faults
+from fastopt.checkpoint.error import CheckpointError, reading
+from fastopt.checkpoint.formats import format_of
+from fastopt.checkpoint.progress import meter
+from fastopt.checkpoint.stream import read_verified
+from fastopt.checkpoint.workers import workers
+from fastopt.threads import get_num_threads
+
+Done = Callable[[int], object]  # told how many bytes have been read
+
+
+class Found(NamedTuple):
+    """What `Reader.read_all` has read, and the names in which file and expectation differ."""
+
+    arrays: dict[str, NDArray[Any]]
+    missing: list[str]
+    extra: list[str]
+
+
+class Reader:
+    """An open checkpoint: what it holds, and its arrays, each verified when it is read.
+
+    Opening it checks all but the values: the manifest by its SHA-256, and that the file is laid out as
+    the manifest has it. Nothing is allocated for what the file claims of itself before its own size
+    has borne that out.
+
+    Parameters
+    ----------
+    path : str or path
+        A file that `write` has written. It can be replaced meanwhile: what is open stays as it is.
+
+    Raises
+    ------
+    CheckpointError
+        For a file that is damaged, is no checkpoint, or is of a newer fastopt.
+    CheckpointNotFoundError
+        If there is none; it is a FileNotFoundError, too.
+    ValueError
+        For a path that ends in neither .npz nor .safetensors.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = os.fsdecode(path)
+        form = format_of(self._path)
+        with reading(self._path):
+            if not S_ISREG(os.stat(self._path).st_mode):  # to open a pipe would wait for a writer
+                raise ValueError("it is no regular file")
+            self._file = open(self._path, "rb")  # noqa: SIM115 - until `close`
+            try:
+                size = os.fstat(self._file.fileno()).st_size
+                self._manifest, self._offsets = form.index(self._file, size)
+            except BaseException:
+                self._file.close()
+                raise
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What was given to `write`."""
+        return self._manifest.given
+
+    @property
+    def written_by(self) -> str:
+        """The version of fastopt that wrote the file."""
+        return self._manifest.fastopt
+
+    def describe(self) -> dict[str, ArraySpec]:
+        """Give dtype, shape and memory order of each array, by name, in the order of `write`."""
+        return {name: entry.spec for name, entry in self._manifest.entries.items()}
+
+    def read(self, name: str) -> NDArray[Any]:
+        """Read an array into memory of its own.
+
+        Raises CheckpointError if there is none of that name, or if it is not what was written.
+        """
+        return self._fresh(name, self._spec(name), lambda count: None)
+
+    def read_into(self, name: str, array: NDArray[Any]) -> None:
+        """Read an array into one of the same dtype, shape and memory order.
+
+        Raises ValueError for any other array, and CheckpointError as `read` does. Values are hashed as
+        they come: after an error while reading, `array` holds some of them. What must not be lost is
+        read with `read_all`, and copied when that has returned.
+        """
+        spec, given = self._spec(name), ArraySpec.of(array)
+        if given != spec or not array.flags.writeable:
+            lock = "" if array.flags.writeable else ", read-only"
+            raise ValueError(
+                f"array {name!r} ({spec}, order {spec.order}) cannot be read into one of {given}, "
+                f"order {given.order}{lock}: read({name!r}) gives a new one"
+            )
+        self._fill(name, array, lambda count: None)
+
+    def read_all(
+        self,
+        expected: Mapping[str, ArraySpec],
+        *,
+        strict: bool = True,
+        progress: bool | None = None,
+        make: Callable[[str], NDArray[Any]] | None = None,
+    ) -> Found:
+        """Read what is expected into new arrays: all of them, verified, or none.
+
+        All is compared before anything is allocated. An array that was written in another memory order
+        than expected is turned, which changes no value.
+
+        Parameters
+        ----------
+        expected : mapping of names to ArraySpec
+            What there must be: ``ArraySpec.of(array)``.
+        strict : bool
+            Raise for arrays that the file does not have, and for those that it has besides; else list
+            them.
+        progress : bool, optional
+            As of `write`.
+        make : function of a name, optional
+            Allocates the array that is read into, as it is expected; several threads call it at once.
+
+        Raises
+        ------
+        CheckpointError
+            For an array of another dtype or shape, one missing, one too many, or one damaged; the
+            message names it.
+        """
+        comparison = compare(self.describe(), expected)
+        if said := faults(comparison, strict):
+            raise CheckpointError(f"checkpoint {self._path!r} does not hold these arrays: {said}")
+        total = sum(expected[name].nbytes for name in comparison.common)
+        with meter("loading ", total, progress) as done, workers(get_num_threads()) as pool:
+            tasks = [pool.submit(self._fresh, n, expected[n], done, make) for n in comparison.common]
+            arrays = [task.result() for task in tasks]
+        named = dict(zip(comparison.common, arrays, strict=True))
+        return Found(named, comparison.missing, comparison.extra)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _spec(self, name: str) -> ArraySpec:
+        if name not in self._manifest.entries:
+            raise CheckpointError(f"checkpoint {self._path!r} has no array {name!r}: see describe()")
+        return self._manifest.entries[name].spec
+
+    def _fresh(
+        self,
+        name: str,
+        wanted: ArraySpec,
+        done: Done,
+        make: Callable[[str], NDArray[Any]] | None = None,
+    ) -> NDArray[Any]:
+        spec = self._spec(name)
+        with reading(self._path):
+            array = make(name) if make else np.empty(spec.shape, spec.dtype, wanted.order)
+            read = array if wanted.order == spec.order else np.empty(spec.shape, spec.dtype, spec.order)
+        self._fill(name, read, done)
+        if read is not array:
+            np.copyto(array, read)
+        return array
+
+    def _fill(self, name: str, array: NDArray[Any], done: Done) -> None:
+        place, digest = self._offsets[name], self._manifest.entries[name].sha256
+        with reading(self._path):
+            try:
+                read_verified(self._file.fileno(), place, bytes_of(array), digest, done)
+            except ValueError as error:
+                raise ValueError(f"array {name!r} {error}") from error

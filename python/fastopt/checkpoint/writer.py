@@ -1,0 +1,88 @@
+"""Writing: arrays go to the file while other threads hash them; the manifest is completed last."""
+
+import os
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from numpy.typing import NDArray
+
+from fastopt.checkpoint.arrays import ArraySpec, bytes_of
+from fastopt.checkpoint.atomic import replacing
+from fastopt.checkpoint.error import writing
+from fastopt.checkpoint.formats import format_of
+from fastopt.checkpoint.manifest import UNKNOWN, compose
+from fastopt.checkpoint.progress import meter
+from fastopt.checkpoint.workers import workers
+from fastopt.hyperparameters import describe
+from fastopt.threads import get_num_threads
+
+
+def write(
+    path: str | os.PathLike[str],
+    manifest: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    progress: bool | None = None,
+) -> None:
+    """Write a manifest and arrays to one file, which takes the place of an older one when it is whole.
+
+    Nothing is copied: beside the arrays it takes a few blocks of memory. They must not change until
+    it returns.
+
+    Parameters
+    ----------
+    path : str or path
+        Ends in .npz, or in .safetensors, which needs ``pip install 'fastopt[safetensors]'``.
+    manifest : mapping
+        What JSON can hold; without the keys "format", "version", "fastopt", "arrays" and "sha256".
+    arrays : mapping of names to arrays
+        C- or F-contiguous, of any shape, of float16, float32, float64 or integers; any names but
+        "__metadata__" and those with NUL.
+    progress : bool, optional
+        Show a progress bar on stderr, with tqdm: by default from 1 GB, on a terminal.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments that cannot be written; nothing has been done then.
+    CheckpointError
+        If the system fails: no such directory, disk full. The path holds what it held.
+    """
+    path = os.fsdecode(path)
+    form = format_of(path)
+    _check_names(arrays)
+    specs = {name: ArraySpec.of(array, f"array {name!r}") for name, array in arrays.items()}
+    data = {name: bytes_of(array) for name, array in arrays.items()}
+    draft = compose(manifest, specs, [UNKNOWN] * len(specs))
+    total = sum(spec.nbytes for spec in specs.values())
+    with (
+        writing(path),
+        replacing(path) as file,
+        meter("saving ", total, progress) as wrote,
+        workers(get_num_threads() - 1) as pool,  # and the caller, who writes
+    ):
+        hashing = [pool.submit(_digest, each) for each in data.values()]
+
+        def final() -> bytes:
+            return compose(manifest, specs, [digest.result() for digest in hashing])
+
+        form.write(file, specs, data, draft, final, wrote)
+
+
+def _digest(data: memoryview) -> str:
+    return sha256(data).hexdigest()
+
+
+def _check_names(arrays: Mapping[str, Any]) -> None:
+    """Raise for names that one of the formats cannot hold."""
+    for name in arrays:
+        if not isinstance(name, str):
+            raise TypeError(f"an array has the name {describe(name)}; it must be a string")
+        if name == "__metadata__" or "\0" in name:
+            raise ValueError(f"no array can have the name {name!r}: rename it")
+        try:
+            length = len(name.encode())
+        except UnicodeEncodeError as error:
+            raise ValueError(f"the name {name!r} is not Unicode that UTF-8 can hold") from error
+        if length > 60_000:  # of the 65,535 that zip has
+            raise ValueError(f"the name {name[:40]!r}... has {length:,} bytes; at most 60,000 can be")

@@ -1,0 +1,79 @@
+"""What an optimizer is in the middle of training: its state, by the names of its parameters."""
+
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from fastopt.config import plain, settings_config
+from fastopt.groups import Group
+
+if TYPE_CHECKING:
+    from fastopt.core import Core
+
+
+def snapshot(opt: "Core", copy: bool) -> dict[str, Any]:
+    """Take the state, with copies of the arrays or with the arrays themselves.
+
+    All else is what JSON can hold. Functions of the step that are no schedules are only marked, as
+    ``{"function": name}``: they cannot be written down.
+    """
+    names = opt._parameters.names_of_groups()
+    companions = opt._pipeline.companions()
+    accumulated = 0 if opt._accumulator is None else opt._accumulator.count
+    found = {
+        "optimizer": type(opt).__name__,
+        "steps": opt._taken.steps,
+        "skipped": opt._pipeline.skipped,
+        "groups": [_group(group, mine) for group, mine in zip(opt.groups, names, strict=True)],
+        "settings": settings_config(opt._settings, marks=True),
+        "loss_scale": opt._pipeline.scale.state(),
+        "companions": {key: each.state() for key, each in companions.items()},
+        "accumulated": accumulated,
+        "parameters": {name: _parameter(opt, i) for i, name in enumerate(opt._parameters.names)},
+    }
+    if copy:
+        for entry in found["parameters"].values():
+            entry["arrays"] = {key: a.copy(order="K") for key, a in entry["arrays"].items()}
+    return found
+
+
+def _group(group: Group, names: list[str]) -> dict[str, Any]:
+    given = {name: plain(value, name, marks=True) for name, value in group.given.items()}
+    states = {
+        name: [each.state_dict() if is_stateful(each) else None for each in parts(value)]
+        for name, value in group.given.items()
+        if any(map(is_stateful, parts(value)))
+    }
+    return {
+        "names": names,
+        "hyperparameters": {**given, "multiply": dict(group.multiply)},
+        "schedules": states,
+    }
+
+
+def parts(value: Any) -> tuple[Any, ...]:
+    """List what a hyperparameter is made of: itself, or both of a pair."""
+    return value if isinstance(value, tuple) else (value,)
+
+
+def is_stateful(value: Any) -> bool:
+    """Say whether it is a schedule that depends on more than the step."""
+    return bool(getattr(value, "stateful", False))
+
+
+def _parameter(opt: "Core", i: int) -> dict[str, Any]:
+    cohort = opt._cohorts[opt._cohort_of[i]]
+    arrays: dict[str, NDArray[Any]] = dict(opt._states[i])
+    for key, each in opt._pipeline.companions().items():
+        arrays[f"*{key}"] = each.arrays[i]  # no state of a rule can have such a name
+    if opt._accumulator is not None and opt._accumulator.present[i]:
+        arrays[ACCUMULATED] = opt._accumulator.sums[i]
+    return {
+        "steps": cohort.t,
+        "carried": dict(cohort.carried),
+        "frozen": opt._frozen[i],
+        "arrays": arrays,
+    }
+
+
+ACCUMULATED = "*accumulated"
