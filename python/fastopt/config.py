@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+from fastopt.grouping import Named
 from fastopt.groups import Group
 from fastopt.hyperparameters import describe
 from fastopt.settings import Settings
@@ -50,7 +51,7 @@ def keywords_of(config: Any, name: str, params: Any) -> tuple[Any, dict[str, Any
     groups = [made(group) for group in config["groups"]]
     settings = made(config.get("settings", {}))
     if all("names" in group for group in groups):
-        return params, {"groups": {_Named(group.pop("names")): group for group in groups}, **settings}
+        return params, {"groups": {Named(group.pop("names")): group for group in groups}, **settings}
     if len(groups) == 1 and not _one_group(params):
         factors = groups[0].pop("multiply", None)
         by_name = {} if not factors else {"groups": {"*": {"multiply": factors}}}
@@ -61,16 +62,6 @@ def keywords_of(config: Any, name: str, params: Any) -> tuple[Any, dict[str, Any
         )
     containers = [p["params"] if _is_group(p) else p for p in params]
     return [{"params": p, **h} for p, h in zip(containers, groups, strict=True)], settings
-
-
-class _Named:
-    """Chooses parameters by their whole names."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = set(names)
-
-    def __call__(self, name: str, p: Any) -> bool:
-        return name in self._names
 
 
 def made(value: Any) -> Any:

@@ -30,22 +30,16 @@ class Core(Algorithm):
 
     def _build(self, params: Any, like: Any, shared: dict[str, Any], keywords: dict[str, Any]) -> None:
         self._settings = settings.checked(keywords)
-        self._parameters = Parameters(params, self.hyperparameters, keywords.get("groups"))
+        self._params, self._grads = params, keywords.get("grads")
+        self._like, self._shared = like, shared
+        self._grouping = keywords.get("groups")
+        self._parameters = Parameters(params, self.hyperparameters, self._grouping)
         self._frozen = list(self._parameters.frozen)
-        containers = self._parameters.groups
         self._taken = Values(steps=0, doing=_STEPS)
         self._news = Values(changed=True)  # in the groups, until `_follow_changes` has looked
-        self.groups = [
-            Group(
-                container,
-                i if len(containers) > 1 else None,
-                type(self),
-                self.hyperparameters_of(like, shared, own),
-                self._taken,
-                self._news,
-            )
-            for i, (container, own) in enumerate(containers)
-        ]
+        self.groups = self._make_groups(self._parameters)
+        self._before: list[Any] = []  # hooks, and those after a step
+        self._after: list[Any] = []
         self._states: States = [{} for _ in self._parameters.arrays]
         self._cohorts = [Cohort(group, 0, self.initial_carried()) for group in self.groups]
         self._cohort_of = list(self._parameters.group_of)
@@ -59,6 +53,20 @@ class Core(Algorithm):
         self._bfloat16 = False  # whether gradients have come as such
         self._look_at_settings()
         self._plan = self._make_plan()
+
+    def _make_groups(self, parameters: Parameters) -> list[Group]:
+        containers = parameters.groups
+        return [
+            Group(
+                container,
+                i if len(containers) > 1 else None,
+                type(self),
+                self.hyperparameters_of(self._like, self._shared, own),
+                self._taken,
+                self._news,
+            )
+            for i, (container, own) in enumerate(containers)
+        ]
 
     # The step.
 
@@ -153,6 +161,32 @@ class Core(Algorithm):
             cohort.commit()
         self._taken.steps += 1
         return True
+
+    def _accumulate(self, grads: Any) -> bool:
+        """Add gradients to the sums; take the step when it is due."""
+        if self._news.changed or self._scheduled:
+            self._prepare()
+        if self._accumulator is None:
+            self._accumulator = Accumulator(self._parameters, self.backend)
+        sums = self._accumulator
+        if sums.count < self.gradient_accumulation_steps:
+            gradients = self._bind(self._grads if grads is None else grads)
+            sums.add(gradients, self._taking, self.zero_grad)
+        if sums.count < self.gradient_accumulation_steps:
+            return False
+        totals = self._bind_arrays(sums.totals(), self._parameters.now(), None)
+        try:
+            taken = self._update(totals, sums.count, True)
+        except FloatingPointError:
+            sums.zero()
+            raise
+        sums.begin_again()
+        return taken
+
+    def _call_after(self) -> None:
+        """Call the hooks that want to know of a step that was taken."""
+        for hook in tuple(self._after):
+            hook(self)
 
     def _row(self, cohort: Cohort) -> backends.Row | None:
         """Compute the scalars of a step."""

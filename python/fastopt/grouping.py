@@ -34,6 +34,17 @@ def layer_decay(layers: Sequence[str], rate: float) -> dict[Which, dict[str, Any
     }
 
 
+class Named:
+    """Chooses parameters by their whole names."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = set(names)
+
+    def __call__(self, name: str, p: Array) -> bool:
+        """Say whether it is one of them."""
+        return name in self._names
+
+
 def chosen(which: Which, names: Sequence[str], arrays: Sequence[Array], where: str) -> list[bool]:
     """Say of each parameter whether it is meant; raise for what means none of them."""
     if isinstance(which, str):

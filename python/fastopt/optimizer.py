@@ -6,21 +6,22 @@ from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import NDArray
 
-from fastopt.accumulation import Accumulator
 from fastopt.algorithm import OPTIONS
 from fastopt.backends import BOUND
 from fastopt.config import config_of, keywords_of
+from fastopt.hooks import Hooks
 from fastopt.hyperparameters import given, suggest
 from fastopt.lookahead import moved_ahead
 from fastopt.persistence import Persistence
 from fastopt.perturbation import Ball, perturbed
 from fastopt.report import GroupReport
+from fastopt.roster import Roster
 from fastopt.threads import get_num_threads
 
 _ATTRIBUTES = ("params", "groups", "like", "backend")  # set once, when the optimizer is made
 
 
-class Optimizer(Persistence):
+class Optimizer(Persistence, Roster, Hooks):
     """Updates parameters in place from their gradients. The base of every algorithm.
 
     What a subclass defines is said at `Algorithm`.
@@ -99,7 +100,6 @@ class Optimizer(Persistence):
         self.params = params
         self.like = keywords.get("like", OPTIONS["like"])
         self._build(params, self.like, shared, keywords)
-        self._grads = keywords.get("grads")
         if self._grads is not None:
             self._bind(self._grads)
         self._pipeline.write_copies()
@@ -130,6 +130,8 @@ class Optimizer(Persistence):
         RuntimeError
             If another thread is inside a step of this optimizer.
         """
+        for hook in self._before:
+            hook(self)
         try:
             self._free.pop()
         except IndexError:
@@ -140,17 +142,21 @@ class Optimizer(Persistence):
             gradients = self._listed(self._grads if grads is None else grads)
             now = self._parameters.now()
             # In as few calls as can be: they are what a small step costs.
-            if (
+            cohorts, threads = self._cohorts, get_num_threads()
+            taken = (
                 self._direct
-                and self._plan.step(gradients, now, self._cohorts, self.coefficients, get_num_threads())
-                == BOUND
-            ):
+                and self._plan.step(gradients, now, cohorts, self.coefficients, threads) == BOUND
+            )
+            if taken:
                 self._taken.steps += 1
-                return True
-            gradients = self._bind_arrays(gradients, now, self._taking)
-            return self._update(gradients, 1, self._settings["zero_grad"])
+            else:
+                gradients = self._bind_arrays(gradients, now, self._taking)
+                taken = self._update(gradients, 1, self._settings["zero_grad"])
         finally:
             self._free.append(True)
+        if taken and self._after:
+            self._call_after()
+        return taken
 
     def accumulate(self, grads: Any = None) -> bool:
         """Add gradients up; every `gradient_accumulation_steps`-th call takes a step with their mean.
@@ -170,28 +176,18 @@ class Optimizer(Persistence):
         As `step`. After FloatingPointError the sum begins again. If a step fails otherwise, all that
         was given stays in the sum, and the next call takes the step with it, adding nothing.
         """
+        added = 0 if self._accumulator is None else self._accumulator.count
+        if added + 1 >= self.gradient_accumulation_steps:
+            for hook in self._before:
+                hook(self)
         self._begin()
         try:
-            if self._news.changed or self._scheduled:
-                self._prepare()
-            if self._accumulator is None:
-                self._accumulator = Accumulator(self._parameters, self.backend)
-            sums = self._accumulator
-            if sums.count < self.gradient_accumulation_steps:
-                gradients = self._bind(self._grads if grads is None else grads)
-                sums.add(gradients, self._taking, self.zero_grad)
-            if sums.count < self.gradient_accumulation_steps:
-                return False
-            totals = self._bind_arrays(sums.totals(), self._parameters.now(), None)
-            try:
-                taken = self._update(totals, sums.count, True)
-            except FloatingPointError:
-                sums.zero()
-                raise
-            sums.begin_again()
-            return taken
+            taken = self._accumulate(grads)
         finally:
             self._end()
+        if taken and self._after:
+            self._call_after()
+        return taken
 
     @contextmanager
     def lookahead(self) -> Iterator[None]:

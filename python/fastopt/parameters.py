@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt import checks
-from fastopt.grouping import split
+from fastopt.grouping import Which, chosen, split
 from fastopt.hyperparameters import describe
 from fastopt.structure import Path, Structure
 
@@ -21,14 +21,14 @@ class Parameters:
     ----------
     arrays, names, group_of : lists with one entry for each array
     groups : list of (container, options), one for each group
-    frozen : list of bool, one entry for each array
+    frozen, paths : lists with one entry for each array
     by_name : whether ``groups=`` has divided them
     """
 
     def __init__(self, params: Any, hyperparameters: Iterable[str], groups: Any = None) -> None:
         self._given = params
-        self._grouped = _is_list_of_groups(params, set(hyperparameters))
-        entries: list[Mapping[str, Any]] = list(params) if self._grouped else [{"params": params}]
+        self.grouped = _is_list_of_groups(params, set(hyperparameters))
+        entries: list[Mapping[str, Any]] = list(params) if self.grouped else [{"params": params}]
         self.groups = [
             (entry["params"], {k: v for k, v in entry.items() if k != "params"}) for entry in entries
         ]
@@ -36,13 +36,14 @@ class Parameters:
         self._structure = structure
         self.leaves = structure.leaves  # of any container that is built like params
         paths = list(structure.paths())
-        self.group_of = [path[0] if self._grouped else 0 for path in paths]
-        self.names = _names(paths, self._grouped)
-        self._places = [
-            _expression((path[0], "params", *path[1:]) if self._grouped else path) for path in paths
-        ]
+        self.paths = [
+            (path[0], "params", *path[1:]) if self.grouped else path for path in paths
+        ]  # keys and indices of each in params
+        self.group_of = [path[0] if self.grouped else 0 for path in paths]
+        self.names = _names(paths, self.grouped)
+        self._places = list(map(_expression, self.paths))
         self.arrays: list[NDArray[Any]] = list(self.leaves(self._containers(), "params", _NEW))
-        self._watched = self._grouped or structure.mutable
+        self._watched = self.grouped or structure.mutable
         self._check()
         self.by_name = groups is not None
         if self.by_name:
@@ -70,12 +71,12 @@ class Parameters:
         """List what the caller's containers hold now; nothing where they cannot change."""
         if not self._watched:
             return None
-        containers = self._containers() if self._grouped else self._given
+        containers = self._containers() if self.grouped else self._given
         return self.leaves(containers, "params", _NEW)
 
     def leaves_of(self, tree: Any, what: str, remedy: str) -> Sequence[Any]:
         """List the leaves of a container that is built like params."""
-        if self._grouped and isinstance(tree, (list, tuple)):
+        if self.grouped and isinstance(tree, (list, tuple)):
             tree = [g.get("params") if isinstance(g, dict) and "params" in g else g for g in tree]
         return self.leaves(tree, what, remedy)
 
@@ -85,12 +86,19 @@ class Parameters:
         pairs = list(zip(self.names, self.group_of, strict=True))
         return [[name for name, group in pairs if group == k] for k in count]
 
+    def has(self, which: Which) -> bool:
+        """Say whether a pattern means any."""
+        try:
+            return any(chosen(which, self.names, self.arrays, ""))
+        except ValueError:
+            return False
+
     def tree(self, leaves: Sequence[Any]) -> Any:
         """Put leaves into containers that are built like params."""
         return self._structure.tree(iter(leaves))
 
     def _containers(self) -> Any:
-        if not self._grouped:
+        if not self.grouped:
             return self._given
         return [g.get("params") if isinstance(g, dict) else g for g in self._given]
 

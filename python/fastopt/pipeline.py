@@ -47,6 +47,10 @@ class Pipeline:
         """Give what has an array beside every parameter, under the names of a checkpoint."""
         return {} if self.averages is None else {"average": self.averages}
 
+    def rebind(self, parameters: Parameters) -> None:
+        """Go on with other parameters, for which the companions have arrays."""
+        self._parameters = parameters
+
     def write_copies(self) -> None:
         """Write the copies anew, where no step does."""
         if self.copies is not None:

@@ -1,0 +1,232 @@
+"""Which parameters take part: freezing some for a time, adding and removing others."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from fastopt.cohorts import Cohort
+from fastopt.core import Core
+from fastopt.grouping import Named, Which, chosen
+from fastopt.groups import Group
+from fastopt.hyperparameters import describe
+from fastopt.memory import state_beside
+from fastopt.parameters import Parameters
+from fastopt.structure import Path
+
+_BUSY = "is being given other parameters"
+_REBOUND = (
+    *("_parameters", "_grouping", "groups", "_frozen", "_states", "_cohorts", "_cohort_of"),
+    *("_accumulator", "_present", "_plan"),
+)
+
+
+class Roster(Core):
+    """What an optimizer has to change who takes part."""
+
+    @property
+    def frozen(self) -> list[str]:
+        """The names of the parameters that sit out all steps."""
+        return [name for name, out in zip(self._parameters.names, self._frozen, strict=True) if out]
+
+    def freeze(self, which: Which) -> list[str]:
+        """Let parameters sit out all steps, whatever their gradients: no update, no decay, no count.
+
+        `which` is a pattern of names such as ``"embed.*"``, or a function of name and array. Gives back
+        the names that it means; ValueError if there are none.
+        """
+        return self._set_frozen(which, True)
+
+    def unfreeze(self, which: Which) -> list[str]:
+        """Let frozen parameters take part again, with the state that they had; as `freeze`."""
+        return self._set_frozen(which, False)
+
+    def _set_frozen(self, which: Which, value: bool) -> list[str]:
+        names = self._parameters.names
+        meant = chosen(which, names, self._parameters.arrays, "freeze" if value else "unfreeze")
+        self._frozen = [value if m else was for m, was in zip(meant, self._frozen, strict=True)]
+        self._choose_way()
+        return [name for name, m in zip(names, meant, strict=True) if m]
+
+    def add_params(self, more: Any, **options: Any) -> None:
+        """Take more parameters, and put them into the container that was given as params.
+
+        ::
+
+            opt.add_params({"head": {"w": w, "b": b}}, lr=1e-4)
+
+        Parameters
+        ----------
+        more : dict, array, or list of arrays
+            A dict with new keys where params is a dict; arrays where it is a list; where it is a list
+            of groups, the ``"params"`` of a new group.
+        **options
+            Options of a group of their own, as in ``groups=``; else they join those that the others
+            are in.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For arrays that cannot be updated, names that are taken, a tuple, which cannot grow; where
+            ``cast_to=`` has been given, or gradients have been accumulated. Nothing has changed then.
+        RuntimeError
+            Inside of a step.
+        """
+        with self._changing():
+            before = set(map(id, self._parameters.arrays))
+            undo = _put(self._params, more, options, self._parameters.grouped)
+            try:
+                grouping = dict(self._grouping or {})
+                if options and not self._parameters.grouped:
+                    fresh = Parameters(self._params, self.hyperparameters)
+                    named = zip(fresh.names, fresh.arrays, strict=True)
+                    grouping[Named([n for n, p in named if id(p) not in before])] = options
+                self._rebuild(grouping or None)
+            except BaseException:
+                undo()
+                raise
+
+    def remove_params(self, which: Which) -> list[str]:
+        """Let go of parameters and their states, and take them out of the container they were in.
+
+        `which` is as of `freeze`. Gives back the names. Raises as `add_params`, and ValueError where
+        nobody would be left.
+        """
+        with self._changing():
+            parameters = self._parameters
+            meant = chosen(which, parameters.names, parameters.arrays, "remove_params")
+            if all(meant):
+                raise ValueError("remove_params means all parameters, and nobody would be left")
+            names = [name for name, m in zip(parameters.names, meant, strict=True) if m]
+            undo = _take_out(
+                self._params, [p for p, m in zip(parameters.paths, meant, strict=True) if m]
+            )
+            try:
+                self._rebuild(_still_meant(self._grouping, self._params, self.hyperparameters))
+            except BaseException:
+                undo()
+                raise
+            return names
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        if self._settings["cast_to"] is not None:
+            raise ValueError("cast_to has an array for each parameter: make a new optimizer")
+        if self._accumulator is not None and self._accumulator.count:
+            raise ValueError("gradients have been accumulated: change parameters after the next step")
+        self._begin(_BUSY)
+        try:
+            yield
+        finally:
+            self._end()
+
+    def _rebuild(self, grouping: Mapping[Which, Any] | None) -> None:
+        """Bind what the containers hold now; who was there keeps all that it had."""
+        parameters = Parameters(self._params, self.hyperparameters, grouping)
+        old = {id(p): i for i, p in enumerate(self._parameters.arrays)}
+        was = [old.get(id(p)) for p in parameters.arrays]
+        groups = self._regrouped(parameters, was)
+        cohorts: list[Cohort] = []
+        for group, i in zip(parameters.group_of, was, strict=True):
+            cohort = None if i is None else self._cohorts[self._cohort_of[i]]
+            steps = 0 if cohort is None else cohort.t
+            carried = self.initial_carried() if cohort is None else dict(cohort.carried)
+            cohorts.append(Cohort(groups[group], steps, carried))
+        kept = {name: getattr(self, name) for name in _REBOUND}
+        averages = [(each, each.arrays) for each in self._pipeline.companions().values()]
+        try:
+            for each, arrays in averages:
+                each.arrays = [
+                    state_beside(p, p, 7) if i is None else arrays[i]
+                    for p, i in zip(parameters.arrays, was, strict=True)
+                ]
+            frozen = self._frozen
+            self._frozen = [parameters.frozen[k] if i is None else frozen[i] for k, i in enumerate(was)]
+            self._states = [{} if i is None else self._states[i] for i in was]
+            self._parameters, self._grouping = parameters, grouping
+            object.__setattr__(self, "groups", groups)
+            self._pipeline.rebind(parameters)
+            self._cohorts, self._cohort_of = cohorts, list(range(len(cohorts)))
+            self._accumulator, self._present = None, None
+            self._plan = self._make_plan()
+        except BaseException:
+            for each, arrays in averages:
+                each.arrays = arrays
+            for name, value in kept.items():
+                object.__setattr__(self, name, value)
+            self._pipeline.rebind(self._parameters)
+            raise
+        self._follow_changes()
+
+    def _regrouped(self, parameters: Parameters, was: list[int | None]) -> list[Group]:
+        """Make the groups; those of parameters that were there keep their hyperparameters."""
+        groups = self._make_groups(parameters)
+        for group, i in zip(parameters.group_of, was, strict=True):
+            if i is not None:
+                groups[group].set(self.groups[self._parameters.group_of[i]].current)
+        return groups
+
+
+def _put(params: Any, more: Any, options: Mapping[str, Any], grouped: bool) -> Callable[[], None]:
+    """Put parameters into the caller's container; give back what undoes it."""
+    if isinstance(params, dict):
+        if not isinstance(more, Mapping):
+            raise TypeError(f"params is a dict; what is added is {describe(more)}, and must be one too")
+        taken = [key for key in more if key in params]
+        if taken:
+            raise ValueError(f"params has {taken[0]!r} already; remove_params takes it out")
+        params.update(more)
+        return lambda: _delete(params, list(more))
+    if not isinstance(params, list):
+        raise TypeError(
+            f"params is of type {type(params).__name__}, to which nothing can be added: give a list or "
+            "a dict when the optimizer is made"
+        )
+    length = len(params)
+    if grouped:
+        params.append({"params": more, **options})
+    else:
+        params.extend([more] if isinstance(more, np.ndarray) else more)
+    return lambda: params.__delitem__(slice(length, None))
+
+
+def _delete(params: dict[Any, Any], keys: list[Any]) -> None:
+    for key in keys:
+        del params[key]
+
+
+def _take_out(params: Any, paths: list[Path]) -> Callable[[], None]:
+    """Take arrays out of the caller's containers; give back what undoes it."""
+    parents: dict[int, tuple[Any, list[Any]]] = {}
+    for path in paths:
+        parent = params
+        for key in path[:-1]:
+            parent = parent[key]
+        if not (path and isinstance(parent, (dict, list))):
+            raise TypeError(
+                f"parameters cannot be taken out of a {type(parent).__name__}: give lists or dicts "
+                "when the optimizer is made"
+            )
+        parents.setdefault(id(parent), (parent, []))[1].append(path[-1])
+    before = [(parent, parent.copy()) for parent, _ in parents.values()]
+
+    def undo() -> None:
+        for parent, was in before:
+            parent.clear()
+            parent.update(was) if isinstance(parent, dict) else parent.extend(was)
+
+    for parent, keys in parents.values():
+        for key in sorted(keys, reverse=True) if isinstance(parent, list) else keys:
+            del parent[key]
+    return undo
+
+
+def _still_meant(
+    grouping: Mapping[Which, Any] | None, params: Any, hyperparameters: Any
+) -> Mapping[Which, Any] | None:
+    """Drop the patterns that mean nobody any more."""
+    if grouping is None:
+        return None
+    fresh = Parameters(params, hyperparameters)
+    return {which: given for which, given in grouping.items() if fresh.has(which)} or None
