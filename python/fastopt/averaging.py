@@ -1,5 +1,6 @@
 """The exponential moving average of the parameters, which is updated in the sweep."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -7,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.hyperparameters import describe
+from fastopt.hyperparameters import Number, describe
 from fastopt.memory import state_beside
 
 SWAPPED = 1 << 16  # elements that are swapped at a time
+_PRODUCT = Number(1.0, 0.0, -math.inf, 1.0, math.inf, False)
 
 
 class Averages:
@@ -33,8 +35,9 @@ class Averages:
         return {"remains": self._remains}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave."""
-        self._remains = self._pending = float(state["remains"])
+        """Take back what `state` gave; raise TypeError or ValueError for anything else."""
+        remains = state.get("remains") if isinstance(state, Mapping) else state
+        self._remains = self._pending = float(_PRODUCT.check(remains, "remains of the average") or 0.0)
 
     def weights(self, step: int) -> tuple[float, float]:
         """Compute what is kept and what is taken at a step, 1, 2, ..., which is counted by `commit`."""
