@@ -36,8 +36,10 @@ class Averages:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take back what `state` gave; raise TypeError or ValueError for anything else."""
-        remains = state.get("remains") if isinstance(state, Mapping) else state
-        self._remains = self._pending = float(_PRODUCT.check(remains, "remains of the average") or 0.0)
+        if not isinstance(state, Mapping):
+            raise TypeError(f"the state of the averages is {describe(state)}; it must be a dict")
+        remains = _PRODUCT.check(state.get("remains"), "remains of the average")
+        self._remains = self._pending = float(remains or 0.0)
 
     def weights(self, step: int) -> tuple[float, float]:
         """Compute what is kept and what is taken at a step, 1, 2, ..., which is counted by `commit`."""

@@ -32,8 +32,9 @@ def checked_groups(
     both = set(known)
     mine = [sorted(both & set(each)) for each in names]
     theirs = [sorted(both & set(group["names"])) for group in saved]
-    ours, others = ([each for each in groups if each] for groups in (mine, theirs))
-    for a, b in zip_longest(ours, others, fillvalue=[]):
+    ours, others = [each for each in mine if each], [each for each in theirs if each]
+    nobody: list[str] = []
+    for a, b in zip_longest(ours, others, fillvalue=nobody):
         if a != b:
             raise ValueError(
                 f"the state has a group of {listed(b)}, where the optimizer has one of {listed(a)}; "

@@ -111,12 +111,10 @@ def _restore_companions(opt: "Core", state: CheckedState, arrays: Arrays) -> Non
 
 
 def _restore_sums(accumulator: Accumulator, count: int, arrays: Arrays) -> None:
-    accumulator.zero()
     accumulator.count = count
-    for i, given in enumerate(arrays):
-        if ACCUMULATED in given:
-            np.copyto(accumulator.sums[i], given[ACCUMULATED])
-            accumulator.present[i] = True
+    accumulator.present = [ACCUMULATED in given for given in arrays]
+    for total, given in zip(accumulator.sums, arrays, strict=True):
+        np.copyto(total, given.get(ACCUMULATED, 0))  # which may be the sum itself, with copy=False
 
 
 def _warn_of_infinite(opt: "Core", arrays: Arrays) -> None:
