@@ -11,7 +11,7 @@ from fastopt.core import Core
 from fastopt.memory import state_beside
 from fastopt.restoring import restore
 from fastopt.snapshot import snapshot
-from fastopt.state_form import Differences
+from fastopt.state_form import Differences, check_form
 
 if TYPE_CHECKING:
     from fastopt.checkpoint import Reader
@@ -214,6 +214,7 @@ class Persistence(Core):
 def saved_state(file: "Reader") -> dict[str, Any]:
     """Give the state that a checkpoint holds, with descriptions in place of its arrays."""
     state: dict[str, Any] = file.manifest["state"]
+    check_form(state, arrays=list)
     specs = file.describe()
     parameters = {
         name: {
