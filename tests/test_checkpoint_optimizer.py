@@ -203,6 +203,8 @@ def test_load_makes_the_groups(path: Path, groups: Any) -> None:
     opt.save(path, params=True)
     other = fastopt.load(path, others := model(1))
     assert digest(other, others) == digest(opt, params)
+    if groups is None:
+        assert other.get_config() == opt.get_config()
     assert [sorted(g) for g in other._parameters.names_of_groups()] == [
         sorted(g) for g in opt._parameters.names_of_groups()
     ]

@@ -62,8 +62,9 @@ def keywords_of(config: Any, name: str, params: Any) -> tuple[Any, dict[str, Any
         named = [(group.pop("names"), group) for group in groups]
         return params, {"groups": {Named(names): group for names, group in named if names}, **settings}
     if len(groups) == 1 and not _one_group(params):
-        more = {key: groups[0].pop(key) for key in ("multiply", "frozen") if key in groups[0]}
-        by_name = {"groups": {"*": more}} if more else {}
+        more = {key: groups[0].pop(key, None) for key in ("multiply", "frozen")}
+        said = {key: value for key, value in more.items() if value}
+        by_name = {"groups": {"*": said}} if said else {}
         return params, {**groups[0], **by_name, **settings}
     if not isinstance(params, (list, tuple)) or len(params) != len(groups):
         raise ValueError(
