@@ -22,11 +22,12 @@ template <class T, class Stage, class Rule, class Epilogue, class... State>
                                         State* __restrict... state) {
 #pragma omp simd
     for (std::ptrdiff_t i = 0; i < n; ++i) {
-        T p_i = p[i];
+        const T old = p[i];
+        T p_i = old;
         T g_i = g[i];
         stage.before(p_i, g_i);
         rule(p_i, g_i, state[i]...);
-        stage.after(p_i);
+        stage.after(p_i, old);
         p[i] = p_i;
         epilogue(i, p_i);
     }

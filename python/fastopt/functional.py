@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from fastopt import backends, checks, stages
+from fastopt import backends, checks, regularization
 from fastopt.hyperparameters import Values, suggest, whole
 from fastopt.norms import clip_factor, norms_of
 from fastopt.optimizer import Optimizer
@@ -84,7 +84,7 @@ def _step(
     module = backends.backend(backends.choose(backend, [rule]))
     plan = module.make_plan([(p, *states)], [rule], [0])
     plan.bind([g], None, True)
-    stage = stages.scalars(h)
+    stage = regularization.scalars(h)
     if h.clipnorm is not None:
         norm = norms_of(plan.sums_of_squares(get_num_threads()), [g], [p]).each[0]
         stage = stage._replace(scale=stage.scale * clip_factor(norm, h.clipnorm))
@@ -102,5 +102,5 @@ def _hyperparameters(
     values = cls.hyperparameters_of(like, preset, checked)
     defaults = {name: hyper.default for name, hyper in cls.hyperparameters.items()}
     h = Values(**{**defaults, **values})
-    cls.check_hyperparameters(h)
+    cls.check_together(h)
     return h

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
-from fastopt import stages
+from fastopt import regularization
 from fastopt.hyperparameters import Hyper, Values, suggest
 
 
@@ -41,7 +41,7 @@ class Group(MutableMapping[str, Any]):
     def set(self, h: Values) -> None:
         """Set what `with_values` gave."""
         self.h = h
-        self.stage_scalars = stages.scalars(h)
+        self.stage_scalars = regularization.scalars(h)
         self.changed = True  # until the optimizer has looked
 
     def _which(self) -> str:
