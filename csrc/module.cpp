@@ -24,9 +24,9 @@ PYBIND11_MODULE(_native, module) {
     fastopt::NdArray::find_types();
 
     py::class_<OwnKernel>(module, "OwnKernel")
-        .def(py::init<std::string, const std::string&, int, int, std::uintptr_t, std::uintptr_t>(),
+        .def(py::init<std::string, const std::string&, int, int, const std::vector<std::uintptr_t>&>(),
              py::arg("name"), py::arg("dtype"), py::arg("states"), py::arg("coefficients"),
-             py::arg("sweep"), py::arg("sweep_coupled"));
+             py::arg("sweeps"));
 
     py::class_<Plan> plan(module, "Plan");
     plan

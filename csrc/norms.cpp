@@ -91,7 +91,7 @@ void Plan::sweep_and_sum(const Span& span) noexcept {
     const Finish finish = finish_of(array);
     const Scalars& row = scalars_[std::size_t(array.row)];
     const void* scalars = row.of(kernel.dtype);
-    const Sweep update = sweep_for(row, kernel);
+    const Sweep update = kernel.sweep[int(row.stage)];
     const std::size_t item = itemsize(kernel.dtype);
     alignas(64) char before[reduce_block * sizeof(double)], gathered[reduce_block * sizeof(double)];
     auto* sums = &sums_[first_block_[std::size_t(&span - spans_.data())]];

@@ -16,7 +16,7 @@ namespace {
 // threads to end together, large enough that taking it costs nothing.
 constexpr std::size_t chunk_bytes = 256 * 1024;
 constexpr double changing_nothing[] = {1.0, std::numeric_limits<double>::infinity(), 0.0, 1.0, 1.0};
-constexpr int stage_scalars = 5, decay = 2;    // how many there are, and which is the coupled decay
+constexpr int decay = 2;    // which of these is the coupled decay
 // What a last level of cache holds, by and large.
 constexpr std::size_t bytes_in_caches = 24 * 1024 * 1024;
 // Elements that are updated and finished at a time: their streams stay in L1.
@@ -29,6 +29,15 @@ void move_to(void** moved, char* const* states, int count, std::size_t bytes) {
     for (int s = 0; s < count; ++s) moved[s] = states[s] + bytes;
 }
 
+Stage stage_of(const double* scalars, std::size_t count) {
+    if (count == cautious_scalars) return Stage::cautious;
+    if (count == l1_scalars) return Stage::l1;
+    if (count == cautious_l1_scalars) return Stage::cautious_l1;
+    if (count != decay_scalars) throw std::invalid_argument("no stage has that many scalars");
+    if (std::equal(scalars, scalars + count, changing_nothing)) return Stage::bare;
+    return scalars[decay] != 0.0 ? Stage::coupled : Stage::decoupled;
+}
+
 const Kernel& kernel_of(const py::handle& rule, DType dtype) {
     if (py::isinstance<py::str>(rule)) return find_kernel(rule.cast<std::string>(), dtype);
     const Kernel& kernel = rule.cast<const OwnKernel&>().kernel;
@@ -39,7 +48,7 @@ const Kernel& kernel_of(const py::handle& rule, DType dtype) {
 }  // namespace
 
 OwnKernel::OwnKernel(std::string given, const std::string& dtype, int states, int coefficients,
-                     std::uintptr_t sweep, std::uintptr_t sweep_coupled)
+                     const std::vector<std::uintptr_t>& sweeps)
     : name(std::move(given)),
       // What is the same for every rule of a dtype comes from one of ours.
       kernel(find_kernel("sgd", dtype == "float32" ? DType::float32 : DType::float64)) {
@@ -47,9 +56,10 @@ OwnKernel::OwnKernel(std::string given, const std::string& dtype, int states, in
     kernel.rule = name.c_str();
     kernel.states = states;
     kernel.coefficients = coefficients;
-    kernel.sweep_bare = kernel.sweep = reinterpret_cast<Sweep>(sweep);
-    kernel.sweep_coupled = reinterpret_cast<Sweep>(sweep_coupled);
-    kernel.sweep_all = kernel.sweep_all_coupled = nullptr;
+    for (int s = 0; s < stage_count; ++s) {
+        kernel.sweep[s] = reinterpret_cast<Sweep>(sweeps.at(std::size_t(s)));
+        kernel.sweep_all[s] = nullptr;
+    }
 }
 
 Plan::Plan(const py::list& arrays, const py::list& rules, std::vector<int> rows) {
@@ -256,10 +266,12 @@ void Plan::Scalars::append(PyObject* values) {
     }
 }
 
-void Plan::Scalars::complete(bool far_away) {
-    coupled = float64[decay] != 0.0;
-    bare = std::equal(float64, float64 + stage_scalars, changing_nothing);
-    float64[count] = float32[count] = far_away ? 1.0f : 0.0f;
+void Plan::Scalars::take(PyObject* of_the_stage, PyObject* of_the_rule) {
+    count = 0;
+    append(of_the_stage);
+    of_stage = count;
+    stage = stage_of(float64, of_stage);
+    append(of_the_rule);
 }
 
 void Plan::read_rows(py::handle rows) {
@@ -273,17 +285,23 @@ void Plan::read_rows(py::handle rows) {
         if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
             throw std::invalid_argument("a row is a pair");
         }
-        for (const int part : {0, 1}) row.append(PyTuple_GET_ITEM(pair, part));
+        row.take(PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1));
     }
 }
 
 void Plan::complete_rows() {
-    for (Scalars& row : scalars_) row.complete(bytes_.back() > bytes_in_caches);
+    const float far = bytes_.back() > bytes_in_caches ? 1.0f : 0.0f;
+    for (Scalars& row : scalars_) row.float64[row.count] = row.float32[row.count] = far;
     for (const Array& array : arrays_) {
-        const auto needed = std::size_t(stage_scalars + array.kernel->coefficients);
-        if (array.g && scalars_.at(std::size_t(array.row)).count != needed) {
+        if (!array.g) continue;
+        const Scalars& row = scalars_.at(std::size_t(array.row));
+        if (row.count != row.of_stage + std::size_t(array.kernel->coefficients)) {
             throw std::invalid_argument(std::string("the rule ") + array.kernel->rule +
                                         " has another number of coefficients");
+        }
+        if (!array.kernel->sweep[int(row.stage)]) {
+            throw std::invalid_argument(std::string("the rule ") + array.kernel->rule +
+                                        " has not been compiled for this stage");
         }
     }
 }
@@ -297,10 +315,9 @@ std::ptrdiff_t Plan::step(py::handle gradients, py::handle params, py::handle co
     for (py::ssize_t r = 0; r < count; ++r) {
         const Cohort cohort(PyList_GET_ITEM(cohorts.ptr(), r));
         counted_.push_back(cohort.next_step());
-        Scalars& row = scalars_[std::size_t(r)];
-        row.count = 0;
-        row.append(cohort.stage_scalars().ptr());
-        row.append(cohort.coefficients(coefficients, counted_.back()).ptr());
+        const py::object stage = cohort.stage_scalars();
+        const py::object rule = cohort.coefficients(coefficients, counted_.back());
+        scalars_[std::size_t(r)].take(stage.ptr(), rule.ptr());
     }
     const std::ptrdiff_t found = bind(gradients, params, false, {});
     if (found != bound) return found;
@@ -338,10 +355,6 @@ void Plan::sweep_chunk(void* plan, std::uint32_t chunk) noexcept {
     }
 }
 
-Sweep Plan::sweep_for(const Scalars& row, const Kernel& kernel) {
-    return row.bare ? kernel.sweep_bare : row.coupled ? kernel.sweep_coupled : kernel.sweep;
-}
-
 Finish Plan::finish_of(const Array& array) const {
     return {array.kernel->common, itemsize(array.kernel->dtype),
             extras_.average ? array.average : nullptr,    array.g ? array.copy : nullptr,
@@ -355,7 +368,7 @@ void Plan::sweep(const Span& span) const noexcept {
     const Kernel& kernel = *array.kernel;
     const Scalars& row = scalars_[std::size_t(array.row)];
     const void* scalars = row.of(kernel.dtype);
-    const Sweep update = sweep_for(row, kernel);
+    const Sweep update = kernel.sweep[int(row.stage)];
     if (array.strided) {
         // The span's share of the blocks, in the same proportion as its share of the elements.
         const auto blocks = static_cast<double>(array.strided->blocks());
@@ -369,7 +382,7 @@ void Plan::sweep(const Span& span) const noexcept {
     }
     const std::size_t item = itemsize(kernel.dtype);
     // The kernel that does everything is worth its scratch where most of it is asked for.
-    const SweepAll all = row.coupled ? kernel.sweep_all_coupled : kernel.sweep_all;
+    const SweepAll all = kernel.sweep_all[int(row.stage)];
     const bool fused = all && finish.average && finish.copy &&
                        finish.narrow == kernel.common->to_bfloat16;
     const bool whole = extras_.zero ? fused : finish.nothing();

@@ -14,10 +14,11 @@
 
 namespace fastopt {
 
-// A kernel that was compiled elsewhere, for a user's own rule: the addresses of its two sweeps.
+// A kernel that was compiled elsewhere, for a user's own rule: the addresses of its sweeps, one for each
+// stage in their order, 0 where there is none.
 struct OwnKernel {
     OwnKernel(std::string name, const std::string& dtype, int states, int coefficients,
-              std::uintptr_t sweep, std::uintptr_t sweep_coupled);
+              const std::vector<std::uintptr_t>& sweeps);
 
     std::string name;
     Kernel kernel;
@@ -52,9 +53,8 @@ public:
     // The sum of the squares of each gradient, 0 where it is None.
     std::vector<double> sums_of_squares(int threads);
 
-    // Updates everything bound. A row of scalars is a pair: (scale, limit, decay, keep, keep_after) of
-    // the stages, and the coefficients of the rule; or None where no parameter that takes this step uses
-    // it.
+    // Updates everything bound. A row of scalars is a pair: those of the stage, and the coefficients of
+    // the rule; or None where no parameter that takes this step uses it.
     void run(py::handle rows, int threads, const Extras& extras);
 
     // The same, and gives back for each parameter the sums of the squares of its update and of the new
@@ -94,11 +94,11 @@ private:
     struct Scalars {
         alignas(64) float float32[32];
         alignas(64) double float64[32];
-        bool coupled, bare;
-        std::size_t count;
+        Stage stage;
+        std::size_t of_stage, count;
 
+        void take(PyObject* of_the_stage, PyObject* of_the_rule);
         void append(PyObject* values);
-        void complete(bool far_away);
         const void* of(DType dtype) const {
             return dtype == DType::float32 ? static_cast<const void*>(float32) : float64;
         }
@@ -111,7 +111,6 @@ private:
     void read_rows(py::handle rows);
     void complete_rows();
     void sweep_all(const Extras& extras, int threads);
-    static Sweep sweep_for(const Scalars& row, const Kernel& kernel);
     Finish finish_of(const Array& array) const;
     void sweep(const Span& span) const noexcept;
     void sweep_and_sum(const Span& span) noexcept;

@@ -44,7 +44,19 @@ TAKES_ALL: Options = {
     "weight_decay": 0.05,
     "decoupled_weight_decay": True,
 }
-VARIANTS = {"with sums": WITH_SUMS, "each its norm": EACH_ITS_NORM}
+CAUTIOUS: Options = {
+    **EACH_ITS_NORM,
+    "decoupled_weight_decay": "proximal",
+    "cautious_weight_decay": True,
+    "l1": 0.02,
+    "soft_threshold": True,
+}
+VARIANTS = {
+    "with sums": WITH_SUMS,
+    "each its norm": EACH_ITS_NORM,
+    "l1": {**WITH_SUMS, "l1": 0.02},
+    "cautious": CAUTIOUS,
+}
 COPIES = (bfloat16, np.float16, np.uint16)
 
 

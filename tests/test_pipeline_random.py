@@ -36,6 +36,16 @@ MORE: list[dict[str, Any]] = [
     {"clipnorm": 0.5},
     {"ema": 0.9},
     {"ema": 0.9, "ema_bias_correction": True, "global_clipnorm": 1.0},
+    {"l1": 0.02},
+    {"l1": 0.02, "soft_threshold": True, "ema": 0.9},
+    {"decoupled_weight_decay": "proximal", "cautious_weight_decay": True, "ema": 0.9},
+    {
+        "decoupled_weight_decay": "corrected",
+        "max_lr": 0.2,
+        "cautious_weight_decay": True,
+        "l1": 0.02,
+        "global_clipnorm": 1.0,
+    },
 ]
 SHAPES: list[tuple[int, ...]] = [
     (), (0, 3), (1,), (4999,), (70_000,), (64, 17), (300, 301), (5, 1, 33), (12, 13, 14), (3, 5, 2, 7),

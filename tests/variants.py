@@ -16,10 +16,30 @@ STAGES: list[Options] = [
     {},
     {"weight_decay": 0.05, "decoupled_weight_decay": False, "maximize": True},
     {"weight_decay": 0.05, "decoupled_weight_decay": True},
+    {"weight_decay": 0.05, "decoupled_weight_decay": True, "cautious_weight_decay": True},
+    {"weight_decay": 0.05, "decoupled_weight_decay": "proximal", "l1": 0.02, "soft_threshold": True},
 ]
 MORE_STAGES: list[Options] = [
     {"weight_decay": 0.05, "decoupled_weight_decay": "fixed", "clipnorm": 3.0},
     {"weight_decay": 0.05, "decoupled_weight_decay": "after", "maximize": True},
+    {"weight_decay": 0.05, "decoupled_weight_decay": "corrected", "max_lr": 0.3},
+    {"weight_decay": 0.05, "decoupled_weight_decay": "proximal"},
+    {"l1": 0.02, "weight_decay": 0.05, "decoupled_weight_decay": False, "maximize": True},
+    {
+        "weight_decay": 0.05,
+        "decoupled_weight_decay": "proximal",
+        "cautious_weight_decay": True,
+        "l1": 0.02,
+        "soft_threshold": True,
+    },
+    {
+        "weight_decay": 0.05,
+        "decoupled_weight_decay": "corrected",
+        "max_lr": 0.3,
+        "cautious_weight_decay": True,
+        "l1": 0.02,
+        "clipvalue": 0.1,
+    },
 ]
 
 

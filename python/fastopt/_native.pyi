@@ -3,13 +3,7 @@ from typing import Any, ClassVar
 
 class OwnKernel:
     def __init__(
-        self,
-        name: str,
-        dtype: str,
-        states: int,
-        coefficients: int,
-        sweep: int,
-        sweep_coupled: int,
+        self, name: str, dtype: str, states: int, coefficients: int, sweeps: Sequence[int]
     ) -> None: ...
 
 class Plan:

@@ -19,6 +19,7 @@ from fastopt.own_rule import try_rule
 from fastopt.parameters import Parameters
 from fastopt.pipeline import Due, Pipeline, reads
 from fastopt.rules import Rule, rule_of
+from fastopt.stages import USUAL, stage_for
 from fastopt.state import States, completed
 from fastopt.threads import get_num_threads
 
@@ -269,7 +270,11 @@ class Core(Algorithm):
     # The plan.
 
     def _rules(self) -> list[Rule]:
-        return [rule_of(self.select_rule(group.h)) for group in self.groups]
+        return [self._rule(group) for group in self.groups]
+
+    def _rule(self, group: Group) -> Rule:
+        rule, stage = rule_of(self.select_rule(group.h)), stage_for(group.stage_scalars)
+        return rule if rule.is_ours or stage in USUAL else rule._replace(stage=stage)
 
     def _make_plan(self) -> backends.Plan:
         """Bind parameters and states to the rules that the groups ask for."""

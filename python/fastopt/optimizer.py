@@ -36,9 +36,21 @@ class Optimizer(Persistence, Roster, Hooks):
         function of the number of steps taken before can be given instead: see `fastopt.schedules`.
     weight_decay : float
         Added to the gradient as ``weight_decay * p``, or taken off the parameter.
-    decoupled_weight_decay : {False, True, "fixed", "after"}
+    decoupled_weight_decay : {False, True, "fixed", "corrected", "after", "proximal"}
         Take ``lr * weight_decay * p`` off the parameter before the step (True), ``weight_decay * p``
-        ("fixed", as in the paper of AdamW), or ``lr * weight_decay * p`` of the new p ("after").
+        ("fixed", as in the paper of AdamW), ``lr * lr / max_lr * weight_decay * p`` ("corrected":
+        Defazio, arXiv:2506.02285), or ``lr * weight_decay * p`` of the new p ("after"); or divide the
+        new p by ``1 + lr * weight_decay`` ("proximal": Adan, arXiv:2208.06677).
+    max_lr : float > 0, or None
+        The largest learning rate of the schedule, which "corrected" needs.
+    cautious_weight_decay : bool
+        Let decoupled weight decay leave out what the update moves away from zero (Chen et al.,
+        arXiv:2510.12402).
+    l1 : float >= 0
+        The L1 penalty: adds ``l1 * sign(p)`` to the gradient.
+    soft_threshold : bool
+        Let the L1 penalty move the new p towards zero by ``lr * l1`` and no further, which makes exact
+        zeros (ISTA; Daubechies et al., arXiv:math/0307152), and add nothing to the gradient.
     maximize : bool
         Ascend instead of descend.
     clipnorm : float > 0, or None

@@ -16,13 +16,13 @@ from fastopt.cohorts import Cohort
 from fastopt.dtypes import SUPPORTED
 from fastopt.reduce import block_sums
 from fastopt.rules import Rule
-from fastopt.stages import StageFunction, stage_for
+from fastopt.stages import Stage, stage_for
 
 TILE = 1 << 14  # elements of a gradient that are copied at a time, where it lies otherwise
 FINISHED = 1 << 15  # elements that are updated at a time where more is done with them
 
 Work = tuple[int, int, int]  # a parameter and its elements from ... to ...
-Scalars = tuple[StageFunction, Any, Any]  # a stage, its scalars and those of the rule, of one dtype
+Scalars = tuple[Stage, Any, Any]  # a stage, its scalars and those of the rule, of one dtype
 
 AllScalars = list[dict[Any, Scalars]]  # for each row, by dtype
 

@@ -9,6 +9,7 @@ import numpy as np
 from fastopt.elementwise import maximum
 from fastopt.hyperparameters import Values, choice, flag, number, pair
 from fastopt.optimizer import Optimizer
+from fastopt.regularization import CONVENTIONS
 from fastopt.rules import RuleFunction
 from fastopt.scalars import power
 
@@ -149,4 +150,4 @@ class AdamW(Adam):
     """
 
     weight_decay: float = number(default=1e-2, at_least=0.0)
-    decoupled_weight_decay: bool | str = choice(False, True, "fixed", "after", default=True)
+    decoupled_weight_decay: bool | str = choice(*CONVENTIONS, default=True)

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from fastopt import stages
+from fastopt import regularization
 from fastopt.algorithm import Move
 from fastopt.eval_mode import EvalMode
 from fastopt.hyperparameters import Values, flag, number, pair
@@ -94,6 +94,17 @@ class ScheduleFree(EvalMode):
         "lr_max": number(default=0.0, at_least=0.0),
     }
 
+    @classmethod
+    def check_together(cls, h: Values) -> None:
+        """Raise ValueError also for what is done to y after the step, and would have to be done to z."""
+        super().check_together(h)
+        for name in ("cautious_weight_decay", "soft_threshold"):
+            if getattr(h, name):
+                raise ValueError(
+                    f"{name}=True changes the parameters after the step, which {cls.__name__} averages: "
+                    f"set {name}=False"
+                )
+
 
 class SGDScheduleFree(ScheduleFree, Optimizer):
     """Schedule-Free SGD, as ``schedulefree.SGDScheduleFree``: needs no schedule, but `eval`.
@@ -139,7 +150,7 @@ class SGDScheduleFree(ScheduleFree, Optimizer):
 
     @classmethod
     def stage_scalars(cls, h: Values) -> StageScalars:
-        return stages.scalars(Values(**{**vars(h), "decoupled_weight_decay": False}))
+        return regularization.scalars(Values(**{**vars(h), "decoupled_weight_decay": False}))
 
     @classmethod
     def average(cls, h: Values) -> Move:
@@ -194,7 +205,7 @@ class AdamWScheduleFree(ScheduleFree, Optimizer):
     @classmethod
     def stage_scalars(cls, h: Values) -> StageScalars:
         decay = 0.0 if h.decoupled_weight_decay else h.weight_decay
-        return stages.scalars(Values(**{**vars(h), "weight_decay": decay}))
+        return regularization.scalars(Values(**{**vars(h), "weight_decay": decay}))
 
     @classmethod
     def average(cls, h: Values) -> Move:
