@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from variants import AFTER_THE_STEP, OWN_DECAY
 
 import fastopt
 from fastopt.hyperparameters import Choice, Number
@@ -164,7 +165,12 @@ BESIDE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize(
     ("algorithm", "name"),
-    [(a, name) for a in ALGORITHMS for name in optimizer_class(a).hyperparameters],
+    [
+        (a, name)
+        for a in ALGORITHMS
+        for name in optimizer_class(a).hyperparameters
+        if a not in OWN_DECAY or name not in AFTER_THE_STEP
+    ],
 )
 def test_change_of_any_hyperparameter(algorithm: str, name: str) -> None:
     more = BESIDE.get(name, {})
@@ -226,8 +232,6 @@ def test_change_in_one_group_leaves_the_other_alone(backend: str) -> None:
 
 
 # Weight decay and maximize, which every algorithm has.
-
-OWN_DECAY = {"sgdschedulefree", "adamwschedulefree"}  # in the rule, not around it
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

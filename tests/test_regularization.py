@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from by_hand import Array, same
+from variants import OWN_DECAY
 
 import fastopt
-from fastopt.registry import ALGORITHMS
+from fastopt.registry import ALGORITHMS as EVERY
 
+ALGORITHMS = sorted(set(EVERY) - OWN_DECAY)
 LR, MAX_LR, DECAY, L1 = 0.25, 0.75, 0.3, 0.0625
 Options = dict[str, Any]
 Number = type[np.floating[Any]]

@@ -43,11 +43,27 @@ MORE_STAGES: list[Options] = [
 ]
 
 
-def known(cls: type[Optimizer], options: Options) -> Options:
-    """Leave out a kind of weight decay that the class has not."""
+AFTER_THE_STEP = {"max_lr", "cautious_weight_decay", "soft_threshold"}  # what decays there, or needs to
+
+
+def has_own_decay(cls: type[Optimizer]) -> bool:
+    """Say whether its rule decays by itself, and nothing is done to the parameters after it."""
     kinds = cls.hyperparameters["decoupled_weight_decay"]
     assert isinstance(kinds, Choice)
-    return {k: v for k, v in options.items() if k != kinds.name or v in kinds.values}
+    return "proximal" not in kinds.values
+
+
+OWN_DECAY = {name.lower() for name, cls in CLASSES.items() if has_own_decay(cls)}
+
+
+def known(cls: type[Optimizer], options: Options) -> Options:
+    """Leave out the kinds of weight decay that the class has not."""
+    if not has_own_decay(cls):
+        return options
+    left_out = (
+        {"decoupled_weight_decay"} if isinstance(options.get("decoupled_weight_decay"), str) else ()
+    )
+    return {k: v for k, v in options.items() if k not in AFTER_THE_STEP.union(left_out)}
 
 
 def other(default: float | None) -> float:

@@ -96,12 +96,12 @@ class ScheduleFree(EvalMode):
 
     @classmethod
     def check_together(cls, h: Values) -> None:
-        """Raise ValueError also for what is done to y after the step, and would have to be done to z."""
+        """Raise ValueError also for what is done to y after the step, and would have to be to z."""
         super().check_together(h)
         for name in ("cautious_weight_decay", "soft_threshold"):
             if getattr(h, name):
                 raise ValueError(
-                    f"{name}=True changes the parameters after the step, which {cls.__name__} averages: "
+                    f"{name}=True changes parameters after the step, which {cls.__name__} averages: "
                     f"set {name}=False"
                 )
 
