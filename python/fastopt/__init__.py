@@ -22,15 +22,18 @@ from fastopt.threads import get_num_threads, set_num_threads
 from fastopt.version import __version__
 
 if TYPE_CHECKING:
-    from fastopt import schedules
+    from fastopt import schedules, training
+    from fastopt.training import Batches, fit
 
 __all__ = [
     "EMA",
+    "Batches",
     "Optimizer",
     "__version__",
     "build_info",
     "dialects",
     "ema",
+    "fit",
     "from_config",
     "functional",
     "get",
@@ -38,12 +41,16 @@ __all__ = [
     "names",
     "schedules",
     "set_num_threads",
+    "training",
     "use_backend",
     *_algorithms,
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "schedules":  # when it is used: its many small classes take time to make
-        return import_module("fastopt.schedules")
+    # When they are used, as they take time to import.
+    if name in ("schedules", "training"):
+        return import_module(f"fastopt.{name}")
+    if name in ("Batches", "fit"):
+        return getattr(import_module("fastopt.training"), name)
     raise AttributeError(f"module 'fastopt' has no attribute {name!r}")

@@ -133,9 +133,11 @@ class Optimizer(Core):
             gradients = self._listed(self._grads if grads is None else grads)
             now = self._parameters.now()
             # In as few calls as can be: they are what a small step costs.
-            if self._direct and self._plan.step(
-                gradients, now, self._cohorts, self.coefficients, get_num_threads()
-            ) == BOUND:
+            if (
+                self._direct
+                and self._plan.step(gradients, now, self._cohorts, self.coefficients, get_num_threads())
+                == BOUND
+            ):
                 self._taken.steps += 1
                 return True
             gradients = self._bind_arrays(gradients, now, self._taking)
