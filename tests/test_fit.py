@@ -1,5 +1,6 @@
 """fit against the same loop by hand; its history, its callbacks' order, its data, what it refuses."""
 
+import io
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -286,6 +287,7 @@ class Used:
         ),
         ({"params": None}, ValueError, "opt updates a parameter 'w'"),
         ({"loss_and_grad": 3}, TypeError, r"loss_and_grad is 3 \(int\); it must be a function"),
+        ({"loss_and_grad": None}, TypeError, "loss_and_grad is None"),
         ({"validation": X[0]}, TypeError, "validation is .* it must be a function"),
         ({"data": 5}, TypeError, r"data is 5 \(int\); it must be fastopt.Batches"),
         ({"data": ()}, ValueError, "data has no arrays"),
@@ -370,6 +372,20 @@ def test_nothing_is_shown_without_a_terminal(
 ) -> None:
     fastopt.fit(**given(data=iter([(X, Y)]), progress=progress))
     assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_shows_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tqdm")
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for progress, shown in ((None, True), (False, False)):
+        terminal = Terminal()
+        monkeypatch.setattr(sys, "stderr", terminal)
+        fastopt.fit(**given(data=iter([(X, Y)]), progress=progress))
+        assert ("epoch 1/1" in terminal.getvalue()) is shown
 
 
 def test_without_tqdm(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,6 +116,18 @@ def test_a_finished_run_takes_no_step() -> None:
     assert resumed(saves[-1], 1) == expected
 
 
+def test_a_run_that_began_within_an_epoch() -> None:
+    def data() -> Batches:
+        batches = Batches((X, Y), 4, seed=3)
+        batches.load_state_dict(batches.state_dict() | {"epoch": 1, "position": 4})
+        return batches
+
+    expected, saves = straight(2, data=data())
+    assert len(saves) == 2 + 1 + 6 + 1
+    for save in saves:
+        assert resumed(save, 2, data=data()) == expected
+
+
 @pytest.mark.parametrize("data", [(X, Y), [(X[:9], Y[:9]), (X[9:], Y[9:])]])
 def test_other_data_resume_after_an_epoch(data: Any) -> None:
     expected, saves = straight(data=data)

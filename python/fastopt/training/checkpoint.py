@@ -19,7 +19,8 @@ class Checkpoint:
 
     In the file are the optimizer as ``opt.save`` writes it, the place in the data, the history, and
     what other callbacks keep. A run that has been killed goes on from there with the bits that it would
-    have had. While gradients are being accumulated, it waits for the step that they are for.
+    have had. While gradients are being accumulated, it waits for the step that they are for. It comes
+    after the other callbacks, wherever it stands among them.
 
     Parameters
     ----------

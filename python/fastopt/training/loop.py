@@ -71,7 +71,8 @@ def fit(
     Raises
     ------
     TypeError, ValueError
-        For what cannot be trained with; nothing has changed if it was found before the first step.
+        For what cannot be trained with; nothing has changed if it was found before the first step. A
+        `resume` has loaded the optimizer by the time that data or callbacks are found to be others.
     """
     _check(loss_and_grad, params, opt, validation)
     epochs = whole(epochs, "epochs", 1)
@@ -100,9 +101,10 @@ def _check(loss_and_grad: Any, params: Any, opt: Any, validation: Any) -> None:
         raise TypeError(
             f"opt is {describe(opt)}; it must be an optimizer, such as fastopt.Adam(params)"
         )
-    for what, function in (("loss_and_grad", loss_and_grad), ("validation", validation)):
-        if not callable(function) and function is not None:
-            raise TypeError(f"{what} is {describe(function)}; it must be a function")
+    if not callable(loss_and_grad):
+        raise TypeError(f"loss_and_grad is {describe(loss_and_grad)}; it must be a function")
+    if not (validation is None or callable(validation)):
+        raise TypeError(f"validation is {describe(validation)}; it must be a function, or None")
     if params is opt.params:
         return
     there = set(map(id, Structure.of(params).leaves(params, "params", "give opt.params")))

@@ -101,7 +101,8 @@ class Run:
         self._callbacks.call("on_end", self)
 
     def _all_given(self) -> bool:
-        return hasattr(self._data, "__len__") and self._given == len(self._data)
+        given = getattr(self._data, "position", self._given)  # a run can begin within an epoch
+        return hasattr(self._data, "__len__") and given == len(self._data)
 
     # Saving.
 
