@@ -84,6 +84,19 @@ def test_bad_states(state: Any) -> None:
     assert history.steps == 2
 
 
+def test_the_mean_of_infinite_losses_is_no_warning() -> None:
+    history = History()
+    history.add_step(np.inf)
+    history.add_step(-np.inf)
+    history.add_epoch(2, {})
+    history.add_step(1e308)
+    history.add_step(1e308)
+    history.add_epoch(2, {})
+    nan, infinite = history.epochs["loss"]
+    assert np.isnan(nan)
+    assert np.isinf(infinite)
+
+
 def test_metrics_keep_their_names() -> None:
     history = made_up(1, 2, accuracy=0.5)
     before = repr(history)

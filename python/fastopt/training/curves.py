@@ -26,7 +26,6 @@ def draw(history: "History", ax: Any) -> Any:
 
         ax = pyplot.subplots(layout="constrained")[1]
     steps = np.arange(1, losses.size + 1)
-    losses = np.where(np.isfinite(losses), losses, np.nan)
     smoothed = _smoothed(losses)
     kept = slice(None, None, -(-losses.size // _DRAWN))
     blue = "#4477aa"

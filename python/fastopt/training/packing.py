@@ -15,7 +15,7 @@ _ARRAY, _NUMBER = "array:", "number:"  # keys; the only one of their dict
 def packed(value: Any) -> Any:
     """Replace arrays and non-finite floats, in nested lists and dicts, by what JSON can hold."""
     if isinstance(value, np.ndarray):
-        data = b64encode(np.ascontiguousarray(value).tobytes()).decode("ascii")
+        data = b64encode(value.tobytes()).decode("ascii")
         return {_ARRAY: [value.dtype.str, list(value.shape), data]}
     if isinstance(value, float) and not math.isfinite(value):
         return {_NUMBER: str(value)}
