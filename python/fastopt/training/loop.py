@@ -119,10 +119,10 @@ def _check(loss_and_grad: Any, params: Any, opt: Any, validation: Any) -> None:
 
 def _batches(data: Any, epochs: int) -> Any:
     """Make batches of what the caller gave as data."""
-    in_tuple = isinstance(data, tuple) and (
+    holds_arrays = isinstance(data, tuple) and (
         not data or any(isinstance(part, np.ndarray) for part in data)
     )
-    if in_tuple or isinstance(data, (np.ndarray, dict)):
+    if holds_arrays or isinstance(data, (np.ndarray, dict)):
         return Batches(data, None)
     if not isinstance(data, Iterable):
         raise TypeError(
