@@ -24,17 +24,20 @@ from fastopt.threads import get_num_threads, set_num_threads
 from fastopt.version import __version__
 
 if TYPE_CHECKING:
-    from fastopt import schedules
+    from fastopt import schedules, training
     from fastopt.checkpoint import CheckpointError
+    from fastopt.training import Batches, fit
 
 __all__ = [
     "EMA",
+    "Batches",
     "CheckpointError",
     "Optimizer",
     "__version__",
     "build_info",
     "dialects",
     "ema",
+    "fit",
     "from_config",
     "functional",
     "get",
@@ -45,13 +48,20 @@ __all__ = [
     "no_decay",
     "schedules",
     "set_num_threads",
+    "training",
     "use_backend",
     *_algorithms,
 ]
 
 
 # What is not used by every program, and takes time to import.
-_LATER = {"CheckpointError": "checkpoint", "schedules": "schedules"}
+_LATER = {
+    "Batches": "training",
+    "CheckpointError": "checkpoint",
+    "fit": "training",
+    "schedules": "schedules",
+    "training": "training",
+}
 
 
 def __getattr__(name: str) -> Any:
