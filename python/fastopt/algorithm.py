@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fastopt import frameworks, regularization
 from fastopt.hyperparameters import Hyper, Values, choice, flag, number, suggest
 from fastopt.rules import RuleFunction
+from fastopt.scheduled import Scheduled, ScheduledOrNone
 from fastopt.settings import Settings
 from fastopt.stages import StageScalars
 
@@ -44,16 +45,16 @@ class Algorithm(Settings):
       that has some gets them as a third argument of `coefficients`, to read and to set.
     """
 
-    lr: float = number(default=1e-3, at_least=0.0)
-    weight_decay: float = number(default=0.0, at_least=0.0)
+    lr: Scheduled = number(default=1e-3, at_least=0.0)
+    weight_decay: Scheduled = number(default=0.0, at_least=0.0)
     decoupled_weight_decay: bool | str = choice(*regularization.CONVENTIONS, default=False)
-    max_lr: float | None = number(default=None, above=0.0, optional=True)
+    max_lr: ScheduledOrNone = number(default=None, above=0.0, optional=True)
     cautious_weight_decay: bool = flag(default=False)
-    l1: float = number(default=0.0, at_least=0.0)
+    l1: Scheduled = number(default=0.0, at_least=0.0)
     soft_threshold: bool = flag(default=False)
     maximize: bool = flag(default=False)
-    clipnorm: float | None = number(default=None, above=0.0, optional=True)
-    clipvalue: float | None = number(default=None, above=0.0, optional=True)
+    clipnorm: ScheduledOrNone = number(default=None, above=0.0, optional=True)
+    clipvalue: ScheduledOrNone = number(default=None, above=0.0, optional=True)
 
     hyperparameters: ClassVar[Mapping[str, Hyper]] = MappingProxyType({})
     carried: ClassVar[Mapping[str, Hyper]] = MappingProxyType({})

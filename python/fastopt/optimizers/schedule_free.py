@@ -11,6 +11,7 @@ from fastopt.eval_mode import EvalMode
 from fastopt.hyperparameters import Values, flag, number, pair
 from fastopt.optimizer import Optimizer
 from fastopt.scalars import power, real_power
+from fastopt.scheduled import Scheduled, ScheduledPair
 from fastopt.stages import StageScalars
 
 
@@ -85,9 +86,9 @@ def to_average(beta: float) -> Move:
 class ScheduleFree(EvalMode):
     """What both algorithms have."""
 
-    warmup_steps: float = number(default=0.0, at_least=0.0)
-    r: float = number(default=0.0, at_least=0.0, at_most=16.0)
-    weight_lr_power: float = number(default=2.0, at_least=0.0, at_most=16.0)
+    warmup_steps: Scheduled = number(default=0.0, at_least=0.0)
+    r: Scheduled = number(default=0.0, at_least=0.0, at_most=16.0)
+    weight_lr_power: Scheduled = number(default=2.0, at_least=0.0, at_most=16.0)
 
     carried: ClassVar = {
         "weight_sum": number(default=0.0, at_least=0.0),
@@ -142,8 +143,8 @@ class SGDScheduleFree(ScheduleFree, Optimizer):
         The power of the largest learning rate so far in the weight of a step.
     """
 
-    lr: float = number(default=1.0, at_least=0.0)
-    momentum: float = number(default=0.9, above=0.0, below=1.0)
+    lr: Scheduled = number(default=1.0, at_least=0.0)
+    momentum: Scheduled = number(default=0.9, above=0.0, below=1.0)
     decoupled_weight_decay: bool = flag(default=False)
 
     rule = staticmethod(sgd_schedule_free)
@@ -187,9 +188,9 @@ class AdamWScheduleFree(ScheduleFree, Optimizer):
         As of `SGDScheduleFree`.
     """
 
-    lr: float = number(default=2.5e-3, at_least=0.0)
-    betas: tuple[float, float] = pair(default=(0.9, 0.999), below=1.0)
-    eps: float = number(default=1e-8, at_least=0.0)
+    lr: Scheduled = number(default=2.5e-3, at_least=0.0)
+    betas: ScheduledPair = pair(default=(0.9, 0.999), below=1.0)
+    eps: Scheduled = number(default=1e-8, at_least=0.0)
     decoupled_weight_decay: bool = flag(default=True)
 
     rule = staticmethod(adamw_schedule_free)
