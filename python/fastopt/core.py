@@ -15,7 +15,6 @@ from fastopt.cohorts import Cohort, divide
 from fastopt.groups import Group
 from fastopt.hyperparameters import Values
 from fastopt.loss_scaling import LossScale
-from fastopt.own_rule import try_rule
 from fastopt.parameters import Parameters
 from fastopt.pipeline import Due, Pipeline, reads
 from fastopt.rules import Rule, rule_of
@@ -301,6 +300,8 @@ class Core(Algorithm):
         """Try a user's rule, which can be wrong in many ways."""
         row = self._row(Cohort(group, 0, self.initial_carried()))
         assert row is not None
+        from fastopt.own_rule import try_rule
+
         return try_rule(rule, row, self.backend, dtypes, type(self).__name__)
 
     def _averages(self) -> Averages:

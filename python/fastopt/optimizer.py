@@ -11,12 +11,12 @@ from fastopt.backends import BOUND
 from fastopt.config import config_of, keywords_of
 from fastopt.hooks import Hooks
 from fastopt.hyperparameters import given, suggest
-from fastopt.lookahead import moved_ahead
 from fastopt.persistence import Persistence
-from fastopt.perturbation import Ball, perturbed
-from fastopt.report import GroupReport
 from fastopt.roster import Roster
 from fastopt.threads import get_num_threads
+
+if TYPE_CHECKING:
+    from fastopt.report import GroupReport
 
 _ATTRIBUTES = ("params", "groups", "like", "backend")  # set once, when the optimizer is made
 
@@ -219,6 +219,8 @@ class Optimizer(Persistence, Roster, Hooks):
         """
         self._begin("looks ahead: take the step after the with block")
         try:
+            from fastopt.lookahead import moved_ahead
+
             with moved_ahead(self):
                 yield
         finally:
@@ -260,6 +262,8 @@ class Optimizer(Persistence, Roster, Hooks):
         RuntimeError
             As `lookahead` does.
         """
+        from fastopt.perturbation import Ball, perturbed
+
         ball = Ball(rho, adaptive, eta)
         ball.check()
         self._begin("has its parameters perturbed: take the step after the with block")
@@ -322,7 +326,7 @@ class Optimizer(Persistence, Roster, Hooks):
         """How many steps have been left out for gradients that were not finite."""
         return self._pipeline.skipped
 
-    def report(self) -> list[GroupReport]:
+    def report(self) -> "list[GroupReport]":
         """Say what the last step has done, for each group; needs ``stats=True``.
 
         Norms are L2: of the gradients (after the loss scale, before clipping), of the update, of the

@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 
 from fastopt.core import Core
 from fastopt.memory import state_beside
-from fastopt.restoring import Differences, Restoration
-from fastopt.snapshot import snapshot
 
 if TYPE_CHECKING:
     from fastopt.checkpoint import Reader
+    from fastopt.restoring import Differences
 
 Path = str | os.PathLike[str]
 _PARAMS = "*params"  # no state of a rule can have such a name
@@ -39,6 +38,8 @@ class Persistence(Core):
 
         Raises RuntimeError inside of a step, or where a with block has moved the parameters.
         """
+        from fastopt.snapshot import snapshot
+
         self._begin(_BUSY)
         try:
             return snapshot(self, copy)
@@ -47,7 +48,7 @@ class Persistence(Core):
 
     def load_state_dict(
         self, state: Mapping[str, Any], *, strict: bool = True, hyperparameters: bool = True
-    ) -> Differences:
+    ) -> "Differences":
         """Take a state: after it, training goes on with the bits that it would have had.
 
         Parameters are found by name, and their arrays copied. Unlike torch, nothing is cast.
@@ -69,6 +70,8 @@ class Persistence(Core):
         RuntimeError
             As of `state_dict`.
         """
+        from fastopt.restoring import Restoration
+
         self._begin(_BUSY)
         try:
             restoration = Restoration(self, state, strict, hyperparameters)
@@ -101,6 +104,7 @@ class Persistence(Core):
             As of `state_dict`.
         """
         from fastopt import checkpoint
+        from fastopt.snapshot import snapshot
 
         self._begin(_BUSY)
         try:
@@ -148,6 +152,7 @@ class Persistence(Core):
             As of `state_dict`.
         """
         from fastopt import checkpoint
+        from fastopt.restoring import Restoration
 
         self._begin(_BUSY)
         try:
