@@ -161,7 +161,7 @@ class ByHand:
     def _average(self) -> None:
         if self.ema is None:
             return
-        beta = self.ema(self.t) if callable(self.ema) else self.ema
+        beta = self.ema(self.t - 1) if callable(self.ema) else self.ema
         keep, take = beta, 1.0 - beta
         if self.corrected:
             left = 1.0 - self.remains * beta

@@ -9,6 +9,7 @@ import pytest
 from by_hand import bfloat16
 
 import fastopt
+from fastopt import schedules
 
 DEFAULTS: dict[str, Any] = {
     "global_clipnorm": None,
@@ -218,6 +219,8 @@ def settings_of(opt: fastopt.Optimizer) -> dict[str, Any]:
         {"cast_grads": True, "stats": True, "loss_scale": "dynamic", "nonfinite": "skip"},
         {"ema": 0.999, "ema_bias_correction": True, "gradient_accumulation_steps": 4},
         {"ema": 0.0, "clipnorm": 0.3, "clipvalue": 0.7},
+        {"ema": schedules.linear(0.1, end=0.999, steps=7), "ema_bias_correction": True},
+        {"ema": schedules.warmup(schedules.constant(0.99), steps=3)},
         {"ema": np.float32(0.1), "loss_scale": np.float64(3), "zero_grad": np.True_},
     ],
     ids=lambda given: "-".join(given) or "nothing",
@@ -262,6 +265,17 @@ def test_arrays_and_functions_are_in_no_config() -> None:
     opt = fastopt.SGD(np.ones(3), ema=lambda step: 0.5)
     with pytest.raises(TypeError, match=r"ema is .*, a function, which no config can hold"):
         opt.get_config()
+
+
+def test_a_schedule_in_a_config() -> None:
+    ema = schedules.linear(0.5, end=0.9, steps=10)
+    config = fastopt.SGD(np.ones(3), ema=ema).get_config()
+    assert config["settings"] == {"ema": ema.get_config()}
+    assert config["settings"]["ema"]["schedule"] == "linear"
+    assert fastopt.from_config(config, np.ones(3)).ema == ema
+    config["settings"]["ema"] = {"schedule": "linnear"}
+    with pytest.raises(ValueError, match="there is no schedule 'linnear': did you mean 'linear'"):
+        fastopt.from_config(config, np.ones(3))
 
 
 def test_a_config_from_before_there_were_settings() -> None:

@@ -29,7 +29,7 @@ class Averages:
         self.arrays = [state_beside(p, p, 7) for p in parameters]
 
     def weights(self, step: int) -> tuple[float, float]:
-        """Compute what is kept and what is taken at a step, 1, 2, ..., which is counted by `commit`."""
+        """Compute what is kept and taken at a step, 0, 1, 2, ..., which `commit` counts."""
         beta = self._beta_at(step)
         if not self._corrected:
             return beta, 1.0 - beta

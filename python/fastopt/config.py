@@ -5,7 +5,7 @@ from typing import Any
 
 from fastopt.groups import Group
 from fastopt.hyperparameters import describe
-from fastopt.settings import as_config
+from fastopt.settings import as_config, out_of_config
 
 
 def config_of(name: str, groups: Sequence[Group], settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def keywords_of(config: Any, name: str, params: Any) -> tuple[Any, dict[str, Any
             f"this is the config of {config['name']!r}, not of {name}; fastopt.from_config(config, "
             "params) makes whichever it is of"
         )
-    groups, settings = list(config["groups"]), dict(config.get("settings", {}))
+    groups, settings = list(config["groups"]), out_of_config(config.get("settings", {}))
     if len(groups) == 1 and not _one_group(params):
         return params, {**groups[0], **settings}
     if not isinstance(params, (list, tuple)) or len(params) != len(groups):

@@ -134,7 +134,7 @@ class Core(Algorithm):
                 self._cohort_of,
                 gradients,
                 [group.h.clipnorm for group in self.groups],
-                self._taken.steps + 1,
+                self._taken.steps,
                 count,
                 zero,
             ),

@@ -59,8 +59,9 @@ class Optimizer(Core):
     cast_to : optional
         Arrays in the structure of the parameters, of ml_dtypes.bfloat16, float16, or uint16 (the bits
         of bfloat16), that always hold the parameters, rounded to nearest.
-    ema : float >= 0 and < 1, or a function of the step 1, 2, ..., or None
-        Keep ``e = ema * e + (1 - ema) * p``, from a copy of the parameters on: see `ema_state`.
+    ema : float >= 0 and < 1, or a function of the step 0, 1, 2, ..., or None
+        Keep ``e = ema * e + (1 - ema) * p``, from a copy of the parameters on: see `ema_state` and
+        `averaged`. The step is the number of steps taken before; a schedule is such a function.
     ema_bias_correction : bool
         Let the average begin at nothing, and divide by the weights so far.
     gradient_accumulation_steps : int >= 1

@@ -113,7 +113,7 @@ class Pipeline:
     def _extras(self, due: "Due", backwards: bool) -> Extras:
         if self.averages is None:
             return Extras(due.zero, False, 0.0, 0.0, backwards)
-        return Extras(due.zero, True, *self.averages.weights(due.number), backwards)
+        return Extras(due.zero, True, *self.averages.weights(due.step), backwards)
 
 
 class Due(NamedTuple):
@@ -123,7 +123,7 @@ class Due(NamedTuple):
     cohort_of: list[int]  # for each parameter
     gradients: Sequence[Any]  # bound to the plan
     clips: Sequence[float | None]  # clipnorm of each group
-    number: int  # of the step, 1, 2, ...
+    step: int  # how many have been taken before, 0, 1, 2, ...
     added: int  # of how many gradients these are the sum
     zero: bool  # whether to zero them
 

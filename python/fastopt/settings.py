@@ -120,5 +120,23 @@ def as_config(settings: Mapping[str, Any]) -> dict[str, Any]:
         k: v for k, v in settings.items() if k != "cast_to" and v != Settings.declared[k].default
     }
     if callable(changed.get("ema")):
-        raise TypeError(f"ema is {describe(changed['ema'])}, a function, which no config can hold")
+        changed["ema"] = _schedule_as_config(changed["ema"])
     return changed
+
+
+def out_of_config(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the keywords of which `as_config` gave these."""
+    keywords = dict(settings)
+    if isinstance(keywords.get("ema"), Mapping):
+        from fastopt import schedules
+
+        keywords["ema"] = schedules.from_config(keywords["ema"])
+    return keywords
+
+
+def _schedule_as_config(ema: Any) -> dict[str, Any]:
+    from fastopt.schedules import Schedule
+
+    if not isinstance(ema, Schedule):
+        raise TypeError(f"ema is {describe(ema)}, a function, which no config can hold")
+    return ema.get_config()
