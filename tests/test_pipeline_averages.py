@@ -219,9 +219,12 @@ def test_it_can_be_used_while_it_trains(backend: str) -> None:
 
 def test_none_to_swap() -> None:
     opt = fastopt.SGD(np.ones(2))
-    with pytest.raises(ValueError, match=r"there are no averages: make the optimizer with ema=0\.999"):
+    with pytest.raises(ValueError, match=r"no averages of ema: make the optimizer with ema=0\.999$"):
         _ = opt.ema_state
-    with pytest.raises(ValueError, match="there are no averages"), opt.averaged():
+    with pytest.raises(ValueError, match=r"no averages of swa_start: .* with swa_start=1000$"):
+        _ = opt.swa_state
+    words = r"no averages of ema or swa_start: make the optimizer with ema=0\.999 or swa_start=1000$"
+    with pytest.raises(ValueError, match=words), opt.averaged():
         pass
     opt.step(np.ones(2))
 
