@@ -41,6 +41,7 @@ using SumOfDifferences = double (*)(const void* a, const void* b, std::ptrdiff_t
 constexpr std::ptrdiff_t reduce_block = 4096;
 
 // What follows the rule; see epilogue.hpp.
+using Pull = void (*)(void* p, void* slow, std::ptrdiff_t n, double keep, double take) noexcept;
 using Average = void (*)(void* average, const void* p, std::ptrdiff_t n, double keep,
                          double take) noexcept;
 using Narrow = void (*)(void* copy, const void* p, std::ptrdiff_t n) noexcept;
@@ -50,6 +51,7 @@ struct Common {
     Gather gather[dtype_count];    // from gradients of each dtype
     SumOfSquares sum_of_squares;
     SumOfDifferences sum_of_differences;
+    Pull pull;
     Average average;
     Narrow to_float16, to_bfloat16;
 };

@@ -30,6 +30,7 @@ static constexpr Common common = {
     .gather = {&gather<T, float>, &gather<T, double>, &gather<T, float16>, &gather<T, bfloat16>},
     .sum_of_squares = &sum_of_squares<T>,
     .sum_of_differences = &sum_of_differences<T>,
+    .pull = &pull<T>,
     .average = &average<T>,
     .to_float16 = &narrow<T, float16>,
     .to_bfloat16 = &narrow<T, bfloat16>,

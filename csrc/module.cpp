@@ -18,7 +18,8 @@ using fastopt::Taking;
 
 // NamedTuples of fastopt.backends, or None.
 using TakingTuple = std::optional<std::tuple<bool, bool, bool>>;
-using ExtrasTuple = std::optional<std::tuple<bool, bool, double, double, bool>>;
+using ExtrasTuple =
+    std::optional<std::tuple<bool, bool, double, double, bool, double, double, bool>>;
 
 PYBIND11_MODULE(_native, module) {
     fastopt::NdArray::find_types();
@@ -32,7 +33,8 @@ PYBIND11_MODULE(_native, module) {
     plan
         .def(py::init<const py::list&, const py::list&, std::vector<int>>(),
              py::arg("arrays"), py::arg("rules"), py::arg("rows"))
-        .def("attach", &Plan::attach, py::arg("averages"), py::arg("copies"), py::arg("halves"))
+        .def("attach", &Plan::attach, py::arg("slow"), py::arg("averages"), py::arg("copies"),
+             py::arg("halves"))
         .def("bind",
              [](Plan& self, py::handle gradients, py::handle params, bool overlap_checked,
                 const TakingTuple& taking) {

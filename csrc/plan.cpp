@@ -138,15 +138,17 @@ void Plan::assign(std::vector<int> rows) {
     for (std::size_t i = 0; i < arrays_.size(); ++i) arrays_[i].row = rows.at(i);
 }
 
-void Plan::attach(const py::object& averages, const py::object& copies,
+void Plan::attach(const py::object& slow, const py::object& averages, const py::object& copies,
                   const std::vector<bool>& halves) {
-    for (const auto& [given, is_copy] : {std::pair(averages, false), std::pair(copies, true)}) {
+    for (const auto& [given, place] : {std::pair(slow, &Array::slow), std::pair(averages, &Array::average),
+                                       std::pair(copies, &Array::copy)}) {
         if (given.is_none()) continue;
+        const bool is_copy = place == &Array::copy;
         const auto list = given.cast<py::list>();
         for (std::size_t i = 0; i < arrays_.size(); ++i) {
             Array& array = arrays_[i];
             const NdArray attached(py::object(list[i]).ptr());
-            (is_copy ? array.copy : array.average) = attached.data();
+            array.*place = attached.data();
             if (is_copy) {
                 const Common& common = *array.kernel->common;
                 array.narrow = halves[i] ? common.to_float16 : common.to_bfloat16;
@@ -356,9 +358,13 @@ void Plan::sweep_chunk(void* plan, std::uint32_t chunk) noexcept {
 }
 
 Finish Plan::finish_of(const Array& array) const {
-    return {array.kernel->common, itemsize(array.kernel->dtype),
-            extras_.average ? array.average : nullptr,    array.g ? array.copy : nullptr,
-            array.narrow, extras_.keep, extras_.take};
+    return {.common = array.kernel->common,
+            .itemsize = itemsize(array.kernel->dtype),
+            .slow = extras_.pull && array.g ? array.slow : nullptr,
+            .average = extras_.average ? array.average : nullptr,
+            .copy = array.g ? array.copy : nullptr,
+            .narrow = array.narrow,
+            .extras = &extras_};
 }
 
 void Plan::sweep(const Span& span) const noexcept {
@@ -383,7 +389,7 @@ void Plan::sweep(const Span& span) const noexcept {
     const std::size_t item = itemsize(kernel.dtype);
     // The kernel that does everything is worth its scratch where most of it is asked for.
     const SweepAll all = kernel.sweep_all[int(row.stage)];
-    const bool fused = all && finish.average && finish.copy &&
+    const bool fused = all && !finish.slow && finish.average && finish.copy &&
                        finish.narrow == kernel.common->to_bfloat16;
     const bool whole = extras_.zero ? fused : finish.nothing();
     const std::ptrdiff_t tile = whole ? span.end - span.begin : finish_tile;
@@ -395,7 +401,7 @@ void Plan::sweep(const Span& span) const noexcept {
         move_to(states, array.states, kernel.states, bytes);
         if (fused) {
             const Everything everything{finish.average + bytes, finish.copy + std::size_t(begin) * 2,
-                                        extras_.zero ? g : scratch, finish.keep, finish.take};
+                                        extras_.zero ? g : scratch, extras_.keep, extras_.take};
             all(scalars, array.p + bytes, g, states, everything, n);
         } else {
             update(scalars, array.p + bytes, g, states, n);

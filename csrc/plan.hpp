@@ -31,9 +31,10 @@ public:
     // is updated with.
     Plan(const py::list& arrays, const py::list& rules, std::vector<int> rows);
 
-    // Gives every parameter an array for the average, and one of 16 bits for its copy; either list may
-    // be None. `halves` says which copies are float16, the others are bfloat16.
-    void attach(const py::object& averages, const py::object& copies, const std::vector<bool>& halves);
+    // Gives every parameter an array for its slow weights, one for the average, and one of 16 bits for
+    // its copy; each list may be None. `halves` says which copies are float16, the others are bfloat16.
+    void attach(const py::object& slow, const py::object& averages, const py::object& copies,
+                const std::vector<bool>& halves);
 
     // Takes the gradients of the next step, and looks whether parameters and states are still those
     // that were bound; `params`, if not None, are the parameters as the caller's container has them
@@ -75,6 +76,7 @@ private:
         int row;
         bool fortran;
         std::vector<std::ptrdiff_t> shape;
+        char* slow = nullptr;
         char* average = nullptr;
         char* copy = nullptr;
         Narrow narrow = nullptr;

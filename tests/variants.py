@@ -156,7 +156,12 @@ def variants() -> list[Variant]:
     """Each class by name with its options: every rule with every stage, every option, every dialect."""
     classes = [(name.lower(), cls) for name, cls in CLASSES.items()]
     return [
-        *((name, {**o, **s}) for name, cls in classes for o in own_options(cls) for s in STAGES),
+        *(
+            (name, {**o, **known(cls, s)})
+            for name, cls in classes
+            for o in own_options(cls)
+            for s in STAGES
+        ),
         *(
             (name, {**own_options(cls)[0], **known(cls, s)})
             for name, cls in classes

@@ -151,7 +151,7 @@ class Core(Algorithm):
                 self._cohort_of,
                 gradients,
                 [group.h.clipnorm for group in self.groups],
-                self._taken.steps + 1,
+                self._taken.steps,
                 count,
                 zero,
             ),
@@ -254,7 +254,7 @@ class Core(Algorithm):
         if not given["stats"]:
             pipeline.report = None
         works = reading or given["zero_grad"] or given["loss_scale"] != 1.0
-        self._plain = not (works or pipeline.averages or pipeline.copies)
+        self._plain = not (works or pipeline.averages or pipeline.slow or pipeline.copies)
         self._taking = None
         if given["zero_grad"] or given["cast_grads"]:
             self._taking = Taking(given["zero_grad"], given["cast_grads"], self._bfloat16)
@@ -304,10 +304,13 @@ class Core(Algorithm):
 
         return try_rule(rule, row, self.backend, dtypes, type(self).__name__)
 
-    def _averages(self) -> Averages:
-        if self._pipeline.averages is None:
-            raise ValueError("there are no averages: make the optimizer with ema=0.999 or the like")
-        return self._pipeline.averages
+    def _averages(self, *kinds: type[Averages]) -> Averages:
+        averages = self._pipeline.averages
+        if not isinstance(averages, kinds):
+            settings = " or ".join(kind.setting for kind in kinds)
+            examples = " or ".join(f"{kind.setting}={kind.example}" for kind in kinds)
+            raise ValueError(f"there are no averages of {settings}: make the optimizer with {examples}")
+        return averages
 
     def _named_written(self) -> list[checks.Named]:
         """List what the step writes besides the parameters."""

@@ -1,6 +1,7 @@
 """A state put back into an optimizer: all of it is checked before anything changes."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -56,6 +57,9 @@ class Restoration:
         self._skipped = _count(self._state["skipped"], "the number of steps left out")
         self._accumulated = _count(self._state["accumulated"], "the number of added gradients")
         self._check_names(strict)
+        for key, follower in opt._pipeline.followers().items():
+            if key in self._state["followers"]:
+                copy(follower).restore(self._state["followers"][key])  # to see whether it can
         self._groups = self._check_groups() if hyperparameters else None
         self._settings = self._check_settings() if hyperparameters else {}
         scale = LossScale(self._settings.get("loss_scale", opt._settings["loss_scale"]))
@@ -150,7 +154,7 @@ class Restoration:
         group = opt._parameters.group_of[i]
         h = opt.groups[group].h if self._groups is None else self._groups[group][0].h
         needed = list(rule_of(opt.select_rule(h)).states) if entry["steps"] else []
-        needed += [f"*{key}" for key in opt._pipeline.companions()]
+        needed += [f"*{key}" for key in opt._pipeline.followers()]
         given = entry["arrays"]
         known = {*needed, *opt._states[i], ACCUMULATED}
         self.differences.missing.extend(f"{key} of {name}" for key in needed if key not in given)
@@ -206,12 +210,12 @@ class Restoration:
         for _, schedules in self._groups or ():
             for schedule, state in schedules:
                 schedule.load_state_dict(state)
-        for key, each in opt._pipeline.companions().items():
+        for key, each in opt._pipeline.followers().items():
             for array, new in zip(each.arrays, self._arrays, strict=True):
                 if f"*{key}" in new:
                     np.copyto(array, new[f"*{key}"])
-            if key in self._state["companions"]:
-                each.restore(self._state["companions"][key])
+            if key in self._state["followers"]:
+                each.restore(self._state["followers"][key])
         opt._accumulator = accumulator
         if accumulator is not None:
             accumulator.zero()
@@ -225,7 +229,7 @@ class Restoration:
 
 def _checked_form(state: Any) -> Mapping[str, Any]:
     keys = {
-        "optimizer", "steps", "skipped", "groups", "settings", "loss_scale", "companions",
+        "optimizer", "steps", "skipped", "groups", "settings", "loss_scale", "followers",
         "accumulated", "parameters",
     }  # fmt: skip
     if not isinstance(state, Mapping) or not keys <= set(state):
