@@ -52,6 +52,9 @@ std::ptrdiff_t Plan::bind(py::handle gradients, py::handle params, bool overlap_
             return i;
         }
     }
+    for (const Beside& beside : beside_) {
+        if (!unchanged(beside)) return std::ptrdiff_t(beside.parameter);
+    }
     if (taking.written && !overlap_checked) {
         std::sort(gradients_.begin(), gradients_.end());
         for (std::size_t i = 1; i < gradients_.size(); ++i) {
@@ -61,20 +64,17 @@ std::ptrdiff_t Plan::bind(py::handle gradients, py::handle params, bool overlap_
     return all ? bound : some_absent;
 }
 
-bool Plan::unchanged(const Array& array) const {
+bool Plan::unchanged(const Array& array) {
     const NdArray parameter(array.object.ptr());
-    if (parameter.data() != array.p || !parameter.has_shape(array.shape) || !parameter.writeable() ||
-        parameter.dtype() != array.kernel->dtype ||
-        !(array.fortran ? parameter.f_contiguous() : parameter.c_contiguous())) {
-        return false;
-    }
-    const auto states = std::size_t(array.kernel->states);
-    for (std::size_t s = 0; s < array.state_objects.size(); ++s) {
-        const NdArray state(array.state_objects[s].ptr());
-        const char* const data = s < states ? array.states[s] : array.attached[s - states];
-        if (state.data() != data || !state.has_shape(array.shape) || !state.writeable()) return false;
-    }
-    return true;
+    return parameter.data() == array.p && parameter.has_shape(array.shape) && parameter.writeable() &&
+           parameter.dtype() == array.kernel->dtype &&
+           (array.fortran ? parameter.f_contiguous() : parameter.c_contiguous());
+}
+
+bool Plan::unchanged(const Beside& beside) const {
+    const NdArray array(beside.object.ptr());
+    return array.data() == beside.data && array.has_shape(arrays_[beside.parameter].shape) &&
+           array.writeable();
 }
 
 bool Plan::take_gradient(Array& array, PyObject* gradient, bool overlap_checked, const Taking& taking) {

@@ -47,16 +47,14 @@ Plan::Plan(const py::list& arrays, const py::list& rules, std::vector<int> rows)
         const auto dtype = parameter.dtype();
         if (!dtype) throw std::invalid_argument("a plan takes float32 and float64");
         Array array{.object = entry[0],
-                    .state_objects = {},
-                    .attached = {},
-                    .rule = rules[i],
                     .p = parameter.data(),
-                    .states = {},
                     .size = parameter.size(),
                     .kernel = &kernel_of(rules[i], *dtype),
+                    .shape = parameter.shape(),
                     .row = rows[i],
                     .fortran = !parameter.c_contiguous(),
-                    .shape = parameter.shape()};
+                    .states = {},
+                    .rule = rules[i]};
         if (std::size_t(array.kernel->states) + 1 != entry.size()) {
             throw std::invalid_argument(std::string("the rule ") + array.kernel->rule +
                                         " has another number of states");
@@ -71,7 +69,7 @@ Plan::Plan(const py::list& arrays, const py::list& rules, std::vector<int> rows)
             if (bytes) written_.emplace_back(written.data(), written.data() + bytes);
             if (s == 0) continue;
             array.states[s - 1] = written.data();
-            array.state_objects.push_back(entry[s]);
+            beside_.push_back({entry[s], written.data(), i});
         }
         arrays_.push_back(std::move(array));
     }
@@ -127,8 +125,7 @@ void Plan::attach(const py::object& slow, const py::object& averages, const py::
                 const Common& common = *array.kernel->common;
                 array.narrow = halves[i] ? common.to_float16 : common.to_bfloat16;
             }
-            array.state_objects.push_back(list[i]);
-            array.attached.push_back(attached.data());
+            beside_.push_back({list[i], attached.data(), i});
             const std::size_t item = is_copy ? 2 : itemsize(array.kernel->dtype);
             const std::size_t bytes = std::size_t(array.size) * item;
             if (bytes) written_.emplace_back(attached.data(), attached.data() + bytes);

@@ -65,24 +65,29 @@ public:
 
 private:
     struct Array {
+        // What every step looks at comes first, close together.
         py::object object;
-        std::vector<py::object> state_objects;    // and those attached
-        std::vector<char*> attached;              // where the latter are
-        py::object rule;                          // which may hold the kernel
         char* p;
-        char* states[max_states];
+        char* g = nullptr;    // null: sits this step out
         std::ptrdiff_t size;
         const Kernel* kernel;
+        std::unique_ptr<StridedGradient> strided{};    // if the gradient does not lie as p does
+        std::pair<const char*, const char*> apart{};   // where a gradient overlapped with nothing
+        std::vector<std::ptrdiff_t> shape;
         int row;
         bool fortran;
-        std::vector<std::ptrdiff_t> shape;
+        char* states[max_states];
         char* slow = nullptr;
         char* average = nullptr;
         char* copy = nullptr;
         Narrow narrow = nullptr;
-        char* g = nullptr;                             // null: sits this step out
-        std::pair<const char*, const char*> apart{};    // where a gradient overlapped with nothing
-        std::unique_ptr<StridedGradient> strided{};    // if the gradient does not lie as p does
+        py::object rule;    // which may hold the kernel
+    };
+    // An array that is written beside a parameter, and where it lies; it must stay as it is.
+    struct Beside {
+        py::object object;
+        const char* data;
+        std::size_t parameter;
     };
     struct Span {
         Array* array;
@@ -106,7 +111,8 @@ private:
         }
     };
 
-    bool unchanged(const Array& array) const;
+    static bool unchanged(const Array& array);
+    bool unchanged(const Beside& beside) const;
     bool take_gradient(Array& array, PyObject* gradient, bool overlap_checked, const Taking& taking);
     bool overlaps(const char* low, const char* high) const;
     void cut();
@@ -120,6 +126,7 @@ private:
     static void reduce_piece(void* pieces, std::uint32_t piece) noexcept;
 
     std::vector<Array> arrays_;
+    std::vector<Beside> beside_;      // states, and what is attached
     std::vector<std::pair<const char*, const char*>> written_;    // sorted, disjoint
     std::vector<std::pair<const char*, const char*>> gradients_;  // where they lie, if they are written
     std::vector<Span> spans_;
