@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from fastopt.about import build_info
 from fastopt.backends import use_backend
 from fastopt.grouping import layer_decay, no_decay
+from fastopt.loading import load
 from fastopt.optimizer import Optimizer
 from fastopt.optimizers import *  # noqa: F403 - one name for each algorithm
 from fastopt.optimizers import __all__ as _algorithms
-from fastopt.persistence import load
 from fastopt.registry import from_config, get, names
 from fastopt.threads import get_num_threads, set_num_threads
 from fastopt.version import __version__

@@ -3,33 +3,29 @@
 A callback is an object with some of the methods ``on_begin(run)``, ``on_step(run)``, ``on_epoch(run)``,
 ``on_end(run)``; a plain function is an ``on_epoch``. One that returns True, after a step or an epoch,
 ends the training. What it keeps is saved by a `Checkpoint` if it has ``state_dict()`` and
-``load_state_dict(state)``.
+``load_state_dict(state)``. One that has ``comes_last = True`` is called after the others.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from fastopt.hyperparameters import describe
-from fastopt.training.checkpoint import Checkpoint
-
-if TYPE_CHECKING:
-    from fastopt.training.run import Run
 
 _EVENTS = ("on_begin", "on_step", "on_epoch", "on_end")
 
 
 class Callbacks:
-    """The callbacks of a run, in their order; a `Checkpoint` comes last, to save what others did."""
+    """The callbacks of a run, in their order."""
 
     def __init__(self, given: Any) -> None:
         if not isinstance(given, (list, tuple)):
             raise TypeError(f"callbacks is {describe(given)}; it must be a list: callbacks=[...]")
-        self._called: dict[str, list[Callable[[Run], Any]]] = {event: [] for event in _EVENTS}
+        self._called: dict[str, list[Callable[[Any], Any]]] = {event: [] for event in _EVENTS}
         self._keeping: list[Any] = []
         numbered = list(enumerate(given))
-        for i, callback in sorted(numbered, key=lambda pair: isinstance(pair[1], Checkpoint)):
+        for i, callback in sorted(numbered, key=lambda pair: getattr(pair[1], "comes_last", False)):
             self._add(callback, f"callbacks[{i}]")
 
     def _add(self, callback: Any, where: str) -> None:
@@ -49,7 +45,7 @@ class Callbacks:
         if hasattr(callback, "state_dict") and hasattr(callback, "load_state_dict"):
             self._keeping.append(callback)
 
-    def call(self, event: str, run: "Run") -> None:
+    def call(self, event: str, run: Any) -> None:
         """Call all that heed this event; one that returns True ends the training."""
         for method in self._called[event]:
             answer = method(run)

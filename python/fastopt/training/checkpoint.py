@@ -2,13 +2,11 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastopt.hyperparameters import describe, flag, whole
 from fastopt.training.packing import packed, unpacked
-
-if TYPE_CHECKING:
-    from fastopt.training.run import Run
+from fastopt.training.run import Run
 
 _KEY = "training"  # in what is saved beside the optimizer
 _PARAMS = flag(default=True)
@@ -34,6 +32,8 @@ class Checkpoint:
         Save the parameters as well. Without them, put them where they were before you resume.
     """
 
+    comes_last = True  # to save what the others did
+
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -52,19 +52,19 @@ class Checkpoint:
         self.params = _PARAMS.check(params, "params")
         self._due = False
 
-    def on_begin(self, run: "Run") -> None:
+    def on_begin(self, run: Run) -> None:
         """Begin with nothing to save."""
         self._due = False
 
-    def on_step(self, run: "Run") -> None:
+    def on_step(self, run: Run) -> None:
         """Save, if it is time."""
         self._save_if(run, self.every is not None and run.step % self.every == 0)
 
-    def on_epoch(self, run: "Run") -> None:
+    def on_epoch(self, run: Run) -> None:
         """Save, if it is time."""
         self._save_if(run, self.epochs is not None and run.epoch % self.epochs == 0)
 
-    def _save_if(self, run: "Run", due: bool) -> None:
+    def _save_if(self, run: Run, due: bool) -> None:
         self._due = self._due or due
         sums = run.opt._accumulator
         if self._due and not (sums is not None and sums.count):

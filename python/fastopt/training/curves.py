@@ -1,14 +1,11 @@
 """The picture of a history."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.smoothing import ema
-
-if TYPE_CHECKING:
-    from fastopt.training.history import History
 
 _DRAWN = 2000  # points of a curve at most
 _REACH = 50  # a smoothed curve follows a 50th of all steps; shorter ones need no smoothing
@@ -16,9 +13,8 @@ _DECADE = 10.0  # losses that range farther are drawn on a logarithmic scale
 _COLOURS = ("#cc3311", "#228833", "#aa3377", "#ee7733", "#33bbee", "#222222")
 
 
-def draw(history: "History", ax: Any) -> Any:
-    """Draw a history on axes, or on a new figure."""
-    losses = history.losses
+def draw(losses: NDArray[np.float64], epochs: dict[str, list[Any]], ax: Any) -> Any:
+    """Draw the columns of a history on axes, or on a new figure."""
     if not losses.size:
         raise ValueError("the history is empty: there is nothing to draw before the first step")
     if ax is None:
@@ -34,7 +30,7 @@ def draw(history: "History", ax: Any) -> Any:
     else:
         ax.plot(steps[kept], losses[kept], color=blue, alpha=0.3, linewidth=0.8, label="loss")
         ax.plot(steps[kept], smoothed[kept], color=blue, label="loss, smoothed")
-    _draw_metrics(history.epochs, ax)
+    _draw_metrics(epochs, ax)
     drawn = np.concatenate([line.get_ydata() for line in ax.lines])
     finite = drawn[np.isfinite(drawn)]
     if finite.size and finite.min() > 0 and finite.max() > _DECADE * finite.min():

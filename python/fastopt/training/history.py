@@ -95,7 +95,7 @@ class History:
         """
         from fastopt.training.curves import draw
 
-        return draw(self, ax)
+        return draw(self.losses, self.epochs, ax)
 
     def state_dict(self) -> dict[str, Any]:
         """Give losses and epochs, as arrays."""
