@@ -11,13 +11,21 @@ from fastopt.settings import Settings
 
 
 def config_of(
-    name: str, groups: Sequence[Group], names: Sequence[Sequence[str]], settings: Mapping[str, Any]
+    name: str,
+    groups: Sequence[Group],
+    names: Sequence[Sequence[str]],
+    frozen: Sequence[bool],
+    settings: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Give hyperparameters and settings in what JSON can hold, which is exact for floats.
 
-    `names` are those of each group's parameters, where ``groups=`` has divided them.
+    `names` are those of each group's parameters, where ``groups=`` has divided them; `frozen` says
+    which groups are, as a whole.
     """
-    found = [_group_config(group) for group in groups]
+    found = [
+        {**_group_config(group), **({"frozen": True} if out else {})}
+        for group, out in zip(groups, frozen, strict=True)
+    ]
     for config, mine in zip(found, names, strict=False):
         config["names"] = list(mine)
     return {"name": name, "groups": found, "settings": settings_config(settings)}
@@ -51,10 +59,11 @@ def keywords_of(config: Any, name: str, params: Any) -> tuple[Any, dict[str, Any
     groups = [made(group) for group in config["groups"]]
     settings = made(config.get("settings", {}))
     if all("names" in group for group in groups):
-        return params, {"groups": {Named(group.pop("names")): group for group in groups}, **settings}
+        named = [(group.pop("names"), group) for group in groups]
+        return params, {"groups": {Named(names): group for names, group in named if names}, **settings}
     if len(groups) == 1 and not _one_group(params):
-        factors = groups[0].pop("multiply", None)
-        by_name = {} if not factors else {"groups": {"*": {"multiply": factors}}}
+        more = {key: groups[0].pop(key) for key in ("multiply", "frozen") if key in groups[0]}
+        by_name = {"groups": {"*": more}} if more else {}
         return params, {**groups[0], **by_name, **settings}
     if not isinstance(params, (list, tuple)) or len(params) != len(groups):
         raise ValueError(

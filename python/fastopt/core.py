@@ -202,6 +202,8 @@ class Core(Algorithm):
 
     def _prepare(self) -> None:
         """Look at hyperparameters that were changed, and compute those that change by themselves."""
+        if self._news.changed:
+            self._scheduled = [group for group in self.groups if group.scheduled]
         if self._scheduled:
             for group, h in [(group, group.next()) for group in self._scheduled]:
                 group.now(h)
@@ -237,16 +239,7 @@ class Core(Algorithm):
         """Find out what a step has to do; raise ValueError for settings that contradict each other."""
         given = self._settings
         clips = [group.h.clipnorm for group in self.groups]
-        if given["global_clipnorm"] is not None and any(clip is not None for clip in clips):
-            raise ValueError(
-                "clipnorm clips each gradient by its own norm, and global_clipnorm all by their common "
-                "one: set one of them to None"
-            )
-        if given["loss_scale"] == "dynamic" and given["nonfinite"] == "raise":
-            raise ValueError(
-                "loss_scale='dynamic' finds its scale by leaving out steps that overflow, at which "
-                "nonfinite='raise' raises: set nonfinite='skip'"
-            )
+        settings.check_together(given, clips)
         pipeline = self._pipeline
         reading = reads(given, clips)
         if not reading:

@@ -1,5 +1,6 @@
 """Groups by name: patterns and predicates that choose parameters, and what is usually said by them."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from types import MappingProxyType
@@ -7,10 +8,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from fastopt.hyperparameters import describe, suggest
+from fastopt.hyperparameters import Number, describe, suggest
 
 Array = NDArray[Any]
 Which = str | Callable[[str, Array], bool]
+SHOWN = 20  # names in a message
+_RATE = Number(1.0, 0.0, -math.inf, math.inf, math.inf, False)
 
 
 def is_bias_or_norm(name: str, p: Array) -> bool:
@@ -27,11 +30,22 @@ def layer_decay(layers: Sequence[str], rate: float) -> dict[Which, dict[str, Any
 
     The last of the `layers`, patterns of parameter names from the input to the output, has the whole
     learning rate, the one before it `rate` times as much, and so on:
-    ``layer_decay(["embed.*", "blocks.0.*", "blocks.1.*", "head.*"], 0.75)``.
+    ``layer_decay(["embed.*", "blocks.0.*", "blocks.1.*", "head.*"], 0.75)``. What several of them mean
+    has the rate of the last.
+
+    Raises TypeError or ValueError for layers that are no list of different patterns, and a rate that is
+    no number >= 0.
     """
-    return {
-        layer: {"multiply": {"lr": rate**depth}} for depth, layer in enumerate(reversed(list(layers)))
-    }
+    if isinstance(layers, str) or not all(isinstance(layer, str) for layer in layers):
+        raise TypeError(
+            f"layers is {describe(layers)}; it must be a list of patterns of names, such as "
+            '["embed.*", "head.*"]'
+        )
+    if len(set(layers)) != len(layers):
+        raise ValueError("layers has a pattern twice; each has one place in the order")
+    factor = float(_RATE.check(rate, "rate") or 0.0)
+    last = len(layers) - 1
+    return {layer: {"multiply": {"lr": factor ** (last - i)}} for i, layer in enumerate(layers)}
 
 
 class Named:
@@ -43,6 +57,9 @@ class Named:
     def __call__(self, name: str, p: Array) -> bool:
         """Say whether it is one of them."""
         return name in self._names
+
+    def __repr__(self) -> str:
+        return f"the names {sorted(self._names)}"
 
 
 def chosen(which: Which, names: Sequence[str], arrays: Sequence[Array], where: str) -> list[bool]:
@@ -59,7 +76,7 @@ def chosen(which: Which, names: Sequence[str], arrays: Sequence[Array], where: s
         )
     if not any(found):
         shown = repr(which) if isinstance(which, str) else getattr(which, "__name__", repr(which))
-        known = suggest(which, names) if isinstance(which, str) else f"there are {', '.join(names)}"
+        known = suggest(which if isinstance(which, str) else "", names, SHOWN)
         raise ValueError(f"{where} has {shown}, which matches no parameter: {known}")
     return found
 
@@ -89,14 +106,14 @@ def split(
     for old, numbers in keys:
         merged: dict[str, Any] = {}
         for k in numbers:
-            merged |= options[k] | _multiplied(merged, options[k])
+            merged = combined(merged, options[k])
         found.append((old, merged))
     return [keys.index(key) for key in zip(group_of, matching, strict=True)], found
 
 
-def _multiplied(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Let patterns that multiply different hyperparameters go together."""
+def combined(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Put options on others; factors of different hyperparameters go together."""
     ours, theirs = before.get("multiply"), given.get("multiply")
     if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
-        return {"multiply": {**ours, **theirs}}
-    return {}
+        return {**before, **given, "multiply": {**ours, **theirs}}
+    return {**before, **given}

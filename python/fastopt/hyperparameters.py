@@ -232,11 +232,12 @@ def describe(value: Any) -> str:
     return f"{text if len(text) <= 40 else text[:37] + '...'} ({type(value).__name__})"
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
-    """Say what there is, and which of it a misspelt name may have meant."""
+def suggest(name: str, known: Iterable[str], most: int | None = None) -> str:
+    """Say what there is, at `most` so many, and which of it a misspelt name may have meant."""
     import difflib
 
     known = sorted(known)
     close = difflib.get_close_matches(str(name).lower(), known, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}there are {', '.join(known)}"
+    more = ", ..." if most is not None and len(known) > most else ""
+    return f"{hint}there are {', '.join(known[:most])}{more}"

@@ -1,12 +1,16 @@
-"""The optimizer of a checkpoint, made anew."""
+"""An optimizer made of its checkpoint."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastopt.persistence import Path
+from fastopt.algorithm import Algorithm
+from fastopt.config import plain
+from fastopt.persistence import Path, saved_state
 from fastopt.registry import optimizer_class
+from fastopt.state_form import check_form, marks
 
 
-def load(path: Path, params: Any, **options: Any) -> Any:
+def load(path: Path, params: Any, *, progress: bool | None = None, **options: Any) -> Any:
     """Make the optimizer that a checkpoint is of, in the state that it was saved in.
 
     ::
@@ -20,26 +24,78 @@ def load(path: Path, params: Any, **options: Any) -> Any:
     params : as of the constructor
         Built like those that were saved: arrays are found by name. They are written if the
         checkpoint has parameters.
+    progress : bool, optional
+        As of `Optimizer.load`.
     **options
         What a checkpoint does not hold: ``cast_to``, ``grads``, ``backend``, functions of the step.
+        A schedule that was saved can be given again, as with `schedules.reduce_on_plateau`, to have
+        it at hand.
 
     Raises
     ------
     CheckpointError
         As of `Optimizer.load`, and for an optimizer of a class that fastopt does not have.
+    TypeError, ValueError
+        For params that cannot be updated, and options that the checkpoint has already.
     """
     from fastopt import checkpoint
 
-    with checkpoint.Reader(path) as file, checkpoint.fitting(path):
-        state = file.manifest["state"]
-        try:
-            cls: Any = optimizer_class(state["optimizer"])
-        except ValueError as error:
-            raise ValueError(f"{error}. Make it by its own class, and use its load(path)") from error
-        groups = [{**group["hyperparameters"], "names": group["names"]} for group in state["groups"]]
-        if len(groups) == 1:
-            del groups[0]["names"]
-        config = {"name": state["optimizer"], "groups": groups, "settings": state["settings"]}
-        opt = cls.from_config(config, params, **options)
-    opt.load(path)
+    with checkpoint.Reader(path) as file:
+        with checkpoint.fitting(path):
+            state = saved_state(file)
+            check_form(state)
+            cls = _class_of(state["optimizer"])
+        groups, left = _with_options(state["groups"], options, cls)
+        settings = {name: value for name, value in state["settings"].items() if name not in options}
+        if forgotten := [name for name, value in settings.items() if marks(value)]:
+            raise TypeError(_forgotten(forgotten[0], settings[forgotten[0]]))
+        config = {"name": state["optimizer"], "groups": groups, "settings": settings}
+        opt = cls.from_config(config, params, **left)
+        opt._load_from(file, path, None, True, True, progress)
     return opt
+
+
+def _class_of(name: str) -> Any:
+    try:
+        return optimizer_class(name)
+    except ValueError as error:
+        raise ValueError(f"{error}. Make it by its own class, and use its load(path)") from error
+
+
+def _with_options(
+    saved: Sequence[Mapping[str, Any]], options: Mapping[str, Any], cls: type[Algorithm]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Give the groups of a configuration, with functions where they were, and the options left."""
+    groups = [dict(group["hyperparameters"]) for group in saved]
+    mine = {name: value for name, value in options.items() if name in cls.hyperparameters}
+    for name, value in mine.items():
+        fitting = [group for group in groups if _stands_for(value, group.get(name), name)]
+        if not fitting:
+            raise TypeError(
+                f"{name} is in the checkpoint: set it when the optimizer is there, opt.{name} = ..."
+            )
+        for group in fitting:
+            group[name] = value
+    for group in groups:
+        for name, value in group.items():
+            if marks(value):
+                raise TypeError(_forgotten(name, value))
+    if len(groups) > 1:
+        groups = [{**group, "names": each["names"]} for group, each in zip(groups, saved, strict=True)]
+    return groups, {name: value for name, value in options.items() if name not in mine}
+
+
+def _stands_for(value: Any, saved: Any, name: str) -> bool:
+    """Say whether a value is what was saved, or the function that could not be."""
+    return bool(marks(saved)) or plain(_tuple(value), name, marks=True) == saved
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _forgotten(name: str, saved: Any) -> str:
+    return (
+        f"{name} was a function ({marks(saved)[0]}), which no checkpoint can hold: give the same one "
+        f"again, fastopt.load(path, params, {name}=...)"
+    )

@@ -11,4 +11,5 @@ if TYPE_CHECKING:
 
 def moved_ahead(opt: "Core") -> AbstractContextManager[None]:
     """Move the parameters of an optimizer, which holds its lock, for the time of a with block."""
+    opt._prepare()
     return moved(opt, *along_states(opt, [opt.ahead(group.h) for group in opt.groups]))

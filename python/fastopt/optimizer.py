@@ -369,9 +369,16 @@ class Optimizer(Persistence, Roster, Hooks):
         return self._pipeline.report
 
     def get_config(self) -> dict[str, Any]:
-        """Give the name of the class, the hyperparameters and the settings, as JSON can hold them."""
-        names = self._parameters.names_of_groups() if self._parameters.by_name else []
-        return config_of(type(self).__name__, self.groups, names, self._settings)
+        """Give the name of the class, the hyperparameters and the settings, as JSON can hold them.
+
+        Groups are frozen in it where all their parameters are. TypeError for a function of the step
+        that is none of `fastopt.schedules`.
+        """
+        names = self._parameters.names_of_groups()
+        out = set(self.frozen)
+        frozen = [bool(group) and out.issuperset(group) for group in names]
+        by_name = names if self._parameters.by_name else []
+        return config_of(type(self).__name__, self.groups, by_name, frozen, self._settings)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], params: Any, **options: Any) -> Self:

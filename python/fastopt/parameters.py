@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt import checks
-from fastopt.grouping import Which, chosen, split
+from fastopt.grouping import Which, chosen, combined, split
 from fastopt.hyperparameters import describe
 from fastopt.structure import Path, Structure
 
@@ -62,7 +62,7 @@ class Parameters:
                     for n, p, k in zip(self.names, self.arrays, self.group_of, strict=True)
                     if k == i
                 },
-                {**self.groups[old][1], **options},
+                combined(self.groups[old][1], options),
             )
             for i, (old, options) in enumerate(parts)
         ]

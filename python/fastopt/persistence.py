@@ -10,8 +10,9 @@ from fastopt.core import Core
 from fastopt.memory import state_beside
 
 if TYPE_CHECKING:
+    from fastopt.checked_state import CheckedState
     from fastopt.checkpoint import Reader
-    from fastopt.restoring import Differences
+    from fastopt.state_form import Differences
 
 Path = str | os.PathLike[str]
 _PARAMS = "*params"  # no state of a rule can have such a name
@@ -51,17 +52,20 @@ class Persistence(Core):
     ) -> "Differences":
         """Take a state: after it, training goes on with the bits that it would have had.
 
-        Parameters are found by name, and their arrays copied. Unlike torch, nothing is cast.
+        Parameters are found by name, and their arrays copied. Unlike torch, nothing is cast. Functions
+        of the step, which no state can hold, stay as they are here; so do schedules that were saved
+        with the same arguments, and those with a state take it over.
 
         Parameters
         ----------
         state : dict
             What `state_dict` gave.
         strict : bool
-            Raise for parameters and arrays that are on one side only; else take what fits, and give
-            back what does not.
+            Raise for parameters and arrays that are on one side only, and for another ``ema`` or
+            ``gradient_accumulation_steps``; else take what fits, and give back what does not.
         hyperparameters : bool
-            Take hyperparameters, schedules and settings too, in place of this optimizer's.
+            Take hyperparameters, schedules, settings, and who is frozen, too, in place of this
+            optimizer's.
 
         Raises
         ------
@@ -70,13 +74,14 @@ class Persistence(Core):
         RuntimeError
             As of `state_dict`.
         """
-        from fastopt.restoring import Restoration
+        from fastopt.checked_state import CheckedState
+        from fastopt.restoring import restore
 
         self._begin(_BUSY)
         try:
-            restoration = Restoration(self, state, strict, hyperparameters)
-            restoration.commit()
-            return restoration.differences
+            checked = CheckedState(self, state, strict, hyperparameters)
+            restore(self, checked, checked.arrays)
+            return checked.differences
         finally:
             self._end()
 
@@ -100,6 +105,8 @@ class Persistence(Core):
         ------
         CheckpointError
             If it cannot be written. The file that was there is still there.
+        TypeError, ValueError
+            For an `extra` that JSON cannot hold, and a path of another suffix.
         RuntimeError
             As of `state_dict`.
         """
@@ -152,48 +159,78 @@ class Persistence(Core):
             As of `state_dict`.
         """
         from fastopt import checkpoint
-        from fastopt.restoring import Restoration
+
+        with checkpoint.Reader(path) as file:
+            return self._load_from(file, path, params, strict, hyperparameters, progress)
+
+    def _load_from(
+        self,
+        file: "Reader",
+        path: Path,
+        params: bool | None,
+        strict: bool,
+        hyperparameters: bool,
+        progress: bool | None,
+    ) -> Loaded:
+        from fastopt import checkpoint
+        from fastopt.checked_state import CheckedState
+        from fastopt.restoring import restore
 
         self._begin(_BUSY)
         try:
-            with checkpoint.Reader(path) as file, checkpoint.fitting(path):
+            with checkpoint.fitting(path):
                 wanted = _has_params(file, params)
-                state, arrays = self._read_state(file, wanted, progress)
-                restoration = Restoration(self, state, strict, hyperparameters, adopt=True)
-                extra = file.manifest.get("extra")
-            restoration.commit(arrays)
-            return Loaded(extra, *restoration.differences)
+                checked = CheckedState(self, saved_state(file), strict, hyperparameters)
+                arrays, values = self._read_arrays(file, checked, wanted, progress)
+            restore(self, checked, arrays, values, adopt=True)
+            return Loaded(file.manifest.get("extra"), *checked.differences)
         finally:
             self._end()
 
-    def _read_state(
-        self, file: "Reader", params: bool, progress: bool | None
-    ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Read the state, and the parameters under their names, into memory of their own."""
+    def _read_arrays(
+        self, file: "Reader", state: "CheckedState", params: bool, progress: bool | None
+    ) -> tuple[list[dict[str, NDArray[Any]]], dict[str, NDArray[Any]]]:
+        """Read the arrays of a state, and the parameters under their names, into fresh memory."""
         from fastopt.checkpoint import ArraySpec
 
-        state = file.manifest["state"]
+        names = self._parameters.names
         expected: dict[str, ArraySpec] = {}
         owners: dict[str, tuple[NDArray[Any], int]] = {}
-        for name, p in zip(self._parameters.names, self._parameters.arrays, strict=True):
-            keys = list(state["parameters"].get(name, {"arrays": []})["arrays"])
-            for number, key in enumerate([*keys, *[_PARAMS] * params]):
-                expected[f"{key}/{name}"] = ArraySpec.of(p)
-                owners[f"{key}/{name}"] = p, number
+        for i, p in enumerate(self._parameters.arrays):
+            keys = [*state.arrays[i], *[_PARAMS] * (params and state.entries[i] is not None)]
+            for number, key in enumerate(keys):
+                expected[f"{key}/{names[i]}"] = ArraySpec.of(p)
+                owners[f"{key}/{names[i]}"] = p, number
 
         def make(name: str) -> NDArray[Any]:
             p, number = owners[name]
             return state_beside(p, 0.0, number)
 
         found = file.read_all(expected, strict=False, progress=progress, make=make)
-        for name, entry in state["parameters"].items():
-            entry["arrays"] = {
-                key: found.arrays[f"{key}/{name}"]
-                for key in entry["arrays"]
-                if f"{key}/{name}" in found.arrays
-            }
-        whole = {n: found.arrays[f"{_PARAMS}/{n}"] for n in self._parameters.names if params}
-        return state, whole
+        if found.missing:
+            raise ValueError(f"it has no array {found.missing[0]!r}")
+        arrays = [
+            {key: found.arrays[f"{key}/{name}"] for key in each}
+            for name, each in zip(names, state.arrays, strict=True)
+        ]
+        values = {n: found.arrays[f"{_PARAMS}/{n}"] for n in names if f"{_PARAMS}/{n}" in expected}
+        return arrays, values
+
+
+def saved_state(file: "Reader") -> dict[str, Any]:
+    """Give the state that a checkpoint holds, with descriptions in place of its arrays."""
+    state: dict[str, Any] = file.manifest["state"]
+    specs = file.describe()
+    parameters = {
+        name: {
+            **entry,
+            "arrays": {
+                key: specs[f"{key}/{name}"] for key in entry["arrays"] if f"{key}/{name}" in specs
+            },
+        }
+        for name, entry in state["parameters"].items()
+    }
+    return {**state, "parameters": parameters}
 
 
 def _has_params(file: "Reader", asked: bool | None) -> bool:

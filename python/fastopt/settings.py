@@ -4,7 +4,7 @@ A setting is a keyword of the constructor and an attribute. Those that arrays ar
 for are decided when the optimizer is made.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, dataclass_transform
 
@@ -133,3 +133,17 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
             "ema and swa_start are two averages, and an optimizer keeps one: set one of them to None"
         )
     return found
+
+
+def check_together(given: Mapping[str, Any], clips: Sequence[float | None]) -> None:
+    """Raise ValueError for settings that contradict each other, or the groups' clipnorm."""
+    if given["global_clipnorm"] is not None and any(clip is not None for clip in clips):
+        raise ValueError(
+            "clipnorm clips each gradient by its own norm, and global_clipnorm all by their common "
+            "one: set one of them to None"
+        )
+    if given["loss_scale"] == "dynamic" and given["nonfinite"] == "raise":
+        raise ValueError(
+            "loss_scale='dynamic' finds its scale by leaving out steps that overflow, at which "
+            "nonfinite='raise' raises: set nonfinite='skip'"
+        )

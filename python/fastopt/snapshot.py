@@ -17,6 +17,8 @@ def snapshot(opt: "Core", copy: bool) -> dict[str, Any]:
     All else is what JSON can hold. Functions of the step that are no schedules are only marked, as
     ``{"function": name}``: they cannot be written down.
     """
+    if opt._news.changed:  # what a rule that was chosen since needs is part of the state
+        opt._follow_changes()
     names = opt._parameters.names_of_groups()
     followers = opt._pipeline.followers()
     accumulated = 0 if opt._accumulator is None else opt._accumulator.count
