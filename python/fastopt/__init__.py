@@ -24,7 +24,7 @@ from fastopt.threads import get_num_threads, set_num_threads
 from fastopt.version import __version__
 
 if TYPE_CHECKING:
-    from fastopt import schedules
+    from fastopt import convert, schedules
     from fastopt.checkpoint import CheckpointError
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "Optimizer",
     "__version__",
     "build_info",
+    "convert",
     "dialects",
     "ema",
     "from_config",
@@ -51,7 +52,7 @@ __all__ = [
 
 
 # What is not used by every program, and takes time to import.
-_LATER = {"CheckpointError": "checkpoint", "schedules": "schedules"}
+_LATER = {"CheckpointError": "checkpoint", "convert": "convert", "schedules": "schedules"}
 
 
 def __getattr__(name: str) -> Any:
