@@ -21,7 +21,7 @@ from fastopt.threads import get_num_threads, set_num_threads
 from fastopt.version import __version__
 
 if TYPE_CHECKING:
-    from fastopt import functional, schedules, training
+    from fastopt import convert, functional, schedules, training
     from fastopt.checkpoint import CheckpointError
     from fastopt.dialect import dialects
     from fastopt.smoothing import EMA, ema
@@ -34,6 +34,7 @@ __all__ = [
     "Optimizer",
     "__version__",
     "build_info",
+    "convert",
     "dialects",
     "ema",
     "fit",
@@ -58,6 +59,7 @@ _LATER = {
     "EMA": "smoothing",
     "Batches": "training",
     "CheckpointError": "checkpoint",
+    "convert": "convert",
     "dialects": "dialect",
     "ema": "smoothing",
     "fit": "training",
