@@ -8,7 +8,6 @@ from fastopt.convert.counterpart import check_rule, counterpart
 from fastopt.convert.torch.table import TABLE, UNCOUNTED
 from fastopt.hyperparameters import Values
 from fastopt.optimizer import Optimizer
-from fastopt.rules import rule_of
 
 _MOST = 2**24  # steps that a float32 counts
 
@@ -88,12 +87,6 @@ def _arrays(opt: Optimizer, h: Values, saved: Mapping[str, Any], name: str) -> d
         return {}
     # What lies beside the states, such as averages, has a star in its name.
     arrays = {key: array for key, array in saved["arrays"].items() if not key.startswith("*")}
-    missing = [key for key in rule_of(opt.select_rule(h)).states if key not in arrays]
-    if missing:
-        raise ValueError(
-            f"{name!r} has no {', '.join(missing)} yet, which the hyperparameters ask for since they "
-            "were changed: take a step first"
-        )
     return rescaled(arrays, h.lr, lr_inside(h), False, name)
 
 
