@@ -66,7 +66,8 @@ def chosen(which: Which, names: Sequence[str], arrays: Sequence[Array], where: s
     """Say of each parameter whether it is meant; raise for what means none of them."""
     if isinstance(which, str):
         # "*.bias" means every bias, also one that is in no layer.
-        found = [fnmatchcase(name, which) or fnmatchcase(f".{name}", which) for name in names]
+        patterns = [which, which.removeprefix("*.")]
+        found = [any(fnmatchcase(name, each) for each in patterns) for name in names]
     elif callable(which):
         found = [bool(which(name, p)) for name, p in zip(names, arrays, strict=True)]
     else:

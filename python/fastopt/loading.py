@@ -7,7 +7,7 @@ from fastopt.algorithm import Algorithm
 from fastopt.config import plain
 from fastopt.persistence import Path, saved_state
 from fastopt.registry import optimizer_class
-from fastopt.state_form import check_form, marks
+from fastopt.state_form import marks
 
 
 def load(path: Path, params: Any, *, progress: bool | None = None, **options: Any) -> Any:
@@ -43,7 +43,6 @@ def load(path: Path, params: Any, *, progress: bool | None = None, **options: An
     with checkpoint.Reader(path) as file:
         with checkpoint.fitting(path):
             state = saved_state(file)
-            check_form(state)
             cls = _class_of(state["optimizer"])
         groups, left = _with_options(state["groups"], options, cls)
         settings = {name: value for name, value in state["settings"].items() if name not in options}

@@ -219,7 +219,10 @@ class Persistence(Core):
 
 def saved_state(file: "Reader") -> dict[str, Any]:
     """Give the state that a checkpoint holds, with descriptions in place of its arrays."""
+    from fastopt.state_form import check_form
+
     state: dict[str, Any] = file.manifest["state"]
+    check_form(state, arrays=list)
     specs = file.describe()
     parameters = {
         name: {

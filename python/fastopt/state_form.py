@@ -20,7 +20,7 @@ _STATE = {
 }
 _GROUP = {"names": list, "hyperparameters": Mapping, "schedules": Mapping}
 _LOSS_SCALE = {"value": object, "good_steps": object}
-_PARAMETER = {"steps": object, "carried": Mapping, "frozen": object, "arrays": Mapping}
+_PARAMETER = {"steps": object, "carried": Mapping, "frozen": object}
 
 
 class Differences(NamedTuple):
@@ -47,8 +47,11 @@ def listed(names: Sequence[str]) -> str:
     return (", ".join(names[:6]) or "nobody") + (", ..." if len(names) > 6 else "")
 
 
-def check_form(state: Any) -> None:
-    """Raise TypeError for what is built otherwise than `state_dict` builds it."""
+def check_form(state: Any, arrays: type = Mapping) -> None:
+    """Raise TypeError for what is built otherwise than `state_dict` builds it.
+
+    In a file, the `arrays` of a parameter are the list of their names.
+    """
     if not isinstance(state, Mapping) or not {"optimizer", "parameters"} <= set(state):
         raise TypeError(
             f"a state is what state_dict() gives; this is {describe(state)}. The state of another "
@@ -59,7 +62,7 @@ def check_form(state: Any) -> None:
     for i, group in enumerate(state["groups"]):
         _check(group, _GROUP, f"state['groups'][{i}]")
     for name, entry in state["parameters"].items():
-        _check(entry, _PARAMETER, f"state['parameters'][{name!r}]")
+        _check(entry, {**_PARAMETER, "arrays": arrays}, f"state['parameters'][{name!r}]")
 
 
 def count(value: Any, what: str) -> int:
