@@ -113,7 +113,7 @@ class Pair(Hyper):
             raise TypeError(f"{where} is {describe(value)}; it must be two numbers{self.each.range()}")
         if len(value) != 2:
             raise ValueError(f"{where} has {len(value)} entries; it must be two numbers")
-        first, second = (self.each.check(x, f"{where}[{i}]") for i, x in enumerate(value))
+        first, second = (self.each.check(x, _entry(where, i)) for i, x in enumerate(value))
         assert first is not None
         assert second is not None
         return first, second
@@ -122,13 +122,19 @@ class Pair(Hyper):
         """Return a tuple in which each can be a function of the step."""
         if not (isinstance(value, (tuple, list)) and len(value) == 2 and any(map(is_function, value))):
             return self.check(value, where)
-        return tuple(self.each.accept(x, f"{where}[{i}]") for i, x in enumerate(value))
+        return tuple(self.each.accept(x, _entry(where, i)) for i, x in enumerate(value))
 
     def at(self, kept: Any, step: int, where: str) -> Any:
         """Ask the functions among them, and check what they give."""
         if not is_scheduled(kept):
             return kept
-        return tuple(self.each.at(x, step, f"{where}[{i}]") for i, x in enumerate(kept))
+        return tuple(self.each.at(x, step, _entry(where, i)) for i, x in enumerate(kept))
+
+
+def _entry(where: str, i: int) -> str:
+    """Name an entry of a pair: ``betas[0] of group 1``."""
+    name, space, rest = where.partition(" ")
+    return f"{name}[{i}]{space}{rest}"
 
 
 class Choice(Hyper):
