@@ -13,6 +13,8 @@ inline float root(float x) { return __builtin_sqrtf(x); }
 inline double root(double x) { return __builtin_sqrt(x); }
 inline float absolute(float x) { return __builtin_fabsf(x); }
 inline double absolute(double x) { return __builtin_fabs(x); }
+inline float with_sign_of(float x, float size) { return __builtin_copysignf(size, x); }
+inline double with_sign_of(double x, double size) { return __builtin_copysign(size, x); }
 
 // The larger one; a where they are equal, NaN where either is NaN.
 template <class T> inline T maximum(T a, T b) { return (a >= b) | (a != a) ? a : b; }
@@ -23,8 +25,16 @@ template <class T> inline T bounded(T x, T limit) {
     return x < -limit ? -limit : x;
 }
 
-// 1, 0 or -1; NaN stays NaN.
-template <class T> inline T sign(T x) { return x > T(0) ? T(1) : (x < T(0) ? T(-1) : x + T(0)); }
+// 1, 0 or -1; NaN stays NaN. Of a choice within a choice the compiler would make three copies of all
+// that follows.
+template <class T> inline T sign(T x) {
+    return (x > T(0)) | (x < T(0)) ? with_sign_of(x, T(1)) : x + T(0);
+}
+
+// Whether x lies further from zero than start, on its side.
+template <class T> inline bool outward(T x, T start) {
+    return ((start > T(0)) & (x > start)) | ((start < T(0)) & (x < start));
+}
 
 // x where it is not below zero, else zero; NaN stays NaN.
 template <class T> inline T nonnegative(T x) { return x < T(0) ? T(0) : x; }

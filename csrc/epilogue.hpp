@@ -1,6 +1,6 @@
-// What follows the rule: the average of the parameters, their copy in 16 bits, and gradients of zero.
-// Fused with the rule in the loop, in one combination, or by themselves on a stretch of elements that is
-// still in the cache.
+// What follows the rule: the pull towards slow weights, the average of the parameters, their copy in 16
+// bits, and gradients of zero. Fused with the rule in the loop, in one combination, or by themselves on a
+// stretch of elements that is still in the cache.
 #pragma once
 #include "convert.hpp"
 #include "kernel.hpp"
@@ -53,6 +53,15 @@ template <class T> struct everything {
         zero[i] = T(0);
     }
 };
+
+template <class T>
+void pull(void* p, void* slow, std::ptrdiff_t n, double keep, double take) noexcept {
+    T* __restrict fast = static_cast<T*>(p);
+    T* __restrict s = static_cast<T*>(slow);
+    const T kept = static_cast<T>(keep), taken = static_cast<T>(take);
+#pragma omp simd
+    for (std::ptrdiff_t i = 0; i < n; ++i) fast[i] = s[i] = kept * s[i] + taken * fast[i];
+}
 
 template <class T>
 void average(void* average, const void* p, std::ptrdiff_t n, double keep, double take) noexcept {

@@ -15,6 +15,8 @@ struct Extras {
     bool zero;            // the gradients, when they have been read
     bool average;         // update the averages: keep * average + take * p
     double keep, take;
+    bool pull;            // slow weights and parameters both become pull_keep * slow + pull_take * p
+    double pull_keep, pull_take;
     bool backwards;       // from the last chunk to the first
 };
 

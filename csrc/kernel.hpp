@@ -41,6 +41,7 @@ using SumOfDifferences = double (*)(const void* a, const void* b, std::ptrdiff_t
 constexpr std::ptrdiff_t reduce_block = 4096;
 
 // What follows the rule; see epilogue.hpp.
+using Pull = void (*)(void* p, void* slow, std::ptrdiff_t n, double keep, double take) noexcept;
 using Average = void (*)(void* average, const void* p, std::ptrdiff_t n, double keep,
                          double take) noexcept;
 using Narrow = void (*)(void* copy, const void* p, std::ptrdiff_t n) noexcept;
@@ -50,19 +51,25 @@ struct Common {
     Gather gather[dtype_count];    // from gradients of each dtype
     SumOfSquares sum_of_squares;
     SumOfDifferences sum_of_differences;
+    Pull pull;
     Average average;
     Narrow to_float16, to_bfloat16;
 };
+
+// What rides along around the rule, see stages.hpp; STAGES in python/fastopt/stages.py has them in this
+// order. How many scalars a row has for its stage says which one it is, but for the first three, which
+// have as many.
+enum class Stage : int { bare, decoupled, coupled, cautious, l1, cautious_l1 };
+constexpr int stage_count = 6;
+constexpr std::size_t decay_scalars = 5, cautious_scalars = 4, l1_scalars = 7, cautious_l1_scalars = 6;
 
 struct Kernel {
     const char* rule;
     DType dtype;
     int states;
-    int coefficients;       // of the rule, without the scalars of the stages
-    Sweep sweep_bare;       // the scalars of the stages change nothing
-    Sweep sweep;            // weight decay, if any, is decoupled
-    Sweep sweep_coupled;    // weight decay is added to the gradient
-    SweepAll sweep_all, sweep_all_coupled;    // null for a user's own rule
+    int coefficients;                   // of the rule, without the scalars of the stages
+    Sweep sweep[stage_count];           // null where a user's own rule was not compiled for a stage
+    SweepAll sweep_all[stage_count];    // null where a stage has no such kernel
     const Common* common;
 };
 

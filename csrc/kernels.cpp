@@ -30,6 +30,7 @@ static constexpr Common common = {
     .gather = {&gather<T, float>, &gather<T, double>, &gather<T, float16>, &gather<T, bfloat16>},
     .sum_of_squares = &sum_of_squares<T>,
     .sum_of_differences = &sum_of_differences<T>,
+    .pull = &pull<T>,
     .average = &average<T>,
     .to_float16 = &narrow<T, float16>,
     .to_bfloat16 = &narrow<T, bfloat16>,
@@ -40,15 +41,21 @@ template <class T, DType dtype, int Number> constexpr Kernel kernel_of() {
     using Rule = typename Numbered::type;
     constexpr int states = count_states(&Rule::operator());
     static_assert(states <= max_states);
+    static_assert(sizeof(bare<T>) == decay_scalars * sizeof(T));
+    static_assert(sizeof(decoupled<T>) == decay_scalars * sizeof(T));
+    static_assert(sizeof(coupled<T>) == decay_scalars * sizeof(T));
+    static_assert(sizeof(cautious<T>) == cautious_scalars * sizeof(T));
+    static_assert(sizeof(l1<T>) == l1_scalars * sizeof(T));
+    static_assert(sizeof(cautious_l1<T>) == cautious_l1_scalars * sizeof(T));
     return {.rule = Numbered::label,
             .dtype = dtype,
             .states = states,
             .coefficients = static_cast<int>(sizeof(Rule) / sizeof(T)),
-            .sweep_bare = &sweep<T, bare, Rule>,
-            .sweep = &sweep<T, decoupled, Rule>,
-            .sweep_coupled = &sweep<T, coupled, Rule>,
-            .sweep_all = &sweep_all<T, decoupled, Rule>,
-            .sweep_all_coupled = &sweep_all<T, coupled, Rule>,
+            .sweep = {&sweep<T, bare, Rule>, &sweep<T, decoupled, Rule>, &sweep<T, coupled, Rule>,
+                      &sweep<T, cautious, Rule>, &sweep<T, l1, Rule>, &sweep<T, cautious_l1, Rule>},
+            // Few use the others together with everything else: they are worth no code of their own.
+            .sweep_all = {&sweep_all<T, decoupled, Rule>, &sweep_all<T, decoupled, Rule>,
+                          &sweep_all<T, coupled, Rule>},
             .common = &common<T>};
 }
 

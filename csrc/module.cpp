@@ -18,21 +18,23 @@ using fastopt::Taking;
 
 // NamedTuples of fastopt.backends, or None.
 using TakingTuple = std::optional<std::tuple<bool, bool, bool>>;
-using ExtrasTuple = std::optional<std::tuple<bool, bool, double, double, bool>>;
+using ExtrasTuple =
+    std::optional<std::tuple<bool, bool, double, double, bool, double, double, bool>>;
 
 PYBIND11_MODULE(_native, module) {
     fastopt::NdArray::find_types();
 
     py::class_<OwnKernel>(module, "OwnKernel")
-        .def(py::init<std::string, const std::string&, int, int, std::uintptr_t, std::uintptr_t>(),
+        .def(py::init<std::string, const std::string&, int, int, const std::vector<std::uintptr_t>&>(),
              py::arg("name"), py::arg("dtype"), py::arg("states"), py::arg("coefficients"),
-             py::arg("sweep"), py::arg("sweep_coupled"));
+             py::arg("sweeps"));
 
     py::class_<Plan> plan(module, "Plan");
     plan
         .def(py::init<const py::list&, const py::list&, std::vector<int>>(),
              py::arg("arrays"), py::arg("rules"), py::arg("rows"))
-        .def("attach", &Plan::attach, py::arg("averages"), py::arg("copies"), py::arg("halves"))
+        .def("attach", &Plan::attach, py::arg("slow"), py::arg("averages"), py::arg("copies"),
+             py::arg("halves"))
         .def("bind",
              [](Plan& self, py::handle gradients, py::handle params, bool overlap_checked,
                 const TakingTuple& taking) {

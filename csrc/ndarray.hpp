@@ -60,8 +60,12 @@ public:
         return {fields_->dimensions, fields_->dimensions + ndim()};
     }
     bool has_shape(const std::vector<std::ptrdiff_t>& lengths) const {
-        return std::equal(lengths.begin(), lengths.end(), fields_->dimensions,
-                          fields_->dimensions + ndim());
+        const std::size_t count = lengths.size();
+        if (std::size_t(ndim()) != count) return false;
+        for (std::size_t k = 0; k < count; ++k) {
+            if (fields_->dimensions[k] != lengths[k]) return false;
+        }
+        return true;
     }
 
 private:

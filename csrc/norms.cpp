@@ -91,7 +91,7 @@ void Plan::sweep_and_sum(const Span& span) noexcept {
     const Finish finish = finish_of(array);
     const Scalars& row = scalars_[std::size_t(array.row)];
     const void* scalars = row.of(kernel.dtype);
-    const Sweep update = sweep_for(row, kernel);
+    const Sweep update = kernel.sweep[int(row.stage)];
     const std::size_t item = itemsize(kernel.dtype);
     alignas(64) char before[reduce_block * sizeof(double)], gathered[reduce_block * sizeof(double)];
     auto* sums = &sums_[first_block_[std::size_t(&span - spans_.data())]];
@@ -105,12 +105,12 @@ void Plan::sweep_and_sum(const Span& span) noexcept {
             void* states[max_states];
             for (int s = 0; s < kernel.states; ++s) states[s] = array.states[s] + bytes;
             update(scalars, p, array.strided ? gathered : array.g + bytes, states, n);
-            sums->first = kernel.common->sum_of_differences(p, before, n);
             if (extras_.zero && array.strided) array.strided->zero(begin, begin + n);
             if (extras_.zero && !array.strided) std::memset(array.g + bytes, 0, std::size_t(n) * item);
         }
-        sums->second = kernel.common->sum_of_squares(p, n);
         finish(array.p, begin, n);
+        if (array.g) sums->first = kernel.common->sum_of_differences(p, before, n);
+        sums->second = kernel.common->sum_of_squares(p, n);
     }
 }
 

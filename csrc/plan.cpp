@@ -1,13 +1,9 @@
 #include "plan.hpp"
 
 #include <algorithm>
-#include <cstring>
-#include <limits>
 #include <stdexcept>
 
-#include "cohort.hpp"
 #include "dispatch.hpp"
-#include "shares.hpp"
 
 namespace fastopt {
 namespace {
@@ -15,19 +11,6 @@ namespace {
 // A chunk is what one thread takes at a time: small enough for its streams to stay in L2 and for the
 // threads to end together, large enough that taking it costs nothing.
 constexpr std::size_t chunk_bytes = 256 * 1024;
-constexpr double changing_nothing[] = {1.0, std::numeric_limits<double>::infinity(), 0.0, 1.0, 1.0};
-constexpr int stage_scalars = 5, decay = 2;    // how many there are, and which is the coupled decay
-// What a last level of cache holds, by and large.
-constexpr std::size_t bytes_in_caches = 24 * 1024 * 1024;
-// Elements that are updated and finished at a time: their streams stay in L1.
-constexpr std::ptrdiff_t finish_tile = 2048;
-alignas(64) thread_local char scratch[finish_tile * sizeof(double)];
-
-bool is_list_or_tuple(PyObject* object) { return PyList_Check(object) || PyTuple_Check(object); }
-
-void move_to(void** moved, char* const* states, int count, std::size_t bytes) {
-    for (int s = 0; s < count; ++s) moved[s] = states[s] + bytes;
-}
 
 const Kernel& kernel_of(const py::handle& rule, DType dtype) {
     if (py::isinstance<py::str>(rule)) return find_kernel(rule.cast<std::string>(), dtype);
@@ -39,7 +22,7 @@ const Kernel& kernel_of(const py::handle& rule, DType dtype) {
 }  // namespace
 
 OwnKernel::OwnKernel(std::string given, const std::string& dtype, int states, int coefficients,
-                     std::uintptr_t sweep, std::uintptr_t sweep_coupled)
+                     const std::vector<std::uintptr_t>& sweeps)
     : name(std::move(given)),
       // What is the same for every rule of a dtype comes from one of ours.
       kernel(find_kernel("sgd", dtype == "float32" ? DType::float32 : DType::float64)) {
@@ -47,9 +30,10 @@ OwnKernel::OwnKernel(std::string given, const std::string& dtype, int states, in
     kernel.rule = name.c_str();
     kernel.states = states;
     kernel.coefficients = coefficients;
-    kernel.sweep_bare = kernel.sweep = reinterpret_cast<Sweep>(sweep);
-    kernel.sweep_coupled = reinterpret_cast<Sweep>(sweep_coupled);
-    kernel.sweep_all = kernel.sweep_all_coupled = nullptr;
+    for (int s = 0; s < stage_count; ++s) {
+        kernel.sweep[s] = reinterpret_cast<Sweep>(sweeps.at(std::size_t(s)));
+        kernel.sweep_all[s] = nullptr;
+    }
 }
 
 Plan::Plan(const py::list& arrays, const py::list& rules, std::vector<int> rows) {
@@ -63,16 +47,14 @@ Plan::Plan(const py::list& arrays, const py::list& rules, std::vector<int> rows)
         const auto dtype = parameter.dtype();
         if (!dtype) throw std::invalid_argument("a plan takes float32 and float64");
         Array array{.object = entry[0],
-                    .state_objects = {},
-                    .attached = {},
-                    .rule = rules[i],
                     .p = parameter.data(),
-                    .states = {},
                     .size = parameter.size(),
                     .kernel = &kernel_of(rules[i], *dtype),
+                    .shape = parameter.shape(),
                     .row = rows[i],
                     .fortran = !parameter.c_contiguous(),
-                    .shape = parameter.shape()};
+                    .states = {},
+                    .rule = rules[i]};
         if (std::size_t(array.kernel->states) + 1 != entry.size()) {
             throw std::invalid_argument(std::string("the rule ") + array.kernel->rule +
                                         " has another number of states");
@@ -87,7 +69,7 @@ Plan::Plan(const py::list& arrays, const py::list& rules, std::vector<int> rows)
             if (bytes) written_.emplace_back(written.data(), written.data() + bytes);
             if (s == 0) continue;
             array.states[s - 1] = written.data();
-            array.state_objects.push_back(entry[s]);
+            beside_.push_back({entry[s], written.data(), i});
         }
         arrays_.push_back(std::move(array));
     }
@@ -128,21 +110,22 @@ void Plan::assign(std::vector<int> rows) {
     for (std::size_t i = 0; i < arrays_.size(); ++i) arrays_[i].row = rows.at(i);
 }
 
-void Plan::attach(const py::object& averages, const py::object& copies,
+void Plan::attach(const py::object& slow, const py::object& averages, const py::object& copies,
                   const std::vector<bool>& halves) {
-    for (const auto& [given, is_copy] : {std::pair(averages, false), std::pair(copies, true)}) {
+    for (const auto& [given, place] : {std::pair(slow, &Array::slow), std::pair(averages, &Array::average),
+                                       std::pair(copies, &Array::copy)}) {
         if (given.is_none()) continue;
+        const bool is_copy = place == &Array::copy;
         const auto list = given.cast<py::list>();
         for (std::size_t i = 0; i < arrays_.size(); ++i) {
             Array& array = arrays_[i];
             const NdArray attached(py::object(list[i]).ptr());
-            (is_copy ? array.copy : array.average) = attached.data();
+            array.*place = attached.data();
             if (is_copy) {
                 const Common& common = *array.kernel->common;
                 array.narrow = halves[i] ? common.to_float16 : common.to_bfloat16;
             }
-            array.state_objects.push_back(list[i]);
-            array.attached.push_back(attached.data());
+            beside_.push_back({list[i], attached.data(), i});
             const std::size_t item = is_copy ? 2 : itemsize(array.kernel->dtype);
             const std::size_t bytes = std::size_t(array.size) * item;
             if (bytes) written_.emplace_back(attached.data(), attached.data() + bytes);
@@ -150,246 +133,6 @@ void Plan::attach(const py::object& averages, const py::object& copies,
         }
     }
     std::sort(written_.begin(), written_.end());
-}
-
-std::ptrdiff_t Plan::bind(py::handle gradients, py::handle params, bool overlap_checked,
-                          const Taking& taking) {
-    PyObject* const given = gradients.ptr();
-    PyObject* const now = params.is_none() ? nullptr : params.ptr();
-    if (!is_list_or_tuple(given) || (now && !is_list_or_tuple(now))) {
-        throw std::invalid_argument("a plan takes gradients and parameters in a list or a tuple");
-    }
-    const auto count = std::ptrdiff_t(arrays_.size());
-    if (PySequence_Fast_GET_SIZE(given) != count || (now && PySequence_Fast_GET_SIZE(now) != count)) {
-        throw std::invalid_argument("a plan needs as many gradients as it has parameters");
-    }
-    gradients_.clear();
-    bool all = true;
-    for (std::ptrdiff_t i = 0; i < count; ++i) {
-        Array& array = arrays_[std::size_t(i)];
-        if (now && PySequence_Fast_GET_ITEM(now, i) != array.object.ptr()) return i;
-        if (!unchanged(array)) return i;
-        PyObject* const gradient = PySequence_Fast_GET_ITEM(given, i);
-        array.strided.reset();
-        if (gradient == Py_None) {
-            array.g = nullptr;
-            all = false;
-        } else if (!take_gradient(array, gradient, overlap_checked, taking)) {
-            return i;
-        }
-    }
-    if (taking.written && !overlap_checked) {
-        std::sort(gradients_.begin(), gradients_.end());
-        for (std::size_t i = 1; i < gradients_.size(); ++i) {
-            if (gradients_[i].first < gradients_[i - 1].second) return 0;    // Python finds out which
-        }
-    }
-    return all ? bound : some_absent;
-}
-
-bool Plan::unchanged(const Array& array) const {
-    const NdArray parameter(array.object.ptr());
-    if (parameter.data() != array.p || !parameter.has_shape(array.shape) || !parameter.writeable() ||
-        parameter.dtype() != array.kernel->dtype ||
-        !(array.fortran ? parameter.f_contiguous() : parameter.c_contiguous())) {
-        return false;
-    }
-    const auto states = std::size_t(array.kernel->states);
-    for (std::size_t s = 0; s < array.state_objects.size(); ++s) {
-        const NdArray state(array.state_objects[s].ptr());
-        const char* const data = s < states ? array.states[s] : array.attached[s - states];
-        if (state.data() != data || !state.has_shape(array.shape) || !state.writeable()) return false;
-    }
-    return true;
-}
-
-bool Plan::take_gradient(Array& array, PyObject* gradient, bool overlap_checked, const Taking& taking) {
-    if (!NdArray::is_exact(gradient)) return false;
-    const NdArray g(gradient);
-    const auto dtype = taking.cast ? g.any_float(taking.bfloat16) : g.dtype();
-    if (!dtype || !g.has_shape(array.shape)) return false;
-    if (!taking.cast && dtype != array.kernel->dtype) return false;
-    const std::size_t item = itemsize(*dtype);
-    const char* low = g.data();
-    const char* high = low + std::size_t(array.size) * item;
-    if (dtype != array.kernel->dtype || !(array.fortran ? g.f_contiguous() : g.c_contiguous()) ||
-        !g.aligned()) {
-        high = low + item;
-        for (int k = 0; k < g.ndim(); ++k) {
-            const std::ptrdiff_t reach = (g.shape(k) - 1) * g.stride(k);
-            (reach < 0 ? low : high) += reach;
-        }
-        if (array.size > 0) {
-            array.strided =
-                std::make_unique<StridedGradient>(g, *dtype, array.fortran, array.kernel->dtype);
-            if (taking.written && array.strided->overlaps_itself()) return false;
-        }
-    }
-    array.g = g.data();
-    if (taking.written) {
-        if (!g.writeable()) return false;
-        if (array.size > 0) gradients_.emplace_back(low, high);
-    }
-    if (overlap_checked || array.size == 0 || array.apart == std::pair(low, high)) return true;
-    if (overlaps(low, high)) return false;
-    array.apart = {low, high};
-    return true;
-}
-
-bool Plan::overlaps(const char* low, const char* high) const {
-    const auto after = std::partition_point(written_.begin(), written_.end(),
-                                            [&](const auto& range) { return range.second <= low; });
-    return after != written_.end() && after->first < high;
-}
-
-void Plan::Scalars::append(PyObject* values) {
-    if (!PyTuple_Check(values)) throw std::invalid_argument("the scalars of a row are in tuples");
-    const py::ssize_t given = PyTuple_GET_SIZE(values);
-    if (count + std::size_t(given) >= std::size(float64)) {
-        throw std::invalid_argument("too many scalars");
-    }
-    for (py::ssize_t i = 0; i < given; ++i) {
-        const double value = PyFloat_AsDouble(PyTuple_GET_ITEM(values, i));
-        if (value == -1.0 && PyErr_Occurred()) throw py::error_already_set();
-        float64[count] = value;
-        float32[count++] = static_cast<float>(value);
-    }
-}
-
-void Plan::Scalars::complete(bool far_away) {
-    coupled = float64[decay] != 0.0;
-    bare = std::equal(float64, float64 + stage_scalars, changing_nothing);
-    float64[count] = float32[count] = far_away ? 1.0f : 0.0f;
-}
-
-void Plan::read_rows(py::handle rows) {
-    if (!is_list_or_tuple(rows.ptr())) throw std::invalid_argument("rows are in a list or a tuple");
-    scalars_.resize(std::size_t(PySequence_Fast_GET_SIZE(rows.ptr())));
-    for (std::size_t r = 0; r < scalars_.size(); ++r) {
-        Scalars& row = scalars_[r];
-        row.count = 0;
-        PyObject* const pair = PySequence_Fast_GET_ITEM(rows.ptr(), py::ssize_t(r));
-        if (pair == Py_None) continue;
-        if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
-            throw std::invalid_argument("a row is a pair");
-        }
-        for (const int part : {0, 1}) row.append(PyTuple_GET_ITEM(pair, part));
-    }
-}
-
-void Plan::complete_rows() {
-    for (Scalars& row : scalars_) row.complete(bytes_.back() > bytes_in_caches);
-    for (const Array& array : arrays_) {
-        const auto needed = std::size_t(stage_scalars + array.kernel->coefficients);
-        if (array.g && scalars_.at(std::size_t(array.row)).count != needed) {
-            throw std::invalid_argument(std::string("the rule ") + array.kernel->rule +
-                                        " has another number of coefficients");
-        }
-    }
-}
-
-std::ptrdiff_t Plan::step(py::handle gradients, py::handle params, py::handle cohorts,
-                          py::handle coefficients, int threads) {
-    if (!PyList_Check(cohorts.ptr())) throw std::invalid_argument("cohorts are in a list");
-    const py::ssize_t count = PyList_GET_SIZE(cohorts.ptr());
-    scalars_.resize(std::size_t(count));
-    counted_.clear();
-    for (py::ssize_t r = 0; r < count; ++r) {
-        const Cohort cohort(PyList_GET_ITEM(cohorts.ptr(), r));
-        counted_.push_back(cohort.next_step());
-        Scalars& row = scalars_[std::size_t(r)];
-        row.count = 0;
-        row.append(cohort.stage_scalars().ptr());
-        row.append(cohort.coefficients(coefficients, counted_.back()).ptr());
-    }
-    const std::ptrdiff_t found = bind(gradients, params, false, {});
-    if (found != bound) return found;
-    complete_rows();
-    sweep_all({}, threads);
-    for (py::ssize_t r = 0; r < count; ++r) {
-        Cohort::count_step(PyList_GET_ITEM(cohorts.ptr(), r), counted_[std::size_t(r)]);
-    }
-    return bound;
-}
-
-void Plan::run(py::handle rows, int threads, const Extras& extras) {
-    read_rows(rows);
-    complete_rows();
-    sweep_all(extras, threads);
-}
-
-void Plan::sweep_all(const Extras& extras, int threads) {
-    extras_ = extras;
-    first_block_.clear();
-    share_out(bytes_, threads, &Plan::sweep_chunk, this, extras.backwards);
-}
-
-void Plan::sweep_chunk(void* plan, std::uint32_t chunk) noexcept {
-    auto& self = *static_cast<Plan*>(plan);
-    const bool backwards = self.extras_.backwards;
-    const std::uint32_t begin = self.chunks_[chunk], end = self.chunks_[chunk + 1];
-    for (std::uint32_t s = begin; s < end; ++s) {
-        const Span& span = self.spans_[backwards ? begin + (end - 1 - s) : s];
-        if (self.first_block_.empty()) {
-            self.sweep(span);
-        } else {
-            self.sweep_and_sum(span);
-        }
-    }
-}
-
-Sweep Plan::sweep_for(const Scalars& row, const Kernel& kernel) {
-    return row.bare ? kernel.sweep_bare : row.coupled ? kernel.sweep_coupled : kernel.sweep;
-}
-
-Finish Plan::finish_of(const Array& array) const {
-    return {array.kernel->common, itemsize(array.kernel->dtype),
-            extras_.average ? array.average : nullptr,    array.g ? array.copy : nullptr,
-            array.narrow, extras_.keep, extras_.take};
-}
-
-void Plan::sweep(const Span& span) const noexcept {
-    const Array& array = *span.array;
-    const Finish finish = finish_of(array);
-    if (!array.g) return finish(array.p, span.begin, span.end - span.begin);
-    const Kernel& kernel = *array.kernel;
-    const Scalars& row = scalars_[std::size_t(array.row)];
-    const void* scalars = row.of(kernel.dtype);
-    const Sweep update = sweep_for(row, kernel);
-    if (array.strided) {
-        // The span's share of the blocks, in the same proportion as its share of the elements.
-        const auto blocks = static_cast<double>(array.strided->blocks());
-        const auto share = [&](std::ptrdiff_t element) {
-            return std::ptrdiff_t(blocks * (double(element) / double(array.size)));
-        };
-        const std::ptrdiff_t last = span.end == array.size ? array.strided->blocks() : share(span.end);
-        array.strided->run(kernel, update, scalars, array.p, array.states, finish, extras_.zero,
-                           share(span.begin), last);
-        return;
-    }
-    const std::size_t item = itemsize(kernel.dtype);
-    // The kernel that does everything is worth its scratch where most of it is asked for.
-    const SweepAll all = row.coupled ? kernel.sweep_all_coupled : kernel.sweep_all;
-    const bool fused = all && finish.average && finish.copy &&
-                       finish.narrow == kernel.common->to_bfloat16;
-    const bool whole = extras_.zero ? fused : finish.nothing();
-    const std::ptrdiff_t tile = whole ? span.end - span.begin : finish_tile;
-    for (std::ptrdiff_t begin = span.begin; begin < span.end; begin += tile) {
-        const std::ptrdiff_t n = std::min(tile, span.end - begin);
-        const std::size_t bytes = std::size_t(begin) * item;
-        char* const g = array.g + bytes;
-        void* states[max_states];
-        move_to(states, array.states, kernel.states, bytes);
-        if (fused) {
-            const Everything everything{finish.average + bytes, finish.copy + std::size_t(begin) * 2,
-                                        extras_.zero ? g : scratch, finish.keep, finish.take};
-            all(scalars, array.p + bytes, g, states, everything, n);
-        } else {
-            update(scalars, array.p + bytes, g, states, n);
-            finish(array.p, begin, n);
-            if (extras_.zero) std::memset(g, 0, std::size_t(n) * item);
-        }
-    }
 }
 
 }  // namespace fastopt

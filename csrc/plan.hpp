@@ -14,10 +14,11 @@
 
 namespace fastopt {
 
-// A kernel that was compiled elsewhere, for a user's own rule: the addresses of its two sweeps.
+// A kernel that was compiled elsewhere, for a user's own rule: the addresses of its sweeps, one for each
+// stage in their order, 0 where there is none.
 struct OwnKernel {
     OwnKernel(std::string name, const std::string& dtype, int states, int coefficients,
-              std::uintptr_t sweep, std::uintptr_t sweep_coupled);
+              const std::vector<std::uintptr_t>& sweeps);
 
     std::string name;
     Kernel kernel;
@@ -30,9 +31,10 @@ public:
     // is updated with.
     Plan(const py::list& arrays, const py::list& rules, std::vector<int> rows);
 
-    // Gives every parameter an array for the average, and one of 16 bits for its copy; either list may
-    // be None. `halves` says which copies are float16, the others are bfloat16.
-    void attach(const py::object& averages, const py::object& copies, const std::vector<bool>& halves);
+    // Gives every parameter an array for its slow weights, one for the average, and one of 16 bits for
+    // its copy; each list may be None. `halves` says which copies are float16, the others are bfloat16.
+    void attach(const py::object& slow, const py::object& averages, const py::object& copies,
+                const std::vector<bool>& halves);
 
     // Takes the gradients of the next step, and looks whether parameters and states are still those
     // that were bound; `params`, if not None, are the parameters as the caller's container has them
@@ -52,9 +54,8 @@ public:
     // The sum of the squares of each gradient, 0 where it is None.
     std::vector<double> sums_of_squares(int threads);
 
-    // Updates everything bound. A row of scalars is a pair: (scale, limit, decay, keep, keep_after) of
-    // the stages, and the coefficients of the rule; or None where no parameter that takes this step uses
-    // it.
+    // Updates everything bound. A row of scalars is a pair: those of the stage, and the coefficients of
+    // the rule; or None where no parameter that takes this step uses it.
     void run(py::handle rows, int threads, const Extras& extras);
 
     // The same, and gives back for each parameter the sums of the squares of its update and of the new
@@ -64,23 +65,29 @@ public:
 
 private:
     struct Array {
+        // What every step looks at comes first, close together.
         py::object object;
-        std::vector<py::object> state_objects;    // and those attached
-        std::vector<char*> attached;              // where the latter are
-        py::object rule;                          // which may hold the kernel
         char* p;
-        char* states[max_states];
+        char* g = nullptr;    // null: sits this step out
         std::ptrdiff_t size;
         const Kernel* kernel;
+        std::unique_ptr<StridedGradient> strided{};    // if the gradient does not lie as p does
+        std::pair<const char*, const char*> apart{};   // where a gradient overlapped with nothing
+        std::vector<std::ptrdiff_t> shape;
         int row;
         bool fortran;
-        std::vector<std::ptrdiff_t> shape;
+        char* states[max_states];
+        char* slow = nullptr;
         char* average = nullptr;
         char* copy = nullptr;
         Narrow narrow = nullptr;
-        char* g = nullptr;                             // null: sits this step out
-        std::pair<const char*, const char*> apart{};    // where a gradient overlapped with nothing
-        std::unique_ptr<StridedGradient> strided{};    // if the gradient does not lie as p does
+        py::object rule;    // which may hold the kernel
+    };
+    // An array that is written beside a parameter, and where it lies; it must stay as it is.
+    struct Beside {
+        py::object object;
+        const char* data;
+        std::size_t parameter;
     };
     struct Span {
         Array* array;
@@ -94,24 +101,24 @@ private:
     struct Scalars {
         alignas(64) float float32[32];
         alignas(64) double float64[32];
-        bool coupled, bare;
-        std::size_t count;
+        Stage stage;
+        std::size_t of_stage, count;
 
+        void take(PyObject* of_the_stage, PyObject* of_the_rule);
         void append(PyObject* values);
-        void complete(bool far_away);
         const void* of(DType dtype) const {
             return dtype == DType::float32 ? static_cast<const void*>(float32) : float64;
         }
     };
 
-    bool unchanged(const Array& array) const;
+    static bool unchanged(const Array& array);
+    bool unchanged(const Beside& beside) const;
     bool take_gradient(Array& array, PyObject* gradient, bool overlap_checked, const Taking& taking);
     bool overlaps(const char* low, const char* high) const;
     void cut();
     void read_rows(py::handle rows);
     void complete_rows();
     void sweep_all(const Extras& extras, int threads);
-    static Sweep sweep_for(const Scalars& row, const Kernel& kernel);
     Finish finish_of(const Array& array) const;
     void sweep(const Span& span) const noexcept;
     void sweep_and_sum(const Span& span) noexcept;
@@ -119,6 +126,7 @@ private:
     static void reduce_piece(void* pieces, std::uint32_t piece) noexcept;
 
     std::vector<Array> arrays_;
+    std::vector<Beside> beside_;      // states, and what is attached
     std::vector<std::pair<const char*, const char*>> written_;    // sorted, disjoint
     std::vector<std::pair<const char*, const char*>> gradients_;  // where they lie, if they are written
     std::vector<Span> spans_;

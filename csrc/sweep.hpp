@@ -22,21 +22,23 @@ template <class T, class Stage, class Rule, class Epilogue, class... State>
                                         State* __restrict... state) {
 #pragma omp simd
     for (std::ptrdiff_t i = 0; i < n; ++i) {
-        T p_i = p[i];
+        const T old = p[i];
+        T p_i = old;
         T g_i = g[i];
         stage.before(p_i, g_i);
         rule(p_i, g_i, state[i]...);
-        stage.after(p_i);
+        stage.after(p_i, old);
         p[i] = p_i;
         epilogue(i, p_i);
     }
 }
 
 // Blocks of several vectors, vectors, then what is left in halves, so that no tail is done element by
-// element: the same operations on each element either way.
+// element: the same operations on each element either way. Flat, as how much the compiler inlines of
+// itself depends on how many kernels there are.
 template <class T, class Stage, class Rule, class Epilogue, class... State>
-inline void stretch(const Stage stage, const Rule rule, const Epilogue epilogue, bool far,
-                    std::ptrdiff_t n, T* p, const T* g, State*... state) {
+[[gnu::flatten]] inline void stretch(const Stage stage, const Rule rule, const Epilogue epilogue,
+                                     bool far, std::ptrdiff_t n, T* p, const T* g, State*... state) {
     std::ptrdiff_t done = 0;
     const auto next = [&](auto count) __attribute__((always_inline)) {
         loop<T>(stage, rule, epilogue.at(done), count, p + done, g + done, state + done...);

@@ -110,6 +110,10 @@ class ByHand:
         loss_scale: float = 1.0,
         ema: float | Callable[[int], float] | None = None,
         ema_bias_correction: bool = False,
+        swa_start: int | None = None,
+        swa_every: int = 1,
+        lookahead_steps: int | None = None,
+        lookahead_alpha: float = 0.5,
         cast_to: Any = None,
         maximize: bool = False,
         **without_effect: Any,
@@ -121,11 +125,14 @@ class ByHand:
         self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
         self.loss_scale, self.maximize = loss_scale, maximize
         self.ema, self.corrected = ema, ema_bias_correction
+        self.swa_start, self.swa_every = swa_start, swa_every
+        self.lookahead_steps, self.alpha = lookahead_steps, lookahead_alpha
+        self.slow = {k: v.copy(order="K") for k, v in params.items()}
         self.halves = cast_to
         self.copies = {} if cast_to is None else {k: v.astype(cast_to) for k, v in self.p.items()}
         self.remains = 1.0
         self.t = 0
-        self.grad_norm = 0.0
+        self.grad_norm = self.update_norm = 0.0
 
     def step(self, grads: Gradients, count: int = 1) -> None:
         self.t += 1
@@ -133,13 +140,19 @@ class ByHand:
         unscale = 1.0 / (self.loss_scale * count)
         norms = {k: norm(in_order_of(self.p[k], g)) for k, g in taken.items()}
         self.grad_norm = together(list(norms.values())) * unscale
+        moved = {}
         for name, g in taken.items():
             factor = 1.0
             if self.global_clipnorm is not None and self.grad_norm > self.global_clipnorm:
                 factor = self.global_clipnorm / self.grad_norm
             if self.clipnorm is not None and norms[name] * unscale > self.clipnorm:
                 factor = self.clipnorm / (norms[name] * unscale)
+            before = self.p[name].astype(float)
             self._update(name, g, unscale * factor)
+            self._pull(name)
+            self._copy(name)
+            moved[name] = norm(in_order_of(before, self.p[name].astype(float) - before))
+        self.update_norm = together(list(moved.values()))
         self._average()
 
     def _update(self, name: str, g: Array, scale: float) -> None:
@@ -154,19 +167,36 @@ class ByHand:
             g = g + number(self.weight_decay) * p
         b[...] = number(MOMENTUM) * b + g
         p[...] = p - number(LR) * b
+
+    def _pull(self, name: str) -> None:
+        if self.lookahead_steps is None or self.t % self.lookahead_steps != 0:
+            return
+        p, slow = self.p[name], self.slow[name]
+        number = p.dtype.type
+        slow[...] = number(1.0 - self.alpha) * slow + number(self.alpha) * p
+        p[...] = slow
+
+    def _copy(self, name: str) -> None:
         if self.copies:
             with np.errstate(over="ignore"):
-                self.copies[name][...] = p.astype(self.halves)
+                self.copies[name][...] = self.p[name].astype(self.halves)
 
     def _average(self) -> None:
-        if self.ema is None:
+        if self.ema is not None:
+            beta = self.ema(self.t - 1) if callable(self.ema) else self.ema
+            keep, take = beta, 1.0 - beta
+            if self.corrected:
+                left = 1.0 - self.remains * beta
+                keep, take = beta * (1.0 - self.remains) / left, (1.0 - beta) / left
+                self.remains *= beta
+        elif self.swa_start is not None:
+            due = range(self.swa_start, self.t + 1, self.swa_every)
+            if due and due[-1] != self.t:
+                return
+            averaged = max(len(due) - 1, 0)
+            keep, take = averaged / (averaged + 1), 1.0 / (averaged + 1)
+        else:
             return
-        beta = self.ema(self.t) if callable(self.ema) else self.ema
-        keep, take = beta, 1.0 - beta
-        if self.corrected:
-            left = 1.0 - self.remains * beta
-            keep, take = beta * (1.0 - self.remains) / left, (1.0 - beta) / left
-            self.remains *= beta
         for name, e in self.e.items():
             number = e.dtype.type
             e[...] = number(keep) * e + number(take) * self.p[name]

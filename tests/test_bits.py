@@ -1,6 +1,7 @@
 """The numerics contract: the same bits on every backend, instruction set and thread count."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import fastopt
 from fastopt.extension import native
 from fastopt.registry import ALGORITHMS
 
-STEPS = 20
+STEPS = 10
 LEVELS = native.runnable_levels() if native else []
 
 Arrays = list[NDArray[Any]]
@@ -38,30 +39,47 @@ def raw_bits(rng: np.random.Generator, size: int, dtype: Any) -> NDArray[Any]:
     return values
 
 
+def drawn(make: Make, size: int, dtype: Any, number: int) -> NDArray[Any]:
+    """Draw the same values for every backend and variant; drawing takes longer than steps."""
+    return _kept(make, size, dtype, number) if size < KEPT else _drawn(make, size, dtype, number)
+
+
+def _drawn(make: Make, size: int, dtype: Any, number: int) -> NDArray[Any]:
+    values = make(np.random.default_rng([7, number]), size, dtype)
+    values.flags.writeable = False
+    return values
+
+
+_kept = cache(_drawn)
+KEPT = 50_000  # elements
+
+
 def train(
     name: str, options: dict[str, Any], sizes: list[int], dtype: Any, make: Make, backend: str
 ) -> NDArray[Any]:
-    """Take twenty steps; give back parameters and states, each in one piece.
+    """Take ten steps; give back parameters and states, each in one piece.
 
     The reference sees all elements as one array: the split into arrays may change no bit either,
     unless each is clipped by its own norm.
     """
-    rng = np.random.default_rng(7)
     clips = fastopt.get(name, np.zeros(1), **options).groups[0]["clipnorm"] is not None
     edges = np.cumsum(sizes)[:-1].tolist() if clips or backend != "numpy" else []
 
-    def arrays() -> Arrays:
-        return [piece.copy() for piece in np.split(make(rng, sum(sizes), dtype), edges)]
+    def pieces(number: int) -> Arrays:
+        return np.split(drawn(make, sum(sizes), dtype, number), edges)
 
-    params = arrays()
+    def arrays(number: int) -> Arrays:
+        return [piece.copy() for piece in pieces(number)]
+
+    params = arrays(0)
     opt = fastopt.get(name, params, backend=backend, **options)
     states = list(zip(*(state.values() for state in opt.state.values()), strict=True))
     if make is raw_bits:
-        for each in states:
-            for array, bits in zip(each, arrays(), strict=True):
+        for k, each in enumerate(states):
+            for array, bits in zip(each, pieces(STEPS + 1 + k), strict=True):
                 array[...] = bits
-    for _ in range(STEPS):
-        opt.step(arrays())
+    for step in range(STEPS):
+        opt.step(pieces(1 + step))
     return np.concatenate([*params, *(array for each in states for array in each)])
 
 

@@ -7,7 +7,7 @@ pytest.importorskip("sklearn")
 pytest.importorskip("mlxtend")
 
 from fastopt.demo import data
-from fastopt.demo.data import Array, Dataset, minibatches
+from fastopt.demo.data import Array, Dataset
 from fastopt.demo.experiments import boston, breast_cancer, five_points, mnist
 from fastopt.demo.loss import (
     binary_cross_entropy,
@@ -53,36 +53,28 @@ def test_five_points_are_of_the_polynomial() -> None:
     assert y[2, 0] == np.float32(0.8 + 0.1 * 0.25 + 4)  # at (1, 0.5, 0)
 
 
-def test_minibatches_go_through_all_samples_in_a_new_order_each_epoch() -> None:
-    x = np.arange(10.0).reshape(10, 1)
-    batches = minibatches(x, x + 100, 5, np.random.default_rng(0))
-    epochs = []
-    for _ in range(2):
-        parts = [next(batches), next(batches)]
-        assert all(np.array_equal(y, x + 100) for x, y in parts)
-        epochs.append(np.concatenate([x for x, _ in parts]).ravel())
-        assert sorted(epochs[-1]) == list(range(10))
-    assert not np.array_equal(epochs[0], epochs[1])
-
-
 @pytest.mark.parametrize(("last", "sizes"), [("drop", [4, 4]), ("keep", [4, 4, 2])])
-def test_what_does_not_fill_a_batch_is_dropped_or_kept(last: str, sizes: list[int]) -> None:
+def test_batches_are_of_the_training_data(last: str, sizes: list[int]) -> None:
     x = np.arange(10.0).reshape(10, 1)
-    batches = minibatches(x, x, 4, np.random.default_rng(0), last)
+    samples = Dataset(x, x + 100, x[:0], x[:0])
+    batches = data.batches(samples, 4, last, seed=1)
+    epochs = []
     for _ in range(3):
-        epoch = [next(batches)[0] for _ in sizes]
-        assert list(map(len, epoch)) == sizes
-        assert len(np.unique(np.concatenate(epoch))) == sum(sizes)
-    assert data.batches_of_epoch(10, 4, last) == len(sizes)
-    with pytest.raises(ValueError, match="batch of 11 cannot be drawn from 10"):
-        next(minibatches(x, x, 11, np.random.default_rng(0)))
+        parts = list(batches)
+        assert [len(part) for part, _ in parts] == sizes
+        assert all(np.array_equal(y, x + 100) for x, y in parts)
+        epochs.append(np.concatenate([part for part, _ in parts]).ravel().tolist())
+        assert len(set(epochs[-1])) == sum(sizes)
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+    assert len(batches) == len(sizes)
 
 
 def test_a_batch_of_all_is_in_order() -> None:
     x = np.arange(10.0).reshape(10, 1)
-    batches = minibatches(x, x, None, np.random.default_rng(0))
-    assert [next(batches)[0] is x for _ in range(2)] == [True, True]
-    assert data.batches_of_epoch(10, None, "drop") == 1
+    batches = data.batches(Dataset(x, x, x, x), None, "drop")
+    for _ in range(2):
+        ((first, second),) = batches
+        assert first.tolist() == second.tolist() == x.tolist()
 
 
 # Losses and gradients.

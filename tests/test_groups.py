@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from variants import AFTER_THE_STEP, OWN_DECAY
 
 import fastopt
 from fastopt.hyperparameters import Choice, Number
@@ -136,9 +137,11 @@ def changed(algorithm: str, name: str, current: Any) -> Any:
     return (0.5, 0.75)
 
 
-def train(algorithm: str, backend: str, changes: dict[int, dict[str, Any]], steps: int) -> Any:
+def train(
+    algorithm: str, backend: str, changes: dict[int, dict[str, Any]], steps: int, **more: Any
+) -> Any:
     params = [values(0), values(1, (4,)), values(2, (2, 3))]
-    base = defaults(algorithm, momentum=0.5, weight_decay=0.1, lr=0.05, eps=0.1)
+    base = defaults(algorithm, momentum=0.5, weight_decay=0.1, lr=0.05, eps=0.1, **more)
     groups = [{"params": params[:1]}, {"params": params[1:]}]
     opt = fastopt.get(algorithm, groups, backend=backend, **base)
     for t in range(steps):
@@ -152,24 +155,36 @@ def train(algorithm: str, backend: str, changes: dict[int, dict[str, Any]], step
 # Once there is state, after the first step, without amsgrad, with less than a step of warmup.
 NO_EFFECT = {"initial_accumulator_value", "dampen_first", "amsgrad_corrected", "warmup_steps"}
 THE_SAME = {("sgdschedulefree", "decoupled_weight_decay")}  # in all its kinds
+# What has an effect together with others alone.
+BESIDE: dict[str, dict[str, Any]] = {
+    "max_lr": {"decoupled_weight_decay": "corrected", "max_lr": 0.2},
+    "cautious_weight_decay": {"decoupled_weight_decay": True},
+    "soft_threshold": {"l1": 0.1},
+}
 
 
 @pytest.mark.parametrize(
     ("algorithm", "name"),
-    [(a, name) for a in ALGORITHMS for name in optimizer_class(a).hyperparameters],
+    [
+        (a, name)
+        for a in ALGORITHMS
+        for name in optimizer_class(a).hyperparameters
+        if a not in OWN_DECAY or name not in AFTER_THE_STEP
+    ],
 )
 def test_change_of_any_hyperparameter(algorithm: str, name: str) -> None:
-    base = defaults(algorithm, momentum=0.5, weight_decay=0.1, lr=0.05, eps=0.1)
+    more = BESIDE.get(name, {})
+    base = defaults(algorithm, momentum=0.5, weight_decay=0.1, lr=0.05, eps=0.1, **more)
     current = base.get(name, optimizer_class(algorithm).hyperparameters[name].default)
     changes = {2: {name: changed(algorithm, name, current)}}
-    native, numba, numpy = (train(algorithm, backend, changes, 4) for backend in BACKENDS)
+    native, numba, numpy = (train(algorithm, backend, changes, 4, **more) for backend in BACKENDS)
     assert native == numpy
     assert numba == numpy
     has_effect = name not in NO_EFFECT and (algorithm, name) not in THE_SAME
-    assert (numpy != train(algorithm, "numpy", {}, 4)) == has_effect
+    assert (numpy != train(algorithm, "numpy", {}, 4, **more)) == has_effect
     # It holds from that step on, and not before.
     late = {3: changes[2]}
-    assert (numpy != train(algorithm, "numpy", late, 4)) == has_effect
+    assert (numpy != train(algorithm, "numpy", late, 4, **more)) == has_effect
 
 
 STRUCTURAL: list[tuple[str, list[dict[str, Any]]]] = [
@@ -217,8 +232,6 @@ def test_change_in_one_group_leaves_the_other_alone(backend: str) -> None:
 
 
 # Weight decay and maximize, which every algorithm has.
-
-OWN_DECAY = {"sgdschedulefree", "adamwschedulefree"}  # in the rule, not around it
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

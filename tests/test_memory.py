@@ -72,6 +72,7 @@ EVERYTHING: dict[str, Any] = {
     "cast_grads": True,
     "ema": 0.9,
     "ema_bias_correction": True,
+    "lookahead_steps": 2,
     "gradient_accumulation_steps": 2,
 }
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from variants import own_options
+from variants import STAGES, own_options
 
 import fastopt
 from fastopt.elementwise import select
@@ -179,7 +179,7 @@ def copied(cls: type[fastopt.Optimizer]) -> type[fastopt.Optimizer]:
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_copy_of_ours_has_its_bits(name: str) -> None:
-    """Every rule, decay of both kinds; sizes around vectors and chunks, other layouts, absent ones."""
+    """Every rule, and every stage; sizes around vectors and chunks, other layouts, absent ones."""
     cls = CLASSES[name]
     twin = copied(cls)
     rng = np.random.default_rng(0)
@@ -189,8 +189,8 @@ def test_a_copy_of_ours_has_its_bits(name: str) -> None:
     steps = [[rng.standard_normal(p.shape).astype(p.dtype) for p in start] for _ in range(4)]
     steps[1][-1] = np.asfortranarray(steps[1][-1])
     steps[2][7] = None
-    for options in own_options(cls):
-        for decay in ({}, {"weight_decay": 0.1, "decoupled_weight_decay": False}):
+    for k, options in enumerate(own_options(cls)):
+        for decay in STAGES if k == 0 else STAGES[:3]:
             finals = []
             for make, backend in ((twin, "numba"), (cls, "numpy")):
                 params = [p.copy() for p in start]

@@ -128,18 +128,20 @@ def test_a_bound_gradient_in_a_copy(backend: str) -> None:
 @pytest.mark.parametrize("kind", [np.float16, bfloat16], ids=lambda kind: kind.__name__)
 def test_gradients_in_what_is_written(kind: Any, backend: str) -> None:
     p, copy = np.ones(8, np.float32), np.zeros(8, kind)
-    opt = fastopt.Adam(p, cast_to=copy, cast_grads=True, ema=0.5, zero_grad=True, backend=backend)
+    options: dict[str, Any] = {"cast_grads": True, "zero_grad": True, "ema": 0.5, "lookahead_steps": 2}
+    opt = fastopt.Adam(p, cast_to=copy, backend=backend, **options)
     opt.step(np.ones(8, kind))
     cases: list[tuple[Array, str]] = [
         (copy, "the copy of 'params' in cast_to"),
         (copy[::-1], "the copy of 'params' in cast_to"),
         (opt.ema_state, "the average of 'params'"),
+        (opt.slow_state, "the slow weights of 'params'"),
         (opt.state["params"]["m"], "state 'm' of 'params'"),
         (p, "parameter 'params'"),
         (p.view(kind)[:8], "parameter 'params'"),
         (p.view(kind)[::2], "parameter 'params'"),
     ]
-    arrays = [p, copy, opt.ema_state, *opt.state["params"].values()]
+    arrays = [p, copy, opt.ema_state, opt.slow_state, *opt.state["params"].values()]
     for g, owner in cases:
         before = digest(*arrays)
         for act in (opt.step, opt.accumulate):

@@ -24,6 +24,8 @@ WITH_SUMS: Options = {
     "nonfinite": "skip",
     "stats": True,
     "ema": 0.9,
+    "lookahead_steps": 2,
+    "lookahead_alpha": 0.3,
     "weight_decay": 0.05,
     "maximize": True,
 }
@@ -44,7 +46,27 @@ TAKES_ALL: Options = {
     "weight_decay": 0.05,
     "decoupled_weight_decay": True,
 }
-VARIANTS = {"with sums": WITH_SUMS, "each its norm": EACH_ITS_NORM}
+CAUTIOUS: Options = {
+    **EACH_ITS_NORM,
+    "decoupled_weight_decay": "proximal",
+    "cautious_weight_decay": True,
+    "l1": 0.02,
+    "soft_threshold": True,
+}
+EQUAL_AVERAGE: Options = {
+    "swa_start": 1,
+    "swa_every": 2,
+    "lookahead_steps": 1,
+    "lookahead_alpha": 0.7,
+    "weight_decay": 0.05,
+}
+VARIANTS = {
+    "with sums": WITH_SUMS,
+    "each its norm": EACH_ITS_NORM,
+    "l1": {**WITH_SUMS, "l1": 0.02},
+    "cautious": CAUTIOUS,
+    "equal average": EQUAL_AVERAGE,
+}
 COPIES = (bfloat16, np.float16, np.uint16)
 
 
@@ -91,7 +113,9 @@ def train(
         said += [opt.grad_norm, opt.skipped, opt.loss_scale, opt.stats and opt.report()]
         assert not any(g.any() for g in grads if g is not None)
     states = [a for state in opt.state.values() for a in state.values()]
-    ended = [np.concatenate(kind) for kind in (params, states, opt.ema_state) if kind]
+    averages = opt.swa_state if opt.ema is None else opt.ema_state
+    slow = [] if opt.lookahead_steps is None else opt.slow_state
+    ended = [np.concatenate(kind) for kind in (params, states, averages, slow) if kind]
     bits = [np.concatenate([c.view(np.uint16) for c in copies[k::3]]) for k in range(3)]
     halves = [a.view(np.float16 if k == 1 else bfloat16) for k, a in enumerate(bits)]
     return [*ended, *halves, repr(said)]
@@ -177,7 +201,7 @@ def test_a_rule_of_the_user_s(dtype: Any, options: Options) -> None:
 
 @pytest.mark.usefixtures("default_settings")
 def test_strided_gradients_in_many_chunks(backend: str) -> None:
-    """Each part of a large array is read, zeroed, averaged and copied by whoever updates it."""
+    """Each part of a large array is read, pulled, averaged, copied and zeroed by who updates it."""
     shape = (211, 1029)
     finals = []
     layouts: list[Any] = [np.ascontiguousarray, np.asfortranarray, lambda a: np.repeat(a, 2, 1)[:, ::2]]
@@ -187,13 +211,17 @@ def test_strided_gradients_in_many_chunks(backend: str) -> None:
             for stats in (False, True):
                 rng = np.random.default_rng(3)
                 p, copy = rng.standard_normal(shape).astype(np.float32), np.zeros(shape, np.float16)
-                opt = fastopt.AdamW(
-                    p, backend=backend, ema=0.9, cast_to=copy, zero_grad=True, stats=stats, clipnorm=9.0
-                )
+                options: Options = {
+                    "ema": 0.9,
+                    "lookahead_steps": 1,
+                    "zero_grad": True,
+                    "clipnorm": 9.0,
+                }
+                opt = fastopt.AdamW(p, backend=backend, cast_to=copy, stats=stats, **options)
                 for _ in range(2):
                     g: Array = lay(rng.standard_normal(shape).astype(np.float32))
                     opt.step(g)
                     assert not g.any()
-                arrays = (p, copy, opt.ema_state, *opt.state["params"].values())
+                arrays = (p, copy, opt.ema_state, opt.slow_state, *opt.state["params"].values())
                 finals.append((opt.grad_norm, *(a.tobytes() for a in arrays)))
     assert len(set(finals)) == 1

@@ -16,6 +16,7 @@ EVERYTHING: dict[str, Any] = {
     "weight_decay": 0.1,
     "ema": lambda step: 1 - 1 / (step + 1),
     "ema_bias_correction": True,
+    "lookahead_steps": 1,
     "stats": True,
 }
 
@@ -49,7 +50,8 @@ class Scene:
     def digest(self, k: int = 0) -> str:
         opt = self.opts[k]
         states = opt.state.values()
-        return digest(self.params[k], *states, opt.ema_state, self.copies[k]) + str(opt.step_count)
+        followers = (opt.ema_state, opt.slow_state, self.copies[k])
+        return digest(self.params[k], *states, *followers) + str(opt.step_count)
 
     def goes_on(self) -> None:
         for seed in (3, 4):

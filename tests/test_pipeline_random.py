@@ -36,6 +36,19 @@ MORE: list[dict[str, Any]] = [
     {"clipnorm": 0.5},
     {"ema": 0.9},
     {"ema": 0.9, "ema_bias_correction": True, "global_clipnorm": 1.0},
+    {"l1": 0.02},
+    {"l1": 0.02, "soft_threshold": True, "ema": 0.9},
+    {"decoupled_weight_decay": "proximal", "cautious_weight_decay": True, "ema": 0.9},
+    {
+        "decoupled_weight_decay": "corrected",
+        "max_lr": 0.2,
+        "cautious_weight_decay": True,
+        "l1": 0.02,
+        "global_clipnorm": 1.0,
+    },
+    {"swa_start": 1, "swa_every": 2},
+    {"lookahead_steps": 1, "lookahead_alpha": 0.3},
+    {"lookahead_steps": 2, "ema": 0.9},
 ]
 SHAPES: list[tuple[int, ...]] = [
     (), (0, 3), (1,), (4999,), (70_000,), (64, 17), (300, 301), (5, 1, 33), (12, 13, 14), (3, 5, 2, 7),
@@ -88,7 +101,9 @@ def train(seed: int, backend: str) -> tuple[list[Array], str]:
         said += [act(grads), opt.grad_norm, opt.skipped, opt.loss_scale, opt._pipeline.report]
         arrays += [g for g in grads if g is not None]
     arrays += [a for state in opt.state.values() for a in state.values()]
-    return arrays + (opt.ema_state if opt.ema is not None else []), repr(said)
+    for asked, name in (("ema", "ema"), ("swa_start", "swa"), ("lookahead_steps", "slow")):
+        arrays += [] if getattr(opt, asked) is None else getattr(opt, f"{name}_state")
+    return arrays, repr(said)
 
 
 @pytest.mark.usefixtures("default_settings")

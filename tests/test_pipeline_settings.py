@@ -9,6 +9,7 @@ import pytest
 from by_hand import bfloat16
 
 import fastopt
+from fastopt import schedules
 
 DEFAULTS: dict[str, Any] = {
     "global_clipnorm": None,
@@ -20,9 +21,22 @@ DEFAULTS: dict[str, Any] = {
     "cast_to": None,
     "ema": None,
     "ema_bias_correction": False,
+    "swa_start": None,
+    "swa_every": 1,
+    "lookahead_steps": None,
+    "lookahead_alpha": 0.5,
     "gradient_accumulation_steps": 1,
 }
-FIXED = ("cast_to", "ema", "ema_bias_correction", "gradient_accumulation_steps")
+FIXED = (
+    "cast_to",
+    "ema",
+    "ema_bias_correction",
+    "swa_start",
+    "swa_every",
+    "lookahead_steps",
+    "lookahead_alpha",
+    "gradient_accumulation_steps",
+)
 
 WRONG: list[tuple[str, Any, type[Exception], str]] = [
     ("global_clipnorm", 0.0, ValueError, "> 0, or None"),
@@ -59,6 +73,23 @@ WRONG: list[tuple[str, Any, type[Exception], str]] = [
     ("ema", True, TypeError, "it must be a number"),
     ("ema", [0.9], TypeError, "it must be a number"),
     ("ema_bias_correction", 1, TypeError, "True or False"),
+    ("swa_start", -1, ValueError, "a whole number >= 0"),
+    ("swa_start", 10.0, TypeError, "a whole number >= 0"),
+    ("swa_start", True, TypeError, "a whole number >= 0"),
+    ("swa_start", "10", TypeError, "a whole number >= 0"),
+    ("swa_every", 0, ValueError, "a whole number >= 1"),
+    ("swa_every", None, TypeError, "a whole number >= 1"),
+    ("swa_every", 1.5, TypeError, "a whole number >= 1"),
+    ("lookahead_steps", 0, ValueError, "a whole number >= 1"),
+    ("lookahead_steps", -5, ValueError, "a whole number >= 1"),
+    ("lookahead_steps", 5.0, TypeError, "a whole number >= 1"),
+    ("lookahead_steps", True, TypeError, "a whole number >= 1"),
+    ("lookahead_alpha", 0.0, ValueError, "> 0 and <= 1"),
+    ("lookahead_alpha", -0.5, ValueError, "> 0 and <= 1"),
+    ("lookahead_alpha", 1.1, ValueError, "> 0 and <= 1"),
+    ("lookahead_alpha", np.nan, ValueError, "finite"),
+    ("lookahead_alpha", None, TypeError, "it must be a number"),
+    ("lookahead_alpha", "0.5", TypeError, "it must be a number"),
     ("gradient_accumulation_steps", 0, ValueError, "a whole number >= 1"),
     ("gradient_accumulation_steps", -1, ValueError, "a whole number >= 1"),
     ("gradient_accumulation_steps", 2.0, TypeError, "a whole number >= 1"),
@@ -103,12 +134,14 @@ def test_types_are_normalised() -> None:
         "loss_scale": 4,
         "zero_grad": np.True_,
         "ema": np.float64(0.5),
+        "lookahead_steps": np.int64(5),
+        "lookahead_alpha": 1,
         "gradient_accumulation_steps": np.int64(3),
     }
     opt = fastopt.SGD(np.ones(2), **given)
     found = [getattr(opt, name) for name in given]
-    assert found == [2.0, 4.0, True, 0.5, 3]
-    assert list(map(type, found)) == [float, float, bool, float, int]
+    assert found == [2.0, 4.0, True, 0.5, 5, 1.0, 3]
+    assert list(map(type, found)) == [float, float, bool, float, int, float, int]
 
 
 @pytest.mark.parametrize(
@@ -120,6 +153,8 @@ def test_types_are_normalised() -> None:
         ("nonfinites", "nonfinite"),
         ("lossscale", "loss_scale"),
         ("gradient_accumulation", "gradient_accumulation_steps"),
+        ("swa_starts", "swa_start"),
+        ("lookahead_step", "lookahead_steps"),
     ],
 )
 def test_misspelt(given: str, suggested: str) -> None:
@@ -177,6 +212,24 @@ def test_bias_correction_needs_an_average() -> None:
     fastopt.SGD(np.ones(2), ema_bias_correction=True, ema=0.0)
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"swa_every": 2}, "swa_every=2 needs a beginning, such as swa_start=1000"),
+        ({"swa_every": 2, "ema": 0.9}, "swa_every=2 needs a beginning, such as swa_start=1000"),
+        ({"lookahead_alpha": 0.8}, r"lookahead_alpha=0\.8 needs slow weights: give lookahead_steps"),
+        ({"swa_start": 3, "ema_bias_correction": True}, "ema_bias_correction=True needs an ema"),
+        ({"swa_start": 0, "ema": 0.0}, "two averages, and an optimizer keeps one: set one of them to"),
+    ],
+)
+def test_settings_that_need_or_exclude_each_other(given: dict[str, Any], words: str) -> None:
+    p = np.ones(2)
+    with pytest.raises(ValueError, match=words):
+        fastopt.SGD(p, **given)
+    with pytest.raises(ValueError, match=words):
+        fastopt.from_config({"name": "SGD", "groups": [{}], "settings": given}, p)
+
+
 def test_each_can_be_switched_on_and_off(backend: str) -> None:
     """What has been on and is off again leaves no trace: the bits of one that never had it."""
     p, q = np.linspace(-1, 1, 40), np.linspace(-1, 1, 40)
@@ -218,6 +271,10 @@ def settings_of(opt: fastopt.Optimizer) -> dict[str, Any]:
         {"cast_grads": True, "stats": True, "loss_scale": "dynamic", "nonfinite": "skip"},
         {"ema": 0.999, "ema_bias_correction": True, "gradient_accumulation_steps": 4},
         {"ema": 0.0, "clipnorm": 0.3, "clipvalue": 0.7},
+        {"swa_start": 0, "swa_every": 3},
+        {"swa_start": 5, "lookahead_steps": 1, "lookahead_alpha": 1 / 3},
+        {"ema": schedules.linear(0.1, end=0.999, steps=7), "ema_bias_correction": True},
+        {"ema": schedules.warmup(schedules.constant(0.99), steps=3)},
         {"ema": np.float32(0.1), "loss_scale": np.float64(3), "zero_grad": np.True_},
     ],
     ids=lambda given: "-".join(given) or "nothing",
@@ -262,6 +319,17 @@ def test_arrays_and_functions_are_in_no_config() -> None:
     opt = fastopt.SGD(np.ones(3), ema=lambda step: 0.5)
     with pytest.raises(TypeError, match=r"ema is .*, a function, which no config can hold"):
         opt.get_config()
+
+
+def test_a_schedule_in_a_config() -> None:
+    ema = schedules.linear(0.5, end=0.9, steps=10)
+    config = fastopt.SGD(np.ones(3), ema=ema).get_config()
+    assert config["settings"] == {"ema": ema.get_config()}
+    assert config["settings"]["ema"]["schedule"] == "linear"
+    assert fastopt.from_config(config, np.ones(3)).ema == ema
+    config["settings"]["ema"] = {"schedule": "linnear"}
+    with pytest.raises(ValueError, match="there is no schedule 'linnear': did you mean 'linear'"):
+        fastopt.from_config(config, np.ones(3))
 
 
 def test_a_config_from_before_there_were_settings() -> None:

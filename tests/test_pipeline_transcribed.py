@@ -41,6 +41,13 @@ ALONE: list[Options] = [
     {"ema": 0.9, "ema_bias_correction": True},
     {"ema": rising, "ema_bias_correction": True},
     {"ema": 0.0},
+    {"swa_start": 0},
+    {"swa_start": 2},
+    {"swa_start": 1, "swa_every": 2},
+    {"swa_start": 9},
+    {"lookahead_steps": 1},
+    {"lookahead_steps": 2, "lookahead_alpha": 0.3},
+    {"lookahead_steps": 3, "lookahead_alpha": 1.0},
     {"cast_to": bfloat16},
     {"cast_to": np.float16},
 ]
@@ -71,6 +78,20 @@ TOGETHER: list[Options] = [
         "ema": rising,
         "ema_bias_correction": True,
         "cast_to": bfloat16,
+    },
+    {"lookahead_steps": 2, "ema": 0.9, "cast_to": bfloat16, "zero_grad": True},
+    {
+        "global_clipnorm": 2.0,
+        "loss_scale": 7.0,
+        "weight_decay": 0.3,
+        "decoupled_weight_decay": True,
+        "zero_grad": True,
+        "stats": True,
+        "swa_start": 0,
+        "swa_every": 2,
+        "lookahead_steps": 2,
+        "lookahead_alpha": 0.3,
+        "cast_to": np.float16,
     },
 ]
 
@@ -107,10 +128,16 @@ def test_equals_the_transcription(options: Options, dtype: Any, backend: str) ->
         assert_same({k: s["b"] for k, s in opt.state.items()}, by_hand.b, "the buffer")
         if "ema" in options:
             assert_same(opt.ema_state, by_hand.e, "the average")
+        if "swa_start" in options:
+            assert_same(opt.swa_state, by_hand.e, "the average")
+        if "lookahead_steps" in options:
+            assert_same(opt.slow_state, by_hand.slow, "the slow weights")
         if copies is not None:
             assert_same(copies, by_hand.copies, "the copy")
         if opt.grad_norm is not None:
             assert opt.grad_norm == by_hand.grad_norm
+        if opt.stats:  # squares, not roots, are added up
+            assert opt.report()[0].update_norm == pytest.approx(by_hand.update_norm, rel=1e-15)
         for name, g in grads.items():
             if g is not None and "zero_grad" in options:
                 assert g.tobytes() == bytes(g.nbytes), "zeros, none of them negative"

@@ -55,8 +55,14 @@ def test_every_native_rule_is_used() -> None:
 
 
 def test_stages_have_the_same_scalars() -> None:
-    for name in ("bare", "decoupled", "coupled"):
-        assert structs()[name] == list(stages.StageScalars._fields)
+    for stage in stages.STAGES:
+        assert structs()[stage.name] == list(stage.scalars._fields)
+
+
+def test_stages_have_the_same_order() -> None:
+    listed = re.search(r"enum class Stage : int \{ (.*) \};", (HEADERS / "kernel.hpp").read_text())
+    assert listed is not None
+    assert listed[1].split(", ") == [stage.name for stage in stages.STAGES]
 
 
 def test_stubs_list_every_algorithm() -> None:

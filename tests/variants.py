@@ -16,18 +16,54 @@ STAGES: list[Options] = [
     {},
     {"weight_decay": 0.05, "decoupled_weight_decay": False, "maximize": True},
     {"weight_decay": 0.05, "decoupled_weight_decay": True},
+    {"weight_decay": 0.05, "decoupled_weight_decay": True, "cautious_weight_decay": True},
+    {"weight_decay": 0.05, "decoupled_weight_decay": "proximal", "l1": 0.02, "soft_threshold": True},
 ]
 MORE_STAGES: list[Options] = [
     {"weight_decay": 0.05, "decoupled_weight_decay": "fixed", "clipnorm": 3.0},
     {"weight_decay": 0.05, "decoupled_weight_decay": "after", "maximize": True},
+    {"weight_decay": 0.05, "decoupled_weight_decay": "corrected", "max_lr": 0.3},
+    {"weight_decay": 0.05, "decoupled_weight_decay": "proximal"},
+    {"l1": 0.02, "weight_decay": 0.05, "decoupled_weight_decay": False, "maximize": True},
+    {
+        "weight_decay": 0.05,
+        "decoupled_weight_decay": "proximal",
+        "cautious_weight_decay": True,
+        "l1": 0.02,
+        "soft_threshold": True,
+    },
+    {
+        "weight_decay": 0.05,
+        "decoupled_weight_decay": "corrected",
+        "max_lr": 0.3,
+        "cautious_weight_decay": True,
+        "l1": 0.02,
+        "clipvalue": 0.1,
+    },
 ]
 
 
-def known(cls: type[Optimizer], options: Options) -> Options:
-    """Leave out a kind of weight decay that the class has not."""
+AFTER_THE_STEP = {"max_lr", "cautious_weight_decay", "soft_threshold"}  # what decays there, or needs to
+
+
+def has_own_decay(cls: type[Optimizer]) -> bool:
+    """Say whether its rule decays by itself, and nothing is done to the parameters after it."""
     kinds = cls.hyperparameters["decoupled_weight_decay"]
     assert isinstance(kinds, Choice)
-    return {k: v for k, v in options.items() if k != kinds.name or v in kinds.values}
+    return "proximal" not in kinds.values
+
+
+OWN_DECAY = {name.lower() for name, cls in CLASSES.items() if has_own_decay(cls)}
+
+
+def known(cls: type[Optimizer], options: Options) -> Options:
+    """Leave out the kinds of weight decay that the class has not."""
+    if not has_own_decay(cls):
+        return options
+    left_out = (
+        {"decoupled_weight_decay"} if isinstance(options.get("decoupled_weight_decay"), str) else ()
+    )
+    return {k: v for k, v in options.items() if k not in AFTER_THE_STEP.union(left_out)}
 
 
 def other(default: float | None) -> float:
@@ -120,7 +156,12 @@ def variants() -> list[Variant]:
     """Each class by name with its options: every rule with every stage, every option, every dialect."""
     classes = [(name.lower(), cls) for name, cls in CLASSES.items()]
     return [
-        *((name, {**o, **s}) for name, cls in classes for o in own_options(cls) for s in STAGES),
+        *(
+            (name, {**o, **known(cls, s)})
+            for name, cls in classes
+            for o in own_options(cls)
+            for s in STAGES
+        ),
         *(
             (name, {**own_options(cls)[0], **known(cls, s)})
             for name, cls in classes

@@ -9,32 +9,35 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fastopt import functional
 from fastopt.about import build_info
 from fastopt.backends import use_backend
-from fastopt.dialect import dialects
 from fastopt.grouping import layer_decay, no_decay
 from fastopt.loading import load
 from fastopt.optimizer import Optimizer
 from fastopt.optimizers import *  # noqa: F403 - one name for each algorithm
 from fastopt.optimizers import __all__ as _algorithms
 from fastopt.registry import from_config, get, names
-from fastopt.smoothing import EMA, ema
 from fastopt.threads import get_num_threads, set_num_threads
 from fastopt.version import __version__
 
 if TYPE_CHECKING:
-    from fastopt import schedules
+    from fastopt import convert, functional, schedules, training
     from fastopt.checkpoint import CheckpointError
+    from fastopt.dialect import dialects
+    from fastopt.smoothing import EMA, ema
+    from fastopt.training import Batches, fit
 
 __all__ = [
     "EMA",
+    "Batches",
     "CheckpointError",
     "Optimizer",
     "__version__",
     "build_info",
+    "convert",
     "dialects",
     "ema",
+    "fit",
     "from_config",
     "functional",
     "get",
@@ -45,13 +48,25 @@ __all__ = [
     "no_decay",
     "schedules",
     "set_num_threads",
+    "training",
     "use_backend",
     *_algorithms,
 ]
 
 
 # What is not used by every program, and takes time to import.
-_LATER = {"CheckpointError": "checkpoint", "schedules": "schedules"}
+_LATER = {
+    "EMA": "smoothing",
+    "Batches": "training",
+    "CheckpointError": "checkpoint",
+    "convert": "convert",
+    "dialects": "dialect",
+    "ema": "smoothing",
+    "fit": "training",
+    "functional": "functional",
+    "schedules": "schedules",
+    "training": "training",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,15 +1,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+_Extras = tuple[bool, bool, float, float, bool, float, float, bool]
+
 class OwnKernel:
     def __init__(
-        self,
-        name: str,
-        dtype: str,
-        states: int,
-        coefficients: int,
-        sweep: int,
-        sweep_coupled: int,
+        self, name: str, dtype: str, states: int, coefficients: int, sweeps: Sequence[int]
     ) -> None: ...
 
 class Plan:
@@ -19,7 +15,11 @@ class Plan:
         self, arrays: list[tuple[Any, ...]], rules: list[str | OwnKernel], rows: list[int]
     ) -> None: ...
     def attach(
-        self, averages: list[Any] | None, copies: list[Any] | None, halves: list[bool]
+        self,
+        slow: list[Any] | None,
+        averages: list[Any] | None,
+        copies: list[Any] | None,
+        halves: list[bool],
     ) -> None: ...
     def bind(
         self,
@@ -43,13 +43,13 @@ class Plan:
         self,
         rows: Sequence[tuple[tuple[float, ...], ...] | None],
         threads: int,
-        extras: tuple[bool, bool, float, float, bool] | None = None,
+        extras: _Extras | None = None,
     ) -> None: ...
     def run_with_sums(
         self,
         rows: Sequence[tuple[tuple[float, ...], ...] | None],
         threads: int,
-        extras: tuple[bool, bool, float, float, bool],
+        extras: _Extras,
     ) -> list[tuple[float, float]]: ...
 
 version: str

@@ -7,9 +7,10 @@ from typing import Any, ClassVar, NamedTuple
 
 from numpy.typing import NDArray
 
-from fastopt import frameworks, stages
+from fastopt import frameworks, regularization
 from fastopt.hyperparameters import Hyper, Values, choice, flag, number, suggest
 from fastopt.rules import RuleFunction
+from fastopt.scheduled import Scheduled, ScheduledOrNone
 from fastopt.settings import Settings
 from fastopt.stages import StageScalars
 
@@ -44,12 +45,16 @@ class Algorithm(Settings):
       that has some gets them as a third argument of `coefficients`, to read and to set.
     """
 
-    lr: float = number(default=1e-3, at_least=0.0)
-    weight_decay: float = number(default=0.0, at_least=0.0)
-    decoupled_weight_decay: bool | str = choice(False, True, "fixed", "after", default=False)
+    lr: Scheduled = number(default=1e-3, at_least=0.0)
+    weight_decay: Scheduled = number(default=0.0, at_least=0.0)
+    decoupled_weight_decay: bool | str = choice(*regularization.CONVENTIONS, default=False)
+    max_lr: ScheduledOrNone = number(default=None, above=0.0, optional=True)
+    cautious_weight_decay: bool = flag(default=False)
+    l1: Scheduled = number(default=0.0, at_least=0.0)
+    soft_threshold: bool = flag(default=False)
     maximize: bool = flag(default=False)
-    clipnorm: float | None = number(default=None, above=0.0, optional=True)
-    clipvalue: float | None = number(default=None, above=0.0, optional=True)
+    clipnorm: ScheduledOrNone = number(default=None, above=0.0, optional=True)
+    clipvalue: ScheduledOrNone = number(default=None, above=0.0, optional=True)
 
     hyperparameters: ClassVar[Mapping[str, Hyper]] = MappingProxyType({})
     carried: ClassVar[Mapping[str, Hyper]] = MappingProxyType({})
@@ -81,12 +86,18 @@ class Algorithm(Settings):
     @classmethod
     def stage_scalars(cls, h: Values) -> StageScalars:
         """Compute what a step does around the rule; a rule that itself decays leaves that out."""
-        return stages.scalars(h)
+        return regularization.scalars(h)
 
     @classmethod
     def ahead(cls, h: Values) -> Move:
         """Say how `lookahead` moves a parameter; raise for an algorithm that cannot."""
         raise TypeError(f"{cls.__name__} has no momentum to look ahead along; SGD and RMSprop have")
+
+    @classmethod
+    def check_together(cls, h: Values) -> None:
+        """Raise ValueError for values that do not go together, in every algorithm or in this one."""
+        regularization.check(h)
+        cls.check_hyperparameters(h)
 
     # What the constructor needs to know.
 

@@ -1,58 +1,67 @@
-"""The exponential moving average of the parameters, which is updated in the sweep."""
+"""Averages of the parameters, which are updated in the sweep, and stand in for them in a with block."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.hyperparameters import Number, describe
-from fastopt.memory import state_beside
+from fastopt.following import Follower
+from fastopt.hyperparameters import Hyper, describe, number
 
 SWAPPED = 1 << 16  # elements that are swapped at a time
-_PRODUCT = Number(1.0, 0.0, -math.inf, 1.0, math.inf, False)
 
 
-class Averages:
-    """One array beside each parameter: ``e = beta * e + (1 - beta) * p`` after each step.
+class Averages(Follower):
+    """An average beside each parameter, whether it takes part in a step or not."""
+
+    number = 7
+    setting: ClassVar[str]  # that asks for them
+    example: ClassVar[str]  # of its value
+
+    @contextmanager
+    def swapped_in(self, parameters: Sequence[NDArray[Any]]) -> Iterator[None]:
+        """Swap the averages with the parameters for the time of a with block."""
+        _swap(parameters, self.arrays)
+        try:
+            yield
+        finally:
+            _swap(parameters, self.arrays)
+
+
+class MovingAverage(Averages):
+    """The exponential moving average: ``e = beta * e + (1 - beta) * p``.
 
     Without bias correction it begins at a copy of the parameters, with it at nothing: the weights are
     then such that it is the mean that a beginning at 0, corrected, would have.
     """
 
+    setting, example = "ema", "0.999"
+    scalars: ClassVar[Mapping[str, Hyper]] = {
+        "remains": number(default=1.0, at_least=0.0, at_most=1.0)  # the product of all betas
+    }
+
     def __init__(
         self, beta: float | Callable[[int], float], corrected: bool, parameters: Sequence[NDArray[Any]]
     ) -> None:
+        super().__init__(parameters)
         self._beta = beta
         self._corrected = corrected
-        self._remains = self._pending = 1.0  # the product of all betas, and with that of the next step
-        self.arrays = [state_beside(p, p, 7) for p in parameters]
-
-    def state(self) -> dict[str, Any]:
-        """Give what a checkpoint has to hold besides the arrays."""
-        return {"remains": self._remains}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave; raise TypeError or ValueError for anything else."""
-        if not isinstance(state, Mapping):
-            raise TypeError(f"the state of the averages is {describe(state)}; it must be a dict")
-        remains = _PRODUCT.check(state.get("remains"), "remains of the average")
-        self._remains = self._pending = float(remains or 0.0)
+        self.remains = self._pending = 1.0
 
     def weights(self, step: int) -> tuple[float, float]:
-        """Compute what is kept and what is taken at a step, 1, 2, ..., which is counted by `commit`."""
+        """Compute keep and take; see `Follower`."""
         beta = self._beta_at(step)
+        self._pending = self.remains * beta
         if not self._corrected:
             return beta, 1.0 - beta
-        self._pending = self._remains * beta
         left = 1.0 - self._pending
-        return beta * (1.0 - self._remains) / left, (1.0 - beta) / left
+        return beta * (1.0 - self.remains) / left, (1.0 - beta) / left
 
     def commit(self) -> None:
-        """Count the step whose weights were computed last."""
-        self._remains = self._pending
+        """Count the step."""
+        self.remains = self._pending
 
     def _beta_at(self, step: int) -> float:
         if not callable(self._beta):
@@ -64,14 +73,38 @@ class Averages:
             raise ValueError(f"ema({step}) is {beta!r}; it must be a number >= 0 and < 1")
         return float(beta)
 
-    @contextmanager
-    def swapped_in(self, parameters: Sequence[NDArray[Any]]) -> Iterator[None]:
-        """Swap the averages with the parameters for the time of a with block."""
-        _swap(parameters, self.arrays)
-        try:
-            yield
-        finally:
-            _swap(parameters, self.arrays)
+
+class EqualAverage(Averages):
+    """Stochastic weight averaging: the mean of the weights after `start` steps and every so many more.
+
+    Until then it is the parameters. It depends on the number of the step alone.
+    """
+
+    setting, example = "swa_start", "1000"
+
+    def __init__(self, start: int, every: int, parameters: Sequence[NDArray[Any]]) -> None:
+        super().__init__(parameters)
+        self._start = start
+        self._every = every
+
+    def weights(self, step: int) -> tuple[float, float] | None:
+        """Compute keep and take; see `Follower`."""
+        since = step + 1 - self._start
+        if since <= 0:
+            return 0.0, 1.0
+        if since % self._every:
+            return None
+        averaged = since // self._every
+        return averaged / (averaged + 1), 1.0 / (averaged + 1)
+
+
+def averages_for(given: Mapping[str, Any], parameters: Sequence[NDArray[Any]]) -> Averages | None:
+    """Make those that the settings ask for."""
+    if given["ema"] is not None:
+        return MovingAverage(given["ema"], given["ema_bias_correction"], parameters)
+    if given["swa_start"] is not None:
+        return EqualAverage(given["swa_start"], given["swa_every"], parameters)
+    return None
 
 
 def _swap(some: Sequence[NDArray[Any]], others: Sequence[NDArray[Any]]) -> None:

@@ -30,7 +30,7 @@ class CheckedState:
     groups : list of GroupRestoration, or None where hyperparameters are not taken
     settings : dict of what changes
     scale : LossScale
-    companions : dict of scalars, by the names of the companions
+    followers : dict of scalars, by the names of the followers
     cohorts : list of Cohort
     cohort_of, frozen, entries, arrays : lists, one entry for each parameter
         In `entries` its part of the state, or None; in `arrays` what is taken of that, by key, with
@@ -58,7 +58,7 @@ class CheckedState:
         self.settings = self._check_settings() if hyperparameters else {}
         self.scale = self._check_scale()
         self.accumulated = self._check_accumulated()
-        self.companions = self._check_companions()
+        self.followers = self._check_followers()
         given = [each.given.h for each in self.groups or ()]
         self.h: list[Values] = given or [group.h for group in opt.groups]
         self._rules: list[Rule] = [rule_of(opt.select_rule(h)) for h in self.h]
@@ -131,10 +131,10 @@ class CheckedState:
             )
         return found
 
-    def _check_companions(self) -> dict[str, Any]:
+    def _check_followers(self) -> dict[str, Any]:
         """Give the scalars of those that are on both sides."""
-        saved = self._state["companions"]
-        found = {key: each for key, each in self._opt._pipeline.companions().items() if key in saved}
+        saved = self._state["followers"]
+        found = {key: each for key, each in self._opt._pipeline.followers().items() if key in saved}
         for key, each in found.items():
             copy.copy(each).restore(saved[key])  # to see whether it can be
         return {key: saved[key] for key in found}
@@ -178,10 +178,10 @@ class CheckedState:
         if entry is None:
             return {}
         name, p, given = opt._parameters.names[i], opt._parameters.arrays[i], entry["arrays"]
-        companions = [f"*{key}" for key in opt._pipeline.companions()]
+        followers = [f"*{key}" for key in opt._pipeline.followers()]
         # A parameter that has taken no step begins with what its rule begins with.
-        needed = [*(self.needed(i) if entry["steps"] else ()), *companions]
-        known = {*companions, ACCUMULATED}
+        needed = [*(self.needed(i) if entry["steps"] else ()), *followers]
+        known = {*followers, ACCUMULATED}
         unexpected = [key for key in given if key.startswith("*") and key not in known]
         for listed, keys in (
             (self.differences.missing, [key for key in needed if key not in given]),

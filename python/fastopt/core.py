@@ -15,10 +15,10 @@ from fastopt.cohorts import Cohort, divide
 from fastopt.groups import Group
 from fastopt.hyperparameters import Values
 from fastopt.loss_scaling import LossScale
-from fastopt.own_rule import try_rule
 from fastopt.parameters import Parameters
 from fastopt.pipeline import Due, Pipeline, reads
 from fastopt.rules import Rule, rule_of
+from fastopt.stages import USUAL, stage_for
 from fastopt.state import States, completed
 from fastopt.threads import get_num_threads
 
@@ -151,7 +151,7 @@ class Core(Algorithm):
                 self._cohort_of,
                 gradients,
                 [group.h.clipnorm for group in self.groups],
-                self._taken.steps + 1,
+                self._taken.steps,
                 count,
                 zero,
             ),
@@ -247,7 +247,7 @@ class Core(Algorithm):
         if not given["stats"]:
             pipeline.report = None
         works = reading or given["zero_grad"] or given["loss_scale"] != 1.0
-        self._plain = not (works or pipeline.averages or pipeline.copies)
+        self._plain = not (works or pipeline.averages or pipeline.slow or pipeline.copies)
         self._taking = None
         if given["zero_grad"] or given["cast_grads"]:
             self._taking = Taking(given["zero_grad"], given["cast_grads"], self._bfloat16)
@@ -262,7 +262,11 @@ class Core(Algorithm):
     # The plan.
 
     def _rules(self) -> list[Rule]:
-        return [rule_of(self.select_rule(group.h)) for group in self.groups]
+        return [self._rule(group) for group in self.groups]
+
+    def _rule(self, group: Group) -> Rule:
+        rule, stage = rule_of(self.select_rule(group.h)), stage_for(group.stage_scalars)
+        return rule if rule.is_ours or stage in USUAL else rule._replace(stage=stage)
 
     def _make_plan(self) -> backends.Plan:
         """Bind parameters and states to the rules that the groups ask for."""
@@ -289,12 +293,17 @@ class Core(Algorithm):
         """Try a user's rule, which can be wrong in many ways."""
         row = self._row(Cohort(group, 0, self.initial_carried()))
         assert row is not None
+        from fastopt.own_rule import try_rule
+
         return try_rule(rule, row, self.backend, dtypes, type(self).__name__)
 
-    def _averages(self) -> Averages:
-        if self._pipeline.averages is None:
-            raise ValueError("there are no averages: make the optimizer with ema=0.999 or the like")
-        return self._pipeline.averages
+    def _averages(self, *kinds: type[Averages]) -> Averages:
+        averages = self._pipeline.averages
+        if not isinstance(averages, kinds):
+            settings = " or ".join(kind.setting for kind in kinds)
+            examples = " or ".join(f"{kind.setting}={kind.example}" for kind in kinds)
+            raise ValueError(f"there are no averages of {settings}: make the optimizer with {examples}")
+        return averages
 
     def _named_written(self) -> list[checks.Named]:
         """List what the step writes besides the parameters."""

@@ -45,3 +45,8 @@ def nonnegative(x: Any) -> Any:
 def sign(x: Any) -> Any:
     """Give 1, 0 or -1; NaN stays NaN."""
     return np.sign(x)
+
+
+def outward(x: Any, start: Any) -> Any:
+    """Say whether x lies further from zero than start, on its side."""
+    return ((start > 0) & (x > start)) | ((start < 0) & (x < start))

@@ -104,5 +104,5 @@ def _hyperparameters(
     values = cls.hyperparameters_of(like, preset, checked)
     defaults = {name: hyper.default for name, hyper in cls.hyperparameters.items()}
     h = Values(**{**defaults, **values})
-    cls.check_hyperparameters(h)
+    cls.check_together(h)
     return h

@@ -53,7 +53,7 @@ class Group(MutableMapping[str, Any]):
             else:
                 values[name] = self._hyper(name).accept(value, name + self._which())
         h = Values(**{name: self._at(name, values, multiply, step) for name in values})
-        self._algorithm.check_hyperparameters(h)
+        self._algorithm.check_together(h)
         return Given(values, multiply, h)
 
     def set(self, given: Given) -> None:
@@ -67,7 +67,7 @@ class Group(MutableMapping[str, Any]):
         """Compute the hyperparameters for the step that comes, where some are functions of it."""
         changed = {name: self._at(name, self._given, self.multiply) for name in self.scheduled}
         h = Values(**{**vars(self.h), **changed})
-        self._algorithm.check_hyperparameters(h)
+        self._algorithm.check_together(h)
         return h
 
     def now(self, h: Values) -> None:

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any, Self
 from numpy.typing import NDArray
 
 from fastopt.algorithm import OPTIONS
+from fastopt.averaging import EqualAverage, MovingAverage
 from fastopt.backends import BOUND
 from fastopt.config import config_of, keywords_of
 from fastopt.hooks import Hooks
 from fastopt.hyperparameters import given, suggest
-from fastopt.lookahead import moved_ahead
 from fastopt.persistence import Persistence
-from fastopt.perturbation import Ball, perturbed
-from fastopt.report import GroupReport
 from fastopt.roster import Roster
 from fastopt.threads import get_num_threads
+
+if TYPE_CHECKING:
+    from fastopt.report import GroupReport
 
 _ATTRIBUTES = ("params", "groups", "like", "backend")  # set once, when the optimizer is made
 
@@ -36,9 +37,21 @@ class Optimizer(Persistence, Roster, Hooks):
         function of the number of steps taken before can be given instead: see `fastopt.schedules`.
     weight_decay : float
         Added to the gradient as ``weight_decay * p``, or taken off the parameter.
-    decoupled_weight_decay : {False, True, "fixed", "after"}
+    decoupled_weight_decay : {False, True, "fixed", "corrected", "after", "proximal"}
         Take ``lr * weight_decay * p`` off the parameter before the step (True), ``weight_decay * p``
-        ("fixed", as in the paper of AdamW), or ``lr * weight_decay * p`` of the new p ("after").
+        ("fixed", as in the paper of AdamW), ``lr * lr / max_lr * weight_decay * p`` ("corrected":
+        Defazio, arXiv:2506.02285), or ``lr * weight_decay * p`` of the new p ("after"); or divide the
+        new p by ``1 + lr * weight_decay`` ("proximal": Adan, arXiv:2208.06677).
+    max_lr : float > 0, or None
+        The largest learning rate of the schedule, which "corrected" needs.
+    cautious_weight_decay : bool
+        Let decoupled weight decay leave out what the update moves away from zero (Chen et al.,
+        arXiv:2510.12402).
+    l1 : float >= 0
+        The L1 penalty: adds ``l1 * sign(p)`` to the gradient.
+    soft_threshold : bool
+        Let the L1 penalty move the new p towards zero by ``lr * l1`` and no further, which makes exact
+        zeros (ISTA; Daubechies et al., arXiv:math/0307152), and add nothing to the gradient.
     maximize : bool
         Ascend instead of descend.
     clipnorm : float > 0, or None
@@ -62,10 +75,25 @@ class Optimizer(Persistence, Roster, Hooks):
     cast_to : optional
         Arrays in the structure of the parameters, of ml_dtypes.bfloat16, float16, or uint16 (the bits
         of bfloat16), that always hold the parameters, rounded to nearest.
-    ema : float >= 0 and < 1, or a function of the step 1, 2, ..., or None
-        Keep ``e = ema * e + (1 - ema) * p``, from a copy of the parameters on: see `ema_state`.
+    ema : float >= 0 and < 1, or a function of the step 0, 1, 2, ..., or None
+        Keep ``e = ema * e + (1 - ema) * p``, from a copy of the parameters on: see `ema_state` and
+        `averaged`. The step is the number of steps taken before; a schedule is such a function.
     ema_bias_correction : bool
         Let the average begin at nothing, and divide by the weights so far.
+    swa_start : int >= 0, or None
+        Keep the mean of the parameters as they are after so many steps and after every `swa_every`
+        more: stochastic weight averaging, Izmailov et al. (arXiv:1803.05407). Until then it is the
+        parameters. See `swa_state` and `averaged`; instead of `ema`.
+    swa_every : int >= 1
+        How many steps it is from one that is averaged to the next.
+    lookahead_steps : int >= 1, or None
+        Keep slow weights, from a copy of the parameters on, and after every so many steps pull the
+        parameters to them: ``slow = (1 - alpha) * slow + alpha * p`` and ``p = slow``, before the
+        average and the copy are made. This is Lookahead, Zhang et al. (arXiv:1907.08610), and not
+        Nesterov's look ahead, which is `lookahead`. The state goes on as it is; a parameter that sits
+        out such a step is not pulled. See `slow_state`.
+    lookahead_alpha : float > 0 and <= 1
+        How far slow weights go towards the parameters: the alpha above.
     gradient_accumulation_steps : int >= 1
         How many calls of `accumulate` make a step.
     stats : bool
@@ -196,6 +224,7 @@ class Optimizer(Persistence, Roster, Hooks):
         Nesterov's momentum as he has it: ``with opt.lookahead(): grads = ...`` takes the gradient
         there, and ``opt.step(grads)`` after the block the step. The parameters are given back bit by
         bit, also after an exception. For `SGD` and `RMSprop` with momentum and without ``nesterov``.
+        Not Zhang's Lookahead with its slow weights, which is the setting ``lookahead_steps``.
 
         Raises
         ------
@@ -207,6 +236,8 @@ class Optimizer(Persistence, Roster, Hooks):
         """
         self._begin("looks ahead: take the step after the with block")
         try:
+            from fastopt.lookahead import moved_ahead
+
             with moved_ahead(self):
                 yield
         finally:
@@ -248,6 +279,8 @@ class Optimizer(Persistence, Roster, Hooks):
         RuntimeError
             As `lookahead` does.
         """
+        from fastopt.perturbation import Ball, perturbed
+
         ball = Ball(rho, adaptive, eta)
         ball.check()
         self._begin("has its parameters perturbed: take the step after the with block")
@@ -259,12 +292,12 @@ class Optimizer(Persistence, Roster, Hooks):
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Swap the averages of ``ema=`` with the parameters, for the time of a with block.
+        """Swap the averages of ``ema=`` or ``swa_start=`` with the parameters, for a with block.
 
         Raises ValueError where there are none, or where a parameter is not as it was given; and
         RuntimeError as `lookahead` does.
         """
-        averages = self._averages()
+        averages = self._averages(MovingAverage, EqualAverage)
         self._begin("has its averages in the parameters: take the step after the with block")
         try:
             arrays = self._parameters.arrays
@@ -295,7 +328,21 @@ class Optimizer(Persistence, Roster, Hooks):
     @property
     def ema_state(self) -> Any:
         """The averages of ``ema=`` themselves, in the structure of the parameters."""
-        return self._parameters.tree(self._averages().arrays)
+        return self._parameters.tree(self._averages(MovingAverage).arrays)
+
+    @property
+    def swa_state(self) -> Any:
+        """The averages of ``swa_start=`` themselves, in the structure of the parameters."""
+        return self._parameters.tree(self._averages(EqualAverage).arrays)
+
+    @property
+    def slow_state(self) -> Any:
+        """The slow weights of ``lookahead_steps=`` themselves, in the structure of the parameters."""
+        if self._pipeline.slow is None:
+            raise ValueError(
+                "there are no slow weights: make the optimizer with lookahead_steps=5 or the like"
+            )
+        return self._parameters.tree(self._pipeline.slow.arrays)
 
     @property
     def grad_norm(self) -> float | None:
@@ -310,7 +357,7 @@ class Optimizer(Persistence, Roster, Hooks):
         """How many steps have been left out for gradients that were not finite."""
         return self._pipeline.skipped
 
-    def report(self) -> list[GroupReport]:
+    def report(self) -> "list[GroupReport]":
         """Say what the last step has done, for each group; needs ``stats=True``.
 
         Norms are L2: of the gradients (after the loss scale, before clipping), of the update, of the

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from fastopt.checked_state import CheckedState
 from fastopt.core import Core
 from fastopt.memory import state_beside
-from fastopt.restoring import restore
-from fastopt.snapshot import snapshot
-from fastopt.state_form import Differences, check_form
 
 if TYPE_CHECKING:
+    from fastopt.checked_state import CheckedState
     from fastopt.checkpoint import Reader
+    from fastopt.state_form import Differences
 
 Path = str | os.PathLike[str]
 _PARAMS = "*params"  # no state of a rule can have such a name
@@ -41,6 +39,8 @@ class Persistence(Core):
 
         Raises RuntimeError inside of a step, or where a with block has moved the parameters.
         """
+        from fastopt.snapshot import snapshot
+
         self._begin(_BUSY)
         try:
             return snapshot(self, copy)
@@ -49,7 +49,7 @@ class Persistence(Core):
 
     def load_state_dict(
         self, state: Mapping[str, Any], *, strict: bool = True, hyperparameters: bool = True
-    ) -> Differences:
+    ) -> "Differences":
         """Take a state: after it, training goes on with the bits that it would have had.
 
         Parameters are found by name, and their arrays copied. Unlike torch, nothing is cast. Functions
@@ -74,6 +74,9 @@ class Persistence(Core):
         RuntimeError
             As of `state_dict`.
         """
+        from fastopt.checked_state import CheckedState
+        from fastopt.restoring import restore
+
         self._begin(_BUSY)
         try:
             checked = CheckedState(self, state, strict, hyperparameters)
@@ -108,6 +111,7 @@ class Persistence(Core):
             As of `state_dict`.
         """
         from fastopt import checkpoint
+        from fastopt.snapshot import snapshot
 
         self._begin(_BUSY)
         try:
@@ -169,6 +173,8 @@ class Persistence(Core):
         progress: bool | None,
     ) -> Loaded:
         from fastopt import checkpoint
+        from fastopt.checked_state import CheckedState
+        from fastopt.restoring import restore
 
         self._begin(_BUSY)
         try:
@@ -182,7 +188,7 @@ class Persistence(Core):
             self._end()
 
     def _read_arrays(
-        self, file: "Reader", state: CheckedState, params: bool, progress: bool | None
+        self, file: "Reader", state: "CheckedState", params: bool, progress: bool | None
     ) -> tuple[list[dict[str, NDArray[Any]]], dict[str, NDArray[Any]]]:
         """Read the arrays of a state, and the parameters under their names, into fresh memory."""
         from fastopt.checkpoint import ArraySpec
@@ -213,6 +219,8 @@ class Persistence(Core):
 
 def saved_state(file: "Reader") -> dict[str, Any]:
     """Give the state that a checkpoint holds, with descriptions in place of its arrays."""
+    from fastopt.state_form import check_form
+
     state: dict[str, Any] = file.manifest["state"]
     check_form(state, arrays=list)
     specs = file.describe()

@@ -8,15 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt.averaging import Averages
-from fastopt.backends import Extras, Plan, Row
+from fastopt.averaging import averages_for
+from fastopt.backends import UNUSED, Extras, Plan, Row
 from fastopt.casting import taken
 from fastopt.checks import Named
 from fastopt.copies import Copies
+from fastopt.following import Follower
 from fastopt.loss_scaling import LossScale
 from fastopt.norms import Norms, clip_factor, norms_of
 from fastopt.parameters import Parameters
 from fastopt.report import GroupReport, reports
+from fastopt.slow_weights import slow_weights_for
 from fastopt.threads import get_num_threads
 
 
@@ -28,27 +30,27 @@ class Pipeline:
         self._parameters = parameters
         self.scale = LossScale(given["loss_scale"])
         self.copies = None if given["cast_to"] is None else Copies(given["cast_to"], parameters)
-        self.averages = None
-        if given["ema"] is not None:
-            corrected = given["ema_bias_correction"]
-            self.averages = Averages(given["ema"], corrected, parameters.arrays)
+        self.averages = averages_for(given, parameters.arrays)
+        self.slow = slow_weights_for(given, parameters.arrays)
         self.grad_norm: float | None = None
         self.skipped = 0
         self.report: list[GroupReport] | None = None
 
     def attach(self, plan: Plan) -> None:
         """Give the plan the arrays that it writes besides parameters and states."""
+        slow = None if self.slow is None else self.slow.arrays
         averages = None if self.averages is None else self.averages.arrays
         copies, halves = (None, []) if self.copies is None else (self.copies.arrays, self.copies.halves)
-        if averages is not None or copies is not None:
-            plan.attach(averages, copies, halves)
+        if not (slow is averages is copies is None):
+            plan.attach(slow, averages, copies, halves)
 
-    def companions(self) -> dict[str, Averages]:
+    def followers(self) -> dict[str, Follower]:
         """Give what has an array beside every parameter, under the names of a checkpoint."""
-        return {} if self.averages is None else {"average": self.averages}
+        found = {"slow": self.slow, "average": self.averages}
+        return {name: each for name, each in found.items() if each is not None}
 
     def rebind(self, parameters: Parameters) -> None:
-        """Go on with other parameters, for which the companions have arrays."""
+        """Go on with other parameters, for which the followers have arrays."""
         self._parameters = parameters
 
     def write_copies(self) -> None:
@@ -59,9 +61,16 @@ class Pipeline:
     def named(self) -> list[Named]:
         """List the arrays that the sweep writes for it."""
         copies = [] if self.copies is None else self.copies.named
-        averages = [] if self.averages is None else self.averages.arrays
-        named = zip(self._parameters.names, averages, strict=False)
-        return [*((f"the average of {name!r}", array) for name, array in named), *copies]
+        return [
+            *self._named("the slow weights", self.slow),
+            *self._named("the average", self.averages),
+            *copies,
+        ]
+
+    def _named(self, what: str, follower: Follower | None) -> list[Named]:
+        arrays = [] if follower is None else follower.arrays
+        names = self._parameters.names
+        return [(f"{what} of {name!r}", array) for name, array in zip(names, arrays, strict=False)]
 
     def step(self, plan: Plan, due: "Due") -> bool:
         """Decide and sweep; say whether the step was taken."""
@@ -118,9 +127,16 @@ class Pipeline:
         return factors
 
     def _extras(self, due: "Due", backwards: bool) -> Extras:
-        if self.averages is None:
-            return Extras(due.zero, False, 0.0, 0.0, backwards)
-        return Extras(due.zero, True, *self.averages.weights(due.number), backwards)
+        average = None if self.averages is None else self.averages.weights(due.step)
+        pull = None if self.slow is None else self.slow.weights(due.step)
+        return Extras(
+            due.zero,
+            average is not None,
+            *(average or UNUSED),
+            pull is not None,
+            *(pull or UNUSED),
+            backwards,
+        )
 
 
 class Due(NamedTuple):
@@ -130,7 +146,7 @@ class Due(NamedTuple):
     cohort_of: list[int]  # for each parameter
     gradients: Sequence[Any]  # bound to the plan
     clips: Sequence[float | None]  # clipnorm of each group
-    number: int  # of the step, 1, 2, ...
+    step: int  # how many have been taken before, 0, 1, 2, ...
     added: int  # of how many gradients these are the sum
     zero: bool  # whether to zero them
 

@@ -11,7 +11,7 @@ class GroupReport(NamedTuple):
     """One group's part of a step."""
 
     grad_norm: float  # after the loss scale, before clipping
-    update_norm: float  # of what the step added to the parameters, weight decay included
+    update_norm: float  # of what the step added to the parameters: weight decay and Lookahead included
     weight_norm: float  # of the new parameters
     update_ratio: float  # update_norm / weight_norm
     clip_factor: float  # the smallest by which a gradient was scaled to clip its norm

@@ -52,7 +52,7 @@ def restore(
             group.set(was)
         raise
     _restore_scalars(opt, state)
-    _restore_companions(opt, state, arrays)
+    _restore_followers(opt, state, arrays)
     opt._accumulator = accumulator
     if accumulator is not None:
         _restore_sums(accumulator, state.accumulated, arrays)
@@ -101,13 +101,13 @@ def _restore_scalars(opt: "Core", state: CheckedState) -> None:
             schedule.load_state_dict(saved)
 
 
-def _restore_companions(opt: "Core", state: CheckedState, arrays: Arrays) -> None:
-    for key, each in opt._pipeline.companions().items():
+def _restore_followers(opt: "Core", state: CheckedState, arrays: Arrays) -> None:
+    for key, each in opt._pipeline.followers().items():
         for array, given in zip(each.arrays, arrays, strict=True):
             if f"*{key}" in given:
                 np.copyto(array, given[f"*{key}"])
-        if key in state.companions:
-            each.restore(state.companions[key])
+        if key in state.followers:
+            each.restore(state.followers[key])
 
 
 def _restore_sums(accumulator: Accumulator, count: int, arrays: Arrays) -> None:

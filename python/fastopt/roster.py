@@ -134,11 +134,11 @@ class Roster(Core):
             carried = self.initial_carried() if cohort is None else dict(cohort.carried)
             cohorts.append(Cohort(groups[group], steps, carried))
         kept = {name: getattr(self, name) for name in _REBOUND}
-        averages = [(each, each.arrays) for each in self._pipeline.companions().values()]
+        averages = [(each, each.arrays) for each in self._pipeline.followers().values()]
         try:
             for each, arrays in averages:
                 each.arrays = [
-                    state_beside(p, p, 7) if i is None else arrays[i]
+                    state_beside(p, p, each.number) if i is None else arrays[i]
                     for p, i in zip(parameters.arrays, was, strict=True)
                 ]
             frozen = self._frozen

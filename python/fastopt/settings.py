@@ -50,6 +50,7 @@ def setting(*, default: Any, check: Callable[[Any, str], Any] | Hyper, fixed: bo
 _POSITIVE = Number(1.0, float("-inf"), 0.0, float("inf"), float("inf"), False)
 _LIMIT = Number(None, float("-inf"), 0.0, float("inf"), float("inf"), True)
 _BETA = Number(None, 0.0, float("-inf"), float("inf"), 1.0, True)
+_ALPHA = Number(0.5, float("-inf"), 0.0, 1.0, float("inf"), False)
 _FLAG = Choice(False, (True, False))
 
 
@@ -67,6 +68,10 @@ def _ema(value: Any, where: str) -> Any:
 
 def _steps(value: Any, where: str) -> int:
     return whole(value, where, 1)
+
+
+def _steps_or_none(at_least: int) -> Callable[[Any, str], int | None]:
+    return lambda value, where: None if value is None else whole(value, where, at_least)
 
 
 def _any(value: Any, where: str) -> Any:
@@ -92,6 +97,10 @@ class Settings(Declared):
     cast_to: Any = setting(default=None, check=_any, fixed=True)
     ema: Any = setting(default=None, check=_ema, fixed=True)
     ema_bias_correction: bool = setting(default=False, check=_FLAG, fixed=True)
+    swa_start: int | None = setting(default=None, check=_steps_or_none(0), fixed=True)
+    swa_every: int = setting(default=1, check=_steps, fixed=True)
+    lookahead_steps: int | None = setting(default=None, check=_steps_or_none(1), fixed=True)
+    lookahead_alpha: float = setting(default=0.5, check=_ALPHA, fixed=True)
     gradient_accumulation_steps: int = setting(default=1, check=_steps, fixed=True)
 
     declared: ClassVar[Mapping[str, Setting]]
@@ -102,14 +111,27 @@ Settings.declared = MappingProxyType(
 )
 
 
+# What means nothing without another setting.
+_NEEDED = (
+    ("ema_bias_correction", "ema", "an ema, such as ema=0.999"),
+    ("swa_every", "swa_start", "a beginning, such as swa_start=1000"),
+    ("lookahead_alpha", "lookahead_steps", "slow weights: give lookahead_steps, such as 5"),
+)
+
+
 def checked(given: Mapping[str, Any]) -> dict[str, Any]:
     """Give all settings, those that are given checked."""
     found = {name: each.default for name, each in Settings.declared.items()}
     for name, value in given.items():
         if name in found:
             found[name] = Settings.declared[name].check(value, name)
-    if found["ema_bias_correction"] and found["ema"] is None:
-        raise ValueError("ema_bias_correction=True needs an ema, such as ema=0.999")
+    for name, needed, example in _NEEDED:
+        if found[name] != Settings.declared[name].default and found[needed] is None:
+            raise ValueError(f"{name}={found[name]!r} needs {example}")
+    if found["ema"] is not None and found["swa_start"] is not None:
+        raise ValueError(
+            "ema and swa_start are two averages, and an optimizer keeps one: set one of them to None"
+        )
     return found
 
 

@@ -20,7 +20,7 @@ def snapshot(opt: "Core", copy: bool) -> dict[str, Any]:
     if opt._news.changed:  # what a rule that was chosen since needs is part of the state
         opt._follow_changes()
     names = opt._parameters.names_of_groups()
-    companions = opt._pipeline.companions()
+    followers = opt._pipeline.followers()
     accumulated = 0 if opt._accumulator is None else opt._accumulator.count
     found = {
         "optimizer": type(opt).__name__,
@@ -29,7 +29,7 @@ def snapshot(opt: "Core", copy: bool) -> dict[str, Any]:
         "groups": [_group(group, mine) for group, mine in zip(opt.groups, names, strict=True)],
         "settings": settings_config(opt._settings, marks=True),
         "loss_scale": opt._pipeline.scale.state(),
-        "companions": {key: each.state() for key, each in companions.items()},
+        "followers": {key: each.state() for key, each in followers.items()},
         "accumulated": accumulated,
         "parameters": {name: _parameter(opt, i) for i, name in enumerate(opt._parameters.names)},
     }
@@ -66,7 +66,7 @@ def is_stateful(value: Any) -> bool:
 def _parameter(opt: "Core", i: int) -> dict[str, Any]:
     cohort = opt._cohorts[opt._cohort_of[i]]
     arrays: dict[str, NDArray[Any]] = dict(opt._states[i])
-    for key, each in opt._pipeline.companions().items():
+    for key, each in opt._pipeline.followers().items():
         arrays[f"*{key}"] = each.arrays[i]  # no state of a rule can have such a name
     if opt._accumulator is not None and opt._accumulator.present[i]:
         arrays[ACCUMULATED] = opt._accumulator.sums[i]

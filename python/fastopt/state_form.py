@@ -14,7 +14,7 @@ _STATE = {
     "groups": list,
     "settings": Mapping,
     "loss_scale": Mapping,
-    "companions": Mapping,
+    "followers": Mapping,
     "accumulated": object,
     "parameters": Mapping,
 }

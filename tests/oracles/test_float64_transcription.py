@@ -8,10 +8,12 @@ algorithm.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from variants import OWN_DECAY
 
 import fastopt
 from fastopt.registry import ALGORITHMS
@@ -179,6 +181,27 @@ def adamwschedulefree(p: Any, g: Any, s: State, t: int, h: Options) -> Any:
     return schedule_free(p, d, s, t, h, beta1)
 
 
+def regularized(name: str, p: Any, g: Any, s: State, t: int, h: Options) -> Any:
+    """Take the step of a formula with the options of `REGULARIZED` around it, as papers have them."""
+    plain = {key: value for key, value in h.items() if key not in OPTIONS}
+    lr, l1, wd = h["lr"], h.get("l1", 0.0), h["weight_decay"]
+    soft, cautious = h.get("soft_threshold", False), h.get("cautious_weight_decay", False)
+    convention = h["decoupled_weight_decay"]
+    if not soft:
+        g = g + (-1.0 if h.get("maximize", False) else 1.0) * l1 * np.sign(p)
+    coupled = {"weight_decay": 0.0 if convention else wd, "decoupled_weight_decay": False}
+    new = FORMULAS[name](p, g, s, t, {**plain, **coupled})
+    mask = (p - new) * p >= 0.0 if cautious else True
+    share = {True: lr * wd, "fixed": wd, "corrected": lr**2 / h.get("max_lr", 1.0) * wd}.get(convention)
+    if share is not None:
+        new = new - np.where(mask, share * p, 0.0)
+    if soft:
+        new = np.sign(new) * np.maximum(np.abs(new) - lr * l1, 0.0)
+    if convention == "after":
+        return np.where(mask, new - lr * wd * new, new)
+    return np.where(mask, new / (1.0 + lr * wd), new) if convention == "proximal" else new
+
+
 FORMULAS: dict[str, Callable[[Any, Any, State, int, Options], Any]] = {
     "sgd": sgd,
     "adagrad": adagrad,
@@ -242,14 +265,35 @@ CASES: dict[str, list[Options]] = {
     ],
 }
 
+# Weight decay in the other conventions, cautious weight decay and the L1 penalty, for every algorithm.
+OPTIONS = (
+    "weight_decay", "decoupled_weight_decay", "max_lr", "cautious_weight_decay", "l1", "soft_threshold"
+)  # fmt: skip
+_CAUTIOUS = {**DECOUPLED, "cautious_weight_decay": True}
+REGULARIZED: list[Options] = [
+    {**DECOUPLED, "decoupled_weight_decay": "fixed", "weight_decay": 1e-3},
+    {**DECOUPLED, "decoupled_weight_decay": "after"},
+    {**DECOUPLED, "decoupled_weight_decay": "proximal"},
+    {**DECOUPLED, "decoupled_weight_decay": "corrected", "max_lr": 0.03},
+    _CAUTIOUS,
+    {**_CAUTIOUS, "decoupled_weight_decay": "after"},
+    {**_CAUTIOUS, "decoupled_weight_decay": "proximal", "maximize": False},
+    {**COUPLED, "decoupled_weight_decay": False, "l1": 0.02},
+    {**COUPLED, "decoupled_weight_decay": False, "l1": 0.02, "soft_threshold": True},
+    {**DECOUPLED, "l1": 0.02},
+    {**DECOUPLED, "decoupled_weight_decay": "proximal", "l1": 0.02, "soft_threshold": True},
+    {**_CAUTIOUS, "decoupled_weight_decay": "corrected", "max_lr": 0.03, "l1": 0.02},
+    {**_CAUTIOUS, "decoupled_weight_decay": "proximal", "l1": 0.02, "soft_threshold": True},
+]
+
+
+def named(name: str, case: Options) -> Any:
+    words = ",".join(f"{key}={value}" for key, value in case.items()) or "defaults"
+    return pytest.param(name, case, id=f"{name}-{words}")
+
 
 def listed() -> list[Any]:
-    found = []
-    for name in FORMULAS:
-        for case in [{}, COUPLED, DECOUPLED, *CASES[name]]:
-            words = ",".join(f"{key}={value}" for key, value in case.items()) or "defaults"
-            found.append(pytest.param(name, case, id=f"{name}-{words}"))
-    return found
+    return [named(name, case) for name in FORMULAS for case in [{}, COUPLED, DECOUPLED, *CASES[name]]]
 
 
 def train(name: str, given: Options, problem: "ProblemMaker", dtype: type[np.floating[Any]]) -> Any:
@@ -265,7 +309,8 @@ def train(name: str, given: Options, problem: "ProblemMaker", dtype: type[np.flo
         for key, g in grads.items():
             if g is not None:
                 taken[key] += 1
-                exact[key] = FORMULAS[name](exact[key], g, states[key], taken[key], given)
+                formula = partial(regularized, name) if given in REGULARIZED else FORMULAS[name]
+                exact[key] = formula(exact[key], g, states[key], taken[key], given)
         if (k + 1) % EVERY == 0 or k < 3:
             yield ours, opt.state, exact, states
 
@@ -276,7 +321,10 @@ def test_every_class_has_a_formula_and_cases() -> None:
     assert not missing, f"transcribe the paper's formula here, by hand, for {missing}"
 
 
-@pytest.mark.parametrize(("name", "given"), listed())
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [*listed(), *(named(n, case) for n in FORMULAS if n not in OWN_DECAY for case in REGULARIZED)],
+)
 def test_float64(name: str, given: Options, problem: "ProblemMaker", difference: "Difference") -> None:
     for ours, state, exact, states in train(name, given, problem, np.float64):
         for key, p in exact.items():

@@ -19,7 +19,6 @@ import pytest
 from numpy.typing import NDArray
 
 import fastopt
-from fastopt.demo.data import minibatches
 
 if TYPE_CHECKING:
     from oracles.conftest import ProblemMaker
@@ -435,8 +434,8 @@ def test_a_layers_in_dictionaries() -> None:
 def test_b_minibatches() -> None:
     """Each epoch in another order; nothing twice in it, and less than a batch left over."""
     x, y = np.arange(404.0).reshape(-1, 1), 2.0 * np.arange(404.0).reshape(-1, 1)
-    batches = minibatches(x, y, 32, np.random.default_rng(11))
-    epochs = [np.concatenate([_checked(*next(batches)) for _ in range(404 // 32)]) for _ in range(5)]
+    batches = fastopt.Batches((x, y), 32, seed=11, drop_last=True)
+    epochs = [np.concatenate([_checked(*batch) for batch in batches]) for _ in range(5)]
     for epoch in epochs:
         assert len(set(epoch)) == len(epoch) == 384
     assert len({tuple(epoch) for epoch in epochs}) == 5

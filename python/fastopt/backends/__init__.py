@@ -31,6 +31,9 @@ class Taking(NamedTuple):
     bfloat16: bool  # what looks like uint16 is bfloat16
 
 
+UNUSED = (0.0, 0.0)  # keep and take of what is not asked for
+
+
 class Extras(NamedTuple):
     """What a sweep does besides the update; csrc/extras.hpp."""
 
@@ -38,19 +41,28 @@ class Extras(NamedTuple):
     average: bool  # update the averages: keep * average + take * p
     keep: float
     take: float
+    pull: bool  # slow weights and parameters both become pull_keep * slow + pull_take * p
+    pull_keep: float
+    pull_take: float
     backwards: bool  # from the last chunk to the first
 
 
-NO_EXTRAS = Extras(False, False, 0.0, 0.0, False)
+NO_EXTRAS = Extras(False, False, *UNUSED, False, *UNUSED, False)
 
 
 class Plan(Protocol):
     """The arrays of one optimizer, bound once, and the step over all of them."""
 
-    def attach(self, averages: list[Any] | None, copies: list[Any] | None, halves: list[bool]) -> None:
-        """Give every parameter an array for the average, and one of 16 bits for its copy.
+    def attach(
+        self,
+        slow: list[Any] | None,
+        averages: list[Any] | None,
+        copies: list[Any] | None,
+        halves: list[bool],
+    ) -> None:
+        """Give every parameter arrays for its slow weights, for the average, and for its copy.
 
-        `halves` says which copies are float16; the others are the bits of bfloat16.
+        Copies have 16 bits: `halves` says which are float16; the others are the bits of bfloat16.
         """
 
     def bind(

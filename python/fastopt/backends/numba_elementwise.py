@@ -13,7 +13,6 @@ from numba.core.errors import TypingError
 from numba.extending import overload
 
 from fastopt import elementwise
-from fastopt.stages import after
 
 # The numerics contract: no contraction, no reordering, division as in NumPy.
 CONTRACT: dict[str, Any] = {"fastmath": False, "error_model": "numpy"}
@@ -91,6 +90,12 @@ def _sign(x: Any) -> Any:
     return lambda x: one if x > zero else (-one if x < zero else x + zero)
 
 
+@_overload(elementwise.outward)
+def _outward(x: Any, start: Any) -> Any:
+    zero = _scalar(x)(0)
+    return lambda x, start: ((start > zero) & (x > start)) | ((start < zero) & (x < start))
+
+
 def _scalar(kind: Any) -> Any:
     """Give the NumPy type of a Numba type, for constants that do not widen float32."""
     return np.float32 if kind is types.float32 else np.float64
@@ -150,14 +155,15 @@ def _views(addresses: Any, like: Any, numbers: Any) -> Any:
 
 @cache
 def loop(stage: Any, update: Any) -> Any:
-    """Make the loop over elements for a stage and a rule."""
-    stage, update, after_rule = compiled(stage), compiled(update), compiled(after)
+    """Make the loop over elements for a `Stage` and a rule."""
+    before, update, after = compiled(stage.before), compiled(update), compiled(stage.after)
 
     def sweep(s: Any, c: Any, g: Any, arrays: Any) -> None:
         p, states = arrays[0], arrays[1:]  # sliced in the loop, it would not become vector code
         for i in range(p.size):
-            p_i, g_i = stage(p[i], g[i], s)
+            old = p[i]
+            p_i, g_i = before(old, g[i], s)
             put(arrays, i, update(p_i, g_i, *take(states, i), c))
-            p[i] = after_rule(p[i], s)
+            p[i] = after(p[i], old, s)
 
     return compiled(sweep)

@@ -14,7 +14,7 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 from fastopt.backends.numba_elementwise import CONTRACT, loop, views
 from fastopt.extension import native
 from fastopt.rules import Rule
-from fastopt.stages import StageFunction, StageScalars, coupled, decoupled
+from fastopt.stages import BARE, COUPLED, DECOUPLED, STAGES, Stage
 
 # Sweep of csrc/kernel.hpp.
 SIGNATURE = types.void(
@@ -26,20 +26,25 @@ SIGNATURE = types.void(
 def own_kernel(rule: Rule, dtype: np.dtype[Any]) -> Any:
     """Compile a rule."""
     assert native is not None
-    addresses = [_sweep(stage, rule, dtype).address for stage in (decoupled, coupled)]
+    needed = {DECOUPLED, COUPLED, rule.stage or DECOUPLED}
+    alone = rule._replace(stage=None)
+    addresses = {stage: _sweep(stage, alone, dtype).address for stage in needed}
+    addresses[BARE] = addresses[DECOUPLED]
     count = len(rule.coefficients._fields)
-    return native.OwnKernel(rule.name, dtype.name, len(rule.states), count, *addresses)
+    sweeps = [addresses.get(stage, 0) for stage in STAGES]
+    return native.OwnKernel(rule.name, dtype.name, len(rule.states), count, sweeps)
 
 
 @cache  # which also keeps the machine code alive
-def _sweep(stage: StageFunction, rule: Rule, dtype: np.dtype[Any]) -> Any:
+def _sweep(stage: Stage, rule: Rule, dtype: np.dtype[Any]) -> Any:
     update, coefficients = loop(stage, rule.update), rule.coefficients
-    of_stage, of_rule = len(StageScalars._fields), len(coefficients._fields)
+    stage_scalars: Any = stage.scalars
+    of_stage, of_rule = len(stage_scalars._fields), len(coefficients._fields)
     numbers = tuple(range(len(rule.states)))
 
     def sweep(scalars: Any, p: Any, g: Any, states: Any, n: Any) -> None:
         given = carray(scalars, (of_stage + of_rule,), dtype)
-        s = StageScalars(*to_fixed_tuple(given[:of_stage], of_stage))
+        s = stage_scalars(*to_fixed_tuple(given[:of_stage], of_stage))
         c = coefficients(*to_fixed_tuple(given[of_stage:], of_rule))
         gradient = carray(g, (n,), dtype)
         parameter = carray(p, (n,), dtype)

@@ -8,7 +8,6 @@ import numpy as np
 from fastopt.backends import NO_EXTRAS, Extras, Plan, Row
 from fastopt.backends.python_plan import PythonPlan, Scalars
 from fastopt.rules import Rule
-from fastopt.stages import after
 
 
 def why_not() -> str:
@@ -50,8 +49,8 @@ class NumpyPlan(PythonPlan):
 
 def _update(rule: Rule, scalars: Scalars, g: Any, p: Any, *states: Any) -> None:
     stage, s, c = scalars
-    p_new, g = stage(p, g, s)
+    p_new, g = stage.before(p, g, s)
     new = rule.update(p_new, g, *states, c)
     p_new, *states_new = new if states else (new,)
-    for old, value in zip((p, *states), (after(p_new, s), *states_new), strict=True):
+    for old, value in zip((p, *states), (stage.after(p_new, p, s), *states_new), strict=True):
         old[...] = value

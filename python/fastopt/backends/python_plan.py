@@ -16,13 +16,13 @@ from fastopt.cohorts import Cohort
 from fastopt.dtypes import SUPPORTED
 from fastopt.reduce import block_sums
 from fastopt.rules import Rule
-from fastopt.stages import StageFunction, stage_for
+from fastopt.stages import Stage, stage_for
 
 TILE = 1 << 14  # elements of a gradient that are copied at a time, where it lies otherwise
 FINISHED = 1 << 15  # elements that are updated at a time where more is done with them
 
 Work = tuple[int, int, int]  # a parameter and its elements from ... to ...
-Scalars = tuple[StageFunction, Any, Any]  # a stage, its scalars and those of the rule, of one dtype
+Scalars = tuple[Stage, Any, Any]  # a stage, its scalars and those of the rule, of one dtype
 
 AllScalars = list[dict[Any, Scalars]]  # for each row, by dtype
 
@@ -46,22 +46,32 @@ class PythonPlan:
         self._rows = rows
         self._update = update
         self._flat = [tuple(_flat(a, entry[0]) for a in entry) for entry in arrays]
+        self._slow: list[NDArray[Any]] = []
         self._averages: list[NDArray[Any]] = []
         self._copies: list[NDArray[Any]] = []
         self._halves: list[bool] = []
         self._gradients: list[Any] = []
         self._watch()
 
-    def attach(self, averages: list[Any] | None, copies: list[Any] | None, halves: list[bool]) -> None:
-        """Give every parameter an array for the average and one for its copy; see the protocol."""
-        like = [entry[0] for entry in self._arrays]
-        self._averages = [_flat(a, p) for a, p in zip(averages or (), like, strict=bool(averages))]
-        self._copies = [_flat(a, p) for a, p in zip(copies or (), like, strict=bool(copies))]
+    def attach(
+        self,
+        slow: list[Any] | None,
+        averages: list[Any] | None,
+        copies: list[Any] | None,
+        halves: list[bool],
+    ) -> None:
+        """Give every parameter arrays for slow weights, average and copy; see the protocol."""
+        self._slow, self._averages, self._copies = map(self._flattened, (slow, averages, copies))
         self._halves = halves
-        for given in (averages, copies):
+        for given in (slow, averages, copies):
             if given:
                 self._arrays = [(*entry, a) for entry, a in zip(self._arrays, given, strict=True)]
         self._watch()
+
+    def _flattened(self, given: list[Any] | None) -> list[NDArray[Any]]:
+        if given is None:
+            return []
+        return [_flat(a, entry[0]) for a, entry in zip(given, self._arrays, strict=True)]
 
     def _watch(self) -> None:
         """Remember where all that is written lies."""
@@ -211,21 +221,25 @@ class PythonPlan:
                 self._update(self._rules[i], s, gradient.read(a, b), *pieces)
                 if extras.zero:
                     gradient.zero(a, b)
+            self._finish(i, a, b, extras, g is not None)
             if sums is not None:
                 update, weight = sums[i]
                 if gradient is not None:
                     moved = p[a:b].astype(np.float64) - before.astype(np.float64)
                     update = self._added(update, moved)
                 sums[i] = update, self._added(weight, p[a:b])
-            self._finish(i, a, b, extras, g is not None)
 
     def _finish(self, i: int, a: int, b: int, extras: Extras, updated: bool) -> None:
-        """Update the average of a piece, and its copy."""
+        """Pull a piece towards its slow weights, and update its average and its copy."""
         p = self._flat[i][0][a:b]
+        number = p.dtype.type
+        if updated and extras.pull and self._slow:
+            slow = self._slow[i][a:b]
+            slow[...] = number(extras.pull_keep) * slow + number(extras.pull_take) * p
+            p[...] = slow
         if extras.average and self._averages:
             average = self._averages[i][a:b]
-            keep, take = p.dtype.type(extras.keep), p.dtype.type(extras.take)
-            average[...] = keep * average + take * p
+            average[...] = number(extras.keep) * average + number(extras.take) * p
         if updated and self._copies:
             narrow = to_float16 if self._halves[i] else to_bfloat16
             self._copies[i][a:b] = narrow(p)

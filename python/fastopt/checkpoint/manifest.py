@@ -16,7 +16,7 @@ from fastopt.version import __version__
 FORMAT = "fastopt-state"
 VERSION = 1  # readers take this and every earlier one
 RESERVED = ("format", "version", "fastopt", "arrays", "sha256")
-LONGEST = 16 << 20  # bytes; some 70,000 arrays
+LONGEST = 128 << 20  # bytes; some 500,000 arrays
 UNKNOWN = "0" * 64  # stands where a digest will be
 
 _ENTRY = {"name", "dtype", "shape", "order", "nbytes", "sha256"}

@@ -1,10 +1,11 @@
 """Data sets, split into training and test data, and the mini-batches drawn from them."""
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fastopt.training import Batches
 
 Array = NDArray[Any]
 
@@ -58,28 +59,10 @@ def _split(x: Array, y: Array, seed: int) -> Dataset:
     return Dataset(x[training], y[training], x[test], y[test])
 
 
-def batches_of_epoch(samples: int, batch: int | None, last: str) -> int:
-    """Count the batches that `minibatches` draws from all of the samples."""
-    batch = batch or samples
-    return -(-samples // batch) if last == "keep" else samples // batch
-
-
-def minibatches(
-    x: Array, y: Array, batch: int | None, rng: np.random.Generator, last: str = "drop"
-) -> Iterator[tuple[Array, Array]]:
-    """Draw batches without end, in a new order each epoch; a batch of None is all of the data.
+def batches(data: Dataset, batch: int | None, last: str, seed: int = 0) -> Batches:
+    """Make mini-batches of the training data; a batch of None is all of it.
 
     What is left of an epoch, less than a batch, is dropped, or kept as a smaller batch if `last` is
     "keep".
     """
-    if batch is None:
-        while True:
-            yield x, y
-    if not 1 <= batch <= len(x):
-        raise ValueError(f"a batch of {batch} cannot be drawn from {len(x)} training samples")
-    end = len(x) if last == "keep" else len(x) - batch + 1
-    while True:
-        order = rng.permutation(len(x))
-        for begin in range(0, end, batch):
-            chosen = order[begin : begin + batch]
-            yield x[chosen], y[chosen]
+    return Batches((data.x_train, data.y_train), batch, seed=seed, drop_last=last == "drop")

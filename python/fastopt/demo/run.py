@@ -19,7 +19,7 @@ class Run:
     test_losses: list[float]
     accuracies: list[float]  # on the test data; NaN where the loss knows no right answers
     seconds_of_step: float  # batch, gradients and optimizer; without progress bar and evaluation
-    seconds_of_optimizer: float
+    seconds_of_optimizer: float  # with what `fit` does around it, a microsecond
     params: Params
 
     @property

@@ -6,6 +6,7 @@ import numpy as np
 
 from fastopt.hyperparameters import Values, number
 from fastopt.optimizer import Optimizer
+from fastopt.scheduled import Scheduled
 
 
 def adadelta(p: Any, g: Any, v: Any, u: Any, c: Any) -> Any:
@@ -48,9 +49,9 @@ class Adadelta(Optimizer):
         Added inside both roots.
     """
 
-    lr: float = number(default=1.0, at_least=0.0)
-    rho: float = number(default=0.9, at_least=0.0, at_most=1.0)
-    eps: float = number(default=1e-6, at_least=0.0)
+    lr: Scheduled = number(default=1.0, at_least=0.0)
+    rho: Scheduled = number(default=0.9, at_least=0.0, at_most=1.0)
+    eps: Scheduled = number(default=1e-6, at_least=0.0)
 
     rule = staticmethod(adadelta)
 

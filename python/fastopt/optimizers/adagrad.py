@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from fastopt.hyperparameters import Values, choice, number
 from fastopt.optimizer import Optimizer
+from fastopt.scheduled import Scheduled
 
 
 def adagrad(p: Any, g: Any, a: Any, c: Any) -> Any:
@@ -49,10 +50,10 @@ class Adagrad(Optimizer):
         Where eps is added: ``sqrt(a) + eps`` or ``sqrt(a + eps)``, as in Keras and optax.
     """
 
-    lr: float = number(default=1e-2, at_least=0.0)
-    lr_decay: float = number(default=0.0, at_least=0.0)
-    initial_accumulator_value: float = number(default=0.0, at_least=0.0, initial=True)
-    eps: float = number(default=1e-10, at_least=0.0)
+    lr: Scheduled = number(default=1e-2, at_least=0.0)
+    lr_decay: Scheduled = number(default=0.0, at_least=0.0)
+    initial_accumulator_value: Scheduled = number(default=0.0, at_least=0.0, initial=True)
+    eps: Scheduled = number(default=1e-10, at_least=0.0)
     eps_placement: str = choice("outside", "inside", default="outside")
 
     rule = staticmethod(adagrad)

@@ -9,8 +9,10 @@ import numpy as np
 from fastopt.elementwise import maximum
 from fastopt.hyperparameters import Values, choice, flag, number, pair
 from fastopt.optimizer import Optimizer
+from fastopt.regularization import CONVENTIONS
 from fastopt.rules import RuleFunction
 from fastopt.scalars import power
+from fastopt.scheduled import Scheduled, ScheduledPair
 
 
 def adam(p: Any, g: Any, m: Any, v: Any, c: Any) -> Any:
@@ -95,14 +97,14 @@ class Adam(Optimizer):
         Added inside the root.
     """
 
-    lr: float = number(default=1e-3, at_least=0.0)
-    betas: tuple[float, float] = pair(default=(0.9, 0.999), below=1.0)
-    eps: float = number(default=1e-8, at_least=0.0)
+    lr: Scheduled = number(default=1e-3, at_least=0.0)
+    betas: ScheduledPair = pair(default=(0.9, 0.999), below=1.0)
+    eps: Scheduled = number(default=1e-8, at_least=0.0)
     amsgrad: bool = flag(default=False)
     amsgrad_corrected: bool = flag(default=False)
     bias_correction: bool = flag(default=True)
     eps_placement: str = choice("outside", "hat", default="outside")
-    eps_root: float = number(default=0.0, at_least=0.0)
+    eps_root: Scheduled = number(default=0.0, at_least=0.0)
 
     @classmethod
     def check_hyperparameters(cls, h: Values) -> None:
@@ -148,5 +150,5 @@ class AdamW(Adam):
     Loshchilov and Hutter, *Decoupled weight decay regularization* (arXiv:1711.05101).
     """
 
-    weight_decay: float = number(default=1e-2, at_least=0.0)
-    decoupled_weight_decay: bool | str = choice(False, True, "fixed", "after", default=True)
+    weight_decay: Scheduled = number(default=1e-2, at_least=0.0)
+    decoupled_weight_decay: bool | str = choice(*CONVENTIONS, default=True)

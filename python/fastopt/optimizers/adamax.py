@@ -8,6 +8,7 @@ from fastopt.elementwise import maximum
 from fastopt.hyperparameters import Values, choice, flag, number, pair
 from fastopt.optimizer import Optimizer
 from fastopt.scalars import power
+from fastopt.scheduled import Scheduled, ScheduledPair
 
 
 def adamax(p: Any, g: Any, m: Any, u: Any, c: Any) -> Any:
@@ -55,9 +56,9 @@ class Adamax(Optimizer):
         Divide the first moment by ``1 - beta1^t``.
     """
 
-    lr: float = number(default=2e-3, at_least=0.0)
-    betas: tuple[float, float] = pair(default=(0.9, 0.999), below=1.0)
-    eps: float = number(default=1e-8, at_least=0.0)
+    lr: Scheduled = number(default=2e-3, at_least=0.0)
+    betas: ScheduledPair = pair(default=(0.9, 0.999), below=1.0)
+    eps: Scheduled = number(default=1e-8, at_least=0.0)
     eps_placement: str = choice("inside", "outside", default="inside")
     bias_correction: bool = flag(default=True)
 

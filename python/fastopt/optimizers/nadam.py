@@ -8,6 +8,7 @@ import numpy as np
 from fastopt.hyperparameters import Values, choice, flag, number, pair
 from fastopt.optimizer import Optimizer
 from fastopt.scalars import exp, power
+from fastopt.scheduled import Scheduled, ScheduledOrNone, ScheduledPair
 
 _LOG_OF_0_96 = -0.040821994520255166
 
@@ -69,13 +70,13 @@ class NAdam(Optimizer):
         Added inside the root, to ``v / (1 - beta2^t)``.
     """
 
-    lr: float = number(default=2e-3, at_least=0.0)
-    betas: tuple[float, float] = pair(default=(0.9, 0.999), below=1.0)
-    eps: float = number(default=1e-8, at_least=0.0)
-    momentum_decay: float | None = number(default=4e-3, at_least=0.0, optional=True)
+    lr: Scheduled = number(default=2e-3, at_least=0.0)
+    betas: ScheduledPair = pair(default=(0.9, 0.999), below=1.0)
+    eps: Scheduled = number(default=1e-8, at_least=0.0)
+    momentum_decay: ScheduledOrNone = number(default=4e-3, at_least=0.0, optional=True)
     correct_ahead: bool = flag(default=True)
     eps_placement: str = choice("outside", "hat", default="outside")
-    eps_root: float = number(default=0.0, at_least=0.0)
+    eps_root: Scheduled = number(default=0.0, at_least=0.0)
 
     carried: ClassVar = {"mu_product": number(default=1.0, at_least=0.0, at_most=1.0)}
     rule = staticmethod(nadam)

@@ -13,6 +13,7 @@ from fastopt.optimizer import Optimizer
 from fastopt.optimizers.sgd import momentum_ahead
 from fastopt.rules import RuleFunction
 from fastopt.scalars import power
+from fastopt.scheduled import Scheduled
 
 
 def rmsprop(p: Any, g: Any, v: Any, c: Any) -> Any:
@@ -122,16 +123,16 @@ class RMSprop(Optimizer):
         What v begins with: 0, or 1 in TensorFlow 1.
     """
 
-    lr: float = number(default=1e-2, at_least=0.0)
-    alpha: float = number(default=0.99, at_least=0.0)
-    eps: float = number(default=1e-8, at_least=0.0)
-    momentum: float = number(default=0.0, at_least=0.0)
+    lr: Scheduled = number(default=1e-2, at_least=0.0)
+    alpha: Scheduled = number(default=0.99, at_least=0.0)
+    eps: Scheduled = number(default=1e-8, at_least=0.0)
+    momentum: Scheduled = number(default=0.0, at_least=0.0)
     centered: bool = flag(default=False)
     eps_placement: str = choice("outside", "inside", default="outside")
     lr_in_buffer: bool = flag(default=False)
     nesterov: bool = flag(default=False)
     bias_correction: bool = flag(default=False)
-    initial_accumulator_value: float = number(default=0.0, at_least=0.0, initial=True)
+    initial_accumulator_value: Scheduled = number(default=0.0, at_least=0.0, initial=True)
 
     @classmethod
     def check_hyperparameters(cls, h: Values) -> None:

@@ -5,12 +5,13 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from fastopt import stages
+from fastopt import regularization
 from fastopt.algorithm import Move
 from fastopt.eval_mode import EvalMode
 from fastopt.hyperparameters import Values, flag, number, pair
 from fastopt.optimizer import Optimizer
 from fastopt.scalars import power, real_power
+from fastopt.scheduled import Scheduled, ScheduledPair
 from fastopt.stages import StageScalars
 
 
@@ -85,14 +86,25 @@ def to_average(beta: float) -> Move:
 class ScheduleFree(EvalMode):
     """What both algorithms have."""
 
-    warmup_steps: float = number(default=0.0, at_least=0.0)
-    r: float = number(default=0.0, at_least=0.0, at_most=16.0)
-    weight_lr_power: float = number(default=2.0, at_least=0.0, at_most=16.0)
+    warmup_steps: Scheduled = number(default=0.0, at_least=0.0)
+    r: Scheduled = number(default=0.0, at_least=0.0, at_most=16.0)
+    weight_lr_power: Scheduled = number(default=2.0, at_least=0.0, at_most=16.0)
 
     carried: ClassVar = {
         "weight_sum": number(default=0.0, at_least=0.0),
         "lr_max": number(default=0.0, at_least=0.0),
     }
+
+    @classmethod
+    def check_together(cls, h: Values) -> None:
+        """Raise ValueError also for what is done to y after the step, and would have to be to z."""
+        super().check_together(h)
+        for name in ("cautious_weight_decay", "soft_threshold"):
+            if getattr(h, name):
+                raise ValueError(
+                    f"{name}=True changes parameters after the step, which {cls.__name__} averages: "
+                    f"set {name}=False"
+                )
 
 
 class SGDScheduleFree(ScheduleFree, Optimizer):
@@ -131,15 +143,15 @@ class SGDScheduleFree(ScheduleFree, Optimizer):
         The power of the largest learning rate so far in the weight of a step.
     """
 
-    lr: float = number(default=1.0, at_least=0.0)
-    momentum: float = number(default=0.9, above=0.0, below=1.0)
+    lr: Scheduled = number(default=1.0, at_least=0.0)
+    momentum: Scheduled = number(default=0.9, above=0.0, below=1.0)
     decoupled_weight_decay: bool = flag(default=False)
 
     rule = staticmethod(sgd_schedule_free)
 
     @classmethod
     def stage_scalars(cls, h: Values) -> StageScalars:
-        return stages.scalars(Values(**{**vars(h), "decoupled_weight_decay": False}))
+        return regularization.scalars(Values(**{**vars(h), "decoupled_weight_decay": False}))
 
     @classmethod
     def average(cls, h: Values) -> Move:
@@ -176,9 +188,9 @@ class AdamWScheduleFree(ScheduleFree, Optimizer):
         As of `SGDScheduleFree`.
     """
 
-    lr: float = number(default=2.5e-3, at_least=0.0)
-    betas: tuple[float, float] = pair(default=(0.9, 0.999), below=1.0)
-    eps: float = number(default=1e-8, at_least=0.0)
+    lr: Scheduled = number(default=2.5e-3, at_least=0.0)
+    betas: ScheduledPair = pair(default=(0.9, 0.999), below=1.0)
+    eps: Scheduled = number(default=1e-8, at_least=0.0)
     decoupled_weight_decay: bool = flag(default=True)
 
     rule = staticmethod(adamw_schedule_free)
@@ -194,7 +206,7 @@ class AdamWScheduleFree(ScheduleFree, Optimizer):
     @classmethod
     def stage_scalars(cls, h: Values) -> StageScalars:
         decay = 0.0 if h.decoupled_weight_decay else h.weight_decay
-        return stages.scalars(Values(**{**vars(h), "weight_decay": decay}))
+        return regularization.scalars(Values(**{**vars(h), "weight_decay": decay}))
 
     @classmethod
     def average(cls, h: Values) -> Move:

@@ -6,6 +6,7 @@ from fastopt.algorithm import Move
 from fastopt.hyperparameters import Values, flag, number
 from fastopt.optimizer import Optimizer
 from fastopt.rules import RuleFunction
+from fastopt.scheduled import Scheduled
 
 
 def sgd(p: Any, g: Any, c: Any) -> Any:
@@ -90,9 +91,9 @@ class SGD(Optimizer):
         Dampen the first gradient too, as in MLX.
     """
 
-    lr: float = number(default=1e-3, at_least=0.0)
-    momentum: float = number(default=0.0, at_least=0.0)
-    dampening: float = number(default=0.0)
+    lr: Scheduled = number(default=1e-3, at_least=0.0)
+    momentum: Scheduled = number(default=0.0, at_least=0.0)
+    dampening: Scheduled = number(default=0.0)
     nesterov: bool = flag(default=False)
     lr_in_buffer: bool = flag(default=False)
     dampen_first: bool = flag(default=False)

@@ -94,10 +94,8 @@ class Schedule:
         return ax
 
     def __mul__(self, factor: Any) -> "Schedule":
-        from fastopt.schedules.joining import scaled
-
         is_number = isinstance(factor, numbers.Real)
-        return scaled(self, factor) if is_number else NotImplemented
+        return registry.SCHEDULES["scaled"](self, factor) if is_number else NotImplemented
 
     __rmul__ = __mul__
 

@@ -2,17 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import Field, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastopt.hyperparameters import describe, suggest
 
-if TYPE_CHECKING:
-    from fastopt.schedules.base import Schedule
-
-SCHEDULES: dict[str, type["Schedule"]] = {}
+SCHEDULES: dict[str, type[Any]] = {}
 
 
-def register(cls: type["Schedule"]) -> None:
+def register(cls: type[Any]) -> None:
     """Make a class known by its name; one that is defined once more takes its own place."""
     known = SCHEDULES.setdefault(cls.name, cls)
     if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
@@ -22,13 +19,13 @@ def register(cls: type["Schedule"]) -> None:
     SCHEDULES[cls.name] = cls
 
 
-def arguments(cls: type["Schedule"]) -> dict[str, Field[Any]]:
+def arguments(cls: type[Any]) -> dict[str, Field[Any]]:
     """Give the fields that the constructor of a schedule takes."""
     declared: Any = cls
     return {field.name: field for field in fields(declared) if field.init}
 
 
-def from_config(config: Mapping[str, Any]) -> "Schedule":
+def from_config(config: Mapping[str, Any]) -> Any:
     """Make the schedule whose `get_config` gave this.
 
     ::

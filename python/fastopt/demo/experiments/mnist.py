@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from fastopt.demo import plot, report, results
 from fastopt.demo.contestants import Contestant
-from fastopt.demo.data import batches_of_epoch, mnist
+from fastopt.demo.data import batches, mnist
 from fastopt.demo.experiment import Experiment, Outcome, Settings, line_up
 from fastopt.demo.loss import negative_log_likelihood
 from fastopt.demo.model import Network, relu
@@ -45,7 +45,7 @@ def run(settings: Settings) -> Outcome:
         for kind, roster in ROSTERS.items()
         for rate, team in line_up(roster, net, data, settings).items()
     }
-    of_epoch = batches_of_epoch(len(data.x_train), settings.batch, settings.last)
+    of_epoch = len(batches(data, settings.batch, settings.last))
     chosen = settings.steps > 0
     settings = replace(settings, steps=settings.steps or EPOCHS * of_epoch)
     runs = train_teams(teams, net, data, points=POINTS, **settings.training)

@@ -1,0 +1,126 @@
+// The step: from scalars and gradients that have been taken to the sweep over all chunks.
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+
+#include "cohort.hpp"
+#include "plan.hpp"
+#include "shares.hpp"
+
+namespace fastopt {
+namespace {
+
+// Elements that are updated and finished at a time: their streams stay in L1.
+constexpr std::ptrdiff_t finish_tile = 2048;
+alignas(64) thread_local char scratch[finish_tile * sizeof(double)];
+
+void move_to(void** moved, char* const* states, int count, std::size_t bytes) {
+    for (int s = 0; s < count; ++s) moved[s] = states[s] + bytes;
+}
+
+}  // namespace
+
+std::ptrdiff_t Plan::step(py::handle gradients, py::handle params, py::handle cohorts,
+                          py::handle coefficients, int threads) {
+    if (!PyList_Check(cohorts.ptr())) throw std::invalid_argument("cohorts are in a list");
+    const py::ssize_t count = PyList_GET_SIZE(cohorts.ptr());
+    scalars_.resize(std::size_t(count));
+    counted_.clear();
+    for (py::ssize_t r = 0; r < count; ++r) {
+        const Cohort cohort(PyList_GET_ITEM(cohorts.ptr(), r));
+        counted_.push_back(cohort.next_step());
+        const py::object stage = cohort.stage_scalars();
+        const py::object rule = cohort.coefficients(coefficients, counted_.back());
+        scalars_[std::size_t(r)].take(stage.ptr(), rule.ptr());
+    }
+    const std::ptrdiff_t found = bind(gradients, params, false, {});
+    if (found != bound) return found;
+    complete_rows();
+    sweep_all({}, threads);
+    for (py::ssize_t r = 0; r < count; ++r) {
+        Cohort::count_step(PyList_GET_ITEM(cohorts.ptr(), r), counted_[std::size_t(r)]);
+    }
+    return bound;
+}
+
+void Plan::run(py::handle rows, int threads, const Extras& extras) {
+    read_rows(rows);
+    complete_rows();
+    sweep_all(extras, threads);
+}
+
+void Plan::sweep_all(const Extras& extras, int threads) {
+    extras_ = extras;
+    first_block_.clear();
+    share_out(bytes_, threads, &Plan::sweep_chunk, this, extras.backwards);
+}
+
+void Plan::sweep_chunk(void* plan, std::uint32_t chunk) noexcept {
+    auto& self = *static_cast<Plan*>(plan);
+    const bool backwards = self.extras_.backwards;
+    const std::uint32_t begin = self.chunks_[chunk], end = self.chunks_[chunk + 1];
+    for (std::uint32_t s = begin; s < end; ++s) {
+        const Span& span = self.spans_[backwards ? begin + (end - 1 - s) : s];
+        if (self.first_block_.empty()) {
+            self.sweep(span);
+        } else {
+            self.sweep_and_sum(span);
+        }
+    }
+}
+
+Finish Plan::finish_of(const Array& array) const {
+    return {.common = array.kernel->common,
+            .itemsize = itemsize(array.kernel->dtype),
+            .slow = extras_.pull && array.g ? array.slow : nullptr,
+            .average = extras_.average ? array.average : nullptr,
+            .copy = array.g ? array.copy : nullptr,
+            .narrow = array.narrow,
+            .extras = &extras_};
+}
+
+void Plan::sweep(const Span& span) const noexcept {
+    const Array& array = *span.array;
+    const Finish finish = finish_of(array);
+    if (!array.g) return finish(array.p, span.begin, span.end - span.begin);
+    const Kernel& kernel = *array.kernel;
+    const Scalars& row = scalars_[std::size_t(array.row)];
+    const void* scalars = row.of(kernel.dtype);
+    const Sweep update = kernel.sweep[int(row.stage)];
+    if (array.strided) {
+        // The span's share of the blocks, in the same proportion as its share of the elements.
+        const auto blocks = static_cast<double>(array.strided->blocks());
+        const auto share = [&](std::ptrdiff_t element) {
+            return std::ptrdiff_t(blocks * (double(element) / double(array.size)));
+        };
+        const std::ptrdiff_t last = span.end == array.size ? array.strided->blocks() : share(span.end);
+        array.strided->run(kernel, update, scalars, array.p, array.states, finish, extras_.zero,
+                           share(span.begin), last);
+        return;
+    }
+    const std::size_t item = itemsize(kernel.dtype);
+    // The kernel that does everything is worth its scratch where most of it is asked for.
+    const SweepAll all = kernel.sweep_all[int(row.stage)];
+    const bool fused = all && !finish.slow && finish.average && finish.copy &&
+                       finish.narrow == kernel.common->to_bfloat16;
+    const bool whole = extras_.zero ? fused : finish.nothing();
+    const std::ptrdiff_t tile = whole ? span.end - span.begin : finish_tile;
+    for (std::ptrdiff_t begin = span.begin; begin < span.end; begin += tile) {
+        const std::ptrdiff_t n = std::min(tile, span.end - begin);
+        const std::size_t bytes = std::size_t(begin) * item;
+        char* const g = array.g + bytes;
+        void* states[max_states];
+        move_to(states, array.states, kernel.states, bytes);
+        if (fused) {
+            const Everything everything{finish.average + bytes, finish.copy + std::size_t(begin) * 2,
+                                        extras_.zero ? g : scratch, extras_.keep, extras_.take};
+            all(scalars, array.p + bytes, g, states, everything, n);
+        } else {
+            update(scalars, array.p + bytes, g, states, n);
+            finish(array.p, begin, n);
+            if (extras_.zero) std::memset(g, 0, std::size_t(n) * item);
+        }
+    }
+}
+
+}  // namespace fastopt

@@ -1,0 +1,63 @@
+"""The last part of every conversion to fastopt: what a framework had becomes a state, and is loaded."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from fastopt.convert.buffer import lr_inside, rescaled
+from fastopt.convert.counterpart import Counterpart, rule_there
+from fastopt.hyperparameters import Values
+from fastopt.optimizer import Optimizer
+from fastopt.rules import rule_of
+
+
+class Entry(NamedTuple):
+    """What a framework had of one parameter, under our names."""
+
+    steps: int
+    arrays: Mapping[str, Any]
+    carried: Mapping[str, float] = {}
+
+
+class Arrival(NamedTuple):
+    """What a framework had."""
+
+    like: str
+    theirs: Counterpart
+    steps: int  # taken by the optimizer, where parameters may have sat out
+    entries: Mapping[str, Entry]  # by the names of our parameters
+    groups: Sequence[Mapping[str, Any]] | None = None  # hyperparameters to take; None: none of them
+    settings: Mapping[str, Any] = {}
+
+
+def arrive(opt: Optimizer, given: Arrival) -> None:
+    """Load it; TypeError or ValueError for what does not fit, and nothing has changed then."""
+    state = opt.state_dict(copy=False)
+    state["steps"] = given.steps
+    inside = bool(rule_there(opt, given.like).get("lr_in_buffer", False))
+    for i, (group, saved) in enumerate(zip(opt.groups, state["groups"], strict=True)):
+        values = {} if given.groups is None else given.groups[i]
+        h = group.with_values(values, given.steps).h
+        for name in saved["names"]:
+            entry, kept = given.entries[name], state["parameters"][name]
+            _check_complete(opt, h, entry, given, name)
+            # What lies beside the states, such as averages, has a star in its name, and stays.
+            beside = {key: a for key, a in kept["arrays"].items() if key.startswith("*")}
+            arrays = rescaled(entry.arrays, h.lr, inside, lr_inside(h), name)
+            kept["steps"], kept["arrays"] = entry.steps, {**arrays, **beside}
+            kept["carried"] = {**opt.initial_carried(), **entry.carried}
+        saved["hyperparameters"], saved["schedules"] = values, {}
+    if given.groups is not None:
+        state["settings"].update(given.settings)
+    opt.load_state_dict(state, hyperparameters=given.groups is not None)
+
+
+def _check_complete(opt: Optimizer, h: Values, entry: Entry, given: Arrival, name: str) -> None:
+    if entry.steps == 0:
+        return
+    missing = [k for k in rule_of(opt.select_rule(h)).states if k not in entry.arrays]
+    if missing:
+        words = ", ".join(given.theirs.states.get(key, key) for key in missing)
+        raise ValueError(
+            f"the state of {name!r} lacks {words}, which {type(opt).__name__} needs with these "
+            "hyperparameters: are they those that it was trained with?"
+        )

@@ -1,0 +1,77 @@
+"""Our algorithms as another framework has them: what it calls their parts, and which rules it has."""
+
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from fastopt import frameworks
+from fastopt.hyperparameters import Values, describe
+from fastopt.optimizer import Optimizer
+
+Options = Mapping[str, str | tuple[str, str]]  # two names for a pair
+
+
+class Counterpart(NamedTuple):
+    """One algorithm: its name there, and the names of its parts by ours."""
+
+    name: str
+    states: Mapping[str, str]
+    options: Options  # what can be chosen there
+
+
+Table = Mapping[str, Counterpart]  # by the names of our classes
+
+CLIPPING = ("clipnorm", "clipvalue")  # done to the gradient, whatever the rule
+
+# Where an option makes no difference, or none that is not converted.
+_IDLE: Mapping[str, Callable[[Values], bool]] = MappingProxyType(
+    {
+        "lr_in_buffer": lambda h: True,
+        "dampen_first": lambda h: h.momentum == 0.0 or h.dampening == 0.0,
+        "decoupled_weight_decay": lambda h: h.weight_decay == 0.0,
+        "amsgrad_corrected": lambda h: not (h.amsgrad and h.bias_correction),
+    }
+)
+
+
+def counterpart(opt: Any, table: Table, like: str) -> Counterpart:
+    """Find that of an optimizer; TypeError for one that the framework does not have."""
+    if not isinstance(opt, Optimizer):
+        raise TypeError(f"opt is {describe(opt)}; it must be an optimizer of fastopt")
+    name = type(opt).__name__
+    if name not in table or not opt.is_ours():
+        raise TypeError(
+            f"{name} has no counterpart in {like} to convert it from or to; {', '.join(table)} have"
+        )
+    return table[name]
+
+
+def rule_there(opt: Optimizer, like: str) -> dict[str, Any]:
+    """Give the framework's rule of the same name, as our options: all but clipping."""
+    name = type(opt).__name__
+    defaults = {key: hyper.default for key, hyper in opt.hyperparameters.items()}
+    rule = {**defaults, **frameworks.options(like, name, name)}
+    return {key: value for key, value in rule.items() if key not in CLIPPING}
+
+
+def check_rule(
+    opt: Optimizer, like: str, name: str, free: Collection[str], clips: bool = False
+) -> None:
+    """Raise ValueError where a group's rule is not that of the framework with some choice of `free`.
+
+    With `clips`, clipping is part of the rule.
+    """
+    rule = {**rule_there(opt, like), **(dict.fromkeys(CLIPPING) if clips else {})}
+    for group in opt.groups:
+        h = group.with_values({}).h
+        for key, theirs in rule.items():
+            mine = getattr(h, key)
+            # What states begin with is converted with them; None is a value that only we have.
+            idle = opt.hyperparameters[key].initial or (key in _IDLE and _IDLE[key](h))
+            is_free = key in free and mine is not None
+            if not (mine == theirs or is_free or idle):
+                place = f"opt.{key}" if group.index is None else f"opt.groups[{group.index}][{key!r}]"
+                raise ValueError(
+                    f"{name} of {like} has nothing like {key}={mine!r}: what it does is "
+                    f"{key}={theirs!r}. If training may go on so, set {place} = {theirs!r} first"
+                )

@@ -1,0 +1,118 @@
+"""State to torch.optim."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastopt.convert.buffer import lr_inside, rescaled
+from fastopt.convert.counterpart import check_rule, counterpart
+from fastopt.convert.torch.table import TABLE, UNCOUNTED
+from fastopt.hyperparameters import Values
+from fastopt.optimizer import Optimizer
+
+_MOST = 2**24  # steps that a float32 counts
+
+
+def to_torch(opt: Optimizer) -> dict[str, Any]:
+    """Give the state as the ``state_dict`` of the optimizer of the same name in ``torch.optim``.
+
+    ::
+
+        torch_optimizer.load_state_dict(fastopt.convert.to_torch(opt))
+
+    Groups and parameters are in our order, which has to be that of the torch optimizer; the names are
+    ``[group["names"] for group in opt.state_dict()["groups"]]``. Tensors are copies, on the CPU. What
+    is a function of the step is given with its value for the step that comes. Where the rule is
+    another one only by the learning rate in the momentum buffer, ``lr_in_buffer=True``, the buffer is
+    converted: training goes on alike until the learning rate changes.
+
+    What is done around the update stays behind: averages, casts, what to do about non-finite gradients,
+    and which parameters are frozen.
+
+    Returns
+    -------
+    dict
+        ``"state"``: for each index a dict of tensors in the dtype and shape of the parameter, and
+        ``"step"`` in the dtype that torch gives it. ``"mu_product"`` of NAdam is a float64, so that
+        torch rounds it to the dtype of the parameter alone.
+        ``"param_groups"``: the hyperparameters, with torch's switches (foreach, fused, ...) at rest.
+
+    Raises
+    ------
+    ImportError
+        Where there is no torch.
+    TypeError
+        For an algorithm that torch does not have.
+    ValueError
+        For an option or setting that torch does not have (``eps_placement="hat"``, ``clipnorm``,
+        ``loss_scale``, ...), between two calls of `accumulate` of one step, and beyond 2**24 steps,
+        which a float32 cannot count; ``torch.set_default_dtype(torch.float64)`` makes it a float64.
+    RuntimeError
+        As of `Optimizer.state_dict`.
+    """
+    import torch
+
+    theirs = counterpart(opt, TABLE, "torch")
+    made = getattr(torch.optim, theirs.name)([torch.zeros(())])
+    template = made.state_dict()["param_groups"][0]
+    options = [key for key in theirs.options if key in template]
+    check_rule(opt, "torch", theirs.name, options, clips=True)
+    state = opt.state_dict()
+    _check_settings(state, theirs.name)
+    groups: list[dict[str, Any]] = []
+    entries: dict[int, dict[str, Any]] = {}
+    for group, names in zip(opt.groups, [each["names"] for each in state["groups"]], strict=True):
+        h = group.with_values({}).h
+        first = sum(len(each["params"]) for each in groups)
+        indices = list(range(first, first + len(names)))
+        chosen = {key: getattr(h, key) for key in options}
+        if chosen.get("nesterov") and h.momentum == 0.0:
+            chosen["nesterov"] = False  # no different, and torch refuses it
+        groups.append({**template, **chosen, "params": indices})
+        for index, name in zip(indices, names, strict=True):
+            saved = state["parameters"][name]
+            arrays = _arrays(opt, h, saved, name)
+            entry = {theirs.states[key]: torch.from_numpy(array) for key, array in arrays.items()}
+            if theirs.name != UNCOUNTED:
+                entry["step"] = _step(saved["steps"], name)
+            for key, value in saved["carried"].items():
+                entry[key] = torch.tensor(value, dtype=torch.float64)
+            if entry:
+                entries[index] = entry
+    return {"state": entries, "param_groups": groups}
+
+
+def _arrays(opt: Optimizer, h: Values, saved: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Give the arrays of a parameter as torch's rule has them."""
+    if saved["steps"] == 0 and type(opt).__name__ == UNCOUNTED:
+        return {}
+    # What lies beside the states, such as averages, has a star in its name.
+    arrays = {key: array for key, array in saved["arrays"].items() if not key.startswith("*")}
+    return rescaled(arrays, h.lr, lr_inside(h), False, name)
+
+
+def _step(steps: int, name: str) -> Any:
+    """Make the number of steps a tensor of the dtype that torch gives it."""
+    import torch
+
+    exact = torch.get_default_dtype() == torch.float64
+    if steps > _MOST and not exact:
+        raise ValueError(
+            f"{name!r} has taken {steps} steps, and torch counts them as float32, which is exact up to "
+            "2**24: call torch.set_default_dtype(torch.float64) before"
+        )
+    return torch.tensor(float(steps), dtype=torch.float64 if exact else torch.float32)
+
+
+def _check_settings(state: Mapping[str, Any], name: str) -> None:
+    for key in ("global_clipnorm", "loss_scale"):
+        if key in state["settings"]:
+            default = Optimizer.declared[key].default
+            raise ValueError(
+                f"torch.optim.{name} has no {key}, which is {state['settings'][key]!r} here: do it in "
+                f"the training loop there, and set opt.{key} = {default!r} first"
+            )
+    if state["accumulated"]:
+        raise ValueError(
+            f"the sum of {state['accumulated']} gradients waits for its step, and torch has no place "
+            "for it: convert after that step"
+        )

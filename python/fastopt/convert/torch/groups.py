@@ -1,0 +1,74 @@
+"""What the ``param_groups`` of torch.optim say: hyperparameters, and which parameters there are."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastopt.convert.counterpart import Counterpart
+from fastopt.convert.torch.table import TABLE
+
+ParamGroup = Mapping[str, Any]
+
+_LATE = ("maximize", "decoupled_weight_decay")  # which older versions of torch do not write
+_EVERY = {key for each in TABLE.values() for key in each.options}
+
+
+def chosen(group: ParamGroup, theirs: Counterpart, rule: Mapping[str, Any], i: int) -> dict[str, Any]:
+    """Read the hyperparameters; ValueError for those of another algorithm.
+
+    Other keys, torch's switches and what its schedulers leave there, are passed over.
+    """
+    misfit = _misfit(group, theirs, rule)
+    if misfit is not None:
+        looks = [n for n, each in TABLE.items() if _misfit(group, each, _decoupling(n)) is None]
+        hint = f", but like that of {looks[0]}" if looks else ""
+        raise ValueError(
+            f"param_groups[{i}] has {misfit}: this does not look like the state of "
+            f"torch.optim.{theirs.name}{hint}"
+        )
+    return {key: plain(group[key]) for key in theirs.options if key in group}
+
+
+def _misfit(group: ParamGroup, theirs: Counterpart, rule: Mapping[str, Any]) -> str | None:
+    """Say how a group differs from those of an algorithm, if it does."""
+    for key in theirs.options:
+        if key not in group and key not in _LATE:
+            return f"no {key}"
+    for key in sorted(_EVERY - theirs.options.keys()):
+        if key in group and (key not in rule or group[key] != rule[key]):
+            return f"{key}={group[key]!r}"
+    return None
+
+
+def _decoupling(name: str) -> dict[str, Any]:
+    return {"decoupled_weight_decay": True} if name == "AdamW" else {}
+
+
+def plain(value: Any) -> Any:
+    """Take numbers out of tensors."""
+    if isinstance(value, (tuple, list)):
+        return tuple(map(plain, value))
+    return value.item() if hasattr(value, "item") else value
+
+
+def indices(
+    mine: Sequence[Sequence[str]], given: Sequence[ParamGroup], by_name: bool | None
+) -> dict[str, Any]:
+    """Find the index of each parameter there, by its name here."""
+    here, there = list(map(len, mine)), [len(group["params"]) for group in given]
+    if here != there:
+        raise ValueError(
+            f"the groups have {there} parameters in torch, and {here} here: make opt with the same "
+            "groups"
+        )
+    if by_name is None:
+        by_name = all("param_names" in group for group in given)
+    found: dict[str, Any] = {}
+    for i, (names, group) in enumerate(zip(mine, given, strict=True)):
+        theirs = group.get("param_names", ()) if by_name else names
+        if sorted(theirs) != sorted(names):
+            raise ValueError(
+                f"param_groups[{i}] has the parameters {sorted(theirs)}, and group {i} of opt has "
+                f"{sorted(names)}; by_name=False goes by their order"
+            )
+        found.update(zip(theirs, group["params"], strict=True))
+    return found

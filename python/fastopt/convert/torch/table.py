@@ -1,0 +1,31 @@
+"""The algorithms of torch.optim: states and hyperparameters under its names."""
+
+from collections.abc import Mapping
+
+from fastopt.convert.counterpart import Counterpart, Table
+
+UNCOUNTED = "SGD"  # has no number of steps there, and no buffer before the first one
+
+
+def _of(name: str, states: Mapping[str, str], *options: str) -> Counterpart:
+    every = ("lr", "weight_decay", "maximize", *options)
+    return Counterpart(name, states, {key: key for key in every})
+
+
+_MOMENTS = {"m": "exp_avg", "v": "exp_avg_sq"}
+_AMSGRAD = {**_MOMENTS, "v_max": "max_exp_avg_sq"}
+_RMS = {"v": "square_avg", "g_mean": "grad_avg", "b": "momentum_buffer"}
+
+TABLE: Table = {
+    each.name: each
+    for each in (
+        _of("SGD", {"b": "momentum_buffer"}, "momentum", "dampening", "nesterov"),
+        _of("Adagrad", {"a": "sum"}, "lr_decay", "initial_accumulator_value", "eps"),
+        _of("Adadelta", {"v": "square_avg", "u": "acc_delta"}, "rho", "eps"),
+        _of("RMSprop", _RMS, "alpha", "eps", "momentum", "centered"),
+        _of("Adam", _AMSGRAD, "betas", "eps", "amsgrad", "decoupled_weight_decay"),
+        _of("AdamW", _AMSGRAD, "betas", "eps", "amsgrad"),
+        _of("Adamax", {"m": "exp_avg", "u": "exp_inf"}, "betas", "eps"),
+        _of("NAdam", _MOMENTS, "betas", "eps", "momentum_decay", "decoupled_weight_decay"),
+    )
+}

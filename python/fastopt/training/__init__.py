@@ -1,0 +1,17 @@
+"""Training: mini-batches, the loop over them, and what is done along the way.
+
+::
+
+    data = fastopt.Batches((x, y), 32)
+    history = fastopt.fit(loss_and_grad, params, opt, data, epochs=10)
+"""
+
+from fastopt.training.batches import Batches
+from fastopt.training.checkpoint import Checkpoint
+from fastopt.training.early_stopping import EarlyStopping
+from fastopt.training.history import History
+from fastopt.training.loop import fit
+from fastopt.training.plateau import Plateau
+from fastopt.training.run import Run
+
+__all__ = ["Batches", "Checkpoint", "EarlyStopping", "History", "Plateau", "Run", "fit"]

@@ -1,0 +1,57 @@
+"""What the caller's functions give: a loss with its gradients, and metrics."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from fastopt.hyperparameters import describe
+
+
+def loss_and_gradients(function: Callable[..., Any], params: Any, batch: Any) -> tuple[float, Any]:
+    """Call ``loss_and_grad`` with a batch; give the loss as a float, and the gradients."""
+    if isinstance(batch, (tuple, list)):
+        found = function(params, *batch)
+    elif isinstance(batch, Mapping):
+        found = function(params, **batch)
+    else:
+        found = function(params, batch)
+    if not isinstance(found, (tuple, list)) or len(found) != 2:
+        raise TypeError(
+            f"loss_and_grad gave {describe(found)}; it must give the loss and the gradients: "
+            "return loss, grads"
+        )
+    loss, gradients = found
+    return _as_float(loss, "the loss"), gradients
+
+
+def metrics(function: Callable[[Any], Any] | None, params: Any) -> dict[str, float]:
+    """Call ``validation``; give its metrics by name, a single number as "validation"."""
+    if function is None:
+        return {}
+    found = function(params)
+    if not isinstance(found, Mapping):
+        found = {"validation": found}
+    return {
+        metric_name(name, "a key of what validation gave"): _as_float(value, f"the metric {name!r}")
+        for name, value in found.items()
+    }
+
+
+def metric_name(value: Any, where: str) -> str:
+    """Return what can be the name of a metric; raise TypeError for anything else."""
+    if not isinstance(value, str):
+        raise TypeError(
+            f"{where} is {describe(value)}; it must be the name of a metric, such as 'loss'"
+        )
+    return value
+
+
+def _as_float(value: Any, what: str) -> float:
+    """Return a number, which can be NaN or infinite, as a float; raise TypeError for anything else."""
+    if type(value) is float:
+        return value
+    unfit = isinstance(value, (bool, np.bool_, np.complexfloating)) or not hasattr(value, "__float__")
+    if unfit or np.ndim(value) != 0:
+        raise TypeError(f"{what} is {describe(value)}; it must be a number, such as losses.mean()")
+    return float(value)

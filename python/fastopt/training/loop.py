@@ -1,0 +1,137 @@
+"""fit: the training loop."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastopt.hyperparameters import describe, whole
+from fastopt.optimizer import Optimizer
+from fastopt.structure import Structure
+from fastopt.training import evaluation
+from fastopt.training.batches import Batches
+from fastopt.training.callbacks import Callbacks
+from fastopt.training.checkpoint import saved_run
+from fastopt.training.history import History
+from fastopt.training.progress import meter
+from fastopt.training.run import Run
+
+
+def fit(
+    loss_and_grad: Callable[..., Any],
+    params: Any,
+    opt: Optimizer,
+    data: Any,
+    epochs: int = 1,
+    callbacks: Sequence[Any] = (),
+    *,
+    validation: Callable[[Any], Any] | None = None,
+    progress: bool | None = None,
+    resume: str | os.PathLike[str] | None = None,
+) -> History:
+    """Train: for each batch of each epoch, compute the loss and its gradients, and take a step.
+
+    ::
+
+        history = fastopt.fit(loss_and_grad, params, opt, fastopt.Batches((x, y), 32), epochs=10)
+
+    A loss that is infinite or NaN is written down like any other; what happens to such gradients is
+    for ``nonfinite=`` of the optimizer to say. An exception, Ctrl-C among them, is passed on, and the
+    parameters stay as the last whole step left them.
+
+    Parameters
+    ----------
+    loss_and_grad : function
+        ``loss_and_grad(params, *batch)``, or ``(params, **batch)`` for batches that are dicts, gives
+        the loss, a number, and the gradients as ``opt.step`` takes them.
+    params
+        What `loss_and_grad` and `validation` are given: ``opt.params``, or another container with all
+        of the arrays that `opt` updates.
+    opt : Optimizer
+        With ``gradient_accumulation_steps`` it is ``opt.accumulate`` that is called for each batch.
+    data : Batches, or another iterable of batches, or an array, or a tuple or dict of arrays
+        Arrays are one batch: each step is over all of the data.
+    epochs : int >= 1
+        How many in all, with those before a `resume`.
+    callbacks : list
+        `EarlyStopping`, `Checkpoint`, `Plateau`, functions of the `Run`, ...: see docs/training.md.
+    validation : function, optional
+        ``validation(params)`` gives a number, or a dict of numbers by name, after each epoch.
+    progress : bool, optional
+        Show a progress bar with the loss: by default if stderr is a terminal and tqdm is installed.
+    resume : path, optional
+        Go on from the file of a `Checkpoint`, with the bits that the run would have had: data and
+        callbacks are made as they were, and put where they were.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what cannot be trained with; nothing has changed if it was found before the first step. A
+        `resume` has loaded the optimizer by the time that data or callbacks are found to be others.
+    """
+    _check(loss_and_grad, params, opt, validation)
+    epochs = whole(epochs, "epochs", 1)
+    batches = _batches(data, epochs)
+    run = Run(opt, params, batches, Callbacks(callbacks))
+    take = opt.accumulate if opt.gradient_accumulation_steps > 1 else opt.step
+    with meter(progress, run, epochs, batches) as show:
+        run.begin(None if resume is None else saved_run(opt, resume))
+        while run.goes_on(epochs):
+            for batch in run.batches():
+                loss, grads = evaluation.loss_and_gradients(loss_and_grad, params, batch)
+                take(grads)
+                run.end_step(loss)
+                show()
+                if run.stopped:
+                    break
+            else:
+                run.end_epoch(evaluation.metrics(validation, params))
+                show()
+        run.end()
+    return run.history
+
+
+def _check(loss_and_grad: Any, params: Any, opt: Any, validation: Any) -> None:
+    if not isinstance(opt, Optimizer):
+        raise TypeError(
+            f"opt is {describe(opt)}; it must be an optimizer, such as fastopt.Adam(params)"
+        )
+    if not callable(loss_and_grad):
+        raise TypeError(f"loss_and_grad is {describe(loss_and_grad)}; it must be a function")
+    if not (validation is None or callable(validation)):
+        raise TypeError(f"validation is {describe(validation)}; it must be a function, or None")
+    if params is opt.params:
+        return
+    there = set(map(id, Structure.of(params).leaves(params, "params", "give opt.params")))
+    for name, p in zip(opt.names, opt._parameters.arrays, strict=True):
+        if id(p) not in there:
+            raise ValueError(
+                f"opt updates a parameter {name!r} that is not in params: gradients would be taken at "
+                "one array, and the steps with another. Give opt.params, or make the optimizer with "
+                "these params"
+            )
+
+
+def _batches(data: Any, epochs: int) -> Any:
+    """Make batches of what the caller gave as data."""
+    holds_arrays = isinstance(data, tuple) and (
+        not data or any(isinstance(part, np.ndarray) for part in data)
+    )
+    if holds_arrays or isinstance(data, (np.ndarray, dict)):
+        return Batches(data, None)
+    if not isinstance(data, Iterable):
+        raise TypeError(
+            f"data is {describe(data)}; it must be fastopt.Batches((x, y), 32) or another iterable of "
+            "batches, or arrays: (x, y)"
+        )
+    if epochs > 1 and iter(data) is data:
+        raise ValueError(
+            f"data is {describe(data)}, an iterator, which is used up after one epoch, and epochs is "
+            f"{epochs}: give what makes a new one each time, such as fastopt.Batches or a list"
+        )
+    return data

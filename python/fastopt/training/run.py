@@ -1,0 +1,139 @@
+"""Run: one training, as callbacks see it and as it is saved."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fastopt.hyperparameters import describe, suggest
+from fastopt.optimizer import Optimizer
+from fastopt.training.callbacks import Callbacks
+from fastopt.training.history import History
+
+_VERSION = 1
+
+
+class Run:
+    """What callbacks are given.
+
+    Attributes
+    ----------
+    opt, params
+        Those of `fit`.
+    epoch : int
+        The number of the epoch: 1, 2, ...
+    history : History
+    stopped : bool
+        Whether a callback has ended the training; can be set.
+    """
+
+    def __init__(self, opt: Optimizer, params: Any, data: Any, callbacks: Callbacks) -> None:
+        self.opt = opt
+        self.params = params
+        self.history = History()
+        self.epoch = 0
+        self.stopped = False
+        self._data = data
+        self._callbacks = callbacks
+        self._begun = False  # whether the epoch has not been ended yet
+        self._given = 0  # batches of it
+
+    @property
+    def step(self) -> int:
+        """How many steps have been taken: one for each batch."""
+        return self.history.steps
+
+    @property
+    def loss(self) -> float:
+        """The loss of the last step."""
+        return self.history.last_loss
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Those of the last epoch: "loss", the mean over its steps, and what the validation gave."""
+        return self.history.last_metrics
+
+    def metric(self, name: str) -> float:
+        """Give a metric of the last epoch; ValueError, with a suggestion, for one that is not there."""
+        metrics = self.metrics
+        if name not in metrics:
+            raise ValueError(f"there is no metric {name!r}: {suggest(name, metrics)}")
+        return metrics[name]
+
+    # What `fit` goes through.
+
+    def begin(self, saved: Mapping[str, Any] | None) -> None:
+        """Tell the callbacks, and go on from what has been saved, if there is something."""
+        self._callbacks.call("on_begin", self)
+        if saved is not None:
+            self.load_state_dict(saved)
+
+    def goes_on(self, epochs: int) -> bool:
+        """Say whether there is more to do."""
+        return not self.stopped and (self._begun or self.epoch < epochs)
+
+    def batches(self) -> Iterator[Any]:
+        """Give the batches of the next epoch, or what is left of one that has begun."""
+        if not self._begun:
+            self.epoch, self._begun, self._given = self.epoch + 1, True, 0
+        elif self._all_given():
+            return
+        for batch in self._data:
+            self._given += 1
+            yield batch
+        if not self._given:
+            raise ValueError(
+                f"data gave no batch in epoch {self.epoch}; give an iterable that has some each time, "
+                "such as fastopt.Batches"
+            )
+
+    def end_step(self, loss: float) -> None:
+        """Write down the loss of a step, and tell the callbacks."""
+        self.history.add_step(loss)
+        self._callbacks.call("on_step", self)
+
+    def end_epoch(self, metrics: Mapping[str, float]) -> None:
+        """Write down the metrics of an epoch, and tell the callbacks."""
+        self.history.add_epoch(self._given, metrics)
+        self._begun = False
+        self._callbacks.call("on_epoch", self)
+
+    def end(self) -> None:
+        """Tell the callbacks."""
+        self._callbacks.call("on_end", self)
+
+    def _all_given(self) -> bool:
+        given = getattr(self._data, "position", self._given)  # a run can begin within an epoch
+        return hasattr(self._data, "__len__") and given == len(self._data)
+
+    # Saving.
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give what `fit` needs to go on from here, besides the optimizer and its parameters."""
+        return {
+            "version": _VERSION,
+            "epoch": self.epoch,
+            "begun": self._begun,
+            "given": self._given,
+            "stopped": self.stopped,
+            "data": self._data.state_dict() if hasattr(self._data, "state_dict") else None,
+            "history": self.history.state_dict(),
+            "callbacks": self._callbacks.state(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave; ValueError where data or callbacks are others."""
+        if not isinstance(state, Mapping) or state.get("version") != _VERSION:
+            raise ValueError(
+                f"a run of version {_VERSION} is needed to go on; this is {describe(state)}"
+            )
+        self._callbacks.check(state["callbacks"])
+        self.epoch, self._begun, self._given = state["epoch"], state["begun"], state["given"]
+        if state["data"] is not None:
+            self._data.load_state_dict(state["data"])
+        elif self._begun and not self._all_given():
+            raise ValueError(
+                f"the run was saved after batch {self._given} of epoch {self.epoch}, and data, "
+                f"{describe(self._data)}, cannot go on there: give fastopt.Batches, which can"
+            )
+        self.stopped = state["stopped"]
+        self.history.load_state_dict(state["history"])
+        self._callbacks.load(state["callbacks"])

@@ -1,0 +1,219 @@
+"""The state of Keras 3, in the middle of training, on its JAX backend and in float64."""
+
+import os
+import pickle
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from peers import cases, complete
+from transcribed import Options
+from transcribed.keras import DEFAULTS
+
+import fastopt
+from fastopt import convert
+
+if TYPE_CHECKING:
+    from oracles.conftest import Difference, ProblemMaker
+
+os.environ["KERAS_BACKEND"] = "jax"
+jax = pytest.importorskip("jax")
+keras = pytest.importorskip("keras")
+
+# XLA orders and contracts the operations in its own way, as test_dialects_keras says. The largest
+# measured is 3.1e-15.
+TOLERANCE = 1e-12
+
+STAGE = 30  # steps there, and then here
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forks_stay_quiet() -> None:
+    """Start JAX without the handler that warns at every later fork of the process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "register_at_fork", lambda **_: None)
+        jax.devices("cpu")
+
+
+@pytest.fixture(autouse=True)
+def doubles() -> Iterator[None]:
+    before = keras.config.floatx()
+    keras.config.set_floatx("float64")
+    with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
+        yield
+    keras.config.set_floatx(before)
+
+
+def keras_options(name: str, options: Options) -> Options:
+    """Give the options under Keras's names."""
+    h = vars(complete("keras", name, options))
+    names = {"lr": "learning_rate", "eps": "epsilon", "alpha": "rho"}
+    given = {names.get(key, key): value for key, value in h.items() if key != "betas"}
+    if "betas" in h:
+        given["beta_1"], given["beta_2"] = h["betas"]
+    return given
+
+
+class Keras:
+    """One of its optimizers, and the variables that it trains."""
+
+    def __init__(self, name: str, start: Mapping[str, Any], **given: Any) -> None:
+        (cls,) = {c for key, c in vars(keras.optimizers).items() if key.lower() == name}
+        self.variables = {key: keras.Variable(p, name=key) for key, p in start.items()}
+        self.optimizer = cls(**given)
+        self.optimizer.build([*self.variables.values()])
+
+    def steps(self, grads: list[dict[str, Any]]) -> dict[str, Any]:
+        """Take steps, and give copies of the variables."""
+        for step in grads:
+            self.optimizer.apply([jax.numpy.asarray(step[key]) for key in self.variables])
+        return {key: np.array(v.value) for key, v in self.variables.items()}
+
+
+@cases("keras")
+@pytest.mark.parametrize("dialect", ["torch", "keras"])
+def test_training_goes_on(
+    name: str, options: Options, dialect: str, problem: "ProblemMaker", difference: "Difference"
+) -> None:
+    """Whatever the optimizer was made like: the rule comes along, and the hyperparameters."""
+    some = problem(2 * STAGE, absent=False)
+    peer = Keras(name, some.start, **keras_options(name, options))
+    ours = peer.steps(some.grads[:STAGE])
+    opt = fastopt.get(name, ours, like=dialect)
+    convert.from_keras(opt, peer.optimizer)
+    assert opt.step_count == STAGE
+    follow(opt, ours, peer, some.grads[STAGE:], difference)
+    for key, value in vars(complete("keras", name, options)).items():
+        assert opt.groups[0][key] == value
+
+
+def follow(
+    opt: fastopt.Optimizer,
+    ours: dict[str, Any],
+    peer: Keras,
+    grads: list[dict[str, Any]],
+    difference: "Difference",
+) -> None:
+    for step in grads:
+        opt.step(step)
+    for key, p in peer.steps(grads).items():
+        assert difference(ours[key], p) <= TOLERANCE, key
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_a_schedule_is_its_value(name: str, problem: "ProblemMaker", difference: "Difference") -> None:
+    """Of the step that comes, so that the first one agrees."""
+    some = problem(STAGE + 1, absent=False)
+    falls = keras.optimizers.schedules.ExponentialDecay(0.1, STAGE, 0.5)
+    given = {"momentum": 0.9} if name in ("sgd", "rmsprop") else {}
+    peer = Keras(name, some.start, learning_rate=falls, **given)
+    ours = peer.steps(some.grads[:STAGE])
+    opt = fastopt.get(name, ours)
+    convert.from_keras(opt, peer.optimizer)
+    assert opt.lr == pytest.approx(0.05, rel=1e-7)  # Keras computes it in float32
+    follow(opt, ours, peer, some.grads[STAGE:], difference)
+
+
+@pytest.mark.parametrize("clip", ["clipnorm", "clipvalue", "global_clipnorm", "loss_scale_factor"])
+def test_what_is_done_to_gradients_comes_along(
+    clip: str, problem: "ProblemMaker", difference: "Difference"
+) -> None:
+    some = problem(2 * STAGE, absent=False)
+    peer = Keras("sgd", some.start, learning_rate=0.1, **{clip: 0.3})
+    ours = peer.steps(some.grads[:STAGE])
+    opt = fastopt.SGD(ours)
+    convert.from_keras(opt, peer.optimizer)
+    follow(opt, ours, peer, some.grads[STAGE:], difference)
+
+
+def test_weight_decay_spares_whom_keras_spares(
+    problem: "ProblemMaker", difference: "Difference"
+) -> None:
+    some = problem(2 * STAGE, absent=False)
+    peer = Keras("adamw", some.start, learning_rate=0.1, weight_decay=0.1)
+    peer.optimizer.built = False
+    peer.optimizer.exclude_from_weight_decay(var_names=["vector", "scalar"])
+    peer.optimizer.built = True
+    ours = peer.steps(some.grads[:STAGE])
+    with pytest.raises(ValueError, match="excludes some parameters of group 0"):
+        convert.from_keras(fastopt.AdamW(ours), peer.optimizer)
+    opt = fastopt.AdamW(ours, groups={"vector": {"weight_decay": 0}, "scalar": {"weight_decay": 0}})
+    convert.from_keras(opt, peer.optimizer)
+    assert sorted(group["weight_decay"] for group in opt.groups) == [0.0, 0.0, 0.1]
+    follow(opt, ours, peer, some.grads[STAGE:], difference)
+
+
+@pytest.mark.parametrize("name", ["sgd", "rmsprop"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_hyperparameters_can_stay(
+    name: str, inside: bool, problem: "ProblemMaker", difference: "Difference"
+) -> None:
+    """The learning rate is taken out of the buffer for a rule that has it outside."""
+    some = problem(2 * STAGE, absent=False)
+    options: Options = {"momentum": 0.9, "lr": 0.02}
+    peer = Keras(name, some.start, **keras_options(name, options))
+    ours = peer.steps(some.grads[:STAGE])
+    opt = fastopt.get(name, ours, like="keras", **options, lr_in_buffer=inside)
+    convert.from_keras(opt, peer.optimizer, hyperparameters=False)
+    assert opt.groups[0]["lr_in_buffer"] is inside
+    follow(opt, ours, peer, some.grads[STAGE:], difference)
+
+
+def test_a_rule_that_keras_does_not_have_is_refused() -> None:
+    peer = Keras("adam", {"p": np.ones(3)})
+    opt = fastopt.Adam([np.ones(3)], like="keras", eps_root=0.1)
+    with pytest.raises(ValueError, match=r"Adam of keras has nothing like eps_root=0\.1"):
+        convert.from_keras(opt, peer.optimizer, hyperparameters=False)
+    convert.from_keras(opt, peer.optimizer)
+    assert opt.eps_root == 0.0
+    assert opt.eps_placement == "hat"
+
+
+def test_gradients_that_were_accumulated() -> None:
+    peer = Keras("sgd", {"p": np.ones(3)}, momentum=0.5, gradient_accumulation_steps=2)
+    opt = fastopt.SGD([np.ones(3)])
+    grads = [{"p": np.ones(3)}] * 3
+    peer.steps(grads)
+    with pytest.raises(ValueError, match="has accumulated 1 of 2 gradients"):
+        convert.from_keras(opt, peer.optimizer)
+    peer.steps(grads[:1])
+    convert.from_keras(opt, peer.optimizer)
+    assert opt.step_count == 2
+    np.testing.assert_allclose(opt.state["0"]["b"], 0.015, rtol=1e-15)  # 0.5 * 0.01 + 0.01
+
+
+BAD: list[tuple[str, Callable[[], Any], type[Exception], str]] = [
+    ("no optimizer", lambda: {"a": 1}, TypeError, "keras.optimizers.Adam"),
+    ("another", lambda: Keras("sgd", {"p": np.ones(3)}).optimizer, TypeError, "keras.optimizers.Adam"),
+    ("ours", lambda: fastopt.Adam([np.ones(3)]), TypeError, "keras.optimizers.Adam"),
+    ("not built", lambda: keras.optimizers.Adam(), ValueError, "no state yet"),
+    (
+        "averages",
+        lambda: Keras("adam", {"p": np.ones(3)}, use_ema=True, ema_overwrite_frequency=3).optimizer,
+        ValueError,
+        "ema_overwrite_frequency=3",
+    ),
+    (
+        "two",
+        lambda: Keras("adam", {"p": np.ones(3), "q": np.ones(3)}).optimizer,
+        ValueError,
+        "has 2 variables, and opt 1",
+    ),
+    ("a shape", lambda: Keras("adam", {"p": np.ones(4)}).optimizer, ValueError, r"shape \(4,\)"),
+]
+
+
+@pytest.mark.parametrize(("make", "error", "said"), [case[1:] for case in BAD], ids=[c[0] for c in BAD])
+def test_bad_input_changes_nothing(make: Callable[[], Any], error: type[Exception], said: str) -> None:
+    opt = fastopt.Adam([np.ones(3)])
+    opt.step([np.ones(3)])
+    before = pickle.dumps(opt.state_dict())
+    with pytest.raises(error, match=said):
+        convert.from_keras(opt, make())
+    assert pickle.dumps(opt.state_dict()) == before
+
+
+def test_only_optimizers_that_keras_has() -> None:
+    with pytest.raises(TypeError, match="SGDScheduleFree has no counterpart in keras"):
+        convert.from_keras(fastopt.SGDScheduleFree([np.ones(3)]), keras.optimizers.SGD())

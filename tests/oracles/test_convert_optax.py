@@ -1,0 +1,293 @@
+"""The state of Optax's optimizers, in the middle of training, in float64."""
+
+import os
+import pickle
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from peers import cases, complete
+from transcribed import Options
+from transcribed.optax import DEFAULTS
+
+import fastopt
+from fastopt import convert
+
+if TYPE_CHECKING:
+    from oracles.conftest import Difference, ProblemMaker
+
+optax = pytest.importorskip("optax")
+jax = pytest.importorskip("jax")
+
+# XLA orders and contracts the operations in its own way, as test_dialects_optax says. The largest
+# measured is 5.2e-15.
+TOLERANCE = 1e-12
+
+STAGE = 30  # steps there, and then here
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forks_stay_quiet() -> None:
+    """Start JAX without the handler that warns at every later fork of the process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "register_at_fork", lambda **_: None)
+        jax.devices("cpu")
+
+
+@pytest.fixture(autouse=True)
+def doubles() -> Iterator[None]:
+    with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
+        yield
+
+
+def transformation(name: str, options: Options) -> Any:
+    """Make Optax's own optimizer; where it has no weight decay, a part of the chain has it."""
+    h = vars(complete("optax", name, options))
+    renamed = {
+        "lr": "learning_rate",
+        "alpha": "decay",
+        "initial_accumulator_value": "initial_scale" if name == "rmsprop" else None,
+    }
+    given = {renamed.get(key) or key: value for key, value in h.items()}
+    if "betas" in given:
+        given["b1"], given["b2"] = given.pop("betas")
+    if "eps_placement" in given:
+        given["eps_in_sqrt"] = given.pop("eps_placement") == "inside"
+    if "momentum" in given:
+        given["momentum"] = given["momentum"] or None
+    decay = given["weight_decay"]
+    if name in ("adam", "adamw"):
+        amsgrad, corrected = given.pop("amsgrad"), given.pop("bias_correction")
+        if amsgrad:
+            del given["weight_decay"]
+            rate = given.pop("learning_rate")
+            kinds = {"bias_correction_mu": corrected, "bias_correction_nu": corrected}
+            return optax.chain(
+                optax.scale_by_amsgrad(**given, **kinds),
+                optax.add_decayed_weights(decay),
+                optax.scale_by_learning_rate(rate),
+            )
+    if name in ("adam", "adamax", "nadam"):
+        name += "w"
+    if name in ("sgd", "adagrad", "rmsprop"):
+        del given["weight_decay"]
+        decayed = optax.add_decayed_weights(-h["lr"] * decay)
+        return optax.chain(getattr(optax, name)(**given), decayed)
+    return getattr(optax, name)(**given)
+
+
+class Optax:
+    """An optimizer there, and the parameters that it trains."""
+
+    def __init__(self, transform: Any, start: Mapping[str, Any]) -> None:
+        self.now = dict(start)
+        self.state = transform.init(self.now)
+        self.update = jax.jit(transform.update)
+
+    def steps(self, grads: list[dict[str, Any]]) -> dict[str, Any]:
+        """Take steps, and give copies of the parameters."""
+        for step in grads:
+            updates, self.state = self.update(step, self.state, self.now)
+            self.now = optax.apply_updates(self.now, updates)
+        return {key: np.array(p) for key, p in self.now.items()}
+
+
+def goes_on(
+    name: str,
+    transform: Any,
+    make: Callable[[dict[str, Any]], fastopt.Optimizer],
+    problem: "ProblemMaker",
+    difference: "Difference",
+) -> fastopt.Optimizer:
+    """Train there, then in both."""
+    some = problem(2 * STAGE, absent=False)
+    peer = Optax(transform, some.start)
+    ours = peer.steps(some.grads[:STAGE])
+    opt = make(ours)
+    convert.from_optax(opt, peer.state)
+    for step in some.grads[STAGE:]:
+        opt.step(step)
+    for key, p in peer.steps(some.grads[STAGE:]).items():
+        assert difference(ours[key], p) <= TOLERANCE, key
+    return opt
+
+
+@cases("optax")
+def test_training_goes_on(
+    name: str, options: Options, problem: "ProblemMaker", difference: "Difference"
+) -> None:
+    opt = goes_on(
+        name,
+        transformation(name, options),
+        lambda p: fastopt.get(name, p, like="optax", **options),
+        problem,
+        difference,
+    )
+    counted = name.startswith(("adam", "nadam")) or options.get("bias_correction", False)
+    assert opt.step_count == (2 if counted else 1) * STAGE
+
+
+@pytest.mark.parametrize("name", ["sgd", "rmsprop"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_the_learning_rate_goes_into_the_buffer_and_out(
+    name: str, inside: bool, problem: "ProblemMaker", difference: "Difference"
+) -> None:
+    options: Options = {"lr": 0.02, "momentum": 0.9}
+    goes_on(
+        name,
+        transformation(name, options),
+        lambda p: fastopt.get(name, p, like="optax", **options, lr_in_buffer=inside),
+        problem,
+        difference,
+    )
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_schedules_count_the_steps(
+    name: str, problem: "ProblemMaker", difference: "Difference"
+) -> None:
+    """A schedule of ours goes on where Optax's was."""
+    rates = fastopt.schedules.cosine(0.1, 2 * STAGE)
+    options: Options = {"momentum": 0.9} if "momentum" in DEFAULTS[name] else {}
+    theirs = optax.cosine_decay_schedule(0.1, 2 * STAGE)
+    opt = goes_on(
+        name,
+        getattr(optax, name)(theirs, **options),
+        lambda p: fastopt.get(
+            name,
+            p,
+            like="optax",
+            **{"weight_decay": 1e-4} if name == "adamw" else {},
+            lr=rates,
+            **options,
+        ),
+        problem,
+        difference,
+    )
+    assert opt.step_count == 2 * STAGE
+
+
+def test_injected_hyperparameters_come_along(problem: "ProblemMaker", difference: "Difference") -> None:
+    inject = optax.inject_hyperparams(optax.adamw)
+    transform = inject(learning_rate=lambda count: 0.5, b1=0.8, b2=0.95, eps=1e-3, weight_decay=0.1)
+    opt = goes_on(
+        "adamw",
+        transform,
+        lambda p: fastopt.AdamW(p, like="optax", lr=0.5, weight_decay=0.2),
+        problem,
+        difference,
+    )
+    assert opt.groups[0]["betas"] == (0.8, 0.95)
+    assert opt.groups[0]["eps"] == 1e-3
+    assert opt.weight_decay == 0.1
+    assert opt.lr == 0.5
+
+
+def test_a_masked_decay_is_that_of_a_group(problem: "ProblemMaker", difference: "Difference") -> None:
+    def mask(tree: Any) -> Any:
+        return {key: p.ndim > 1 for key, p in tree.items()}
+
+    inject = optax.inject_hyperparams(optax.adamw, static_args="mask")
+    transform = optax.chain(
+        optax.clip_by_global_norm(0.5), inject(learning_rate=0.25, weight_decay=0.1, mask=mask)
+    )
+    opt = goes_on(
+        "adamw",
+        transform,
+        lambda p: fastopt.AdamW(p, like="optax", lr=0.1, groups=fastopt.no_decay, global_clipnorm=0.5),
+        problem,
+        difference,
+    )
+    assert sorted((group["lr"], group["weight_decay"]) for group in opt.groups) == [
+        (0.25, 0.0),
+        (0.25, 0.1),
+    ]
+
+
+def test_nested_parameters() -> None:
+    start = {"b": [np.ones(2), np.ones((2, 3))], "a": {"z": np.ones(4), "c": np.ones(5)}}
+    transform = optax.adam(0.1)
+    state = transform.init(start)
+    grads = jax.tree.map(lambda p: p * np.arange(1.0, 1.0 + p.size).reshape(p.shape), start)
+    _, state = transform.update(grads, state)
+    opt = fastopt.Adam(start, like="optax", lr=0.1)
+    convert.from_optax(opt, state)
+    opt_alone = fastopt.Adam(jax.tree.map(np.copy, start), like="optax", lr=0.1)
+    opt_alone.step(grads)
+    for name, states in opt_alone.state.items():
+        np.testing.assert_allclose(opt.state[name]["m"], states["m"], rtol=1e-15)
+
+
+def test_steps_can_be_said() -> None:
+    state = optax.sgd(0.1, momentum=0.9).init([np.ones(3)])
+    opt = fastopt.SGD([np.ones(3)], momentum=0.9)
+    convert.from_optax(opt, state, steps=7)
+    assert opt.step_count == 7
+    state = optax.adam(0.1).init([np.ones(3)])
+    adam = fastopt.Adam([np.ones(3)])
+    convert.from_optax(adam, state, steps=7)
+    assert adam.step_count == 7
+    assert adam.state_dict()["parameters"]["0"]["steps"] == 0
+
+
+Make = Callable[[], Any]
+THREE = {"p": np.ones(3)}
+
+
+BAD: list[tuple[str, Make, type[Exception], str]] = [
+    ("none", lambda: None, TypeError, "it must be what init or update"),
+    ("an array", lambda: np.ones(3), TypeError, "it must be what init or update"),
+    ("Lion's", lambda: optax.lion(0.1).init(THREE), ValueError, "has a ScaleByLionState"),
+    ("SGD's", lambda: optax.sgd(0.1, 0.9).init(THREE), ValueError, "has a TraceState"),
+    ("plain", lambda: optax.sgd(0.1).init(THREE), ValueError, "the state has no arrays"),
+    ("AMSGrad's", lambda: optax.amsgrad(0.1).init(THREE), ValueError, "'nu_max'"),
+    (
+        "two",
+        lambda: optax.chain(optax.adam(0.1), optax.adam(0.1)).init(THREE),
+        ValueError,
+        "has mu twice",
+    ),
+    ("a key", lambda: optax.adam(0.1).init({"q": np.ones(3)}), ValueError, "missing: 'p'"),
+    ("a list", lambda: optax.adam(0.1).init([np.ones(3)]), TypeError, "mu is of type list"),
+    ("a shape", lambda: optax.adam(0.1).init({"p": np.ones(4)}), ValueError, r"shape \(4,\)"),
+    (
+        "a dtype",
+        lambda: optax.adam(0.1, mu_dtype="bfloat16").init(THREE),
+        ValueError,
+        "'m' of 'p'|m of 'p' is bfloat16",
+    ),
+    (
+        "masked",
+        lambda: optax.masked(optax.adam(0.1), {"p": False}).init(THREE),
+        ValueError,
+        "parameter is float64",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "error", "said"), [case[1:] for case in BAD], ids=[c[0] for c in BAD])
+def test_bad_input_changes_nothing(make: Make, error: type[Exception], said: str) -> None:
+    opt = fastopt.Adam({"p": np.ones(3)})
+    opt.step({"p": np.ones(3)})
+    before = pickle.dumps(opt.state_dict())
+    with pytest.raises(error, match=said):
+        convert.from_optax(opt, make())
+    assert pickle.dumps(opt.state_dict()) == before
+
+
+@pytest.mark.parametrize(
+    ("opt", "error", "said"),
+    [
+        (fastopt.Adam([np.ones(3)], like="keras"), ValueError, "nothing like eps_placement='hat'"),
+        (fastopt.Adam([np.ones(3)], amsgrad=True), ValueError, "amsgrad_corrected=False"),
+        (fastopt.Adam([np.ones(3)], maximize=True), ValueError, "maximize=True"),
+        (fastopt.Adam([np.ones(3)], weight_decay=0.1), ValueError, "decoupled_weight_decay=False"),
+        (fastopt.NAdam([np.ones(3)]), ValueError, r"momentum_decay=0\.004"),
+        (fastopt.SGDScheduleFree([np.ones(3)]), TypeError, "no counterpart in optax"),
+        (optax.adam(0.1), TypeError, "an optimizer of fastopt"),
+    ],
+)
+def test_what_optax_does_not_have(opt: Any, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        convert.from_optax(opt, optax.adam(0.1).init([np.ones(3)]))

@@ -1,0 +1,172 @@
+"""History: columns, table, state, picture."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastopt import ema
+from fastopt.training import History
+
+
+def made_up(epochs: int, steps: int, **metrics: float) -> History:
+    history = History()
+    for epoch in range(epochs):
+        for step in range(steps):
+            history.add_step(1.0 / (1 + epoch * steps + step))
+        history.add_epoch(steps, metrics)
+    return history
+
+
+def test_columns() -> None:
+    history = made_up(2, 3, accuracy=0.5)
+    losses = [1.0, 1 / 2, 1 / 3, 1 / 4, 1 / 5, 1 / 6]
+    assert history.losses.tolist() == losses
+    assert history.epochs == {
+        "epoch": [1, 2],
+        "step": [3, 6],
+        "loss": [np.mean(losses[:3]), np.mean(losses[3:])],
+        "accuracy": [0.5, 0.5],
+    }
+    assert history.last_metrics == {"loss": np.mean(losses[3:]), "accuracy": 0.5}
+    history.losses[:] = 0  # a copy
+    history.epochs["loss"].clear()
+    assert history.losses.tolist() == losses
+    assert len(history.epochs["loss"]) == 2
+
+
+def test_empty() -> None:
+    history = History()
+    assert history.losses.shape == (0,)
+    assert history.losses.dtype == np.float64
+    assert np.isnan(history.last_loss)
+    assert history.last_metrics == {}
+    assert repr(history) == "History(0 epochs, 0 steps)"
+
+
+def test_repr_is_a_table() -> None:
+    assert repr(made_up(2, 1000, accuracy=1 / 3)) == (
+        "History(2 epochs, 2000 steps)\n"
+        "epoch  step       loss  accuracy\n"
+        "    1  1000   0.007485    0.3333\n"
+        "    2  2000  0.0006929    0.3333"
+    )
+
+
+def test_repr_of_many_epochs_shows_the_last() -> None:
+    head, columns, dots, *rows = repr(made_up(12, 1)).splitlines()
+    assert (head, dots) == ("History(12 epochs, 12 steps)", "...")
+    assert columns.split() == ["epoch", "step", "loss"]
+    assert [row.split()[0] for row in rows] == [str(epoch) for epoch in range(3, 13)]
+
+
+def test_state_there_and_back() -> None:
+    history = made_up(2, 3, accuracy=np.nan)
+    history.add_step(np.inf)
+    again = History()
+    again.load_state_dict(history.state_dict())
+    assert again.losses.tobytes() == history.losses.tobytes()
+    assert repr(again) == repr(history)
+    assert [type(value) for value in again.epochs["epoch"]] == [int, int]
+    for other in (history, again):
+        other.add_step(0.5)
+        other.add_epoch(2, {"accuracy": 1.0})
+    assert repr(again) == repr(history)
+    assert np.isinf(again.epochs["loss"][-1])
+
+
+@pytest.mark.parametrize("state", ["state", {}, {"losses": []}])
+def test_bad_states(state: Any) -> None:
+    history = made_up(1, 2)
+    with pytest.raises(TypeError, match="the state of a History is what state_dict"):
+        history.load_state_dict(state)
+    assert history.steps == 2
+
+
+def test_the_mean_of_infinite_losses_is_no_warning() -> None:
+    history = History()
+    history.add_step(np.inf)
+    history.add_step(-np.inf)
+    history.add_epoch(2, {})
+    history.add_step(1e308)
+    history.add_step(1e308)
+    history.add_epoch(2, {})
+    nan, infinite = history.epochs["loss"]
+    assert np.isnan(nan)
+    assert np.isinf(infinite)
+
+
+def test_metrics_keep_their_names() -> None:
+    history = made_up(1, 2, accuracy=0.5)
+    before = repr(history)
+    for metrics in ({}, {"acc": 1.0}, {"accuracy": 1.0, "more": 2.0}):
+        with pytest.raises(ValueError, match="before it gave 'accuracy': it must give the same"):
+            history.add_epoch(2, metrics)
+    with pytest.raises(ValueError, match=r"gives 'step', .* call it 'validation step'"):
+        history.add_epoch(2, {"step": 1.0})
+    assert repr(history) == before
+
+
+# The picture.
+
+
+@pytest.fixture
+def pyplot() -> Iterator[Any]:
+    pytest.importorskip("matplotlib").use("agg")
+    from matplotlib import pyplot
+
+    yield pyplot
+    pyplot.close("all")
+
+
+def test_a_curve_with_its_average_and_the_metrics(pyplot: Any) -> None:
+    history = made_up(4, 25, **{"validation loss": 0.5, "accuracy": 0.75})
+    axes = history.plot()
+    raw, smooth, validation = axes.lines
+    assert raw.get_xydata().tolist() == [[i + 1, loss] for i, loss in enumerate(history.losses)]
+    assert smooth.get_ydata().tolist() == ema(history.losses, 1 - 1 / (1 + 100 / 50)).tolist()
+    assert validation.get_xydata().tolist() == [[25 * i, 0.5] for i in (1, 2, 3, 4)]
+    (right,) = (other for other in axes.figure.axes if other is not axes)
+    (accuracy,) = right.lines
+    assert accuracy.get_ydata().tolist() == [0.75] * 4
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["loss", "loss, smoothed", "validation loss", "accuracy"]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("step", "loss")
+    assert axes.get_yscale() == "log"
+    axes.figure.canvas.draw()
+
+
+def test_a_short_history_on_axes_of_the_caller(pyplot: Any) -> None:
+    axes = pyplot.figure().subplots()
+    assert made_up(1, 5).plot(axes) is axes
+    assert len(axes.lines) == 1
+    assert axes.get_legend() is None
+    assert axes.get_yscale() == "linear"
+    assert len(pyplot.get_fignums()) == 1
+
+
+def test_what_is_not_finite_is_left_out(pyplot: Any) -> None:
+    history = History()
+    losses = np.tile([np.nan, np.inf, 2.0, -np.inf], 60)
+    for loss in losses:
+        history.add_step(loss)
+    history.add_epoch(240, {"validation loss": np.inf})
+    history.add_epoch(240, {"validation loss": 3.0})
+    raw, smooth, _ = history.plot().lines
+    for line in (raw, smooth):
+        assert np.array_equal(np.isfinite(line.get_ydata()), np.isfinite(losses))
+    over_finite = ema(losses[2::4], 1 - 1 / (1 + 60 / 50))
+    assert smooth.get_ydata()[2::4].tolist() == over_finite.tolist()
+    raw.figure.canvas.draw()
+
+
+def test_long_histories_are_drawn_with_few_points(pyplot: Any) -> None:
+    raw, smooth = made_up(1, 100_001).plot().lines
+    assert len(raw.get_xdata()) == len(smooth.get_xdata()) <= 2001
+
+
+def test_nothing_to_draw(pyplot: Any) -> None:
+    with pytest.raises(ValueError, match="the history is empty: there is nothing to draw"):
+        History().plot()
+    assert not pyplot.get_fignums()
