@@ -20,6 +20,7 @@ from variants import label, variants
 import fastopt
 from fastopt import schedules
 from fastopt.registry import ALGORITHMS, optimizer_class
+from fastopt.settings import Settings
 
 STEPS = int(os.environ.get("FASTOPT_TEST_RESUME_STEPS", "8"))  # 200: at 199 of 199 points
 SUFFIXES = (".npz", ".safetensors")  # in turns
@@ -81,7 +82,7 @@ class Run:
 
     def fixed(self) -> dict[str, Any]:
         """Options without which a state does not fit; all others it brings with it."""
-        names = ("ema", "ema_bias_correction", "gradient_accumulation_steps", "groups")
+        names = {"groups", *(k for k, each in Settings.declared.items() if each.fixed)}
         return {k: v for k, v in self.options().items() if k in names} | self.unsaved()
 
 
@@ -248,6 +249,8 @@ def wrappers() -> dict[str, Run]:
         ),
         "ema": Run("sgd", ema=0.9, momentum=0.9),
         "corrected ema": Run("adamax", ema=0.9, ema_bias_correction=True),
+        "swa": Run("nadam", with_averaged, swa_start=3, swa_every=2),
+        "slow weights": Run("adam", ema=0.9, lookahead_steps=3, lookahead_alpha=0.3),
         "ema averaged": Run("adam", with_averaged, ema=0.9),
         "loss scale": Run(
             "adam", lambda opt, params, k: opt.step(overflowing(k)), loss_scale="dynamic"

@@ -99,6 +99,17 @@ def test_its_own_state_changes_nothing() -> None:
         assert digest(opt, params) == before
 
 
+def test_who_sat_out_before_sits_out_after() -> None:
+    """What an optimizer remembers of its last step is not that of the state."""
+    opt, params = trained(2)
+    twin, others = trained(2)
+    opt.load_state_dict(opt.state_dict())
+    for o in (opt, twin):
+        o.step(gradients(1))  # without those who were not in the last one
+    assert digest(opt, params) == digest(twin, others)
+    assert opt.state_dict()["parameters"]["f"]["steps"] == 1
+
+
 def test_what_was_there_before_is_gone() -> None:
     """A state replaces all of another run: its arrays, steps, sums, averages, scale, frozen ones."""
     run = everything("adamw")
@@ -497,8 +508,12 @@ def test_a_wrong_state_changes_nothing(
 ) -> None:
     opt, params = everything_at_once()
     before, config = digest(opt, params), opt.get_config()
-    state = opt.state_dict()
-    opt.load_state_dict(state)
+    source, _ = everything_at_once()
+    for k in range(4, 9):
+        source.accumulate(gradients(k))
+    source.lr = 0.7
+    state = source.state_dict()
+    everything_at_once()[0].load_state_dict(state)
     at(*path)(state, value)
     with pytest.raises(error, match=words) as caught:
         opt.load_state_dict(state)
