@@ -150,5 +150,10 @@ class Group(MutableMapping[str, Any]):
         return 1 + len(self._declared)
 
     def __repr__(self) -> str:
-        shown = {**self._given, **({"multiply": self.multiply} if self.multiply else {})}
-        return f"Group({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+        given = [("lr", self._given["lr"])] if "lr" in self._given else []
+        for name, value in self._given.items():
+            if name != "lr" and value != self._declared[name].default:
+                given.append((name, value))
+        if self.multiply:
+            given.append(("multiply", self.multiply))
+        return f"Group({', '.join(f'{name}={value!r}' for name, value in given)})"
