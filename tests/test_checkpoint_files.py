@@ -275,7 +275,8 @@ def test_without_the_library_safetensors_are_read_and_not_written(
 
 
 def test_nothing_in_the_package_runs_what_it_reads() -> None:
-    forbidden = re.compile(r"pickle|\b(eval|exec)\(|marshal|shelve|allow_pickle")
+    # The methods of optimizers that are called eval are others.
+    forbidden = re.compile(r"pickle|(?<!def )(?<![.\w])(eval|exec)\(|marshal|shelve|allow_pickle")
     sources = [*PACKAGE.rglob("*.py")]
     assert len(sources) > 50
     assert not [str(s) for s in sources if forbidden.search(s.read_text())]

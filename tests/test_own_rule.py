@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from variants import STAGES, own_options
+from variants import STAGES, known, own_options
 
 import fastopt
 from fastopt.elementwise import select
@@ -194,7 +194,7 @@ def test_a_copy_of_ours_has_its_bits(name: str) -> None:
             finals = []
             for make, backend in ((twin, "numba"), (cls, "numpy")):
                 params = [p.copy() for p in start]
-                opt = make(params, backend=backend, **options, **decay)
+                opt = make(params, backend=backend, **options, **known(cls, decay))
                 for grads in steps:
                     opt.step(grads)
                 state = [a.tobytes() for each in opt.state.values() for a in each.values()]

@@ -30,8 +30,8 @@ class Core(Algorithm):
 
     def _build(self, params: Any, like: Any, shared: dict[str, Any], keywords: dict[str, Any]) -> None:
         self._settings = settings.checked(keywords)
-        self._params, self._grads = params, keywords.get("grads")
-        self._like, self._shared = like, shared
+        self.params, self.like = params, like
+        self._grads, self._shared = keywords.get("grads"), shared
         self._grouping = keywords.get("groups")
         self._parameters = Parameters(params, self.hyperparameters, self._grouping)
         self._frozen = list(self._parameters.frozen)
@@ -61,7 +61,7 @@ class Core(Algorithm):
                 container,
                 i if len(containers) > 1 else None,
                 type(self),
-                self.hyperparameters_of(self._like, self._shared, own),
+                self.hyperparameters_of(self.like, self._shared, own),
                 self._taken,
                 self._news,
             )

@@ -125,9 +125,7 @@ class Optimizer(Persistence, Roster, Hooks):
     def __init__(self, params: Any, *args: Any, **keywords: Any) -> None:
         self.check_class()
         shared = self.check_keywords(args, keywords)
-        self.params = params
-        self.like = keywords.get("like", OPTIONS["like"])
-        self._build(params, self.like, shared, keywords)
+        self._build(params, keywords.get("like", OPTIONS["like"]), shared, keywords)
         if self._grads is not None:
             self._bind(self._grads)
         self._pipeline.write_copies()
