@@ -48,14 +48,14 @@ def level() -> Iterator[Callable[[str], None]]:
 def run_python() -> Callable[..., str]:
     """Give a function that runs a script in a new process and returns what it has printed."""
 
-    def run(script: str, **settings: str) -> str:
+    def run(script: str, *, timeout: float = 300, **settings: str) -> str:
         environment = {k: v for k, v in os.environ.items() if k not in SETTINGS} | settings
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", dedent(script)],
             env=environment,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=timeout,
             check=False,
         )
         assert done.returncode == 0, f"exit status {done.returncode}: {done.stderr}"

@@ -1,7 +1,7 @@
 """Training that is saved and resumed in a fresh process has the bits of training without a stop.
 
 Every algorithm, option and way of training is resumed from every step but the first. With
-``FASTOPT_TEST_RESUME_STEPS=200`` that is at 199 points, and takes ten minutes; see `resume_runs`.
+``FASTOPT_TEST_RESUME_STEPS=200`` that is at 199 points, and takes twenty minutes; see `resume_runs`.
 """
 
 import copy
@@ -29,7 +29,9 @@ def check(run_python: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Ch
     def run(*arguments: Any) -> dict[str, list[int]]:
         script = f"import resume_runs; resume_runs.main{tuple(map(str, arguments))}"
         steps = {"FASTOPT_TEST_RESUME_STEPS": str(STEPS)}
-        found: dict[str, list[int]] = json.loads(run_python(script, PYTHONPATH=HERE, **steps))
+        timeout = 300 + 5 * STEPS
+        text = run_python(script, timeout=timeout, PYTHONPATH=HERE, **steps)
+        found: dict[str, list[int]] = json.loads(text)
         return found
 
     return run
