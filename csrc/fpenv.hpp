@@ -13,12 +13,8 @@ namespace fastopt {
 class FloatingPointEnvironment {
 public:
 #if defined(__x86_64__)
-    FloatingPointEnvironment() : saved_(_mm_getcsr()) {
-        if ((saved_ & ~flags) != wanted) _mm_setcsr(wanted);
-    }
-    ~FloatingPointEnvironment() {
-        if (_mm_getcsr() != saved_) _mm_setcsr(saved_);
-    }
+    FloatingPointEnvironment() : saved_(_mm_getcsr()) { _mm_setcsr(0x1f80); }
+    ~FloatingPointEnvironment() { _mm_setcsr(saved_); }
 #else
     FloatingPointEnvironment() {
         std::fegetenv(&saved_);
@@ -31,8 +27,6 @@ public:
 
 private:
 #if defined(__x86_64__)
-    // Reading the register costs nothing, and writing it as much as a small step.
-    static constexpr unsigned wanted = 0x1f80, flags = 0x3f;    // flags: of what has happened so far
     unsigned saved_;
 #else
     std::fenv_t saved_;

@@ -227,3 +227,18 @@ def test_hooks_know_of_steps_alone() -> None:
     for g in (1.0, 1.0, 1.0, np.nan):
         opt.accumulate(np.full(2, g))
     assert said == ["before", "after", "before"]
+
+
+def test_a_hook_can_take_itself_away() -> None:
+    said: list[str] = []
+    opt = fastopt.SGD(np.ones(2))
+
+    def once(o: Any) -> None:
+        said.append("once")
+        remove()
+
+    remove = opt.before_step(once)
+    opt.before_step(lambda o: said.append("each time"))
+    opt.step(np.ones(2))
+    opt.step(np.ones(2))
+    assert said == ["once", "each time", "each time"]

@@ -183,9 +183,9 @@ class Core(Algorithm):
         sums.begin_again()
         return taken
 
-    def _call_after(self) -> None:
-        """Call the hooks that want to know of a step that was taken."""
-        for hook in tuple(self._after):
+    def _call(self, hooks: Sequence[Any]) -> None:
+        """Call hooks, which may take themselves away meanwhile."""
+        for hook in tuple(hooks):
             hook(self)
 
     def _row(self, cohort: Cohort) -> backends.Row | None:

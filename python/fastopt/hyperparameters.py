@@ -218,6 +218,16 @@ def given(*, kw_only: bool) -> Any:
     """Declare an argument of the constructor that is no hyperparameter, for type checkers alone."""
 
 
+def measured(value: Any, where: str, example: str) -> float:
+    """Return a number that came out of something, and can be NaN or infinite; TypeError for none."""
+    if type(value) is float:
+        return value
+    unfit = isinstance(value, (bool, np.bool_, np.complexfloating)) or not hasattr(value, "__float__")
+    if unfit or np.ndim(value) != 0:
+        raise TypeError(f"{where} is {describe(value)}; it must be a number, such as {example}")
+    return float(value)
+
+
 def whole(value: Any, where: str, at_least: int, at_most: int | None = None) -> int:
     """Return a whole number in a range; raise TypeError or ValueError for anything else."""
     words = f"a whole number >= {at_least}" + ("" if at_most is None else f" and <= {at_most}")

@@ -1,7 +1,6 @@
 """Optimizer: the public face of every algorithm."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import NDArray
@@ -10,6 +9,7 @@ from fastopt.algorithm import OPTIONS
 from fastopt.averaging import EqualAverage, MovingAverage
 from fastopt.backends import BOUND
 from fastopt.config import config_of, keywords_of
+from fastopt.elsewhere import Elsewhere
 from fastopt.hooks import Hooks
 from fastopt.hyperparameters import given, suggest
 from fastopt.persistence import Persistence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _ATTRIBUTES = ("params", "groups", "like", "backend")  # set once, when the optimizer is made
 
 
-class Optimizer(Persistence, Roster, Hooks):
+class Optimizer(Persistence, Roster, Elsewhere, Hooks):
     """Updates parameters in place from their gradients. The base of every algorithm.
 
     What a subclass defines is said at `Algorithm`.
@@ -156,8 +156,8 @@ class Optimizer(Persistence, Roster, Hooks):
         RuntimeError
             If another thread is inside a step of this optimizer.
         """
-        for hook in self._before:
-            hook(self)
+        if self._before:
+            self._call(self._before)
         try:
             self._free.pop()
         except IndexError:
@@ -181,7 +181,7 @@ class Optimizer(Persistence, Roster, Hooks):
         finally:
             self._free.append(True)
         if taken and self._after:
-            self._call_after()
+            self._call(self._after)
         return taken
 
     def accumulate(self, grads: Any = None) -> bool:
@@ -204,106 +204,15 @@ class Optimizer(Persistence, Roster, Hooks):
         """
         added = 0 if self._accumulator is None else self._accumulator.count
         if added + 1 >= self.gradient_accumulation_steps:
-            for hook in self._before:
-                hook(self)
+            self._call(self._before)
         self._begin()
         try:
             taken = self._accumulate(grads)
         finally:
             self._end()
         if taken and self._after:
-            self._call_after()
+            self._call(self._after)
         return taken
-
-    @contextmanager
-    def lookahead(self) -> Iterator[None]:
-        """Move the parameters to where momentum alone would take them, for the time of a with block.
-
-        Nesterov's momentum as he has it: ``with opt.lookahead(): grads = ...`` takes the gradient
-        there, and ``opt.step(grads)`` after the block the step. The parameters are given back bit by
-        bit, also after an exception. For `SGD` and `RMSprop` with momentum and without ``nesterov``.
-        Not Zhang's Lookahead with its slow weights, which is the setting ``lookahead_steps``.
-
-        Raises
-        ------
-        TypeError, ValueError
-            For an algorithm or a group without momentum.
-        RuntimeError
-            If another thread is inside a step, or the optimizer looks ahead already; and from `step`
-            inside the block.
-        """
-        self._begin("looks ahead: take the step after the with block")
-        try:
-            from fastopt.lookahead import moved_ahead
-
-            with moved_ahead(self):
-                yield
-        finally:
-            self._end()
-
-    @contextmanager
-    def perturbed(
-        self, grads: Any = None, *, rho: float = 0.05, adaptive: bool = False, eta: float = 0.01
-    ) -> Iterator[None]:
-        """Move the parameters to where the loss is larger, for the time of a with block.
-
-        Sharpness-aware minimization: ``with opt.perturbed(grads): there = ...`` takes the gradient
-        there, and ``opt.step(there)`` after the block the step. The parameters are given back bit by
-        bit, also after an exception. ::
-
-            p + rho * g / ||g||                    SAM: Foret et al. (arXiv:2010.01412)
-            p + rho * T * T * g / ||T * g||        ASAM: Kwon et al. (arXiv:2102.11600), T = |p| + eta
-
-        The norm is that of all gradients together. Where it is 0 or not finite, there is no such
-        place, and the parameters stay. ASAM's own code has T = 1 for biases, and ours has not.
-
-        Parameters
-        ----------
-        grads : as of `step`
-            They are read alone, but for ``zero_grad``. A loss scale makes no difference.
-        rho : float >= 0
-            How far: the norm of the move. For ASAM about ten times that of SAM.
-        adaptive : bool
-            Take ASAM.
-        eta : float >= 0
-            How far ASAM moves what is 0.
-
-        Raises
-        ------
-        TypeError, ValueError
-            For a gradient that does not fit, as `step` does, and values out of range.
-        FloatingPointError
-            For a gradient that is not finite, with ``nonfinite="raise"``.
-        RuntimeError
-            As `lookahead` does.
-        """
-        from fastopt.perturbation import Ball, perturbed
-
-        ball = Ball(rho, adaptive, eta)
-        ball.check()
-        self._begin("has its parameters perturbed: take the step after the with block")
-        try:
-            with perturbed(self, self._grads if grads is None else grads, ball):
-                yield
-        finally:
-            self._end()
-
-    @contextmanager
-    def averaged(self) -> Iterator[None]:
-        """Swap the averages of ``ema=`` or ``swa_start=`` with the parameters, for a with block.
-
-        Raises ValueError where there are none, or where a parameter is not as it was given; and
-        RuntimeError as `lookahead` does.
-        """
-        averages = self._averages(MovingAverage, EqualAverage)
-        self._begin("has its averages in the parameters: take the step after the with block")
-        try:
-            arrays = self._parameters.arrays
-            self._parameters.explain([None] * len(arrays), self._named_written())
-            with averages.swapped_in(arrays):
-                yield
-        finally:
-            self._end()
 
     # Parameters, groups, state.
 

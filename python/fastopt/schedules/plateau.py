@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Literal
 
-import numpy as np
-
-from fastopt.hyperparameters import choice, describe, number, whole
+from fastopt.hyperparameters import choice, describe, measured, number, whole
 from fastopt.schedules.arguments import BelowOne, Count, NotNegative, Value
 from fastopt.schedules.base import Schedule
 
@@ -90,7 +88,7 @@ class ReduceOnPlateau(Schedule, name="reduce_on_plateau"):
 
         NaN and infinity are taken as torch takes them: NaN is never better. TypeError for no number.
         """
-        found = _metric(metric)
+        found = measured(metric, "the metric", "float(loss)")
         state = self._state
         if self._better(found, state.best):
             state.best, state.bad_observations = found, 0
@@ -139,14 +137,6 @@ class ReduceOnPlateau(Schedule, name="reduce_on_plateau"):
             whole(state["cooldown_left"], "cooldown_left", 0, self.cooldown),
         )
         object.__setattr__(self, "_state", loaded)
-
-
-def _metric(value: Any) -> float:
-    """Return a metric as a float, which can be NaN or infinite."""
-    unfit = isinstance(value, (bool, np.bool_, np.complexfloating)) or not hasattr(value, "__float__")
-    if unfit or np.ndim(value) != 0:
-        raise TypeError(f"the metric is {describe(value)}; it must be a number, such as float(loss)")
-    return float(value)
 
 
 # Made like the others, whose classes are in lower case; what has a state is named like a class.

@@ -3,9 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
-from fastopt.hyperparameters import describe
+from fastopt.hyperparameters import describe, measured
 
 
 def loss_and_gradients(function: Callable[..., Any], params: Any, batch: Any) -> tuple[float, Any]:
@@ -22,7 +20,7 @@ def loss_and_gradients(function: Callable[..., Any], params: Any, batch: Any) ->
             "return loss, grads"
         )
     loss, gradients = found
-    return _as_float(loss, "the loss"), gradients
+    return measured(loss, "the loss", "losses.mean()"), gradients
 
 
 def metrics(function: Callable[[Any], Any] | None, params: Any) -> dict[str, float]:
@@ -33,7 +31,9 @@ def metrics(function: Callable[[Any], Any] | None, params: Any) -> dict[str, flo
     if not isinstance(found, Mapping):
         found = {"validation": found}
     return {
-        metric_name(name, "a key of what validation gave"): _as_float(value, f"the metric {name!r}")
+        metric_name(name, "a key of what validation gave"): measured(
+            value, f"the metric {name!r}", "losses.mean()"
+        )
         for name, value in found.items()
     }
 
@@ -45,13 +45,3 @@ def metric_name(value: Any, where: str) -> str:
             f"{where} is {describe(value)}; it must be the name of a metric, such as 'loss'"
         )
     return value
-
-
-def _as_float(value: Any, what: str) -> float:
-    """Return a number, which can be NaN or infinite, as a float; raise TypeError for anything else."""
-    if type(value) is float:
-        return value
-    unfit = isinstance(value, (bool, np.bool_, np.complexfloating)) or not hasattr(value, "__float__")
-    if unfit or np.ndim(value) != 0:
-        raise TypeError(f"{what} is {describe(value)}; it must be a number, such as losses.mean()")
-    return float(value)
