@@ -13,6 +13,7 @@ from fastopt.averaging import Averages
 from fastopt.backends import Taking
 from fastopt.cohorts import Cohort, divide
 from fastopt.groups import Group
+from fastopt.holding import STEPPING, hold
 from fastopt.hyperparameters import Values
 from fastopt.loss_scaling import LossScale
 from fastopt.parameters import Parameters
@@ -21,8 +22,6 @@ from fastopt.rules import Rule, rule_of
 from fastopt.stages import USUAL, stage_for
 from fastopt.state import States, completed
 from fastopt.threads import get_num_threads
-
-_STEPS = "is in the middle of a step on another thread"
 
 
 class Core(Algorithm):
@@ -35,7 +34,8 @@ class Core(Algorithm):
         self._grouping = keywords.get("groups")
         self._parameters = Parameters(params, self.hyperparameters, self._grouping)
         self._frozen = list(self._parameters.frozen)
-        self._taken = Values(steps=0, doing=_STEPS)
+        self._free = [True]  # one token: who takes it holds the optimizer; quicker than a lock
+        self._taken = Values(steps=0, doing=STEPPING, free=self._free)
         self._news = Values(changed=True)  # in the groups, until `_follow_changes` has looked
         self.groups = self._make_groups(self._parameters)
         self._before: list[Any] = []  # hooks, and those after a step
@@ -45,7 +45,6 @@ class Core(Algorithm):
         self._cohort_of = list(self._parameters.group_of)
         self._present: list[bool] | None = None  # who took the last step, if not all did
         self.backend = backends.choose(keywords.get("backend"), self._rules())
-        self._free = [True]  # one token: who takes it holds the optimizer; quicker than a lock
         self._scheduled = [group for group in self.groups if group.scheduled]
         self._pipeline = Pipeline(self._settings, self._parameters)
         self._accumulator: Accumulator | None = None
@@ -70,7 +69,7 @@ class Core(Algorithm):
 
     # The step.
 
-    def _begin(self, doing: str = _STEPS) -> None:
+    def _begin(self, doing: str = STEPPING) -> None:
         """Hold the optimizer, until `_end`; RuntimeError where something else does."""
         try:
             self._free.pop()
@@ -82,7 +81,7 @@ class Core(Algorithm):
         return RuntimeError(f"this optimizer {self._taken.doing}")
 
     def _end(self) -> None:
-        self._taken.doing = _STEPS
+        self._taken.doing = STEPPING
         self._free.append(True)
 
     def _bind(self, grads: Any) -> Sequence[Any]:
@@ -225,15 +224,18 @@ class Core(Algorithm):
         return self._pipeline.scale.value if name == "loss_scale" else self._settings[name]
 
     def _set(self, name: str, value: Any) -> None:
+        held = hold(self._taken)
         before = self._settings[name]
-        self._settings[name] = value
         try:
+            self._settings[name] = value
             self._look_at_settings()
-        except ValueError:
+            if name == "loss_scale":
+                self._pipeline.scale = LossScale(value)
+        except BaseException:
             self._settings[name] = before
             raise
-        if name == "loss_scale":
-            self._pipeline.scale = LossScale(value)
+        finally:
+            held.append(True)
 
     def _look_at_settings(self) -> None:
         """Find out what a step has to do; raise ValueError for settings that contradict each other."""
@@ -328,8 +330,12 @@ class Core(Algorithm):
     def _write(self, name: str, value: Any) -> None:
         value = self.hyperparameters[name].accept(value, name)
         checked = [group.with_values({name: value}) for group in self.groups]
-        for group, given in zip(self.groups, checked, strict=True):
-            group.set(given)
+        held = hold(self._taken)
+        try:
+            for group, given in zip(self.groups, checked, strict=True):
+                group.set(given)
+        finally:
+            held.append(True)
 
 
 def _plain(g: Any) -> Any:

@@ -1,7 +1,7 @@
 """The floating-point environment that the numerics contract asks for, where NumPy and Numba compute.
 
-csrc/fpenv.hpp is the same for the native kernels. A library built with -ffast-math may have left another
-environment behind in any thread, in which numbers below the smallest normal one are zero.
+csrc/fpenv.hpp is the same for the native kernels. A library built with -ffast-math may have left
+another environment behind in any thread, in which numbers below the smallest normal one are zero.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ def keeps_subnormals() -> bool:
 
 
 class FloatingPointEnvironment(AbstractContextManager[None]):
-    """Sets the environment for a with block and gives the thread's own one back, where that can be done."""
+    """Sets the environment for a with block, where it can, and gives the thread's own one back."""
 
     def __enter__(self) -> None:
         self._saved = None if keeps_subnormals() else _replace()
@@ -69,7 +69,7 @@ def _library() -> Any:
 @cache
 def _warn_once() -> None:
     warn(
-        "this thread takes subnormal numbers for zero, as a library built with -ffast-math may have told "
-        "the processor, and the backends 'numba' and 'numpy' cannot change that on this system: their "
-        "results may differ in the last bits from those of backend='native', which can"
+        "this thread takes subnormal numbers for zero, as a library built with -ffast-math may have "
+        "told the processor, and the backends 'numba' and 'numpy' cannot change that on this system: "
+        "their results may differ in the last bits from those of backend='native', which can"
     )

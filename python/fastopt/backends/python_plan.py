@@ -13,8 +13,8 @@ from fastopt.backends import BOUND, NO_EXTRAS, SOME_ABSENT, Extras, Row, Taking
 from fastopt.casting import from_bfloat16, to_bfloat16, to_float16
 from fastopt.checks import layout, overlaps_itself
 from fastopt.cohorts import Cohort
-from fastopt.fpenv import FloatingPointEnvironment, check_environment
 from fastopt.dtypes import SUPPORTED
+from fastopt.fpenv import FloatingPointEnvironment, check_environment
 from fastopt.reduce import block_sums
 from fastopt.rules import Rule
 from fastopt.stages import Stage, stage_for
