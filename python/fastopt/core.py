@@ -1,6 +1,7 @@
 """What an optimizer is made of: parameters in groups, state, plan, and the step."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,8 +35,7 @@ class Core(Algorithm):
         self._grouping = keywords.get("groups")
         self._parameters = Parameters(params, self.hyperparameters, self._grouping)
         self._frozen = list(self._parameters.frozen)
-        self._free = [True]  # one token: who takes it holds the optimizer; quicker than a lock
-        self._taken = Values(steps=0, doing=STEPPING, free=self._free)
+        self._taken = Values(steps=0, doing=STEPPING)
         self._news = Values(changed=True)  # in the groups, until `_follow_changes` has looked
         self.groups = self._make_groups(self._parameters)
         self._before: list[Any] = []  # hooks, and those after a step
@@ -45,6 +45,9 @@ class Core(Algorithm):
         self._cohort_of = list(self._parameters.group_of)
         self._present: list[bool] | None = None  # who took the last step, if not all did
         self.backend = backends.choose(keywords.get("backend"), self._rules())
+        self._free = [True]  # one token: who takes it holds the optimizer; quicker than a lock
+        self._end = partial(self._free.append, True)  # no function, in which a signal could come first
+        self._taken.free = self._free
         self._scheduled = [group for group in self.groups if group.scheduled]
         self._pipeline = Pipeline(self._settings, self._parameters)
         self._accumulator: Accumulator | None = None
@@ -75,14 +78,13 @@ class Core(Algorithm):
             self._free.pop()
         except IndexError:
             raise self._busy() from None
+        except BaseException:  # of a signal's handler, which runs when the token has been taken
+            self._free.append(True)
+            raise
         self._taken.doing = doing
 
     def _busy(self) -> RuntimeError:
         return RuntimeError(f"this optimizer {self._taken.doing}")
-
-    def _end(self) -> None:
-        self._taken.doing = STEPPING
-        self._free.append(True)
 
     def _bind(self, grads: Any) -> Sequence[Any]:
         """List the gradients, and check all that a step needs of its arrays."""

@@ -10,6 +10,7 @@ from fastopt.averaging import EqualAverage, MovingAverage
 from fastopt.backends import BOUND
 from fastopt.config import config_of, keywords_of
 from fastopt.elsewhere import Elsewhere
+from fastopt.holding import STEPPING
 from fastopt.hooks import Hooks
 from fastopt.hyperparameters import given, suggest
 from fastopt.persistence import Persistence
@@ -162,7 +163,11 @@ class Optimizer(Persistence, Roster, Elsewhere, Hooks):
             self._free.pop()
         except IndexError:
             raise self._busy() from None
+        except BaseException:  # as in `_begin`
+            self._free.append(True)
+            raise
         try:
+            self._taken.doing = STEPPING
             if self._news.changed or self._scheduled:
                 self._prepare()
             gradients = self._listed(self._grads if grads is None else grads)

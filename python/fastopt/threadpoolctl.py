@@ -27,7 +27,7 @@ def register_with_threadpoolctl() -> None:
     try:
         import threadpoolctl
     except ImportError as error:
-        raise ImportError("threadpoolctl is not installed (pip install 'threadpoolctl>=3.5')") from error
+        raise ImportError("threadpoolctl is missing: pip install 'threadpoolctl>=3.5'") from error
     file = extension.native.__file__
     assert file is not None
 
