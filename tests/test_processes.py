@@ -144,7 +144,9 @@ def test_an_optimizer_that_was_in_a_step_is_refused_in_the_child() -> None:
 
 def test_a_program_started_from_a_child() -> None:
     """os.fork and exec, and the same bits there."""
-    code = f"import test_processes as t; t.two(); print(t.digest(3)); assert t.digest(3) == {digest(3)!r}"
+    code = (
+        f"import test_processes as t; t.two(); print(t.digest(3)); assert t.digest(3) == {digest(3)!r}"
+    )
     child = os.fork()
     if child == 0:
         signal.alarm(60)
