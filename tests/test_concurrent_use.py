@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,8 @@ def train(seed: int, size: int, **options: Any) -> bytes:
     for k in range(STEPS[size]):
         opt.step(g)
         np.negative(g, out=g, where=k % 3 == 0)
-    return p.tobytes()
+    final: bytes = p.tobytes()
+    return final
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
@@ -61,7 +63,7 @@ def test_an_optimizer_each(size: int, options: dict[str, Any]) -> None:
     def work(seed: int) -> None:
         found[seed] = train(seed, size, **options)
 
-    together(*[lambda seed=seed: work(seed) for seed in range(THREADS)])
+    together(*[partial(work, seed) for seed in range(THREADS)])
     assert [found[seed] for seed in range(THREADS)] == [
         train(seed, size, **options) for seed in range(THREADS)
     ]
@@ -187,7 +189,7 @@ def test_steps_and_changes_at_once(size: int) -> None:
         k = 0
         while not stop.is_set():
             k += 1
-            guarded(lambda k=k: setattr(opt, "lr", float(k % 7)))
+            guarded(partial(setattr, opt, "lr", float(k % 7)))
 
     together(step, change, change)
     assert all("in the middle of a step on another thread" in text for text in refused)

@@ -4,7 +4,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -132,11 +133,12 @@ def test_no_optimizer_is_held_for_ever(way: str) -> None:
     try:
         for wait in rng.uniform(2e-5, 2e-4, 1000).tolist():
             opt = fastopt.SGD(np.zeros(4, np.float32), momentum=0.5)
-            call = {
-                "step": lambda opt=opt: opt.step(g),
-                "accumulate": lambda opt=opt: opt.accumulate(g),
-                "set": lambda opt=opt: setattr(opt, "lr", 0.5),
-            }[way]
+            calls: dict[str, Callable[[], object]] = {
+                "step": partial(opt.step, g),
+                "accumulate": partial(opt.accumulate, g),
+                "set": partial(setattr, opt, "lr", 0.5),
+            }
+            call = calls[way]
             try:
                 signal.setitimer(signal.ITIMER_REAL, wait)
                 while True:

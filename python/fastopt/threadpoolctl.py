@@ -28,14 +28,13 @@ def register_with_threadpoolctl() -> None:
         import threadpoolctl
     except ImportError as error:
         raise ImportError("threadpoolctl is missing: pip install 'threadpoolctl>=3.5'") from error
-    file = extension.native.__file__
-    assert file is not None
+    file = os.path.realpath(str(extension.native.__file__))
 
     class Controller(threadpoolctl.LibController):  # type: ignore[misc, name-defined]
         """What threadpoolctl calls."""
 
         user_api = internal_api = "fastopt"
-        filename_prefixes = (os.path.basename(os.path.realpath(file)).lower(),)
+        filename_prefixes = (os.path.basename(file).lower(),)
         check_symbols = ("fastopt_max_threads",)  # others may have a file of that name
 
         def get_num_threads(self) -> int:
