@@ -30,7 +30,7 @@ def register_with_threadpoolctl() -> None:
         raise ImportError("threadpoolctl is missing: pip install 'threadpoolctl>=3.5'") from error
     file = os.path.realpath(str(extension.native.__file__))
 
-    class Controller(threadpoolctl.LibController):  # type: ignore[misc, name-defined]
+    class Controller(threadpoolctl.LibController):  # type: ignore[misc]
         """What threadpoolctl calls."""
 
         user_api = internal_api = "fastopt"
