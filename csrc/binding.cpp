@@ -3,6 +3,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "fpenv.hpp"
 #include "plan.hpp"
 
 namespace fastopt {
@@ -131,6 +132,7 @@ void Plan::Scalars::append(PyObject* values) {
 }
 
 void Plan::Scalars::take(PyObject* of_the_stage, PyObject* of_the_rule) {
+    const FloatingPointEnvironment environment;    // they are rounded here
     count = 0;
     append(of_the_stage);
     of_stage = count;

@@ -22,7 +22,8 @@ using TakingTuple = std::optional<std::tuple<bool, bool, bool>>;
 using ExtrasTuple =
     std::optional<std::tuple<bool, bool, double, double, bool, double, double, bool>>;
 
-PYBIND11_MODULE(_native, module) {
+// Types and names of NumPy are kept for the whole process, which has one interpreter with NumPy.
+PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
     fastopt::NdArray::find_types();
 
     py::class_<OwnKernel>(module, "OwnKernel")

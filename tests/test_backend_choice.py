@@ -405,6 +405,7 @@ def test_missing_backends(
     [
         (HIDE_NATIVE, "native", NO_EXTENSION),
         (HIDE_NUMBA, "numba", "numba is not installed"),
+        (BREAK.format(name="fastopt._native", error="ImportError"), "native", "does not load: libodd"),
     ],
 )
 def test_missing_backend_that_was_asked_for(

@@ -37,10 +37,11 @@ def test_no_openmp_runtime_is_linked() -> None:
     assert not re.search(r"gomp|iomp|libomp", output("readelf", "-d", extension()))
 
 
-def test_nothing_but_the_modules_init_is_exported() -> None:
+def test_what_is_exported() -> None:
+    """The module's init, and what threadpoolctl knows us by."""
     symbols = output("nm", "-D", "--defined-only", extension()).split("\n")
     names = {line.split()[-1] for line in symbols if line}
-    assert names == {"PyInit__native"}
+    assert names == {"PyInit__native", "fastopt_max_threads"}
 
 
 def disassembly() -> dict[str, list[str]]:

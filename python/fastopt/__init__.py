@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fastopt.checkpoint import CheckpointError
     from fastopt.dialect import dialects
     from fastopt.smoothing import EMA, ema
+    from fastopt.threadpoolctl import register_with_threadpoolctl
     from fastopt.training import Batches, fit
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "load",
     "names",
     "no_decay",
+    "register_with_threadpoolctl",
     "schedules",
     "set_num_threads",
     "training",
@@ -64,6 +66,7 @@ _LATER = {
     "ema": "smoothing",
     "fit": "training",
     "functional": "functional",
+    "register_with_threadpoolctl": "threadpoolctl",
     "schedules": "schedules",
     "training": "training",
 }

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastopt.fpenv import FloatingPointEnvironment
+
 
 def taken(g: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Give a gradient as a parameter of this dtype takes it; uint16 is the bits of bfloat16."""
     values = from_bfloat16(g) if g.dtype == np.uint16 else g
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), FloatingPointEnvironment():
         found: NDArray[Any] = values.astype(dtype, copy=False)
         return found
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fastopt.casting import is_bfloat16, to_bfloat16, to_float16
 from fastopt.checks import Named, check_disjoint, check_kind, check_layout
+from fastopt.fpenv import FloatingPointEnvironment
 from fastopt.parameters import Parameters
 
 
@@ -36,6 +37,6 @@ class Copies:
 
     def write(self, parameters: Sequence[NDArray[Any]]) -> None:
         """Write the copies of all parameters as they are now."""
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), FloatingPointEnvironment():
             for p, copy, is_half in zip(parameters, self.arrays, self.halves, strict=True):
                 copy[...] = to_float16(p) if is_half else to_bfloat16(p)

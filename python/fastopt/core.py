@@ -12,6 +12,7 @@ from fastopt.accumulation import Accumulator
 from fastopt.algorithm import Algorithm
 from fastopt.averaging import Averages
 from fastopt.backends import Change, Taking
+from fastopt.between_steps import STEPPING, hold
 from fastopt.cohorts import Cohort, divide
 from fastopt.groups import Group
 from fastopt.hyperparameters import Values
@@ -22,8 +23,6 @@ from fastopt.rules import Rule, rule_of
 from fastopt.stages import USUAL, stage_for
 from fastopt.state import States, completed
 from fastopt.threads import get_num_threads
-
-STEPPING = "is in the middle of a step on another thread"
 
 
 class Core(Algorithm):
@@ -48,6 +47,7 @@ class Core(Algorithm):
         self.backend = backends.choose(keywords.get("backend"), self._rules())
         self._free = [True]  # one token: who takes it holds the optimizer; quicker than a lock
         self._end = partial(self._free.append, True)  # no function, in which a signal could come first
+        self._taken.free = self._free
         self._scheduled = [group for group in self.groups if group.scheduled]
         self._pipeline = Pipeline(self._settings, self._parameters)
         self._accumulator: Accumulator | None = None
@@ -226,15 +226,18 @@ class Core(Algorithm):
         return self._pipeline.scale.value if name == "loss_scale" else self._settings[name]
 
     def _set(self, name: str, value: Any) -> None:
+        held = hold(self._taken)
         before = self._settings[name]
-        self._settings[name] = value
         try:
+            self._settings[name] = value
             self._look_at_settings()
-        except ValueError:
+            if name == "loss_scale":
+                self._pipeline.scale = LossScale(value)
+        except BaseException:
             self._settings[name] = before
             raise
-        if name == "loss_scale":
-            self._pipeline.scale = LossScale(value)
+        finally:
+            held.append(True)
 
     def _look_at_settings(self) -> None:
         """Find out what a step has to do; raise ValueError for settings that contradict each other."""
@@ -329,8 +332,12 @@ class Core(Algorithm):
     def _write(self, name: str, value: Any) -> None:
         value = self.hyperparameters[name].accept(value, name)
         checked = [group.with_values({name: value}) for group in self.groups]
-        for group, given in zip(self.groups, checked, strict=True):
-            group.set(given)
+        held = hold(self._taken)
+        try:
+            for group, given in zip(self.groups, checked, strict=True):
+                group.set(given)
+        finally:
+            held.append(True)
 
 
 def _plain(g: Any) -> Any:

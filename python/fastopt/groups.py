@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fastopt.between_steps import hold
 from fastopt.hyperparameters import Hyper, Number, Values, describe, is_scheduled, suggest
 
 if TYPE_CHECKING:
@@ -137,7 +138,11 @@ class Group(MutableMapping[str, Any]):
         values = dict(*given, **more)
         if "params" in values:
             raise TypeError("the parameters of a group cannot be replaced: make a new optimizer")
-        self.set(self.with_values(values))
+        held = hold(self._taken)
+        try:
+            self.set(self.with_values(values))
+        finally:
+            held.append(True)
 
     def __delitem__(self, name: str) -> None:
         raise TypeError(f"hyperparameters cannot be deleted; set group[{name!r}] to a value instead")

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from fastopt.algorithm import OPTIONS
 from fastopt.averaging import EqualAverage, MovingAverage
 from fastopt.backends import BOUND
+from fastopt.between_steps import STEPPING
 from fastopt.config import config_of, keywords_of
-from fastopt.core import STEPPING
 from fastopt.elsewhere import Elsewhere
 from fastopt.hooks import Hooks
 from fastopt.hyperparameters import given, suggest

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fastopt.between_steps import hold
 from fastopt.cohorts import Cohort
 from fastopt.core import Core
 from fastopt.grouping import Named, Which, chosen
@@ -45,8 +46,12 @@ class Roster(Core):
     def _set_frozen(self, which: Which, value: bool) -> list[str]:
         names = self._parameters.names
         meant = chosen(which, names, self._parameters.arrays, "freeze" if value else "unfreeze")
-        self._frozen = [value if m else was for m, was in zip(meant, self._frozen, strict=True)]
-        self._choose_way()
+        held = hold(self._taken)
+        try:
+            self._frozen = [value if m else was for m, was in zip(meant, self._frozen, strict=True)]
+            self._choose_way()
+        finally:
+            held.append(True)
         return [name for name, m in zip(names, meant, strict=True) if m]
 
     def add_params(self, more: Any, **options: Any) -> None:

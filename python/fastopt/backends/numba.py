@@ -13,6 +13,7 @@ import numpy as np
 from fastopt import extension
 from fastopt.backends import Extras, Plan
 from fastopt.backends.python_plan import AllScalars, PythonPlan, Scalars, Work
+from fastopt.fpenv import FloatingPointEnvironment
 from fastopt.reduce import BLOCK, LANES
 from fastopt.rules import Rule
 from fastopt.threads import available
@@ -55,7 +56,8 @@ def smooth(signal: Any, out: Any, state: Any, beta: float, corrections: Any) -> 
     """Smooth a signal."""
     kind = signal.dtype.type
     given = np.ones(0, signal.dtype) if corrections is None else corrections
-    _smooth()(signal, out, state, kind(beta), kind(1.0 - beta), given)
+    with FloatingPointEnvironment():
+        _smooth()(signal, out, state, kind(beta), kind(1.0 - beta), given)
 
 
 class NumbaPlan(PythonPlan):

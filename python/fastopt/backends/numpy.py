@@ -6,6 +6,7 @@ import numpy as np
 
 from fastopt.backends import Extras, Plan
 from fastopt.backends.python_plan import AllScalars, PythonPlan, Scalars
+from fastopt.fpenv import FloatingPointEnvironment
 from fastopt.rules import Rule
 
 
@@ -28,7 +29,7 @@ def smooth(signal: Any, out: Any, state: Any, beta: float, corrections: Any) -> 
     """Smooth a signal, value by value."""
     kind = signal.dtype.type
     kept, taken = kind(beta), kind(1.0 - beta)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), FloatingPointEnvironment():
         for t in range(signal.shape[1]):
             state[...] = kept * state + taken * signal[:, t]
             out[:, t] = state if corrections is None else state / corrections[t]

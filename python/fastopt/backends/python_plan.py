@@ -14,6 +14,7 @@ from fastopt.casting import from_bfloat16, to_bfloat16, to_float16
 from fastopt.checks import layout, overlaps_itself
 from fastopt.cohorts import Cohort
 from fastopt.dtypes import SUPPORTED
+from fastopt.fpenv import FloatingPointEnvironment, check_environment
 from fastopt.reduce import block_sums
 from fastopt.rules import Rule
 from fastopt.stages import Stage, stage_for
@@ -172,7 +173,7 @@ class PythonPlan:
 
     def sums_of_squares(self, threads: int) -> list[float]:
         """Sum the squares of each gradient, on this thread."""
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), FloatingPointEnvironment():
             return [self._sum_of_squares(i) for i in range(len(self._arrays))]
 
     def _sum_of_squares(self, i: int) -> float:
@@ -195,7 +196,8 @@ class PythonPlan:
 
     def scalars(self, rows: Sequence[Row | None]) -> AllScalars:
         """Round the scalars of each row to each dtype: once, from double."""
-        with np.errstate(all="ignore"):
+        check_environment()
+        with np.errstate(all="ignore"), FloatingPointEnvironment():
             return [{dtype: _round(row, dtype) for dtype in SUPPORTED} if row else {} for row in rows]
 
     def run_with_sums(
@@ -223,7 +225,8 @@ class PythonPlan:
         sums: list[tuple[float, float]] | None = None,
     ) -> None:
         """Update some pieces. Several threads may do so at once, each with pieces of its own."""
-        with np.errstate(all="ignore"):  # here, as every thread has its own
+        # Here, as every thread has its own.
+        with np.errstate(all="ignore"), FloatingPointEnvironment():
             for piece in work:
                 self._sweep(scalars, piece, extras, sums)
 
