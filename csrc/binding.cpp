@@ -41,8 +41,8 @@ std::ptrdiff_t Plan::bind(py::handle gradients, py::handle params, bool overlap_
     bool all = true;
     for (std::ptrdiff_t i = 0; i < count; ++i) {
         Array& array = arrays_[std::size_t(i)];
-        if (now && PySequence_Fast_GET_ITEM(now, i) != array.object.ptr()) return i;
-        if (!unchanged(array)) return i;
+        if (now && PySequence_Fast_GET_ITEM(now, i) != array.bound.array().ptr()) return i;
+        if (!array.bound.unchanged(array.shape)) return i;
         PyObject* const gradient = PySequence_Fast_GET_ITEM(given, i);
         array.strided.reset();
         if (gradient == Py_None) {
@@ -53,7 +53,9 @@ std::ptrdiff_t Plan::bind(py::handle gradients, py::handle params, bool overlap_
         }
     }
     for (const Beside& beside : beside_) {
-        if (!unchanged(beside)) return std::ptrdiff_t(beside.parameter);
+        if (!beside.bound.unchanged(arrays_[beside.parameter].shape)) {
+            return std::ptrdiff_t(beside.parameter);
+        }
     }
     if (taking.written && !overlap_checked) {
         std::sort(gradients_.begin(), gradients_.end());
@@ -62,19 +64,6 @@ std::ptrdiff_t Plan::bind(py::handle gradients, py::handle params, bool overlap_
         }
     }
     return all ? bound : some_absent;
-}
-
-bool Plan::unchanged(const Array& array) {
-    const NdArray parameter(array.object.ptr());
-    return parameter.data() == array.p && parameter.has_shape(array.shape) && parameter.writeable() &&
-           parameter.dtype() == array.kernel->dtype &&
-           (array.fortran ? parameter.f_contiguous() : parameter.c_contiguous());
-}
-
-bool Plan::unchanged(const Beside& beside) const {
-    const NdArray array(beside.object.ptr());
-    return array.data() == beside.data && array.has_shape(arrays_[beside.parameter].shape) &&
-           array.writeable();
 }
 
 bool Plan::take_gradient(Array& array, PyObject* gradient, bool overlap_checked, const Taking& taking) {

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt import backends, casting, checks, settings
+from fastopt import backends, casting, settings
 from fastopt.accumulation import Accumulator
 from fastopt.algorithm import Algorithm
 from fastopt.averaging import Averages
 from fastopt.backends import Taking
 from fastopt.cohorts import Cohort, divide
 from fastopt.groups import Group
+from fastopt.holding import Hold
 from fastopt.hyperparameters import Values
 from fastopt.loss_scaling import LossScale
 from fastopt.parameters import Parameters
@@ -70,18 +71,26 @@ class Core(Algorithm):
 
     # The step.
 
-    def _begin(self, doing: str = _STEPS) -> None:
-        """Hold the optimizer, until `_end`; RuntimeError where something else does."""
+    def _begin(self, doing: str = _STEPS, even_closed: bool = False) -> None:
+        """Hold the optimizer, until `_end`; RuntimeError where something else does, or it is closed."""
+        if even_closed and self._hold.released:
+            return  # nothing changes any more
         try:
             self._free.pop()
         except IndexError:
             raise self._busy() from None
         self._taken.doing = doing
 
+    def _check_open(self) -> None:
+        if self._hold.released:
+            raise self._busy()
+
     def _busy(self) -> RuntimeError:
         return RuntimeError(f"this optimizer {self._taken.doing}")
 
     def _end(self) -> None:
+        if self._hold.released:
+            return
         self._taken.doing = _STEPS
         self._free.append(True)
 
@@ -113,7 +122,7 @@ class Core(Algorithm):
         if found >= 0:
             parameters = self._parameters
             casts, zeroes = taking is not None and taking.cast, taking is not None and taking.written
-            parameters.explain(given, self._named_written(), casts, zeroes)
+            parameters.explain(given, self._hold, casts, zeroes)
             # Nothing is wrong: a strided gradient only reaches across memory that is written.
             found = self._plan.bind(gradients, None, True, taking)
             if found >= 0:
@@ -168,10 +177,15 @@ class Core(Algorithm):
             self._prepare()
         if self._accumulator is None:
             self._accumulator = Accumulator(self._parameters, self.backend)
+            self._hold = self._make_hold(self._states)
         sums = self._accumulator
         if sums.count < self.gradient_accumulation_steps:
             gradients = self._bind(self._grads if grads is None else grads)
-            sums.add(gradients, self._taking, self.zero_grad)
+            if not sums.add(gradients, self._taking, self.zero_grad):
+                self._hold.check()
+                raise RuntimeError("the sums of the gradients cannot be updated")
+        else:
+            self._hold.check()
         if sums.count < self.gradient_accumulation_steps:
             return False
         totals = self._bind_arrays(sums.totals(), self._parameters.now(), None)
@@ -215,7 +229,7 @@ class Core(Algorithm):
     def _follow_changes(self) -> None:
         """Make another plan if changed hyperparameters ask for other rules."""
         self._scheduled = [group for group in self.groups if group.scheduled]
-        if self._rules() != self._planned_rules:
+        if self._rules() != self._planned_rules and not self._hold.released:
             self._plan = self._make_plan()
         self._look_at_settings()
         self._plan.assign(self._cohort_of)
@@ -285,6 +299,7 @@ class Core(Algorithm):
         ]
         plan = backends.backend(self.backend).make_plan(bound, chosen, self._cohort_of)
         self._pipeline.attach(plan)
+        self._hold = self._make_hold(states)
         self._states = states
         self._planned_rules = planned
         return plan
@@ -305,14 +320,25 @@ class Core(Algorithm):
             raise ValueError(f"there are no averages of {settings}: make the optimizer with {examples}")
         return averages
 
-    def _named_written(self) -> list[checks.Named]:
-        """List what the step writes besides the parameters."""
+    def _make_hold(self, states: States) -> Hold:
+        """Hold what steps write besides the parameters, and the gradients that were bound."""
         named = [
             (f"state {state!r} of {name!r}", array)
-            for name, arrays in zip(self._parameters.names, self._states, strict=True)
+            for name, arrays in zip(self._parameters.names, states, strict=True)
             for state, array in arrays.items()
         ]
-        return [*named, *self._pipeline.named()]
+        sums = [] if self._accumulator is None else self._accumulator.named
+        return Hold([*named, *self._pipeline.named(), *sums], self._bound_gradients())
+
+    def _bound_gradients(self) -> Sequence[Any]:
+        try:
+            return () if self._grads is None else self._listed(self._grads)
+        except (TypeError, ValueError):
+            return ()  # parameters have come or gone; the step says what is wrong
+
+    def _check_arrays(self) -> None:
+        """Raise unless parameters and what is written besides are as they were."""
+        self._parameters.explain([None] * len(self._parameters.arrays), self._hold)
 
     # Hyperparameters of all groups at once, for the properties that `Hyper` makes.
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from fastopt.algorithm import OPTIONS
 from fastopt.averaging import EqualAverage, MovingAverage
 from fastopt.backends import BOUND
+from fastopt.closing import Closing
 from fastopt.config import config_of, keywords_of
 from fastopt.elsewhere import Elsewhere
 from fastopt.hooks import Hooks
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _ATTRIBUTES = ("params", "groups", "like", "backend")  # set once, when the optimizer is made
 
 
-class Optimizer(Persistence, Roster, Elsewhere, Hooks):
+class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
     """Updates parameters in place from their gradients. The base of every algorithm.
 
     What a subclass defines is said at `Algorithm`.
@@ -128,6 +129,7 @@ class Optimizer(Persistence, Roster, Elsewhere, Hooks):
         self._build(params, keywords.get("like", OPTIONS["like"]), shared, keywords)
         if self._grads is not None:
             self._bind(self._grads)
+            self._hold = self._make_hold(self._states)
         self._pipeline.write_copies()
 
     # The step.

@@ -18,7 +18,7 @@ from fastopt.structure import Path
 _BUSY = "is being given other parameters"
 _REBOUND = (
     *("_parameters", "_grouping", "groups", "_frozen", "_states", "_cohorts", "_cohort_of"),
-    *("_accumulator", "_present", "_plan"),
+    *("_accumulator", "_present", "_plan", "_hold"),
 )
 
 
@@ -43,6 +43,7 @@ class Roster(Core):
         return self._set_frozen(which, False)
 
     def _set_frozen(self, which: Which, value: bool) -> list[str]:
+        self._check_open()
         names = self._parameters.names
         meant = chosen(which, names, self._parameters.arrays, "freeze" if value else "unfreeze")
         self._frozen = [value if m else was for m, was in zip(meant, self._frozen, strict=True)]
