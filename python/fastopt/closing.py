@@ -56,6 +56,6 @@ class Closing(Core):
         """Refuse copy, deepcopy and pickle: a copy would be bound to arrays that nobody else has."""
         raise TypeError(
             "an optimizer is bound to the memory of its arrays, and cannot be copied or pickled: make "
-            "one of the copied parameters, and give it the state, new.load_state_dict(opt.state_dict()); "
-            "or use opt.save(path) and fastopt.load"
+            "one of the copied parameters, and let it load_state_dict(opt.state_dict()); or use "
+            "opt.save(path) and fastopt.load"
         )

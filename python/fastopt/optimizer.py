@@ -26,7 +26,8 @@ _ATTRIBUTES = ("params", "groups", "like", "backend")  # set once, when the opti
 class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
     """Updates parameters in place from their gradients. The base of every algorithm.
 
-    What a subclass defines is said at `Algorithm`.
+    What a subclass defines is said at `Algorithm`. Until `close`, or the end of a with block, the memory of
+    its arrays cannot go away.
 
     Parameters
     ----------
@@ -142,6 +143,8 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
         grads : in the structure of the parameters
             Gradients with the shape and dtype of their parameters, of any layout, which are read
             alone; None where a parameter sits out. Left out where they were bound with ``grads=``.
+            They are kept alive until the step ends, but unlike what is bound, their memory is not held:
+            no other thread may resize one meanwhile with ``refcheck=False``, or close its mmap.
 
         Returns
         -------
@@ -156,7 +159,7 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
         FloatingPointError
             For a gradient that is not finite, with ``nonfinite="raise"``. No byte has changed then.
         RuntimeError
-            If another thread is inside a step of this optimizer.
+            If another thread is inside a step of this optimizer, or after `close`.
         """
         if self._before:
             self._call(self._before)
