@@ -46,7 +46,7 @@ private:
                 if (NdArray(found.ptr()).owns_memory()) return found.is(array) ? py::object() : found;
                 found = found.attr("base");
             } else if (PyMemoryView_Check(found.ptr())) {
-                found = py::reinterpret_borrow<py::object>(PyMemoryView_GET_BUFFER(found.ptr())->obj);
+                found = py::getattr(found, "obj", py::none());    // none where it has been released
             } else {
                 found = py::getattr(found, "base", py::none());
                 if (!py::isinstance<py::array>(found)) break;

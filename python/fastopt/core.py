@@ -297,10 +297,10 @@ class Core(Algorithm):
             (p, *(state[name] for name in rule.states))
             for p, state, rule in zip(parameters.arrays, states, chosen, strict=True)
         ]
+        hold = self._make_hold(states)
         plan = backends.backend(self.backend).make_plan(bound, chosen, self._cohort_of)
         self._pipeline.attach(plan)
-        self._hold = self._make_hold(states)
-        self._states = states
+        self._states, self._hold = states, hold
         self._planned_rules = planned
         return plan
 
