@@ -13,6 +13,9 @@ constexpr int decay = 2;    // which of these is the coupled decay
 // What a last level of cache holds, by and large.
 constexpr std::size_t bytes_in_caches = 24 * 1024 * 1024;
 
+// Arrays that lie between one that is looked at and the one that is fetched.
+constexpr std::size_t fetched_ahead = 8;
+
 bool is_list_or_tuple(PyObject* object) { return PyList_Check(object) || PyTuple_Check(object); }
 
 Stage stage_of(const double* scalars, std::size_t count) {
@@ -41,6 +44,9 @@ std::ptrdiff_t Plan::bind(py::handle gradients, py::handle params, bool overlap_
     bool all = true;
     for (std::ptrdiff_t i = 0; i < count; ++i) {
         Array& array = arrays_[std::size_t(i)];
+        if (std::size_t(i) + fetched_ahead < arrays_.size()) {
+            arrays_[std::size_t(i) + fetched_ahead].bound.fetch();
+        }
         if (now && PySequence_Fast_GET_ITEM(now, i) != array.bound.array().ptr()) return i;
         if (!array.bound.unchanged(array.shape)) return i;
         PyObject* const gradient = PySequence_Fast_GET_ITEM(given, i);
@@ -52,7 +58,9 @@ std::ptrdiff_t Plan::bind(py::handle gradients, py::handle params, bool overlap_
             return i;
         }
     }
-    for (const Beside& beside : beside_) {
+    for (std::size_t k = 0; k < beside_.size(); ++k) {
+        if (k + fetched_ahead < beside_.size()) beside_[k + fetched_ahead].bound.fetch();
+        const Beside& beside = beside_[k];
         if (!beside.bound.unchanged(arrays_[beside.parameter].shape)) {
             return std::ptrdiff_t(beside.parameter);
         }

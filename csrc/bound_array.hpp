@@ -24,6 +24,13 @@ public:
 
     const py::object& array() const { return array_; }
 
+    // Begins to fetch what `unchanged` will look at: it is spread over all of memory.
+    void fetch() const {
+        __builtin_prefetch(array_.ptr());
+        __builtin_prefetch(reinterpret_cast<const char*>(array_.ptr()) + 64);
+        if (owner_) __builtin_prefetch(owner_.ptr());
+    }
+
     // A view keeps its address when other memory is put under the array that it is a view of.
     bool unchanged(const std::vector<std::ptrdiff_t>& shape) const {
         const NdArray now(array_.ptr());

@@ -532,7 +532,8 @@ def test_memory_that_has_been_let_go_of(backend: str, run_python: Callable[..., 
     p.base.release()  # type: ignore[union-attr]
     with pytest.raises(ValueError, match="the memory of parameter 'params' has been let go of"):
         fastopt.Adam(p, ema=0.9, backend=backend)
-    copies = np.frombuffer(bytearray(2 * SIZE), np.float16)
+    narrow = bytearray(2 * SIZE)
+    copies = np.frombuffer(narrow, np.float16)
     copies.base.release()  # type: ignore[union-attr]
     with pytest.raises(ValueError, match="the memory of the copy of 'params' in cast_to has been let"):
         fastopt.Adam(np.zeros(SIZE), cast_to=copies, backend=backend)

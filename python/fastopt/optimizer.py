@@ -26,8 +26,8 @@ _ATTRIBUTES = ("params", "groups", "like", "backend")  # set once, when the opti
 class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
     """Updates parameters in place from their gradients. The base of every algorithm.
 
-    What a subclass defines is said at `Algorithm`. The memory of its arrays cannot go away until `close`,
-    or the end of a block ``with fastopt.Adam(p) as opt:``.
+    What a subclass defines is said at `Algorithm`. The memory of its arrays cannot go away until
+    `close`, or the end of a block ``with fastopt.Adam(p) as opt:``.
 
     Parameters
     ----------
