@@ -14,6 +14,9 @@ constexpr int decay = 2;    // which of these is the coupled decay
 // What a last level of cache holds, by and large.
 constexpr std::size_t bytes_in_caches = 24 * 1024 * 1024;
 
+// Arrays that lie between one that is looked at and the one that is fetched.
+constexpr std::size_t fetched_ahead = 8;
+
 bool is_list_or_tuple(PyObject* object) { return PyList_Check(object) || PyTuple_Check(object); }
 
 Stage stage_of(const double* scalars, std::size_t count) {
@@ -42,8 +45,11 @@ std::ptrdiff_t Plan::bind(py::handle gradients, py::handle params, bool overlap_
     bool all = true;
     for (std::ptrdiff_t i = 0; i < count; ++i) {
         Array& array = arrays_[std::size_t(i)];
-        if (now && PySequence_Fast_GET_ITEM(now, i) != array.object.ptr()) return i;
-        if (!unchanged(array)) return i;
+        if (std::size_t(i) + fetched_ahead < arrays_.size()) {
+            arrays_[std::size_t(i) + fetched_ahead].bound.fetch();
+        }
+        if (now && PySequence_Fast_GET_ITEM(now, i) != array.bound.array().ptr()) return i;
+        if (!array.bound.unchanged(array.shape)) return i;
         PyObject* const gradient = PySequence_Fast_GET_ITEM(given, i);
         array.strided.reset();
         if (gradient == Py_None) {
@@ -53,8 +59,12 @@ std::ptrdiff_t Plan::bind(py::handle gradients, py::handle params, bool overlap_
             return i;
         }
     }
-    for (const Beside& beside : beside_) {
-        if (!unchanged(beside)) return std::ptrdiff_t(beside.parameter);
+    for (std::size_t k = 0; k < beside_.size(); ++k) {
+        if (k + fetched_ahead < beside_.size()) beside_[k + fetched_ahead].bound.fetch();
+        const Beside& beside = beside_[k];
+        if (!beside.bound.unchanged(arrays_[beside.parameter].shape)) {
+            return std::ptrdiff_t(beside.parameter);
+        }
     }
     if (taking.written && !overlap_checked) {
         std::sort(gradients_.begin(), gradients_.end());
@@ -63,19 +73,6 @@ std::ptrdiff_t Plan::bind(py::handle gradients, py::handle params, bool overlap_
         }
     }
     return all ? bound : some_absent;
-}
-
-bool Plan::unchanged(const Array& array) {
-    const NdArray parameter(array.object.ptr());
-    return parameter.data() == array.p && parameter.has_shape(array.shape) && parameter.writeable() &&
-           parameter.dtype() == array.kernel->dtype &&
-           (array.fortran ? parameter.f_contiguous() : parameter.c_contiguous());
-}
-
-bool Plan::unchanged(const Beside& beside) const {
-    const NdArray array(beside.object.ptr());
-    return array.data() == beside.data && array.has_shape(arrays_[beside.parameter].shape) &&
-           array.writeable();
 }
 
 bool Plan::take_gradient(Array& array, PyObject* gradient, bool overlap_checked, const Taking& taking) {

@@ -35,6 +35,12 @@ public:
     bool c_contiguous() const { return has(py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_); }
     bool f_contiguous() const { return has(py::detail::npy_api::NPY_ARRAY_F_CONTIGUOUS_); }
     bool aligned() const { return has(py::detail::npy_api::NPY_ARRAY_ALIGNED_); }
+    // Both orders at once, which is what an edit of the strides can change.
+    int contiguous() const {
+        using py::detail::npy_api;
+        return fields_->flags & (npy_api::NPY_ARRAY_C_CONTIGUOUS_ | npy_api::NPY_ARRAY_F_CONTIGUOUS_);
+    }
+    bool owns_memory() const { return has(py::detail::npy_api::NPY_ARRAY_OWNDATA_); }
     bool writeable() const { return has(py::detail::npy_api::NPY_ARRAY_WRITEABLE_); }
 
     // Nothing for a dtype that has no kernels, in particular for one of foreign byte order.
@@ -56,6 +62,9 @@ public:
         for (int k = 0; k < ndim(); ++k) size *= shape(k);
         return size;
     }
+    std::size_t bytes() const {
+        return std::size_t(size()) * std::size_t(py::detail::array_descriptor2_proxy(fields_->descr)->elsize);
+    }
     std::vector<std::ptrdiff_t> shape() const {
         return {fields_->dimensions, fields_->dimensions + ndim()};
     }
@@ -68,13 +77,15 @@ public:
         return true;
     }
 
-private:
-    static constexpr int npy_half = 23;
-
+    // NumPy's number of the dtype; -1 for one of foreign byte order.
     int native_type() const {
         const auto* descr = py::detail::array_descriptor_proxy(fields_->descr);
         return descr->byteorder == '=' ? descr->type_num : -1;
     }
+
+private:
+    static constexpr int npy_half = 23;
+
     bool has(int flag) const { return (fields_->flags & flag) != 0; }
 
     inline static PyTypeObject* ndarray_type = nullptr;

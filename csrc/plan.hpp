@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "bound_array.hpp"
 #include "changes.hpp"
 #include "extras.hpp"
 #include "finish.hpp"
@@ -72,7 +73,7 @@ public:
 private:
     struct Array {
         // What every step looks at comes first, close together.
-        py::object object;
+        BoundArray bound;
         char* p;
         char* g = nullptr;    // null: sits this step out
         std::ptrdiff_t size;
@@ -90,10 +91,9 @@ private:
         Narrow narrow = nullptr;
         py::object rule;    // which may hold the kernel
     };
-    // An array that is written beside a parameter, and where it lies; it must stay as it is.
+    // An array that is written beside a parameter.
     struct Beside {
-        py::object object;
-        const char* data;
+        BoundArray bound;
         std::size_t parameter;
     };
     struct Span {
@@ -118,8 +118,6 @@ private:
         }
     };
 
-    static bool unchanged(const Array& array);
-    bool unchanged(const Beside& beside) const;
     bool take_gradient(Array& array, PyObject* gradient, bool overlap_checked, const Taking& taking);
     bool overlaps(const char* low, const char* high) const;
     void cut();

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastopt import backends
 from fastopt.backends import NO_EXTRAS, Change, Taking
+from fastopt.checks import Named
 from fastopt.memory import state_beside
 from fastopt.parameters import Parameters
 from fastopt.rules import rule_of
@@ -31,8 +32,13 @@ class Accumulator:
 
     def __init__(self, parameters: Parameters, backend: str) -> None:
         self.count = 0
+        self._backend = backend
         self.sums: list[NDArray[Any]] = [state_beside(p, 0.0, 6) for p in parameters.arrays]
         self.present = [False] * len(self.sums)
+        self.named: list[Named] = [
+            (f"the sum of the gradients of {name!r}", total)
+            for name, total in zip(parameters.names, self.sums, strict=True)
+        ]
         rule = rule_of(accumulate)
         arrays = [(total,) for total in self.sums]
         self._rows = [(NOTHING, AccumulateCoefficients(1.0))]
@@ -40,12 +46,21 @@ class Accumulator:
             arrays, [rule] * len(arrays), [0] * len(arrays)
         )
 
-    def add(self, gradients: Sequence[Any], taking: Taking | None, zero: bool) -> None:
-        """Add gradients that have been checked, and zero them if asked."""
-        self._plan.bind(gradients, None, True, taking)
+    def add(self, gradients: Sequence[Any], taking: Taking | None, zero: bool) -> bool:
+        """Add gradients that have been checked, and zero them if asked.
+
+        Says whether that was done: not if one of the sums is no longer as it was.
+        """
+        if self._plan.bind(gradients, None, True, taking) >= 0:
+            return False
         present = [had or g is not None for had, g in zip(self.present, gradients, strict=True)]
         changes = [(self, "present", present), (self, "count", self.count + 1)]
         self._plan.run(self._rows, get_num_threads(), NO_EXTRAS._replace(zero=zero), changes)
+        return True
+
+    def close(self) -> None:
+        """Let the plan go."""
+        self._plan = backends.backend(self._backend).make_plan([], [], [])
 
     def totals(self) -> list[Any]:
         """List the sums; None where there has been no gradient."""

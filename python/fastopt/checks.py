@@ -119,11 +119,6 @@ def check_apart(g: NDArray[Any], what: str, written: Sequence[Named]) -> None:
             )
 
 
-def layout(array: NDArray[Any]) -> tuple[Any, ...]:
-    """Say where and how an array lies in memory, to see later whether it still does."""
-    return array.__array_interface__["data"], array.shape, array.strides, array.dtype
-
-
 def overlaps_itself(array: NDArray[Any]) -> bool:
     """Say whether two elements may lie in the same place: a broadcast array has such."""
     if array.size == 0:

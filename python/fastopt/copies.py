@@ -30,7 +30,7 @@ class Copies:
                     f"{what} has dtype {copy.dtype}; {remedy} (np.uint16 holds the bits of bfloat16)"
                 )
             check_layout(copy, what, p, f"np.zeros_like(p, dtype={copy.dtype})")
-            self.arrays.append(copy if is_half else copy.view(np.uint16))
+            self.arrays.append(copy)
             self.halves.append(is_half)
             self.named.append((what, copy))
         check_disjoint([*parameters.named(), *self.named])
@@ -39,4 +39,5 @@ class Copies:
         """Write the copies of all parameters as they are now."""
         with np.errstate(all="ignore"), FloatingPointEnvironment():
             for p, copy, is_half in zip(parameters, self.arrays, self.halves, strict=True):
-                copy[...] = to_float16(p) if is_half else to_bfloat16(p)
+                bits = copy if is_half else copy.view(np.uint16)
+                bits[...] = to_float16(p) if is_half else to_bfloat16(p)

@@ -1,13 +1,13 @@
 """What an optimizer is made of: parameters in groups, state, plan, and the step."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt import backends, casting, checks, settings
+from fastopt import backends, casting, settings
 from fastopt.accumulation import Accumulator
 from fastopt.algorithm import Algorithm
 from fastopt.averaging import Averages
@@ -15,6 +15,7 @@ from fastopt.backends import Change, Taking
 from fastopt.between_steps import STEPPING, hold
 from fastopt.cohorts import Cohort, divide
 from fastopt.groups import Group
+from fastopt.holding import Hold
 from fastopt.hyperparameters import Values
 from fastopt.loss_scaling import LossScale
 from fastopt.parameters import Parameters
@@ -46,7 +47,8 @@ class Core(Algorithm):
         self._present: list[bool] | None = None  # who took the last step, if not all did
         self.backend = backends.choose(keywords.get("backend"), self._rules())
         self._free = [True]  # one token: who takes it holds the optimizer; quicker than a lock
-        self._end = partial(self._free.append, True)  # no function, in which a signal could come first
+        # No Python function, in which a signal could come first.
+        self._end: Callable[[], None] = partial(self._free.append, True)
         self._taken.free = self._free
         self._scheduled = [group for group in self.groups if group.scheduled]
         self._pipeline = Pipeline(self._settings, self._parameters)
@@ -72,8 +74,10 @@ class Core(Algorithm):
 
     # The step.
 
-    def _begin(self, doing: str = STEPPING) -> None:
-        """Hold the optimizer, until `_end`; RuntimeError where something else does."""
+    def _begin(self, doing: str = STEPPING, even_closed: bool = False) -> None:
+        """Hold the optimizer, until `_end`; RuntimeError where something else does, or it is closed."""
+        if even_closed and self._hold.released:
+            return  # nothing changes any more
         try:
             self._free.pop()
         except IndexError:
@@ -82,6 +86,10 @@ class Core(Algorithm):
             self._free.append(True)
             raise
         self._taken.doing = doing
+
+    def _check_open(self) -> None:
+        if self._hold.released:
+            raise self._busy()
 
     def _busy(self) -> RuntimeError:
         return RuntimeError(f"this optimizer {self._taken.doing}")
@@ -114,7 +122,7 @@ class Core(Algorithm):
         if found >= 0:
             parameters = self._parameters
             casts, zeroes = taking is not None and taking.cast, taking is not None and taking.written
-            parameters.explain(given, self._named_written(), casts, zeroes)
+            parameters.explain(given, self._hold, casts, zeroes)
             # Nothing is wrong: a strided gradient only reaches across memory that is written.
             found = self._plan.bind(gradients, None, True, taking)
             if found >= 0:
@@ -171,10 +179,15 @@ class Core(Algorithm):
             self._prepare()
         if self._accumulator is None:
             self._accumulator = Accumulator(self._parameters, self.backend)
+            self._hold = self._make_hold(self._states)
         sums = self._accumulator
         if sums.count < self.gradient_accumulation_steps:
             gradients = self._bind(self._grads if grads is None else grads)
-            sums.add(gradients, self._taking, self.zero_grad)
+            if not sums.add(gradients, self._taking, self.zero_grad):
+                self._hold.check()
+                raise RuntimeError("the sums of the gradients cannot be updated")
+        else:
+            self._hold.check()
         if sums.count < self.gradient_accumulation_steps:
             return False
         totals = self._bind_arrays(sums.totals(), self._parameters.now(), None)
@@ -216,7 +229,7 @@ class Core(Algorithm):
     def _follow_changes(self) -> None:
         """Make another plan if changed hyperparameters ask for other rules."""
         self._scheduled = [group for group in self.groups if group.scheduled]
-        if self._rules() != self._planned_rules:
+        if self._rules() != self._planned_rules and not self._hold.released:
             self._plan = self._make_plan()
         self._look_at_settings()
         self._plan.assign(self._cohort_of)
@@ -287,9 +300,10 @@ class Core(Algorithm):
             (p, *(state[name] for name in rule.states))
             for p, state, rule in zip(parameters.arrays, states, chosen, strict=True)
         ]
+        hold = self._make_hold(states)
         plan = backends.backend(self.backend).make_plan(bound, chosen, self._cohort_of)
         self._pipeline.attach(plan)
-        self._states = states
+        self._states, self._hold = states, hold
         self._planned_rules = planned
         return plan
 
@@ -309,14 +323,25 @@ class Core(Algorithm):
             raise ValueError(f"there are no averages of {settings}: make the optimizer with {examples}")
         return averages
 
-    def _named_written(self) -> list[checks.Named]:
-        """List what the step writes besides the parameters."""
+    def _make_hold(self, states: States) -> Hold:
+        """Hold what steps write besides the parameters, and the gradients that were bound."""
         named = [
             (f"state {state!r} of {name!r}", array)
-            for name, arrays in zip(self._parameters.names, self._states, strict=True)
+            for name, arrays in zip(self._parameters.names, states, strict=True)
             for state, array in arrays.items()
         ]
-        return [*named, *self._pipeline.named()]
+        sums = [] if self._accumulator is None else self._accumulator.named
+        return Hold([*named, *self._pipeline.named(), *sums], self._bound_gradients())
+
+    def _bound_gradients(self) -> Sequence[Any]:
+        try:
+            return () if self._grads is None else self._listed(self._grads)
+        except (TypeError, ValueError):
+            return ()  # parameters have come or gone; the step says what is wrong
+
+    def _check_arrays(self) -> None:
+        """Raise unless parameters and what is written besides are as they were."""
+        self._parameters.explain([None] * len(self._parameters.arrays), self._hold)
 
     # Hyperparameters of all groups at once, for the properties that `Hyper` makes.
 

@@ -95,7 +95,7 @@ class Elsewhere(Core):
         self._begin("has its averages in the parameters: take the step after the with block")
         try:
             arrays = self._parameters.arrays
-            self._parameters.explain([None] * len(arrays), self._named_written())
+            self._check_arrays()
             with averages.swapped_in(arrays):
                 yield
         finally:

@@ -60,7 +60,7 @@ class EvalMode(Core):
         """
         if self._trained is None:
             return
-        self._parameters.explain([None] * len(self._trained), self._named_written())
+        self._check_arrays()
         give_back(self, self._trained)
         self._trained = None
         self._end()

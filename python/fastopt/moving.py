@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def along_states(opt: "Core", moves: Sequence[Move]) -> tuple[Plan, list[Row]]:
     """Plan the move of each group, when all arrays have been checked; give its scalars too."""
     arrays, group_of = opt._parameters.arrays, opt._parameters.group_of
-    opt._parameters.explain([None] * len(arrays), opt._named_written())
+    opt._check_arrays()
     states = opt._states
     steps = [opt._cohorts[cohort].t for cohort in opt._cohort_of]
     # One without a step stays where it is, and one whose group has only just got momentum: no buffer.

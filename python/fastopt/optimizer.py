@@ -9,6 +9,7 @@ from fastopt.algorithm import OPTIONS
 from fastopt.averaging import EqualAverage, MovingAverage
 from fastopt.backends import BOUND
 from fastopt.between_steps import STEPPING
+from fastopt.closing import Closing
 from fastopt.config import config_of, keywords_of
 from fastopt.elsewhere import Elsewhere
 from fastopt.hooks import Hooks
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
 _ATTRIBUTES = ("params", "groups", "like", "backend")  # set once, when the optimizer is made
 
 
-class Optimizer(Persistence, Roster, Elsewhere, Hooks):
+class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
     """Updates parameters in place from their gradients. The base of every algorithm.
 
-    What a subclass defines is said at `Algorithm`.
+    What a subclass defines is said at `Algorithm`. The memory of its arrays cannot go away until
+    `close`, or the end of a block ``with fastopt.Adam(p) as opt:``.
 
     Parameters
     ----------
@@ -129,6 +131,7 @@ class Optimizer(Persistence, Roster, Elsewhere, Hooks):
         self._build(params, keywords.get("like", OPTIONS["like"]), shared, keywords)
         if self._grads is not None:
             self._bind(self._grads)
+            self._hold = self._make_hold(self._states)
         self._pipeline.write_copies()
 
     # The step.
@@ -141,6 +144,8 @@ class Optimizer(Persistence, Roster, Elsewhere, Hooks):
         grads : in the structure of the parameters
             Gradients with the shape and dtype of their parameters, of any layout, which are read
             alone; None where a parameter sits out. Left out where they were bound with ``grads=``.
+            They are kept alive until the step ends, but unlike what is bound, their memory is not held:
+            no other thread may resize one meanwhile with ``refcheck=False``, or close its mmap.
 
         Returns
         -------
@@ -155,7 +160,7 @@ class Optimizer(Persistence, Roster, Elsewhere, Hooks):
         FloatingPointError
             For a gradient that is not finite, with ``nonfinite="raise"``. No byte has changed then.
         RuntimeError
-            If another thread is inside a step of this optimizer.
+            If another thread is inside a step of this optimizer, or after `close`.
 
         A signal's handler that raises, as Ctrl-C does, finds a step whole or not begun; on the backends
         numba and numpy it may find it half done.

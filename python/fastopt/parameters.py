@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fastopt import checks
 from fastopt.grouping import Which, chosen, combined, split
+from fastopt.holding import Hold
 from fastopt.hyperparameters import describe
 from fastopt.structure import Path, Structure
 
@@ -23,6 +24,7 @@ class Parameters:
     groups : list of (container, options), one for each group
     frozen, paths : lists with one entry for each array
     by_name : whether ``groups=`` has divided them
+    hold : keeps the memory of the arrays where it is
     """
 
     def __init__(self, params: Any, hyperparameters: Iterable[str], groups: Any = None) -> None:
@@ -45,12 +47,12 @@ class Parameters:
         self.arrays: list[NDArray[Any]] = list(self.leaves(self._containers(), "params", _NEW))
         self._watched = self.grouped or structure.mutable
         self._check()
+        self.hold = Hold(self.named())
         self.by_name = groups is not None
         if self.by_name:
             self._split(groups)
         frozen = [_frozen(options) for _, options in self.groups]
         self.frozen = [frozen[group] for group in self.group_of]
-        self._layouts = [checks.layout(p) for p in self.arrays]
 
     def _split(self, groups: Any) -> None:
         """Divide the groups by patterns of names."""
@@ -109,13 +111,13 @@ class Parameters:
     def explain(
         self,
         gradients: Sequence[Any],
-        states: Sequence[checks.Named],
+        beside: Hold,
         casts: bool = False,
         zeroes: bool = False,
     ) -> None:
-        """Raise for whatever is wrong with the arrays of a step."""
+        """Raise for whatever is wrong with the arrays of a step, of which `beside` are written too."""
         now = self.now() or self.arrays
-        written = [*self.named(), *states]
+        written = [*self.named(), *beside.named]
         for i, p in enumerate(self.arrays):
             place = self._places[i]
             if now[i] is not p:
@@ -126,14 +128,8 @@ class Parameters:
                     "optimizer"
                 )
             checks.check_written(p, f"parameter {self.names[i]!r}")
-            if checks.layout(p) != self._layouts[i]:
-                raise ValueError(
-                    f"parameter {self.names[i]!r} has been given another shape, dtype or memory since "
-                    "the optimizer was made; make a new optimizer"
-                )
-        for what, state in states:
-            if not state.flags.writeable:
-                raise ValueError(f"{what} is read-only; it is updated in place")
+        self.hold.check()
+        beside.check()
         named = []
         for i, (p, g) in enumerate(zip(self.arrays, gradients, strict=True)):
             if g is not None:

@@ -41,7 +41,7 @@ class Persistence(Core):
         """
         from fastopt.snapshot import snapshot
 
-        self._begin(_BUSY)
+        self._begin(_BUSY, even_closed=True)
         try:
             return snapshot(self, copy)
         finally:
@@ -113,7 +113,7 @@ class Persistence(Core):
         from fastopt import checkpoint
         from fastopt.snapshot import snapshot
 
-        self._begin(_BUSY)
+        self._begin(_BUSY, even_closed=True)
         try:
             state = snapshot(self, copy=False)
             arrays: dict[str, NDArray[Any]] = {}

@@ -34,6 +34,7 @@ def restore(
     the state's arrays are or describe; `params` are by name. With `adopt`, nobody else has the arrays,
     and they lie where states lie: they become the states.
     """
+    opt._check_arrays()
     _warn_of_infinite(opt, arrays)
     states = [_states(opt, state, i, each, params, adopt) for i, each in enumerate(arrays)]
     accumulator = opt._accumulator
@@ -54,6 +55,7 @@ def restore(
     _restore_scalars(opt, state)
     _restore_followers(opt, state, arrays)
     opt._accumulator = accumulator
+    opt._hold = opt._make_hold(opt._states)
     if accumulator is not None:
         _restore_sums(accumulator, state.accumulated, arrays)
     for name, p in zip(opt._parameters.names, opt._parameters.arrays, strict=True):

@@ -19,7 +19,7 @@ from fastopt.structure import Path
 _BUSY = "is being given other parameters"
 _REBOUND = (
     *("_parameters", "_grouping", "groups", "_frozen", "_states", "_cohorts", "_cohort_of"),
-    *("_accumulator", "_present", "_plan"),
+    *("_accumulator", "_present", "_plan", "_hold"),
 )
 
 
@@ -44,6 +44,7 @@ class Roster(Core):
         return self._set_frozen(which, False)
 
     def _set_frozen(self, which: Which, value: bool) -> list[str]:
+        self._check_open()
         names = self._parameters.names
         meant = chosen(which, names, self._parameters.arrays, "freeze" if value else "unfreeze")
         held = hold(self._taken)

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from fastopt.backends import BOUND, NO_EXTRAS, SOME_ABSENT, Change, Extras, Row, Taking
 from fastopt.casting import from_bfloat16, to_bfloat16, to_float16
-from fastopt.checks import layout, overlaps_itself
+from fastopt.checks import overlaps_itself
 from fastopt.cohorts import Cohort
 from fastopt.dtypes import SUPPORTED
 from fastopt.fpenv import FloatingPointEnvironment, check_environment
+from fastopt.placement import Placement
 from fastopt.reduce import block_sums
 from fastopt.rules import Rule
 from fastopt.stages import Stage, stage_for
@@ -64,6 +65,10 @@ class PythonPlan:
     ) -> None:
         """Give every parameter arrays for slow weights, average and copy; see the protocol."""
         self._slow, self._averages, self._copies = map(self._flattened, (slow, averages, copies))
+        self._copies = [
+            copy if half else copy.view(np.uint16)
+            for copy, half in zip(self._copies, halves, strict=bool(self._copies))
+        ]
         self._halves = halves
         for given in (slow, averages, copies):
             if given:
@@ -77,7 +82,7 @@ class PythonPlan:
 
     def _watch(self) -> None:
         """Remember where all that is written lies."""
-        self._layouts = [[layout(a) for a in entry] for entry in self._arrays]
+        self._placements = [list(map(Placement, entry)) for entry in self._arrays]
         bounds = sorted(byte_bounds(a) for entry in self._arrays for a in entry if a.size)
         self._begins = [begin for begin, _ in bounds]
         self._ends = [end for _, end in bounds]
@@ -95,9 +100,8 @@ class PythonPlan:
             p = entry[0]
             if params is not None and params[i] is not p:
                 return i
-            if not all(a.flags.writeable for a in entry):
-                return i
-            if [layout(a) for a in entry] != self._layouts[i]:
+            placements = zip(self._placements[i], entry, strict=True)
+            if not all(placement.unchanged(a) for placement, a in placements):
                 return i
             if g is None:
                 continue

@@ -1,0 +1,101 @@
+"""Where an array lies and in whose memory, to see at each step that it still does."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def chain(array: Any) -> Iterator[Any]:
+    """Give an array, what it is a view of, and so on to the object whose memory it is."""
+    while array is not None:
+        yield array
+        if isinstance(array, np.ndarray):
+            array = array.base
+        elif isinstance(array, memoryview):
+            array = _exporter(array)
+        else:  # as_strided puts an object in between
+            base = getattr(array, "base", None)
+            array = base if isinstance(base, np.ndarray) else None
+
+
+def _exporter(view: memoryview) -> Any:
+    try:
+        return view.obj
+    except ValueError:  # released
+        return None
+
+
+def _owner(array: NDArray[Any]) -> NDArray[Any] | None:
+    """Find the array that owns the memory of a view; csrc/bound_array.hpp does the same."""
+    for link in chain(array):
+        if isinstance(link, np.ndarray) and link.flags.owndata:
+            return None if link is array else link
+    return None
+
+
+class Placement:
+    """How an array was when it was bound: address, shape, dtype, order, and its owner's memory."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self._owner = _owner(array)
+        self._memory = self._of_owner()
+        self._address, self._shape, self._dtype = _address(array), array.shape, array.dtype
+        self._orders = _orders(array)
+
+    def unchanged(self, array: NDArray[Any]) -> bool:
+        """Say whether the array is still as it was, and can still be written."""
+        return (
+            array.flags.writeable
+            and _address(array) == self._address
+            and array.shape == self._shape
+            and array.dtype == self._dtype
+            and _orders(array) == self._orders
+            and self._of_owner() == self._memory
+        )
+
+    def check(self, array: NDArray[Any], what: str) -> None:
+        """Raise TypeError or ValueError, which say what has changed, if it is not."""
+        since = "since the optimizer was made"
+        if array.dtype != self._dtype:
+            raise TypeError(
+                f"{what} has been given dtype {array.dtype}, another than {self._dtype}, {since}; give "
+                "it back, or make a new optimizer"
+            )
+        if array.shape != self._shape:
+            raise ValueError(
+                f"{what} has been given another shape, {array.shape} for {self._shape}, {since}; give "
+                "it back, a.shape = ..., or make a new optimizer"
+            )
+        if _orders(array) != self._orders:
+            raise ValueError(
+                f"{what} has been given other strides, {array.strides}, {since}; give them back, or "
+                "make a new optimizer"
+            )
+        if not array.flags.writeable:
+            raise ValueError(
+                f"{what} is read-only; it is updated in place: allow it, a.setflags(write=True)"
+            )
+        if _address(array) != self._address:
+            raise ValueError(
+                f"{what} has been given other memory {since}; write into the array, a[...] = x, and "
+                "make a new optimizer"
+            )
+        if self._of_owner() != self._memory:
+            raise ValueError(
+                f"the array that {what} is a view of has been given other memory {since}, and the view "
+                "points to what is gone; make a new optimizer of new arrays"
+            )
+
+    def _of_owner(self) -> tuple[int, int] | None:
+        return None if self._owner is None else (_address(self._owner), self._owner.nbytes)
+
+
+def _address(array: NDArray[Any]) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
+
+
+def _orders(array: NDArray[Any]) -> tuple[bool, bool]:
+    return array.flags.c_contiguous, array.flags.f_contiguous
