@@ -44,6 +44,7 @@ PYBIND11_MODULE(_native, module) {
              py::arg("gradients"), py::arg("params"), py::arg("overlap_checked"),
              py::arg("taking") = py::none())
         .def("assign", &Plan::assign, py::arg("rows"))
+        .def("flush_subnormals", &Plan::flush_subnormals, py::arg("asked"))
         .def("sums_of_squares", &Plan::sums_of_squares, py::arg("threads"))
         .def("run",
              [](Plan& self, py::handle rows, int threads, const ExtrasTuple& extras) {
