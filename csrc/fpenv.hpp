@@ -1,5 +1,6 @@
 // The floating-point environment that the numerics contract asks for: round to nearest, subnormals
-// kept. A library built with -ffast-math may have left another one behind in any thread.
+// kept. A library built with -ffast-math may have left another one behind in any thread. Compilers move
+// arithmetic across all of this, so what is meant stands behind the address of a kernel.
 #pragma once
 #if defined(__x86_64__)
 #include <xmmintrin.h>
