@@ -282,6 +282,29 @@ def _resnet_50() -> list[int]:
 RESNET_50 = _resnet_50()
 
 
+def subnormals() -> Iterator[Figure]:
+    """Moments that 2,000 steps without a gradient have left subnormal, against `flush_subnormals`."""
+    fastopt.set_num_threads(1)
+    try:
+        for name, options in (("adam", {}), ("sgd", {"momentum": 0.9})):
+            each = {flush: decayed(name, flush_subnormals=flush, **options) for flush in (False, True)}
+            t = in_turn({"kept": each[False], "flushed": each[True]})
+            what = f"{' '.join([name, *options])}, 50,000, one thread, moments decayed to subnormals"
+            yield f"{what}: faster flushed", times(t["kept"] / t["flushed"]), spent(t["flushed"])
+    finally:
+        fastopt.set_num_threads(THREADS)
+
+
+def decayed(name: str, **options: Any) -> Callable[[], bool]:
+    params, grads = arrays([50_000])
+    step = ours(params, grads, name, **options)
+    step()
+    grads[0][...] = 0
+    for _ in range(2_000):
+        step()
+    return step
+
+
 def import_time() -> Iterator[Figure]:
     """Importing fastopt, after NumPy."""
     code = "import numpy, time; t = time.perf_counter(); import fastopt; print(time.perf_counter() - t)"
@@ -294,7 +317,7 @@ ROWS = {
     for row in (
         versus_torch_fused, versus_ceiling, versus_openmp, beside_matmul, whole_run,
         versus_torch_best, versus_numpy, numba_versus_native, own_rule, whole_step,
-        more_sizes, import_time,
+        more_sizes, subnormals, import_time,
     )
 }  # fmt: skip
 

@@ -46,6 +46,7 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
              py::arg("gradients"), py::arg("params"), py::arg("overlap_checked"),
              py::arg("taking") = py::none())
         .def("assign", &Plan::assign, py::arg("rows"))
+        .def("flush_subnormals", &Plan::flush_subnormals, py::arg("asked"))
         .def("sums_of_squares", &Plan::sums_of_squares, py::arg("threads"))
         .def("run",
              [](Plan& self, py::handle rows, int threads, const ExtrasTuple& extras, py::handle changes,

@@ -55,6 +55,9 @@ public:
     // Says with which row of scalars each parameter is updated.
     void assign(const std::vector<int>& rows);
 
+    // Lets the sweeps of later steps take subnormal numbers for zero, or not.
+    void flush_subnormals(bool asked) { flush_subnormals_ = asked; }
+
     // The sum of the squares of each gradient, 0 where it is None.
     std::vector<double> sums_of_squares(int threads);
 
@@ -141,6 +144,7 @@ private:
     std::vector<Scalars> scalars_;
     std::vector<py::object> counted_;    // the number of this step, for each cohort
     Extras extras_{};
+    bool flush_subnormals_ = false;
     std::vector<std::pair<double, double>> sums_;    // for each reduce block, in order
     std::vector<std::size_t> first_block_;           // of each span
 };

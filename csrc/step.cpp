@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "cohort.hpp"
+#include "fpenv.hpp"
 #include "plan.hpp"
 #include "shares.hpp"
 
@@ -63,6 +64,8 @@ void Plan::sweep_all(const Extras& extras, int threads) {
 
 void Plan::sweep_chunk(void* plan, std::uint32_t chunk) noexcept {
     auto& self = *static_cast<Plan*>(plan);
+    // For a chunk, not for a thread: a worker that comes late takes chunks of another plan's step.
+    const SubnormalsFlushed flushed(self.flush_subnormals_);
     const bool backwards = self.extras_.backwards;
     const std::uint32_t begin = self.chunks_[chunk], end = self.chunks_[chunk + 1];
     for (std::uint32_t s = begin; s < end; ++s) {

@@ -18,6 +18,7 @@ DEFAULTS: dict[str, Any] = {
     "zero_grad": False,
     "cast_grads": False,
     "stats": False,
+    "flush_subnormals": False,
     "cast_to": None,
     "ema": None,
     "ema_bias_correction": False,
@@ -66,6 +67,8 @@ WRONG: list[tuple[str, Any, type[Exception], str]] = [
     ("zero_grad", None, TypeError, "True or False"),
     ("cast_grads", "float32", TypeError, "True or False"),
     ("stats", 0, TypeError, "True or False"),
+    ("flush_subnormals", 1, TypeError, "True or False"),
+    ("flush_subnormals", "True", TypeError, "True or False"),
     ("ema", 1.0, ValueError, ">= 0 and < 1"),
     ("ema", -0.1, ValueError, ">= 0 and < 1"),
     ("ema", np.nan, ValueError, "finite"),
@@ -241,6 +244,7 @@ def test_each_can_be_switched_on_and_off(backend: str) -> None:
         "zero_grad": True,
         "cast_grads": True,
         "stats": True,
+        "flush_subnormals": True,
         "loss_scale": 2.0,
     }
     for name, value in switches.items():
@@ -269,6 +273,7 @@ def settings_of(opt: fastopt.Optimizer) -> dict[str, Any]:
         {},
         {"global_clipnorm": 1 / 3, "nonfinite": "raise", "loss_scale": 0.1, "zero_grad": True},
         {"cast_grads": True, "stats": True, "loss_scale": "dynamic", "nonfinite": "skip"},
+        {"flush_subnormals": True},
         {"ema": 0.999, "ema_bias_correction": True, "gradient_accumulation_steps": 4},
         {"ema": 0.0, "clipnorm": 0.3, "clipvalue": 0.7},
         {"swa_start": 0, "swa_every": 3},

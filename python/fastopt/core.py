@@ -55,8 +55,8 @@ class Core(Algorithm):
         self._accumulator: Accumulator | None = None
         self._taking: Taking | None = None
         self._bfloat16 = False  # whether gradients have come as such
-        self._look_at_settings()
         self._plan = self._make_plan()
+        self._look_at_settings()
 
     def _make_groups(self, parameters: Parameters) -> list[Group]:
         containers = parameters.groups
@@ -265,6 +265,7 @@ class Core(Algorithm):
             pipeline.report = None
         works = reading or given["zero_grad"] or given["loss_scale"] != 1.0
         self._plain = not (works or pipeline.averages or pipeline.slow or pipeline.copies)
+        self._plan.flush_subnormals(given["flush_subnormals"])
         self._taking = None
         if given["zero_grad"] or given["cast_grads"]:
             self._taking = Taking(given["zero_grad"], given["cast_grads"], self._bfloat16)

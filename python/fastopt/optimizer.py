@@ -101,6 +101,11 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
         How many calls of `accumulate` make a step.
     stats : bool
         Measure each step for `report`.
+    flush_subnormals : bool
+        Let the native kernels, and your own rules where Numba compiles them into the native plan, take
+        numbers below the smallest normal one (1.2e-38 in float32) for zero, which is faster where
+        moments have decayed that far. The bits are then no longer those of other backends, which may
+        do nothing about it. Nothing outside the step changes.
     groups : dict from patterns of names, or functions of name and array, to options
         Parameters with hyperparameters of their own: ``{"*.bias": {"weight_decay": 0}}``. Besides
         hyperparameters, the options can have ``"multiply": {"lr": 0.1}``, factors of what all groups

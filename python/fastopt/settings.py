@@ -94,6 +94,7 @@ class Settings(Declared):
     zero_grad: bool = setting(default=False, check=_FLAG)
     cast_grads: bool = setting(default=False, check=_FLAG)
     stats: bool = setting(default=False, check=_FLAG)
+    flush_subnormals: bool = setting(default=False, check=_FLAG)
     cast_to: Any = setting(default=None, check=_any, fixed=True)
     ema: Any = setting(default=None, check=_ema, fixed=True)
     ema_bias_correction: bool = setting(default=False, check=_FLAG, fixed=True)

@@ -99,6 +99,9 @@ class Plan(Protocol):
     def assign(self, rows: list[int]) -> None:
         """Say anew with which row of scalars each parameter is updated."""
 
+    def flush_subnormals(self, asked: bool) -> None:
+        """Let the sweeps of later steps take subnormal numbers for zero, where they are native."""
+
     def sums_of_squares(self, threads: int) -> Sequence[float]:
         """Sum the squares of each gradient that is bound, 0 where it is None; see `reduce`."""
 

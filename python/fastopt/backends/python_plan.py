@@ -165,6 +165,9 @@ class PythonPlan:
         """Say anew which row each parameter uses."""
         self._rows = rows
 
+    def flush_subnormals(self, asked: bool) -> None:
+        """Keep them all the same: neither NumPy nor Numba can be told."""
+
     def pieces(self, extras: Extras) -> list[Work]:
         """List the work of the step in the order of memory."""
         length = self.chunk if extras == NO_EXTRAS else min(self.chunk, FINISHED)

@@ -1,0 +1,1 @@
+"""What goes wrong in optimizers, tried on several libraries: probes, libraries, outcomes."""
