@@ -8,10 +8,10 @@
 #include <limits>
 #include <stdexcept>
 
+#include "kernel.hpp"
+
 namespace fastopt {
 
-// Sums are taken over blocks of so many elements; see reduce.hpp.
-constexpr std::ptrdiff_t reduce_block = 4096;
 // A chunk is what one thread takes at a time: small enough for its streams to stay in L2 and for the
 // threads to end together, large enough that taking it costs nothing.
 constexpr std::size_t chunk_bytes = 256 * 1024;

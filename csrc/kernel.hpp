@@ -35,9 +35,10 @@ using Gather = void (*)(const char* g, std::ptrdiff_t row_stride, std::ptrdiff_t
                         std::ptrdiff_t rows, std::ptrdiff_t columns, void* tile) noexcept;
 
 // Sum the squares of n elements, or of the differences of two times n, at most one block of them; see
-// reduce.hpp and `reduce_block` in cutting.hpp.
+// reduce.hpp.
 using SumOfSquares = double (*)(const void* elements, std::ptrdiff_t n) noexcept;
 using SumOfDifferences = double (*)(const void* a, const void* b, std::ptrdiff_t n) noexcept;
+constexpr std::ptrdiff_t reduce_block = 4096;
 
 // What follows the rule; see epilogue.hpp.
 using Pull = void (*)(void* p, void* slow, std::ptrdiff_t n, double keep, double take) noexcept;

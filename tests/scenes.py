@@ -15,7 +15,6 @@ Arrays = list[Array]
 Gradients = list[Any]  # arrays, or None
 
 
-
 def looks_at_elements(variant: Variant) -> bool:
     """Say whether it looks at each element alone, and at the norm of no array."""
     name, options = variant

@@ -1,4 +1,4 @@
-"""Index arithmetic for sizes up to 2^62, compiled from csrc/; and offsets beyond 2^32 bytes for real."""
+"""Index arithmetic for sizes up to 2^62, compiled from csrc/; offsets beyond 2^32 bytes for real."""
 
 import mmap
 import shutil
@@ -61,14 +61,12 @@ def test_rows_of_a_gradient_far_apart(apart: int, turned: bool, backend: str) ->
 
 def test_norm_of_more_than_2_to_the_31_elements() -> None:
     """Every element is read once: a parameter that nobody touches, and one value for its gradient."""
+    h = fastopt.SGD(np.zeros(1)).groups[0].h
     p = reserved(4 * HUGE).view(np.float32)
     g = np.broadcast_to(np.float32(1.0), p.shape)
-    plan = backends.backend("native").make_plan([(p,)], [rule_of(fastopt.SGD.select_rule(H))], [0])
+    plan = backends.backend("native").make_plan([(p,)], [rule_of(fastopt.SGD.select_rule(h))], [0])
     assert plan.bind([g], None, True) == backends.BOUND
     assert plan.sums_of_squares(2) == [float(HUGE)]
-
-
-H = fastopt.SGD(np.zeros(1)).groups[0].h
 
 
 def available() -> int:

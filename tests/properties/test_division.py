@@ -10,7 +10,6 @@ from scenes import ELEMENTWISE, OF_TORCH, Arrays, Scene, assert_same, scenes
 import fastopt
 
 
-
 def cut(a: Any, at: list[int]) -> Arrays:
     return [piece.copy() for piece in np.split(a.ravel(order="K"), at)]
 
@@ -51,7 +50,9 @@ def test_none_is_not_being_there(scene: Scene, data: st.DataObject) -> None:
     there = data.draw(st.lists(st.booleans(), min_size=len(params), max_size=len(params)))
     there[data.draw(st.integers(0, len(params) - 1))] = True
     opt = scene.make(params)
-    before = [[a.copy() for a in (p, *s.values())] for p, s in zip(params, opt.state.values(), strict=True)]
+    before = [
+        [a.copy() for a in (p, *s.values())] for p, s in zip(params, opt.state.values(), strict=True)
+    ]
     alone = [p for p, here in zip(scene.params(), there, strict=True) if here]
     wanted = scene.make(alone)
     for k in range(1, 4):

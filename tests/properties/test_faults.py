@@ -74,7 +74,9 @@ def test_bad_element_is_alone(scene: Scene, at: int, value: float) -> None:
     for k in range(1, 4):
         wanted.step(scene.grads(k))
     sides = zip([opt, wanted], [params, plain], strict=True)
-    found, expected = ([[p, *s.values()] for p, s in zip(ps, o.state.values(), strict=True)] for o, ps in sides)
+    found, expected = (
+        [[p, *s.values()] for p, s in zip(ps, o.state.values(), strict=True)] for o, ps in sides
+    )
     for entry, other, mark in zip(found, expected, marks, strict=True):
         for a, b in zip(entry, other, strict=True):
             assert_same([a[mark == 0.0]], [b[mark == 0.0]])

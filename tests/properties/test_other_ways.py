@@ -15,7 +15,6 @@ import fastopt
 from fastopt import functional
 
 
-
 @contextmanager
 def diverged() -> Iterator[None]:
     """Load states with NaN in them, of which a warning says that the run had diverged."""
@@ -101,9 +100,7 @@ def test_accumulated_gradients(scene: Scene, count: int) -> None:
         assert taken == [False] * (count - 1) + [True]
         columns = [[g for g in column if g is not None] for column in zip(*parts, strict=True)]
         means = [sum(column) * (1.0 / count) if column else None for column in columns]
-        wanted.step(
-            [m if m is None else m.astype(p.dtype) for m, p in zip(means, plain, strict=True)]
-        )
+        wanted.step([m if m is None else m.astype(p.dtype) for m, p in zip(means, plain, strict=True)])
     assert_same(written(opt, params), written(wanted, plain))
 
 
@@ -113,7 +110,6 @@ def test_functional(scene: Scene) -> None:
     name, options = scene.variant
     params, plain = scene.params(), scene.params()
     opt = scene.make(params)
-    wanted = scene.make(plain)
     names = [key for key, hyper in opt.hyperparameters.items() if hyper.initial]
     own = [[a.copy(order="K") for a in state.values()] for state in opt.state.values()]
     counts = [0] * len(plain)
