@@ -1,4 +1,4 @@
-"""What the tests share: --thorough, each backend in turn, settings put back, scripts in a new process."""
+"""What tests share: --thorough, each backend in turn, settings put back, scripts in a new process."""
 
 import os
 import subprocess
