@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cutting.hpp"
 #include "plan.hpp"
 #include "shares.hpp"
 
@@ -12,7 +13,7 @@ namespace {
 
 constexpr std::ptrdiff_t longest_piece = 32 * reduce_block;
 
-std::ptrdiff_t blocks(std::ptrdiff_t elements) { return (elements + reduce_block - 1) / reduce_block; }
+std::ptrdiff_t blocks(std::ptrdiff_t elements) { return pieces(elements, reduce_block); }
 
 }  // namespace
 
@@ -20,18 +21,18 @@ std::vector<double> Plan::sums_of_squares(int threads) {
     std::ptrdiff_t count = 0;
     for (const Array& array : arrays_) count += blocks(array.size);
     std::vector<double> sums(std::size_t(count), 0.0);
-    std::vector<Piece> pieces;
+    std::vector<Piece> work;
     std::vector<std::size_t> bytes{0};
     double* next = sums.data();
     for (const Array& array : arrays_) {
-        for (std::ptrdiff_t begin = 0; array.g && begin < array.size; begin += longest_piece) {
-            const std::ptrdiff_t end = std::min(begin + longest_piece, array.size);
-            pieces.push_back({&array, begin, end, next});
+        for (std::ptrdiff_t begin = 0, end = 0; array.g && begin < array.size; begin = end) {
+            end = end_of_piece(begin, longest_piece, array.size);
+            work.push_back({&array, begin, end, next});
             next += blocks(end - begin);
             bytes.push_back(bytes.back() + std::size_t(end - begin) * itemsize(array.kernel->dtype));
         }
     }
-    if (!pieces.empty()) share_out(bytes, threads, &Plan::reduce_piece, pieces.data());
+    if (!work.empty()) share_out(bytes, threads, &Plan::reduce_piece, work.data());
     std::vector<double> totals;
     totals.reserve(arrays_.size());
     const double* sum = sums.data();

@@ -3,14 +3,16 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "cutting.hpp"
 #include "dispatch.hpp"
 
 namespace fastopt {
 namespace {
 
-// A chunk is what one thread takes at a time: small enough for its streams to stay in L2 and for the
-// threads to end together, large enough that taking it costs nothing.
-constexpr std::size_t chunk_bytes = 256 * 1024;
+// Of an element, in all streams: parameter, gradient, states.
+std::size_t bytes_each(const Kernel& kernel) {
+    return itemsize(kernel.dtype) * std::size_t(kernel.states + 2);
+}
 
 const Kernel& kernel_of(const py::handle& rule, DType dtype) {
     if (py::isinstance<py::str>(rule)) return find_kernel(rule.cast<std::string>(), dtype);
@@ -79,17 +81,17 @@ Plan::Plan(const py::list& arrays, const py::list& rules, std::vector<int> rows)
 
 // Chunk edges depend on the sizes alone. Small arrays that follow each other share a chunk.
 void Plan::cut() {
+    Extent extent;
+    for (const Array& array : arrays_) extent.add(array.size, bytes_each(*array.kernel));
+    spans_.reserve(extent.spans());
     std::size_t total = 0, held = 0;
     chunks_ = {0};
     bytes_ = {0};
     for (Array& array : arrays_) {
-        const std::size_t bytes_each =
-            itemsize(array.kernel->dtype) * std::size_t(array.kernel->states + 2);
-        const auto fitting = std::ptrdiff_t(chunk_bytes / bytes_each);
-        const auto longest = std::max(fitting / reduce_block, std::ptrdiff_t(1)) * reduce_block;
-        for (std::ptrdiff_t begin = 0; begin < array.size; begin += longest) {
-            const std::ptrdiff_t end = std::min(begin + longest, array.size);
-            const std::size_t bytes = std::size_t(end - begin) * bytes_each;
+        const std::size_t each = bytes_each(*array.kernel);
+        for (std::ptrdiff_t begin = 0, end = 0; begin < array.size; begin = end) {
+            end = end_of_piece(begin, longest_span(each), array.size);
+            const std::size_t bytes = std::size_t(end - begin) * each;
             if (held > 0 && held + bytes > chunk_bytes) {
                 chunks_.push_back(std::uint32_t(spans_.size()));
                 bytes_.push_back(total);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "cutting.hpp"
+
 namespace fastopt {
 namespace {
 
@@ -37,7 +39,7 @@ void share_out(const std::vector<std::size_t>& bytes, int threads, threads::Task
     runs = std::max(runs, 1);
     std::uint32_t edges[threads::max_threads + 1];
     for (int k = 0; k <= runs; ++k) {
-        const std::size_t before = total / std::size_t(runs) * std::size_t(k);
+        const std::size_t before = begin_of_run(total, runs, k);
         edges[k] = std::uint32_t(std::lower_bound(bytes.begin(), bytes.end(), before) - bytes.begin());
     }
     edges[runs] = count;

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "cohort.hpp"
+#include "cutting.hpp"
 #include "fpenv.hpp"
 #include "plan.hpp"
 #include "shares.hpp"
@@ -98,13 +99,12 @@ void Plan::sweep(const Span& span) const noexcept {
     const Sweep update = kernel.sweep[int(row.stage)];
     if (array.strided) {
         // The span's share of the blocks, in the same proportion as its share of the elements.
-        const auto blocks = static_cast<double>(array.strided->blocks());
+        const std::ptrdiff_t blocks = array.strided->blocks();
         const auto share = [&](std::ptrdiff_t element) {
-            return std::ptrdiff_t(blocks * (double(element) / double(array.size)));
+            return begin_of_share(blocks, element, array.size);
         };
-        const std::ptrdiff_t last = span.end == array.size ? array.strided->blocks() : share(span.end);
         array.strided->run(kernel, update, scalars, array.p, array.states, finish, extras_.zero,
-                           share(span.begin), last);
+                           share(span.begin), share(span.end));
         return;
     }
     const std::size_t item = itemsize(kernel.dtype);

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "cutting.hpp"
+
 namespace fastopt {
 namespace {
 
@@ -15,10 +17,6 @@ constexpr std::ptrdiff_t line_bytes = 64;
 
 // Not on the stack: that of a thread can be small. Allocated when a thread first needs it.
 alignas(64) thread_local char tile[tile_bytes];
-
-std::ptrdiff_t pieces(std::ptrdiff_t length, std::ptrdiff_t piece) {
-    return (length + piece - 1) / piece;
-}
 
 // How many rows to take first, so that the others begin on a cache line and each line is read once.
 std::ptrdiff_t rows_to_line(const char* data, std::ptrdiff_t stride, std::ptrdiff_t itemsize,

@@ -1,0 +1,67 @@
+"""Any model and any values: the same bits on every backend, instruction set and number of threads."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+from scenes import VARIANTS, Scene, assert_same, scenes
+
+import fastopt
+from fastopt.extension import native
+from fastopt.optimizers import CLASSES
+
+LEVELS = native.runnable_levels() if native else []
+# Numba compiles each rule for some time; tests/test_bits.py has them all.
+SOME = [next(v for v in VARIANTS if v[0] == name.lower()) for name in CLASSES][::3]
+
+
+@contextmanager
+def at_level(name: str) -> Iterator[None]:
+    assert native is not None
+    before = native.level_in_use()
+    native.use_level(name)
+    try:
+        yield
+    finally:
+        native.use_level(before)
+
+
+@contextmanager
+def on_threads(count: int) -> Iterator[None]:
+    before = fastopt.get_num_threads()
+    fastopt.set_num_threads(count)
+    try:
+        yield
+    finally:
+        fastopt.set_num_threads(before)
+
+
+@given(scenes())
+def test_native_and_numpy(scene: Scene) -> None:
+    assert_same(scene.train(backend="native"), scene.train(backend="numpy"))
+
+
+@given(scenes(of=SOME))
+def test_native_and_numba(scene: Scene) -> None:
+    assert_same(scene.train(backend="numba"), scene.train(backend="native"))
+
+
+@given(scenes())
+def test_every_level(scene: Scene) -> None:
+    with at_level(LEVELS[0]):
+        wanted = scene.train()
+    for name in LEVELS[1:]:
+        with at_level(name):
+            assert_same(scene.train(), wanted)
+
+
+@given(scenes(most=4), st.integers(1, 8), st.integers(2, 7))
+def test_any_number_of_threads(scene: Scene, size: int, threads: int) -> None:
+    """One array is so long that a thread is worth it for each MiB of its streams."""
+    scene = replace(scene, shapes=[(size * 2**15 + 1,), *scene.shapes[1:]])
+    with on_threads(1):
+        wanted = scene.train(steps=2)
+    with on_threads(threads):
+        assert_same(scene.train(steps=2), wanted)
