@@ -54,7 +54,6 @@ class Core(Algorithm):
         self._pipeline = Pipeline(self._settings, self._parameters)
         self._accumulator: Accumulator | None = None
         self._taking: Taking | None = None
-        self._bfloat16 = False  # whether gradients have come as such
         self._plan = self._make_plan()
         self._look_at_settings()
 
@@ -112,7 +111,7 @@ class Core(Algorithm):
                 None if frozen else g for g, frozen in zip(gradients, self._frozen, strict=True)
             ]
         given = gradients
-        if self._bfloat16:
+        if self._taking is not None and self._taking.bfloat16:
             gradients = list(map(_bits, given))
         found = self._plan.bind(gradients, now, False, taking)
         if found >= 0:
@@ -142,11 +141,9 @@ class Core(Algorithm):
         """Take bfloat16, which NumPy does not know, as its bits, if there is any."""
         if taking is None or not taking.cast:
             return gradients, taking
-        self._bfloat16 = any(
-            isinstance(g, np.ndarray) and casting.is_bfloat16(g.dtype) for g in gradients
-        )
-        self._taking = taking._replace(bfloat16=self._bfloat16)
-        return (list(map(_bits, gradients)) if self._bfloat16 else gradients), self._taking
+        bfloat16 = any(isinstance(g, np.ndarray) and casting.is_bfloat16(g.dtype) for g in gradients)
+        self._taking = taking._replace(bfloat16=bfloat16)
+        return (list(map(_bits, gradients)) if bfloat16 else gradients), self._taking
 
     def _update(
         self, gradients: Sequence[Any], count: int, zero: bool, anyway: Sequence[Change] = ()
@@ -266,9 +263,10 @@ class Core(Algorithm):
         works = reading or given["zero_grad"] or given["loss_scale"] != 1.0
         self._plain = not (works or pipeline.averages or pipeline.slow or pipeline.copies)
         self._plan.flush_subnormals(given["flush_subnormals"])
-        self._taking = None
+        before, self._taking = self._taking, None
         if given["zero_grad"] or given["cast_grads"]:
-            self._taking = Taking(given["zero_grad"], given["cast_grads"], self._bfloat16)
+            bfloat16 = before is not None and before.bfloat16
+            self._taking = Taking(given["zero_grad"], given["cast_grads"], bfloat16)
         self._choose_way()
 
     def _choose_way(self) -> None:
