@@ -207,7 +207,3 @@ void run(const std::uint32_t* edges, int runs, Task task, void* context) noexcep
 }
 
 }  // namespace fastopt::threads
-
-// By this name threadpoolctl tells our library from another one's.
-extern "C" __attribute__((visibility("default"))) const int fastopt_max_threads;
-extern "C" const int fastopt_max_threads = fastopt::threads::max_threads;

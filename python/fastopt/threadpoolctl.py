@@ -34,8 +34,8 @@ def register_with_threadpoolctl() -> None:
         """What threadpoolctl calls."""
 
         user_api = internal_api = "fastopt"
+        # Another package's file of that very name would be listed too; its threads are left alone.
         filename_prefixes = (os.path.basename(file).lower(),)
-        check_symbols = ("fastopt_max_threads",)  # others may have a file of that name
 
         def get_num_threads(self) -> int:
             return threads.get_num_threads()
