@@ -73,8 +73,10 @@ bool Plan::unchanged(const Array& array) {
 
 bool Plan::unchanged(const Beside& beside) const {
     const NdArray array(beside.object.ptr());
-    return array.data() == beside.data && array.has_shape(arrays_[beside.parameter].shape) &&
-           array.writeable();
+    const Array& parameter = arrays_[beside.parameter];
+    return array.data() == beside.data && array.native_type() == beside.type &&
+           array.has_shape(parameter.shape) && array.writeable() &&
+           (parameter.fortran ? array.f_contiguous() : array.c_contiguous());
 }
 
 bool Plan::take_gradient(Array& array, PyObject* gradient, bool overlap_checked, const Taking& taking) {

@@ -68,13 +68,15 @@ public:
         return true;
     }
 
-private:
-    static constexpr int npy_half = 23;
-
+    // NumPy's number of the dtype; -1 for foreign byte order.
     int native_type() const {
         const auto* descr = py::detail::array_descriptor_proxy(fields_->descr);
         return descr->byteorder == '=' ? descr->type_num : -1;
     }
+
+private:
+    static constexpr int npy_half = 23;
+
     bool has(int flag) const { return (fields_->flags & flag) != 0; }
 
     inline static PyTypeObject* ndarray_type = nullptr;

@@ -69,7 +69,7 @@ Plan::Plan(const py::list& arrays, const py::list& rules, std::vector<int> rows)
             if (bytes) written_.emplace_back(written.data(), written.data() + bytes);
             if (s == 0) continue;
             array.states[s - 1] = written.data();
-            beside_.push_back({entry[s], written.data(), i});
+            beside_.push_back({entry[s], written.data(), written.native_type(), i});
         }
         arrays_.push_back(std::move(array));
     }
@@ -125,7 +125,7 @@ void Plan::attach(const py::object& slow, const py::object& averages, const py::
                 const Common& common = *array.kernel->common;
                 array.narrow = halves[i] ? common.to_float16 : common.to_bfloat16;
             }
-            beside_.push_back({list[i], attached.data(), i});
+            beside_.push_back({list[i], attached.data(), attached.native_type(), i});
             const std::size_t item = is_copy ? 2 : itemsize(array.kernel->dtype);
             const std::size_t bytes = std::size_t(array.size) * item;
             if (bytes) written_.emplace_back(attached.data(), attached.data() + bytes);

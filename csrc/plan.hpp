@@ -87,6 +87,7 @@ private:
     struct Beside {
         py::object object;
         const char* data;
+        int type;    // NumPy's number of its dtype
         std::size_t parameter;
     };
     struct Span {

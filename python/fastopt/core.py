@@ -117,7 +117,7 @@ class Core(Algorithm):
             # Nothing is wrong: a strided gradient only reaches across memory that is written.
             found = self._plan.bind(gradients, None, True, taking)
             if found >= 0:
-                raise RuntimeError(f"parameter {parameters.names[found]!r} cannot be updated")
+                raise self._other_layout(found)
         present = None if found == backends.BOUND else [g is not None for g in gradients]
         if present != self._present:
             takes_part = present or [True] * len(gradients)
@@ -313,6 +313,19 @@ class Core(Algorithm):
             for state, array in arrays.items()
         ]
         return [*named, *self._pipeline.named()]
+
+    def _other_layout(self, i: int) -> ValueError:
+        """Say which array beside a parameter does not lie any more as the plan has found it."""
+        p, name = self._parameters.arrays[i], self._parameters.names[i]
+        beside = {f"state {key!r}": array for key, array in self._states[i].items()}
+        followers = self._pipeline.followers().items()
+        beside.update({f"the {key}": each.arrays[i] for key, each in followers if each.arrays})
+        lying = (p.dtype, p.shape, p.strides)
+        other = [what for what, a in beside.items() if (a.dtype, a.shape, a.strides) != lying]
+        return ValueError(
+            f"{other[0] if other else 'the copy'} of {name!r} has been given another shape, dtype or "
+            "memory since the optimizer was made; make a new optimizer"
+        )
 
     # Hyperparameters of all groups at once, for the properties that `Hyper` makes.
 
