@@ -1,4 +1,4 @@
-"""What the tests share: each backend in turn, settings put back, scripts in a new process."""
+"""What the tests share: --thorough, each backend in turn, settings put back, scripts in a process."""
 
 import os
 import subprocess
@@ -12,6 +12,18 @@ from fastopt import backends, threads
 from fastopt.extension import native
 
 SETTINGS = ("FASTOPT_BACKEND", "FASTOPT_NUM_THREADS", "OMP_NUM_THREADS")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--thorough", action="store_true", help="10,000 examples of each property, and arrays of 17 GB"
+    )
+
+
+@pytest.fixture(scope="session")
+def thorough(request: pytest.FixtureRequest) -> bool:
+    """Say whether there is time and memory for everything."""
+    return bool(request.config.getoption("--thorough"))
 
 
 @pytest.fixture(params=backends.NAMES)

@@ -111,7 +111,7 @@ def test_unknown_names(name: str, suggestion: str) -> None:
 def test_no_names(name: Any) -> None:
     for call in (lambda: chosen(backend=name), lambda: fastopt.use_backend(name)):
         with pytest.raises(
-            TypeError, match="the backend is .*; it must be native, numba, numpy or auto"
+            TypeError, match=r"the backend is .*; it must be native, numba, numpy or auto"
         ):
             call()
     assert chosen() == "native"
