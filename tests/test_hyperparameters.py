@@ -160,7 +160,7 @@ UNKNOWN: list[tuple[str, Callable[[], Any], type[Exception], Words]] = [
         ("'momentom'", "'momentum'"),
     ),
     ("algorithm", lambda: fastopt.get("adm", good(0)), ValueError, ("'adm'", "'adam'", "sgd")),
-    ("no name", lambda: fastopt.get(None, good(0)), ValueError, ("None", "sgd")),  # type: ignore[arg-type]
+    ("no name", lambda: fastopt.get(None, good(0)), TypeError, ("None", "sgd")),  # type: ignore[arg-type]
     (
         "backend",
         lambda: fastopt.get("adam", good(0), backend="nativ"),

@@ -341,8 +341,14 @@ class Core(Algorithm):
     def _write(self, name: str, value: Any) -> None:
         value = self.hyperparameters[name].accept(value, name)
         checked = [group.with_values({name: value}) for group in self.groups]
-        for group, given in zip(self.groups, checked, strict=True):
-            group.set(given)
+        before = [group.current for group in self.groups]
+        try:
+            for group, given in zip(self.groups, checked, strict=True):
+                group.set(given)
+        except BaseException:
+            for group, given in zip(self.groups, before, strict=True):
+                group.set(given)
+            raise
 
 
 def _plain(g: Any) -> Any:

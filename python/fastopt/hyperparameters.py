@@ -63,7 +63,7 @@ class Number(Hyper):
         """Return it as a float, or None."""
         if value is None and self.optional:
             return None
-        if isinstance(value, np.ndarray) and value.ndim == 0:
+        if type(value) is np.ndarray and value.ndim == 0:  # no subclass: it may be masked
             value = value.item()
         # NumPy has durations among its integers.
         if isinstance(value, (bool, np.bool_, np.timedelta64)) or not isinstance(value, numbers.Real):

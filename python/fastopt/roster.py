@@ -45,9 +45,15 @@ class Roster(Core):
     def _set_frozen(self, which: Which, value: bool) -> list[str]:
         names = self._parameters.names
         meant = chosen(which, names, self._parameters.arrays, "freeze" if value else "unfreeze")
-        self._frozen = [value if m else was for m, was in zip(meant, self._frozen, strict=True)]
-        self._choose_way()
-        return [name for name, m in zip(names, meant, strict=True) if m]
+        found = [name for name, m in zip(names, meant, strict=True) if m]
+        before = self._frozen
+        try:
+            self._frozen = [value if m else was for m, was in zip(meant, before, strict=True)]
+            self._choose_way()
+        except BaseException:
+            self._frozen = before
+            raise
+        return found
 
     def add_params(self, more: Any, **options: Any) -> None:
         """Take more parameters, and put them into the container that was given as params.

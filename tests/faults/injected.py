@@ -1,7 +1,7 @@
-"""Errors out of nowhere: at the k-th call that fastopt makes, or at the return from it."""
+"""Errors out of nowhere: at the k-th call that fastopt makes, as if it had failed."""
 
 import sys
-from collections.abc import Callable, Iterator
+from inspect import CO_GENERATOR
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -12,12 +12,11 @@ HOME = str(Path(fastopt.__file__).parent)
 
 
 class Site(NamedTuple):
-    """Where an error was raised: the function of fastopt, its line, and what it was about to do."""
+    """Where an error was raised: in which function of fastopt, and which call it was, if of C."""
 
     file: str
     line: int
     function: str
-    event: str
     called: str
 
 
@@ -26,10 +25,10 @@ class InjectedError(Exception):
 
 
 class Injection:
-    """For the time of a with block: raise at the k-th of some events in fastopt's own code."""
+    """For the time of a with block: raise at the k-th call in fastopt's own code, up to a sweep."""
 
-    def __init__(self, k: int, error: BaseException, events: frozenset[str]) -> None:
-        self._left, self._error, self._events = k, error, events
+    def __init__(self, k: int) -> None:
+        self._left = k
         self.site: Site | None = None
 
     def __enter__(self) -> "Injection":
@@ -41,42 +40,18 @@ class Injection:
 
     def _see(self, frame: FrameType, event: str, arg: Any) -> None:
         code = frame.f_code
-        if event not in self._events or not code.co_filename.startswith(HOME):
+        is_generator = code.co_flags & CO_GENERATOR  # errors at the end of one are only printed
+        if event not in ("call", "c_call") or is_generator or not code.co_filename.startswith(HOME):
             return
+        if code.co_qualname == "PythonPlan._sweep":
+            sys.setprofile(None)
+            return
+        called = str(getattr(arg, "__qualname__", ""))
         self._left -= 1
         if self._left == 0:
-            name = getattr(arg, "__qualname__", "") or getattr(arg, "__name__", "")
             file = Path(code.co_filename).relative_to(HOME).as_posix()
-            self.site = Site(file, frame.f_lineno, code.co_qualname, event, name)
+            self.site = Site(file, frame.f_lineno, code.co_qualname, called)
             sys.setprofile(None)
-            raise self._error
-
-
-# A call that fails, as for want of memory, fails before it has done anything; an interrupt comes when
-# it has.
-FAILURES = frozenset({"call", "c_call"})
-INTERRUPTS = frozenset({"call", "c_call", "c_return"})
-
-
-def each(
-    act: Callable[[], object], error: type[BaseException], events: frozenset[str]
-) -> Iterator[tuple[Site, bool]]:
-    """Call `act` with an error at its first event, its second, ...; until it meets none.
-
-    Gives the site, and whether the error has come out of the call.
-    """
-    k = 0
-    while True:
-        k += 1
-        injection = Injection(k, error("injected"), events)
-        came_out = False
-        try:
-            with injection:
-                act()
-        except BaseException as caught:
-            if str(caught) != "injected":
-                raise
-            came_out = True
-        if injection.site is None:
-            return
-        yield injection.site, came_out
+            raise InjectedError
+        if event == "c_call" and called.rpartition(".")[2] in ("run", "run_with_sums", "step"):
+            sys.setprofile(None)

@@ -15,6 +15,7 @@ from faults.scene import arrays, digest
 from faults.tally import Tally
 
 Wrong = tuple[str, Any, type[Exception]]
+Other = tuple[str, str, Any, type[Exception]]
 
 NO_NUMBERS: list[Any] = [
     *("0.1", "", "nan", b"1", bytearray(b"1"), True, False, np.True_, [0.1], (0.1,), {}, {0.1}, [], ()),
@@ -111,6 +112,10 @@ class Turning:
         return self.value
 
 
+_FLAG = Choice(False, (True, False))
+_POSITIVE = Number(1.0, -np.inf, 0.0, np.inf, np.inf, False)
+_BETA = Number(None, 0.0, -np.inf, np.inf, 1.0, True)
+_ALPHA = Number(0.5, -np.inf, 0.0, 1.0, np.inf, False)
 SETTINGS: list[tuple[str, Callable[[], Iterator[Wrong]]]] = [
     ("global_clipnorm", lambda: of_number(Number(None, -np.inf, 0.0, np.inf, np.inf, True))),
     ("loss_scale", lambda: (w for w in of_number(_POSITIVE) if not isinstance(w[1], str))),
@@ -120,10 +125,6 @@ SETTINGS: list[tuple[str, Callable[[], Iterator[Wrong]]]] = [
         for n in ("zero_grad", "cast_grads", "stats")
     ),
 ]
-_FLAG = Choice(False, (True, False))
-_POSITIVE = Number(1.0, -np.inf, 0.0, np.inf, np.inf, False)
-_BETA = Number(None, 0.0, -np.inf, np.inf, 1.0, True)
-_ALPHA = Number(0.5, -np.inf, 0.0, 1.0, np.inf, False)
 DECIDED: list[tuple[str, Callable[[], Iterator[Wrong]], dict[str, Any]]] = [
     ("ema", lambda: of_number(_BETA), {}),
     ("ema_bias_correction", lambda: of_choice(_FLAG), {"ema": 0.5}),
@@ -140,27 +141,28 @@ def of_whole() -> Iterator[Wrong]:
     yield "-1", -1, ValueError
 
 
-ELSE: list[tuple[str, str, Any, type[Exception]]] = [
-    *(("like", shown(v), v, TypeError) for v in (None, 1, [], {}, b"torch", object, ReprRaises())),
-    *(("like", shown(v), v, ValueError) for v in ("", "Torch", "torch ", "tensorflow")),
-    *(("backend", shown(v), v, TypeError) for v in (0, 1, [], {}, (), b"numpy", object, ReprRaises())),
-    *(("backend", shown(v), v, ValueError) for v in ("Native", "cuda", "numpy\0")),
-    *(
-        ("groups", shown(v), v, TypeError)
-        for v in (1, [], "x", {"a": 1}, {3: {}}, {None: {}}, ReprRaises())
-    ),
-    *(("groups", shown(v), {"a": v}, TypeError) for v in (None, [], {"zz": 1}, {"params": 1}, {1: 1})),
-    *(("groups", shown(v), {"a": v}, TypeError) for v in ({"frozen": 2}, {"multiply": 3})),
-    *(
-        ("groups", shown(v), {"a": {"multiply": v}}, TypeError)
-        for v in ({"lr": "x"}, {"zz": 1}, {1: 1})
-    ),
-    *(("groups", shown(v), {"a": {"multiply": {"lr": v}}}, ValueError) for v in (-1, np.nan, np.inf)),
-    *(("groups", shown(v), {v: {"lr": 0.1}}, ValueError) for v in ("", "zz", "[", "A", "a.", "?.a")),
-    ("groups", "a predicate that means nobody", {lambda n, p: None: {}}, ValueError),
-    ("groups", "a predicate that raises", {lambda n, p: {}["zz"]: {}}, KeyError),
+def each(name: str, error: type[Exception], *values: Any) -> list[Other]:
+    return [(name, shown(value), value, error) for value in values]
+
+
+def nobody(name: str, p: Any) -> None:
+    """Mean no parameter."""
+
+
+ELSE: list[Other] = [
+    *each("like", TypeError, None, 1, [], {}, b"torch", object, ReprRaises()),
+    *each("like", ValueError, "", "Torch", "torch ", "tensorflow"),
+    *each("backend", TypeError, 0, 1, [], {}, (), b"numpy", object, ReprRaises()),
+    *each("backend", ValueError, "Native", "cuda", "numpy\0"),
+    *each("groups", TypeError, 1, [], "x", {"a": 1}, {3: {}}, {None: {}}, ReprRaises()),
+    *each("groups", TypeError, {"a": None}, {"a": []}, {"a": {"zz": 1}}, {"a": {1: 1}}),
+    *each("groups", TypeError, {"a": {"params": 1}}, {"a": {"frozen": 2}}, {"a": {"multiply": 3}}),
+    *each("groups", TypeError, {"a": {"multiply": {"lr": "x"}}}, {"a": {"multiply": {"zz": 1}}}),
+    *each("groups", ValueError, {"a": {"multiply": {"lr": -1}}}, {"a": {"multiply": {"lr": np.nan}}}),
+    *each("groups", ValueError, {"": {}}, {"zz": {}}, {"[": {}}, {"A": {}}, {"a.": {}}, {"?.a": {}}),
+    *each("groups", ValueError, {"a": {"lr": -1}}, {nobody: {}}),
+    ("groups", "a predicate that raises", {lambda n, p: [][3]: {}}, IndexError),
     ("groups", "a predicate of nothing", {lambda: True: {}}, TypeError),
-    ("groups", "negative lr", {"a": {"lr": -1}}, ValueError),
     ("ema", "a class", float, TypeError),
     ("ema", "with swa_start", 0.5, ValueError),
 ]
@@ -183,7 +185,7 @@ def run(tally: Tally, backend: str) -> None:
                 _try_each(tally, opt, name, fault, [_keyword], f"{name}, {where}", needed)
         for name, shown_, value, error in ELSE:
             needed = {"swa_start": 1} if shown_ == "with swa_start" else {}
-            words = () if error is KeyError or "of nothing" in shown_ else None
+            words = () if error is IndexError or "of nothing" in shown_ else None
             _try_each(
                 tally, opt, name, (shown_, value, error), [_keyword], f"{name}, {where}", needed, words
             )
