@@ -155,6 +155,12 @@ void Plan::read_rows(py::handle rows) {
     }
 }
 
+void Plan::choose_rows(const std::vector<int>& row_of) {
+    for (std::size_t i = 0; i < arrays_.size(); ++i) {
+        arrays_[i].row = row_of.empty() ? arrays_[i].assigned : row_of.at(i);
+    }
+}
+
 void Plan::complete_rows() {
     const float far = bytes_.back() > bytes_in_caches ? 1.0f : 0.0f;
     for (Scalars& row : scalars_) row.float64[row.count] = row.float32[row.count] = far;

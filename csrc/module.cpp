@@ -9,6 +9,7 @@
 #include "plan.hpp"
 #include "quick_calls.hpp"
 #include "smoothing.hpp"
+#include "swapping.hpp"
 
 namespace py = pybind11;
 using fastopt::Extras;
@@ -46,21 +47,33 @@ PYBIND11_MODULE(_native, module) {
         .def("assign", &Plan::assign, py::arg("rows"))
         .def("sums_of_squares", &Plan::sums_of_squares, py::arg("threads"))
         .def("run",
-             [](Plan& self, py::handle rows, int threads, const ExtrasTuple& extras) {
-                 self.run(rows, threads, extras ? std::make_from_tuple<Extras>(*extras) : Extras{});
-             },
-             py::arg("rows"), py::arg("threads"), py::arg("extras") = py::none())
-        .def("run_with_sums",
-             [](Plan& self, py::handle rows, int threads, const ExtrasTuple& extras) {
+             [](Plan& self, py::handle rows, int threads, const ExtrasTuple& extras, py::handle changes,
+                const std::vector<int>& row_of) {
                  const auto given = extras ? std::make_from_tuple<Extras>(*extras) : Extras{};
-                 return self.run_with_sums(rows, threads, given);
+                 self.run(rows, threads, given, fastopt::Changes(changes), row_of);
              },
-             py::arg("rows"), py::arg("threads"), py::arg("extras"))
+             py::arg("rows"), py::arg("threads"), py::arg("extras") = py::none(),
+             py::arg("changes") = py::tuple(), py::arg("row_of") = py::tuple())
+        .def("run_with_sums",
+             [](Plan& self, py::handle rows, int threads, const ExtrasTuple& extras, py::handle changes,
+                const std::vector<int>& row_of) {
+                 const auto given = extras ? std::make_from_tuple<Extras>(*extras) : Extras{};
+                 return self.run_with_sums(rows, threads, given, fastopt::Changes(changes), row_of);
+             },
+             py::arg("rows"), py::arg("threads"), py::arg("extras"), py::arg("changes"),
+             py::arg("row_of"))
+        .def_static("commit", [](py::handle changes) { fastopt::Changes(changes).apply(); },
+                    py::arg("changes"))
         .def_readonly_static("BOUND", &Plan::bound)
         .def_readonly_static("SOME_ABSENT", &Plan::some_absent);
 
     module.def("smooth", &fastopt::smooth, py::arg("signal"), py::arg("out"), py::arg("state"),
                py::arg("beta"), py::arg("corrections"));
+    module.def("swap",
+               [](const py::list& some, const py::list& others, py::handle changes) {
+                   fastopt::swap(some, others, fastopt::Changes(changes));
+               },
+               py::arg("some"), py::arg("others"), py::arg("changes"));
     fastopt::add_quick_calls(module, plan);
 
     module.def("runnable_levels", &fastopt::runnable_levels);

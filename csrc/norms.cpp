@@ -61,8 +61,11 @@ void Plan::reduce_piece(void* pieces, std::uint32_t piece) noexcept {
 }
 
 std::vector<std::pair<double, double>> Plan::run_with_sums(py::handle rows, int threads,
-                                                           const Extras& extras) {
+                                                           const Extras& extras,
+                                                           const Changes& changes,
+                                                           const std::vector<int>& row_of) {
     read_rows(rows);
+    choose_rows(row_of);
     complete_rows();
     extras_ = extras;
     first_block_.clear();
@@ -72,8 +75,9 @@ std::vector<std::pair<double, double>> Plan::run_with_sums(py::handle rows, int 
         count += std::size_t(blocks(span.end - span.begin));
     }
     sums_.assign(count, {0.0, 0.0});
-    share_out(bytes_, threads, &Plan::sweep_chunk, this, extras.backwards);
     std::vector<std::pair<double, double>> totals(arrays_.size());
+    share_out(bytes_, threads, &Plan::sweep_chunk, this, extras.backwards);
+    changes.apply();
     for (std::size_t s = 0; s < spans_.size(); ++s) {
         auto& [update, weight] = totals[std::size_t(spans_[s].array - arrays_.data())];
         const std::size_t end = s + 1 < spans_.size() ? first_block_[s + 1] : count;

@@ -51,7 +51,7 @@ Plan::Plan(const py::list& arrays, const py::list& rules, std::vector<int> rows)
                     .size = parameter.size(),
                     .kernel = &kernel_of(rules[i], *dtype),
                     .shape = parameter.shape(),
-                    .row = rows[i],
+                    .assigned = rows[i],
                     .fortran = !parameter.c_contiguous(),
                     .states = {},
                     .rule = rules[i]};
@@ -106,8 +106,8 @@ void Plan::cut() {
     }
 }
 
-void Plan::assign(std::vector<int> rows) {
-    for (std::size_t i = 0; i < arrays_.size(); ++i) arrays_[i].row = rows.at(i);
+void Plan::assign(const std::vector<int>& rows) {
+    for (std::size_t i = 0; i < arrays_.size(); ++i) arrays_[i].assigned = rows.at(i);
 }
 
 void Plan::attach(const py::object& slow, const py::object& averages, const py::object& copies,

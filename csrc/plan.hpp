@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "changes.hpp"
 #include "extras.hpp"
 #include "finish.hpp"
 #include "kernel.hpp"
@@ -45,23 +46,28 @@ public:
     static constexpr std::ptrdiff_t bound = -1, some_absent = -2;
 
     // A step with nothing but the update: computes the scalars of each cohort, binds, runs and counts
-    // the step. Gives back what `bind` does; where that is not `bound`, nothing has changed.
+    // the step, for each cohort and in `counter.steps`. Gives back what `bind` does; where that is not
+    // `bound`, nothing has changed.
     std::ptrdiff_t step(py::handle gradients, py::handle params, py::handle cohorts,
-                        py::handle coefficients, int threads);
+                        py::handle coefficients, int threads, py::handle counter);
 
-    void assign(std::vector<int> rows);
+    // Says with which row of scalars each parameter is updated.
+    void assign(const std::vector<int>& rows);
 
     // The sum of the squares of each gradient, 0 where it is None.
     std::vector<double> sums_of_squares(int threads);
 
     // Updates everything bound. A row of scalars is a pair: those of the stage, and the coefficients of
-    // the rule; or None where no parameter that takes this step uses it.
-    void run(py::handle rows, int threads, const Extras& extras);
+    // the rule; or None where no parameter that takes this step uses it. `row_of` says for this step
+    // alone which row each parameter uses; if it is empty, that is as assigned. Then makes the changes.
+    void run(py::handle rows, int threads, const Extras& extras, const Changes& changes,
+             const std::vector<int>& row_of);
 
     // The same, and gives back for each parameter the sums of the squares of its update and of the new
     // values.
     std::vector<std::pair<double, double>> run_with_sums(py::handle rows, int threads,
-                                                         const Extras& extras);
+                                                         const Extras& extras, const Changes& changes,
+                                                         const std::vector<int>& row_of);
 
 private:
     struct Array {
@@ -74,7 +80,8 @@ private:
         std::unique_ptr<StridedGradient> strided{};    // if the gradient does not lie as p does
         std::pair<const char*, const char*> apart{};   // where a gradient overlapped with nothing
         std::vector<std::ptrdiff_t> shape;
-        int row;
+        int assigned;
+        int row = assigned;    // of the step that is being taken
         bool fortran;
         char* states[max_states];
         char* slow = nullptr;
@@ -118,6 +125,7 @@ private:
     bool overlaps(const char* low, const char* high) const;
     void cut();
     void read_rows(py::handle rows);
+    void choose_rows(const std::vector<int>& row_of);
     void complete_rows();
     void sweep_all(const Extras& extras, int threads);
     Finish finish_of(const Array& array) const;

@@ -7,14 +7,16 @@ namespace {
 
 PyObject* step(PyObject* self, PyObject* const* given, Py_ssize_t count) {
     try {
-        if (count != 5) {
-            throw std::invalid_argument("step takes (gradients, params, cohorts, coefficients, threads)");
+        if (count != 6) {
+            throw std::invalid_argument(
+                "step takes (gradients, params, cohorts, coefficients, threads, counter)");
         }
         auto* const instance = reinterpret_cast<py::detail::instance*>(self);
         auto& plan = *static_cast<Plan*>(instance->get_value_and_holder().value_ptr());
         const long threads = PyLong_AsLong(given[4]);
         if (threads == -1 && PyErr_Occurred()) return nullptr;
-        return PyLong_FromSsize_t(plan.step(given[0], given[1], given[2], given[3], int(threads)));
+        return PyLong_FromSsize_t(
+            plan.step(given[0], given[1], given[2], given[3], int(threads), given[5]));
     } catch (py::error_already_set& error) {
         error.restore();
     } catch (const std::exception& error) {

@@ -5,7 +5,8 @@
 
 namespace fastopt {
 
-// Plan.step(gradients, params, cohorts, coefficients, threads) and power(base, exponent), by position alone.
+// Plan.step(gradients, params, cohorts, coefficients, threads, counter) and power(base, exponent), by
+// position alone.
 void add_quick_calls(py::module_& module, py::class_<Plan>& plan);
 
 }  // namespace fastopt

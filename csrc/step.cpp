@@ -21,7 +21,7 @@ void move_to(void** moved, char* const* states, int count, std::size_t bytes) {
 }  // namespace
 
 std::ptrdiff_t Plan::step(py::handle gradients, py::handle params, py::handle cohorts,
-                          py::handle coefficients, int threads) {
+                          py::handle coefficients, int threads, py::handle counter) {
     if (!PyList_Check(cohorts.ptr())) throw std::invalid_argument("cohorts are in a list");
     const py::ssize_t count = PyList_GET_SIZE(cohorts.ptr());
     scalars_.resize(std::size_t(count));
@@ -33,20 +33,26 @@ std::ptrdiff_t Plan::step(py::handle gradients, py::handle params, py::handle co
         const py::object rule = cohort.coefficients(coefficients, counted_.back());
         scalars_[std::size_t(r)].take(stage.ptr(), rule.ptr());
     }
+    const py::object steps = Cohort::steps_after(counter);
     const std::ptrdiff_t found = bind(gradients, params, false, {});
     if (found != bound) return found;
+    choose_rows({});
     complete_rows();
     sweep_all({}, threads);
     for (py::ssize_t r = 0; r < count; ++r) {
         Cohort::count_step(PyList_GET_ITEM(cohorts.ptr(), r), counted_[std::size_t(r)]);
     }
+    Cohort::count(counter, steps);
     return bound;
 }
 
-void Plan::run(py::handle rows, int threads, const Extras& extras) {
+void Plan::run(py::handle rows, int threads, const Extras& extras, const Changes& changes,
+               const std::vector<int>& row_of) {
     read_rows(rows);
+    choose_rows(row_of);
     complete_rows();
     sweep_all(extras, threads);
+    changes.apply();
 }
 
 void Plan::sweep_all(const Extras& extras, int threads) {

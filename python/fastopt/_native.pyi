@@ -35,6 +35,7 @@ class Plan:
         cohorts: Sequence[Any],
         coefficients: Callable[[Any, int], tuple[float, ...]],
         threads: int,
+        counter: Any,
         /,
     ) -> int: ...
     def assign(self, rows: list[int]) -> None: ...
@@ -44,19 +45,26 @@ class Plan:
         rows: Sequence[tuple[tuple[float, ...], ...] | None],
         threads: int,
         extras: _Extras | None = None,
+        changes: Sequence[tuple[Any, str, Any]] = (),
+        row_of: Sequence[int] = (),
     ) -> None: ...
     def run_with_sums(
         self,
         rows: Sequence[tuple[tuple[float, ...], ...] | None],
         threads: int,
         extras: _Extras,
+        changes: Sequence[tuple[Any, str, Any]],
+        row_of: Sequence[int],
     ) -> list[tuple[float, float]]: ...
+    @staticmethod
+    def commit(changes: Sequence[tuple[Any, str, Any]]) -> None: ...
 
 version: str
 compiler: str
 flags: str
 
 def smooth(signal: Any, out: Any, state: Any, beta: float, corrections: Any) -> None: ...
+def swap(some: list[Any], others: list[Any], changes: Sequence[tuple[Any, str, Any]]) -> None: ...
 def power(base: float, exponent: int, /) -> float: ...
 def runnable_levels() -> list[str]: ...
 def use_level(level: str) -> None: ...

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastopt import backends
-from fastopt.backends import NO_EXTRAS, Taking
+from fastopt.backends import NO_EXTRAS, Change, Taking
 from fastopt.memory import state_beside
 from fastopt.parameters import Parameters
 from fastopt.rules import rule_of
@@ -43,21 +43,14 @@ class Accumulator:
     def add(self, gradients: Sequence[Any], taking: Taking | None, zero: bool) -> None:
         """Add gradients that have been checked, and zero them if asked."""
         self._plan.bind(gradients, None, True, taking)
-        self._plan.run(self._rows, get_num_threads(), NO_EXTRAS._replace(zero=zero))
-        self.present = [had or g is not None for had, g in zip(self.present, gradients, strict=True)]
-        self.count += 1
+        present = [had or g is not None for had, g in zip(self.present, gradients, strict=True)]
+        changes = [(self, "present", present), (self, "count", self.count + 1)]
+        self._plan.run(self._rows, get_num_threads(), NO_EXTRAS._replace(zero=zero), changes)
 
     def totals(self) -> list[Any]:
         """List the sums; None where there has been no gradient."""
         return [s if present else None for s, present in zip(self.sums, self.present, strict=True)]
 
-    def zero(self) -> None:
-        """Drop all that has been added."""
-        for total in self.sums:
-            total[...] = 0
-        self.begin_again()
-
-    def begin_again(self) -> None:
-        """Forget what was counted; the sums have been zeroed by the step."""
-        self.count = 0
-        self.present = [False] * len(self.sums)
+    def begun_again(self) -> list[Change]:
+        """List what changes with the step that has taken and zeroed the sums."""
+        return [(self, "count", 0), (self, "present", [False] * len(self.sums))]

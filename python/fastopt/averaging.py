@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fastopt.backends import Change
+from fastopt.extension import native
 from fastopt.following import Follower
 from fastopt.hyperparameters import Hyper, describe, number
 
@@ -19,15 +21,19 @@ class Averages(Follower):
     number = 7
     setting: ClassVar[str]  # that asks for them
     example: ClassVar[str]  # of its value
+    _are_in = False  # the parameters' places
 
     @contextmanager
     def swapped_in(self, parameters: Sequence[NDArray[Any]]) -> Iterator[None]:
         """Swap the averages with the parameters for the time of a with block."""
-        _swap(parameters, self.arrays)
+        arrays = list(parameters)
+        forth, back = [(self, "_are_in", True)], [(self, "_are_in", False)]
         try:
+            _swap(arrays, self.arrays, forth)
             yield
         finally:
-            _swap(parameters, self.arrays)
+            if self._are_in:
+                _swap(arrays, self.arrays, back)
 
 
 class MovingAverage(Averages):
@@ -59,9 +65,9 @@ class MovingAverage(Averages):
         left = 1.0 - self._pending
         return beta * (1.0 - self.remains) / left, (1.0 - beta) / left
 
-    def commit(self) -> None:
-        """Count the step."""
-        self.remains = self._pending
+    def changes(self) -> list[Change]:
+        """List what changes when the step is taken."""
+        return [(self, "remains", self._pending)]
 
     def _beta_at(self, step: int) -> float:
         if not callable(self._beta):
@@ -107,7 +113,9 @@ def averages_for(given: Mapping[str, Any], parameters: Sequence[NDArray[Any]]) -
     return None
 
 
-def _swap(some: Sequence[NDArray[Any]], others: Sequence[NDArray[Any]]) -> None:
+def _swap_in_python(
+    some: Sequence[NDArray[Any]], others: Sequence[NDArray[Any]], changes: Sequence[Change]
+) -> None:
     for a, b in zip(some, others, strict=True):
         x, y = (array if a.flags.c_contiguous else array.T for array in (a, b))
         x, y = x.reshape(-1), y.reshape(-1)  # views
@@ -116,3 +124,9 @@ def _swap(some: Sequence[NDArray[Any]], others: Sequence[NDArray[Any]]) -> None:
             kept = x[begin:end].copy()
             x[begin:end] = y[begin:end]
             y[begin:end] = kept
+    for change in changes:
+        setattr(*change)
+
+
+# Swaps, and makes the changes; with the extension no signal's handler comes in between, or before it.
+_swap = _swap_in_python if native is None else native.swap

@@ -5,10 +5,13 @@ Each parameter counts its own steps, as in PyTorch, or its bias corrections woul
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastopt.groups import Group
 from fastopt.hyperparameters import Values
+
+if TYPE_CHECKING:
+    from fastopt.backends import Change
 
 
 class Cohort:
@@ -23,13 +26,12 @@ class Cohort:
         self.active = active  # takes part in the step that is being prepared
         self.pending: Values | None = None  # what is carried on if that step is taken
 
-    def commit(self) -> None:
-        """Count the step."""
-        if self.active:
-            self.t += 1
-        if self.pending is not None:
-            self.carried = vars(self.pending)
-            self.pending = None
+    def changes(self) -> "list[Change]":
+        """List what changes when the step is taken: it is counted."""
+        if not self.active:
+            return []
+        counted: list[Change] = [(self, "t", self.t + 1)]
+        return counted if self.pending is None else [*counted, (self, "carried", vars(self.pending))]
 
 
 def divide(

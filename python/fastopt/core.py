@@ -1,6 +1,7 @@
 """What an optimizer is made of: parameters in groups, state, plan, and the step."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from fastopt import backends, casting, checks, settings
 from fastopt.accumulation import Accumulator
 from fastopt.algorithm import Algorithm
 from fastopt.averaging import Averages
-from fastopt.backends import Taking
+from fastopt.backends import Change, Taking
 from fastopt.cohorts import Cohort, divide
 from fastopt.groups import Group
 from fastopt.hyperparameters import Values
@@ -22,7 +23,7 @@ from fastopt.stages import USUAL, stage_for
 from fastopt.state import States, completed
 from fastopt.threads import get_num_threads
 
-_STEPS = "is in the middle of a step on another thread"
+STEPPING = "is in the middle of a step on another thread"
 
 
 class Core(Algorithm):
@@ -35,7 +36,7 @@ class Core(Algorithm):
         self._grouping = keywords.get("groups")
         self._parameters = Parameters(params, self.hyperparameters, self._grouping)
         self._frozen = list(self._parameters.frozen)
-        self._taken = Values(steps=0, doing=_STEPS)
+        self._taken = Values(steps=0, doing=STEPPING)
         self._news = Values(changed=True)  # in the groups, until `_follow_changes` has looked
         self.groups = self._make_groups(self._parameters)
         self._before: list[Any] = []  # hooks, and those after a step
@@ -46,6 +47,7 @@ class Core(Algorithm):
         self._present: list[bool] | None = None  # who took the last step, if not all did
         self.backend = backends.choose(keywords.get("backend"), self._rules())
         self._free = [True]  # one token: who takes it holds the optimizer; quicker than a lock
+        self._end = partial(self._free.append, True)  # no function, in which a signal could come first
         self._scheduled = [group for group in self.groups if group.scheduled]
         self._pipeline = Pipeline(self._settings, self._parameters)
         self._accumulator: Accumulator | None = None
@@ -70,20 +72,19 @@ class Core(Algorithm):
 
     # The step.
 
-    def _begin(self, doing: str = _STEPS) -> None:
+    def _begin(self, doing: str = STEPPING) -> None:
         """Hold the optimizer, until `_end`; RuntimeError where something else does."""
         try:
             self._free.pop()
         except IndexError:
             raise self._busy() from None
+        except BaseException:  # of a signal's handler, which runs when the token has been taken
+            self._free.append(True)
+            raise
         self._taken.doing = doing
 
     def _busy(self) -> RuntimeError:
         return RuntimeError(f"this optimizer {self._taken.doing}")
-
-    def _end(self) -> None:
-        self._taken.doing = _STEPS
-        self._free.append(True)
 
     def _bind(self, grads: Any) -> Sequence[Any]:
         """List the gradients, and check all that a step needs of its arrays."""
@@ -139,12 +140,17 @@ class Core(Algorithm):
         self._taking = taking._replace(bfloat16=self._bfloat16)
         return (list(map(_bits, gradients)) if self._bfloat16 else gradients), self._taking
 
-    def _update(self, gradients: Sequence[Any], count: int, zero: bool) -> bool:
+    def _update(
+        self, gradients: Sequence[Any], count: int, zero: bool, anyway: Sequence[Change] = ()
+    ) -> bool:
         """Take the step with gradients that are bound, and that live until then: sums of `count`."""
         rows = list(map(self._row, self._cohorts))
+        changes = [change for cohort in self._cohorts for change in cohort.changes()]
+        changes.append((self._taken, "steps", self._taken.steps + 1))
         if self._plain and not zero and count == 1:
-            self._plan.run(rows, get_num_threads())
-        elif not self._pipeline.step(
+            self._plan.run(rows, get_num_threads(), None, changes)
+            return True
+        return self._pipeline.step(
             self._plan,
             Due(
                 rows,
@@ -154,13 +160,10 @@ class Core(Algorithm):
                 self._taken.steps,
                 count,
                 zero,
+                changes,
+                anyway,
             ),
-        ):
-            return False
-        for cohort in self._cohorts:
-            cohort.commit()
-        self._taken.steps += 1
-        return True
+        )
 
     def _accumulate(self, grads: Any) -> bool:
         """Add gradients to the sums; take the step when it is due."""
@@ -176,12 +179,10 @@ class Core(Algorithm):
             return False
         totals = self._bind_arrays(sums.totals(), self._parameters.now(), None)
         try:
-            taken = self._update(totals, sums.count, True)
+            return self._update(totals, sums.count, True, sums.begun_again())
         except FloatingPointError:
-            sums.zero()
+            self._accumulator = None
             raise
-        sums.begin_again()
-        return taken
 
     def _call(self, hooks: Sequence[Any]) -> None:
         """Call hooks, which may take themselves away meanwhile."""

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
+from fastopt.backends import Change
 from fastopt.hyperparameters import Hyper, describe
 from fastopt.memory import state_beside
 
@@ -21,12 +22,13 @@ class Follower:
     def weights(self, step: int) -> tuple[float, float] | None:
         """Compute keep and take for a step, None where it changes nothing.
 
-        The step is the number of steps taken before, 0, 1, 2, ..., and is counted by `commit`.
+        The step is the number of steps taken before, 0, 1, 2, ...
         """
         raise NotImplementedError  # pragma: no cover - each has its own
 
-    def commit(self) -> None:
-        """Count the step whose weights were computed last."""
+    def changes(self) -> list[Change]:
+        """List what changes when the step is taken whose weights were computed last."""
+        return []
 
     def state(self) -> dict[str, float]:
         """Give the scalars to save with the arrays, as JSON can hold them."""

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from fastopt.backends import Change
 from fastopt.hyperparameters import Number, whole
 
 START = 65536.0
@@ -42,16 +43,13 @@ class LossScale:
         found._good = whole(state["good_steps"], "the number of good steps", 0, INTERVAL)
         return found
 
-    def update(self, finite: bool) -> None:
-        """Take note of a step."""
+    def changes(self, finite: bool) -> list[Change]:
+        """List what changes with a step, taken or left out."""
         if not self.dynamic:
-            return
+            return []
+        value, good = self.value, self._good + 1
         if not finite:
-            self.value = max(self.value * BACKOFF, SMALLEST)
-            self._good = 0
-            return
-        self._good += 1
-        if self._good == INTERVAL:
-            if self.value * GROWTH <= LARGEST:
-                self.value *= GROWTH
-            self._good = 0
+            value, good = max(value * BACKOFF, SMALLEST), 0
+        elif good == INTERVAL:
+            value, good = (value * GROWTH if value * GROWTH <= LARGEST else value), 0
+        return [(self, "value", value), (self, "_good", good)]

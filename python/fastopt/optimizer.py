@@ -9,6 +9,7 @@ from fastopt.algorithm import OPTIONS
 from fastopt.averaging import EqualAverage, MovingAverage
 from fastopt.backends import BOUND
 from fastopt.config import config_of, keywords_of
+from fastopt.core import STEPPING
 from fastopt.elsewhere import Elsewhere
 from fastopt.hooks import Hooks
 from fastopt.hyperparameters import given, suggest
@@ -155,6 +156,9 @@ class Optimizer(Persistence, Roster, Elsewhere, Hooks):
             For a gradient that is not finite, with ``nonfinite="raise"``. No byte has changed then.
         RuntimeError
             If another thread is inside a step of this optimizer.
+
+        A signal's handler that raises, as Ctrl-C does, finds a step whole or not begun; on the backends
+        numba and numpy it may find it half done.
         """
         if self._before:
             self._call(self._before)
@@ -162,7 +166,11 @@ class Optimizer(Persistence, Roster, Elsewhere, Hooks):
             self._free.pop()
         except IndexError:
             raise self._busy() from None
+        except BaseException:  # as in `_begin`
+            self._free.append(True)
+            raise
         try:
+            self._taken.doing = STEPPING
             if self._news.changed or self._scheduled:
                 self._prepare()
             gradients = self._listed(self._grads if grads is None else grads)
@@ -171,11 +179,10 @@ class Optimizer(Persistence, Roster, Elsewhere, Hooks):
             cohorts, threads = self._cohorts, get_num_threads()
             taken = (
                 self._direct
-                and self._plan.step(gradients, now, cohorts, self.coefficients, threads) == BOUND
+                and self._plan.step(gradients, now, cohorts, self.coefficients, threads, self._taken)
+                == BOUND
             )
-            if taken:
-                self._taken.steps += 1
-            else:
+            if not taken:
                 gradients = self._bind_arrays(gradients, now, self._taking)
                 taken = self._update(gradients, 1, self._settings["zero_grad"])
         finally:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt.averaging import averages_for
-from fastopt.backends import UNUSED, Extras, Plan, Row
+from fastopt.backends import UNUSED, Change, Extras, Plan, Row
 from fastopt.casting import taken
 from fastopt.checks import Named
 from fastopt.copies import Copies
@@ -81,28 +81,26 @@ class Pipeline:
         if reads(given, due.clips):
             norms = norms_of(plan.sums_of_squares(threads), due.gradients, self._parameters.arrays)
             norm = norms.of(range(len(factors))) * unscale
-            if not self._goes_on(norms, due):
+            if not self._goes_on(plan, norms, due):
                 self.grad_norm, self.report = norm, None
                 return False
             self.grad_norm = norm
             factors = self._factors(norms, norm, unscale, due)
         extras = self._extras(due, norms is not None)
         rows, row_of = _scaled(due, unscale, factors)
-        plan.assign(row_of)
+        changes = [*due.changes, *due.anyway, *self.scale.changes(finite=True)]
+        for follower in self.followers().values():
+            changes += follower.changes()
         self.report = None
         if given["stats"]:
             assert norms is not None
-            sums = plan.run_with_sums(rows, threads, extras)
+            sums = plan.run_with_sums(rows, threads, extras, changes, row_of)
             self.report = reports(self._parameters.group_of, norms, unscale, factors, sums)
         else:
-            plan.run(rows, threads, extras)
-        plan.assign(due.cohort_of)
-        if self.averages is not None:
-            self.averages.commit()
-        self.scale.update(finite=True)
+            plan.run(rows, threads, extras, changes, row_of)
         return True
 
-    def _goes_on(self, norms: Norms, due: "Due") -> bool:
+    def _goes_on(self, plan: Plan, norms: Norms, due: "Due") -> bool:
         """Raise or skip where gradients are not finite and that is asked for."""
         if not any(norms.nonfinite):
             return True
@@ -111,10 +109,10 @@ class Pipeline:
             raise FloatingPointError(complaint(self._parameters, norms, due.gradients))
         if choice != "skip" and not self.scale.dynamic:
             return True
-        self.scale.update(finite=False)
-        self.skipped += 1
         if due.zero:
             zero(due.gradients)
+        left_out: Change = (self, "skipped", self.skipped + 1)
+        plan.commit([left_out, *due.anyway, *self.scale.changes(finite=False)])
         return False
 
     def _factors(self, norms: Norms, norm: float, unscale: float, due: "Due") -> list[float]:
@@ -149,6 +147,8 @@ class Due(NamedTuple):
     step: int  # how many have been taken before, 0, 1, 2, ...
     added: int  # of how many gradients these are the sum
     zero: bool  # whether to zero them
+    changes: Sequence[Change]  # that come with the step
+    anyway: Sequence[Change]  # those that come also where it is left out
 
 
 def reads(given: Mapping[str, Any], clips: Sequence[float | None]) -> bool:
@@ -162,11 +162,12 @@ def reads(given: Mapping[str, Any], clips: Sequence[float | None]) -> bool:
     )
 
 
-def _scaled(due: Due, unscale: float, factors: list[float]) -> tuple[list[Row | None], list[int]]:
+def _scaled(due: Due, unscale: float, factors: list[float]) -> tuple[list[Row | None], Sequence[int]]:
     """Put the factors into the scale of each cohort's row, or of each array's where they differ."""
-    rows, row_of = due.rows, due.cohort_of
+    rows: list[Row | None] = due.rows
+    row_of: Sequence[int] = ()
     if len(set(factors)) > 1:
-        rows, row_of = [rows[cohort] for cohort in row_of], list(range(len(row_of)))
+        rows, row_of = [rows[cohort] for cohort in due.cohort_of], range(len(due.cohort_of))
     else:
         factors = factors[:1] * len(rows)
     scaled = [

@@ -31,6 +31,8 @@ class Taking(NamedTuple):
     bfloat16: bool  # what looks like uint16 is bfloat16
 
 
+Change = tuple[Any, str, Any]  # an object, the name of an attribute, and the value that it gets
+
 UNUSED = (0.0, 0.0)  # keep and take of what is not asked for
 
 
@@ -86,10 +88,12 @@ class Plan(Protocol):
         cohorts: Sequence[Cohort],
         coefficients: Callable[[Any, int], tuple[float, ...]],
         threads: int,
+        counter: Any,
     ) -> int:
         """Take a step with nothing but the update: compute the scalars, bind, run and count it.
 
-        Where `bind` does not give back BOUND, nothing has changed.
+        It is counted for each cohort and in ``counter.steps``. Where `bind` does not give back BOUND,
+        nothing has changed.
         """
 
     def assign(self, rows: list[int]) -> None:
@@ -98,13 +102,32 @@ class Plan(Protocol):
     def sums_of_squares(self, threads: int) -> Sequence[float]:
         """Sum the squares of each gradient that is bound, 0 where it is None; see `reduce`."""
 
-    def run(self, rows: Sequence[Row | None], threads: int, extras: Extras | None = None) -> None:
-        """Update every parameter that has a gradient; a row that none of them uses may be None."""
+    def run(
+        self,
+        rows: Sequence[Row | None],
+        threads: int,
+        extras: Extras | None = None,
+        changes: Sequence[Change] = (),
+        row_of: Sequence[int] = (),
+    ) -> None:
+        """Update every parameter that has a gradient, then make the changes.
+
+        A row that no parameter uses may be None. `row_of` says which row each uses in this step alone,
+        where that is not as assigned. The native plan lets no signal come between update and changes.
+        """
 
     def run_with_sums(
-        self, rows: Sequence[Row | None], threads: int, extras: Extras
+        self,
+        rows: Sequence[Row | None],
+        threads: int,
+        extras: Extras,
+        changes: Sequence[Change],
+        row_of: Sequence[int],
     ) -> Sequence[tuple[float, float]]:
         """Do the same; sum the squares of the update and of the new values of each parameter."""
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        """Make changes, all in one go."""
 
 
 class Backend(Protocol):

@@ -3,7 +3,6 @@
 import importlib
 import importlib.util
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastopt import extension
-from fastopt.backends import NO_EXTRAS, Extras, Plan, Row
+from fastopt.backends import Extras, Plan
 from fastopt.backends.python_plan import AllScalars, PythonPlan, Scalars, Work
 from fastopt.reduce import BLOCK, LANES
 from fastopt.rules import Rule
@@ -69,17 +68,15 @@ class NumbaPlan(PythonPlan):
         """Sum the squares of each block; see `reduce`."""
         return _block_sums()(x)
 
-    def run(self, rows: Sequence[Row | None], threads: int, extras: Extras | None = None) -> None:
-        """Update every parameter that has a gradient."""
-        extras = extras or NO_EXTRAS
-        pieces, scalars = self.pieces(extras), self.scalars(rows)
+    def sweep_all(self, scalars: AllScalars, extras: Extras, threads: int) -> None:
+        """Update all that is bound."""
+        pieces = self.pieces(extras)
         elements = sum(end - begin for _, begin, end in pieces)
         runs = max(1, min(threads, elements // WORTH_A_THREAD))
         if runs == 1:
             self.sweep(scalars, pieces, extras)
         else:
             self._sweep_in_parallel(scalars, pieces, extras, runs)
-        self.release()
 
     def _sweep_in_parallel(
         self, scalars: AllScalars, pieces: list[Work], extras: Extras, runs: int

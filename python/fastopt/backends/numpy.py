@@ -1,12 +1,11 @@
 """The NumPy backend: the rules as they stand, on pieces of the arrays. It is the reference."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from fastopt.backends import NO_EXTRAS, Extras, Plan, Row
-from fastopt.backends.python_plan import PythonPlan, Scalars
+from fastopt.backends import Extras, Plan
+from fastopt.backends.python_plan import AllScalars, PythonPlan, Scalars
 from fastopt.rules import Rule
 
 
@@ -40,11 +39,9 @@ class NumpyPlan(PythonPlan):
 
     chunk = 1 << 14  # small enough for what NumPy computes in between to stay in the cache
 
-    def run(self, rows: Sequence[Row | None], threads: int, extras: Extras | None = None) -> None:
-        """Update every parameter that has a gradient."""
-        extras = extras or NO_EXTRAS
-        self.sweep(self.scalars(rows), self.pieces(extras), extras)
-        self.release()
+    def sweep_all(self, scalars: AllScalars, extras: Extras, threads: int) -> None:
+        """Update all that is bound."""
+        self.sweep(scalars, self.pieces(extras), extras)
 
 
 def _update(rule: Rule, scalars: Scalars, g: Any, p: Any, *states: Any) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 from numpy.typing import NDArray
 
-from fastopt.backends import BOUND, NO_EXTRAS, SOME_ABSENT, Extras, Row, Taking
+from fastopt.backends import BOUND, NO_EXTRAS, SOME_ABSENT, Change, Extras, Row, Taking
 from fastopt.casting import from_bfloat16, to_bfloat16, to_float16
 from fastopt.checks import layout, overlaps_itself
 from fastopt.cohorts import Cohort
@@ -44,6 +44,7 @@ class PythonPlan:
         self._arrays = arrays
         self._rules = rules
         self._rows = rows
+        self._row_of: Sequence[int] = rows  # of the step that is being taken
         self._update = update
         self._flat = [tuple(_flat(a, entry[0]) for a in entry) for entry in arrays]
         self._slow: list[NDArray[Any]] = []
@@ -117,19 +118,38 @@ class PythonPlan:
         cohorts: Sequence[Cohort],
         coefficients: Callable[[Any, int], tuple[float, ...]],
         threads: int,
+        counter: Any,
     ) -> int:
         """Take a step with nothing but the update; see the protocol."""
         rows = [(c.group.stage_scalars, coefficients(c.group.h, c.t + 1)) for c in cohorts]
         found = self.bind(gradients, params, False)
         if found == BOUND:
-            self.run(rows, threads)
-            for cohort in cohorts:
-                cohort.commit()
+            counted = [change for cohort in cohorts for change in cohort.changes()]
+            self.run(rows, threads, changes=[*counted, (counter, "steps", counter.steps + 1)])
         return found
 
-    def run(self, rows: Sequence[Row | None], threads: int, extras: Extras | None = None) -> None:
-        """Update every parameter that has a gradient."""
+    def run(
+        self,
+        rows: Sequence[Row | None],
+        threads: int,
+        extras: Extras | None = None,
+        changes: Sequence[Change] = (),
+        row_of: Sequence[int] = (),
+    ) -> None:
+        """Update every parameter that has a gradient; see the protocol."""
+        self._row_of = row_of or self._rows
+        self.sweep_all(self.scalars(rows), extras or NO_EXTRAS, threads)
+        self.release()
+        self.commit(changes)
+
+    def sweep_all(self, scalars: AllScalars, extras: Extras, threads: int) -> None:
+        """Update all that is bound."""
         raise NotImplementedError  # pragma: no cover - each backend has its own
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        """Make changes."""
+        for owner, name, value in changes:
+            setattr(owner, name, value)
 
     def _overlaps(self, g: NDArray[Any]) -> bool:
         begin, end = byte_bounds(g)
@@ -179,13 +199,20 @@ class PythonPlan:
             return [{dtype: _round(row, dtype) for dtype in SUPPORTED} if row else {} for row in rows]
 
     def run_with_sums(
-        self, rows: Sequence[Row | None], threads: int, extras: Extras
+        self,
+        rows: Sequence[Row | None],
+        threads: int,
+        extras: Extras,
+        changes: Sequence[Change],
+        row_of: Sequence[int],
     ) -> list[tuple[float, float]]:
         """Update on this thread, and sum; see the protocol."""
+        self._row_of = row_of or self._rows
         sums = [(0.0, 0.0)] * len(self._arrays)
         work = [(i, 0, entry[0].size) for i, entry in enumerate(self._arrays)]
         self.sweep(self.scalars(rows), work, extras, sums)
         self.release()
+        self.commit(changes)
         return sums
 
     def sweep(
@@ -216,7 +243,7 @@ class PythonPlan:
             b = min(a + length, end)
             before = p[a:b].copy() if sums is not None and gradient is not None else p[:0]
             if gradient is not None:
-                s = scalars[self._rows[i]][p.dtype]
+                s = scalars[self._row_of[i]][p.dtype]
                 pieces = (flat[a:b] for flat in self._flat[i])
                 self._update(self._rules[i], s, gradient.read(a, b), *pieces)
                 if extras.zero:
