@@ -227,14 +227,15 @@ class Core(Algorithm):
 
     def _set(self, name: str, value: Any) -> None:
         before = self._settings[name]
+        scale = LossScale(value) if name == "loss_scale" else self._pipeline.scale
         self._settings[name] = value
         try:
             self._look_at_settings()
-        except ValueError:
+        except BaseException:
             self._settings[name] = before
+            self._news.changed = True  # what follows from them is found out anew by the next step
             raise
-        if name == "loss_scale":
-            self._pipeline.scale = LossScale(value)
+        self._pipeline.scale = scale
 
     def _look_at_settings(self) -> None:
         """Find out what a step has to do; raise ValueError for settings that contradict each other."""

@@ -205,7 +205,7 @@ def choose(asked: str | None, rules: Iterable[Rule]) -> str:
 
 def _check_is_name(name: Any) -> None:
     if not isinstance(name, str):
-        raise TypeError(f"the backend is {describe(name)}; it must be {', '.join(NAMES)} or auto")
+        raise TypeError(f"the backend is {describe(name)}; it must be native, numba, numpy or auto")
 
 
 def _available(name: str, where: str = "") -> str:
