@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from faults import SHAPE
 from faults.guarded import empty, guarded
 from faults.injected import InjectedError, Injection, Site
-from faults.scene import NAMES, SHAPE, arrays, digest
+from faults.scene import NAMES, arrays, digest
 
 import fastopt
 from fastopt.optimizer import Optimizer
@@ -44,7 +45,8 @@ def load(opt: Optimizer) -> object:
 
 
 def add(opt: Optimizer) -> object:
-    return opt.add_params({"d": guarded(np.ones(SHAPE, np.float32))}, weight_decay=0.5)
+    opt.add_params({"d": guarded(np.ones(SHAPE, np.float32))}, weight_decay=0.5)
+    return None
 
 
 SCHEDULED: dict[str, Any] = {

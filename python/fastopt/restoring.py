@@ -58,6 +58,8 @@ def restore(
         opt._accumulator = accumulator
         _restore_scalars(opt, state)
         opt._follow_changes()
+        if not params:
+            opt._pipeline.write_copies()
     except BaseException:
         undo()
         raise
@@ -71,7 +73,9 @@ def restore(
 def _undo(opt: "Core", state: CheckedState) -> Callable[[], None]:
     """Give a function that puts back what a state takes the place of."""
     pipeline, followers = opt._pipeline, opt._pipeline.followers().values()
-    attributes = [(opt, {name: getattr(opt, name) for name in _TAKEN})]
+    attributes: list[tuple[object, dict[str, Any]]] = [
+        (opt, {name: getattr(opt, name) for name in _TAKEN})
+    ]
     attributes += [(pipeline, {name: getattr(pipeline, name) for name in _TAKEN_OF_PIPELINE})]
     attributes += [(each, dict(vars(each))) for each in followers]
     steps, settings = opt._taken.steps, dict(opt._settings)

@@ -159,7 +159,8 @@ class use_backend(AbstractContextManager[None]):  # noqa: N801 - used as a funct
     """Make new optimizers use a backend: ``"native"``, ``"numba"``, ``"numpy"`` or ``"auto"``.
 
     It holds from the call on; as a context manager, until its end. Raises TypeError for what is no
-    string, ValueError for an unknown name, ImportError for a backend that this installation does not have.
+    string, ValueError for an unknown name, ImportError for a backend that this installation does not
+    have.
     """
 
     def __init__(self, name: str) -> None:
