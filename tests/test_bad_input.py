@@ -6,14 +6,17 @@ between pages that nobody may touch. Here stands what must come of it.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import SETTINGS
+from faults.tally import Tally
 from places import DTYPES, PLACES, Scene, check_message, digest, good
 
 import fastopt
@@ -59,6 +62,50 @@ def test_every_fault(tmp_path: Path, thorough: bool) -> None:
     print(f"{cases} cases of {len(inputs)} inputs")
     assert len(inputs) >= 2_500
     assert cases >= 30_000
+
+
+def test_what_goes_wrong_is_seen(tmp_path: Path) -> None:
+    """The table can fail: by what is taken, what is changed, what is said, and by a signal."""
+    tally, array = Tally(tmp_path / "now"), np.zeros(3)
+
+    def refused() -> None:
+        raise TypeError("as it should be")
+
+    def refused_too_late() -> None:
+        array[0] += 1
+        refused()
+
+    for name, call, words in (
+        ("fine", refused, "should"),
+        ("taken", lambda: None, ""),
+        ("late", refused_too_late, ""),
+        ("other words", refused, "remedy"),
+    ):
+        tally.refuses(
+            "an array", name, "here", call, TypeError, (words,), lambda: array.tobytes().hex()
+        )
+    tally.refuses("an array", "other error", "here", refused, ValueError, (), str)
+    report = tally.report()
+    assert report["cases"] == 5
+    assert [report[key] for key in ("accepted", "changed", "wrongly")] == [1, 1, 2]
+    assert tally.accepted == ["an array: taken, here"]
+
+
+@pytest.mark.parametrize("at_end", [True, False])
+def test_the_guards_are_there(at_end: bool) -> None:
+    script = f"""
+        import numpy as np
+        from faults.guarded import guarded
+        a = guarded(np.ones(8, np.float32), {at_end})
+        assert a.sum() == 8
+        print("here", flush=True)
+        np.lib.stride_tricks.as_strided(a[{7 if at_end else 0}:], (2,), ({4 if at_end else -4},)).sum()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(script)], cwd=TESTS, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "here", done.stderr
+    assert done.returncode == -signal.SIGSEGV
 
 
 def test_every_good_size_between_guards(backend: str, tmp_path: Path) -> None:

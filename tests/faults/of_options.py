@@ -53,8 +53,9 @@ NO_CHOICES: list[Any] = [
 
 
 def shown(value: Any) -> str:
+    """Name a value, by the same name in every process."""
     try:
-        return f"{type(value).__name__} {value!r:.30}"
+        return f"{type(value).__name__} {value!r:.30}".partition(" at 0x")[0]
     except Exception:
         return type(value).__name__
 
