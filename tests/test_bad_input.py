@@ -68,6 +68,9 @@ def test_what_goes_wrong_is_seen(tmp_path: Path) -> None:
     """The table can fail: by what is taken, what is changed, what is said, and by a signal."""
     tally, array = Tally(tmp_path / "now"), np.zeros(3)
 
+    def hashed() -> str:
+        return array.tobytes().hex()
+
     def refused() -> None:
         raise TypeError("as it should be")
 
@@ -81,9 +84,7 @@ def test_what_goes_wrong_is_seen(tmp_path: Path) -> None:
         ("late", refused_too_late, ""),
         ("other words", refused, "remedy"),
     ):
-        tally.refuses(
-            "an array", name, "here", call, TypeError, (words,), lambda: array.tobytes().hex()
-        )
+        tally.refuses("an array", name, "here", call, TypeError, (words,), hashed)
     tally.refuses("an array", "other error", "here", refused, ValueError, (), str)
     report = tally.report()
     assert report["cases"] == 5

@@ -38,6 +38,7 @@ LOADED = [
 
 def run(tally: Tally, backend: str) -> None:
     for k, algorithm in enumerate(ALGORITHMS):
+        tally.begin(k)
         dtype = (np.float32, np.float64)[k % 2]
         where = f"{algorithm} on {backend}, {np.dtype(dtype)}"
         of_parameters(tally, algorithm, backend, dtype, where)

@@ -170,7 +170,8 @@ ELSE: list[Other] = [
 
 
 def run(tally: Tally, backend: str) -> None:
-    for algorithm in ALGORITHMS:
+    for k, algorithm in enumerate(ALGORITHMS):
+        tally.begin(k)
         cls, where = optimizer_class(algorithm), f"{algorithm} on {backend}"
         opt = make(algorithm, backend)
         opt.step(gradients())

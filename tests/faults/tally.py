@@ -26,6 +26,10 @@ class Tally:
         self.changed: list[str] = []
         self.wrongly: list[str] = []  # refused, with another error or other words
 
+    def begin(self, k: int) -> None:
+        """Begin the k-th series of the same cases: another turn has each of them."""
+        self._met = k
+
     def refuses(
         self,
         kind: str,
