@@ -94,9 +94,9 @@ def test_order_of_the_ways(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("name", "suggestion"),
-    [("numbra", "'numba'"), ("Native", "'native'"), ("cuda", "native, numba, numpy"), (3, "native")],
+    [("numbra", "'numba'"), ("Native", "'native'"), ("cuda", "native, numba, numpy")],
 )
-def test_unknown_names(name: Any, suggestion: str) -> None:
+def test_unknown_names(name: str, suggestion: str) -> None:
     with pytest.raises(ValueError, match="there is no backend") as by_keyword:
         chosen(backend=name)
     with pytest.raises(ValueError, match="there is no backend") as by_call:
@@ -105,6 +105,16 @@ def test_unknown_names(name: Any, suggestion: str) -> None:
     for caught in (by_keyword, by_call):
         assert repr(name) in str(caught.value)
         assert suggestion in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [3, [], {}, b"native", True])
+def test_no_names(name: Any) -> None:
+    for call in (lambda: chosen(backend=name), lambda: fastopt.use_backend(name)):
+        with pytest.raises(
+            TypeError, match=r"the backend is .*; it must be native, numba, numpy or auto"
+        ):
+            call()
+    assert chosen() == "native"
 
 
 def test_unknown_name_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

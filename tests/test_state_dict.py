@@ -471,7 +471,7 @@ WRONG: list[tuple[tuple[Any, ...], Any, type[Exception], str]] = [
     (("parameters", "f", "arrays", "v"), KeyError, ValueError, "it lacks v of f"),
     (("parameters", "f", "arrays", "*x"), SPECIAL, ValueError, "it has besides x of f"),
     (("parameters", "f", "arrays", "*average"), KeyError, ValueError, "it lacks average of f"),
-    (("parameters", "f", "arrays", "v"), 3, TypeError, r"v of 'f' is 3 \(int\); it must be"),
+    (("parameters", "f", "arrays", "v"), 3, TypeError, r"v of 'f' is a int, not a NumPy array"),
     (("parameters", "f", "arrays", "v"), SPECIAL.astype(float), ValueError, r"shape \(3, 5\); its"),
     (("parameters", "l.w", "arrays", "v"), SPECIAL.astype(float), ValueError, "'l.w' is float64 of"),
     (("parameters", "l.w", "arrays", "v"), SPECIAL.astype(">f4"), ValueError, "v of 'l.w' is >f4 of"),

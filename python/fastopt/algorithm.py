@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 from numpy.typing import NDArray
 
 from fastopt import frameworks, regularization
-from fastopt.hyperparameters import Hyper, Values, choice, flag, number, suggest
+from fastopt.hyperparameters import Hyper, Values, choice, flag, number, shown, suggest
 from fastopt.rules import RuleFunction
 from fastopt.scheduled import Scheduled, ScheduledOrNone
 from fastopt.settings import Settings
@@ -139,7 +139,7 @@ class Algorithm(Settings):
         if args:
             raise TypeError(
                 f"{cls.__name__} takes its hyperparameters by keyword alone, as in lr=1e-3; "
-                f"{args[0]!r} was given by position"
+                f"{shown(args[0])} was given by position"
             )
         for name in keywords:
             if name not in cls.hyperparameters and name not in OPTIONS:

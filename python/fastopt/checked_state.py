@@ -4,10 +4,11 @@ import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from fastopt.checks import check_kind
 from fastopt.cohorts import Cohort
 from fastopt.config import made, plain
 from fastopt.group_restoring import GroupRestoration, checked_groups
-from fastopt.hyperparameters import Choice, Values, describe
+from fastopt.hyperparameters import Choice, Values
 from fastopt.loss_scaling import LossScale
 from fastopt.rules import Rule, rule_of
 from fastopt.settings import check_together
@@ -37,10 +38,12 @@ class CheckedState:
         the dtype and the shape of the parameter.
     """
 
-    def __init__(self, opt: "Core", state: Any, strict: bool, hyperparameters: bool) -> None:
+    def __init__(
+        self, opt: "Core", state: Any, strict: bool, hyperparameters: bool, described: bool = False
+    ) -> None:
         """Check everything; raise TypeError or ValueError for a state that does not fit.
 
-        In place of its arrays, a state can have what describes them: a dtype and a shape.
+        Where they are `described`, the state has in place of its arrays the dtype and shape of each.
         """
         check_form(state)
         name = type(opt).__name__
@@ -49,7 +52,7 @@ class CheckedState:
                 f"this is the state of {state['optimizer']}, and this optimizer is {name}: give it to "
                 f"one that is made with {state['optimizer']}(...)"
             )
-        self._opt, self._state, self._strict = opt, state, strict
+        self._opt, self._state, self._strict, self._described = opt, state, strict, described
         self.differences = Differences([], [])
         self._check_names()
         self.steps = count(state["steps"], "the number of steps")
@@ -190,7 +193,10 @@ class CheckedState:
             listed.extend(f"{word(key)} of {name}" for key in keys)
         taken = {key: array for key, array in given.items() if key not in unexpected}
         for key, array in taken.items():
-            _check_fit(array, f"{word(key)} of {name!r}", p)
+            what = f"{word(key)} of {name!r}"
+            if not self._described:
+                check_kind(array, what)
+            _check_fit(array, what, p)
         return taken
 
 
@@ -200,8 +206,6 @@ def word(key: str) -> str:
 
 
 def _check_fit(array: Any, what: str, p: Any) -> None:
-    if not (hasattr(array, "dtype") and hasattr(array, "shape")):
-        raise TypeError(f"{what} is {describe(array)}; it must be a NumPy array")
     if array.dtype != p.dtype or array.shape != p.shape:
         raise ValueError(
             f"{what} is {array.dtype} of shape {array.shape}; its parameter is {p.dtype} of shape "

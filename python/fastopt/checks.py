@@ -145,7 +145,7 @@ def check_kind(array: Any, what: str) -> None:
         remedy = "subclasses may mean something else by their data: pass np.asarray(a)"
     elif kind.startswith("torch."):
         remedy = "t.detach().numpy() is an array that shares the tensor's memory"
-    elif hasattr(array, "__array__"):
+    elif hasattr(type(array), "__array__"):
         remedy = "np.array(a) makes an array of it (a copy that can be written)"
     elif isinstance(array, Mapping):
         remedy = "the containers that fastopt knows are list, tuple and dict: pass dict(...)"

@@ -238,13 +238,14 @@ class Core(Algorithm):
     def _set(self, name: str, value: Any) -> None:
         held = hold(self._taken)
         before = self._settings[name]
+        scale = LossScale(value) if name == "loss_scale" else self._pipeline.scale
         try:
             self._settings[name] = value
             self._look_at_settings()
-            if name == "loss_scale":
-                self._pipeline.scale = LossScale(value)
+            self._pipeline.scale = scale
         except BaseException:
             self._settings[name] = before
+            self._news.changed = True  # what follows from them is found out anew by the next step
             raise
         finally:
             held.append(True)
@@ -357,9 +358,14 @@ class Core(Algorithm):
         value = self.hyperparameters[name].accept(value, name)
         checked = [group.with_values({name: value}) for group in self.groups]
         held = hold(self._taken)
+        before = [group.current for group in self.groups]
         try:
             for group, given in zip(self.groups, checked, strict=True):
                 group.set(given)
+        except BaseException:
+            for group, given in zip(self.groups, before, strict=True):
+                group.set(given)
+            raise
         finally:
             held.append(True)
 

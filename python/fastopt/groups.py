@@ -58,10 +58,10 @@ class Group(MutableMapping[str, Any]):
         return Given(values, multiply, h)
 
     def set(self, given: Given) -> None:
-        """Set what `with_values` gave."""
-        self._given, self.multiply = given.values, given.multiply
-        self.scheduled = [name for name, value in given.values.items() if is_scheduled(value)]
+        """Set what `with_values` gave: all, or nothing if its scalars cannot be computed."""
+        scheduled = [name for name, value in given.values.items() if is_scheduled(value)]
         self.now(given.h)
+        self._given, self.multiply, self.scheduled = given.values, given.multiply, scheduled
         self._news.changed = True
 
     def next(self) -> Values:
@@ -73,8 +73,8 @@ class Group(MutableMapping[str, Any]):
 
     def now(self, h: Values) -> None:
         """Take what `next` computed."""
-        self.h = h
-        self.stage_scalars = self._algorithm.stage_scalars(h)
+        scalars = self._algorithm.stage_scalars(h)
+        self.h, self.stage_scalars = h, scalars
 
     @property
     def current(self) -> Given:

@@ -63,9 +63,10 @@ class Number(Hyper):
         """Return it as a float, or None."""
         if value is None and self.optional:
             return None
-        if isinstance(value, np.ndarray) and value.ndim == 0:
+        if type(value) is np.ndarray and value.ndim == 0:  # no subclass: it may be masked
             value = value.item()
-        if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        # NumPy has durations among its integers.
+        if isinstance(value, (bool, np.bool_, np.timedelta64)) or not isinstance(value, numbers.Real):
             raise TypeError(
                 f"{where} is {describe(value)}; it must be a number{self.range()}{self._or_none()}"
             )
@@ -222,7 +223,9 @@ def measured(value: Any, where: str, example: str) -> float:
     """Return a number that came out of something, and can be NaN or infinite; TypeError for none."""
     if type(value) is float:
         return value
-    unfit = isinstance(value, (bool, np.bool_, np.complexfloating)) or not hasattr(value, "__float__")
+    unfit = isinstance(value, (bool, np.bool_, np.complexfloating)) or not hasattr(
+        type(value), "__float__"
+    )
     if unfit or np.ndim(value) != 0:
         raise TypeError(f"{where} is {describe(value)}; it must be a number, such as {example}")
     return float(value)
@@ -232,9 +235,9 @@ def whole(value: Any, where: str, at_least: int, at_most: int | None = None) -> 
     """Return a whole number in a range; raise TypeError or ValueError for anything else."""
     words = f"a whole number >= {at_least}" + ("" if at_most is None else f" and <= {at_most}")
     try:
+        number = operator.index(value)
         if isinstance(value, (bool, np.bool_)) or np.ndim(value) != 0:
             raise TypeError
-        number = operator.index(value)
     except TypeError:
         raise TypeError(f"{where} is {describe(value)}; it must be {words}") from None
     if number < at_least or (at_most is not None and number > at_most):
@@ -244,8 +247,16 @@ def whole(value: Any, where: str, at_least: int, at_most: int | None = None) -> 
 
 def describe(value: Any) -> str:
     """Name a value that has the wrong type."""
-    text = repr(value)
-    return f"{text if len(text) <= 40 else text[:37] + '...'} ({type(value).__name__})"
+    return f"{shown(value)} ({type(value).__name__})"
+
+
+def shown(value: Any) -> str:
+    """Give the beginning of its repr, which of an object that is not ours may raise anything."""
+    try:
+        text = repr(value)
+    except Exception:
+        text = "something that has no repr"
+    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def suggest(name: str, known: Iterable[str], most: int | None = None) -> str:

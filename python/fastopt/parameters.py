@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from fastopt import checks
 from fastopt.grouping import Which, chosen, combined, split
 from fastopt.holding import Hold
-from fastopt.hyperparameters import describe
+from fastopt.hyperparameters import describe, shown
 from fastopt.structure import Path, Structure
 
 _NEW = "make a new optimizer"
@@ -170,7 +170,7 @@ def _is_list_of_groups(params: Any, hyperparameters: set[str]) -> bool:
     grouped = [isinstance(group, dict) and "params" in group for group in params]
     if any(grouped) and not all(grouped):
         i = grouped.index(False)
-        raise TypeError(f"params[{i}] has no 'params' ({params[i]!r:.60}); {form}")
+        raise TypeError(f"params[{i}] has no 'params' ({shown(params[i])}); {form}")
     return any(grouped)
 
 

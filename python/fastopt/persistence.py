@@ -180,7 +180,7 @@ class Persistence(Core):
         try:
             with checkpoint.fitting(path):
                 wanted = _has_params(file, params)
-                checked = CheckedState(self, saved_state(file), strict, hyperparameters)
+                checked = CheckedState(self, saved_state(file), strict, hyperparameters, described=True)
                 arrays, values = self._read_arrays(file, checked, wanted, progress)
             restore(self, checked, arrays, values, adopt=True)
             return Loaded(file.manifest.get("extra"), *checked.differences)

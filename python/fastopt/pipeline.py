@@ -77,6 +77,7 @@ class Pipeline:
         given, threads = self._given, get_num_threads()
         unscale = 1.0 / (self.scale.value * due.added)
         factors = [1.0] * len(due.gradients)
+        changes: list[Change] = [*due.changes, *due.anyway, (self, "report", None)]
         norms = None
         if reads(given, due.clips):
             norms = norms_of(plan.sums_of_squares(threads), due.gradients, self._parameters.arrays)
@@ -84,14 +85,13 @@ class Pipeline:
             if not self._goes_on(plan, norms, due):
                 self.grad_norm, self.report = norm, None
                 return False
-            self.grad_norm = norm
+            changes.append((self, "grad_norm", norm))
             factors = self._factors(norms, norm, unscale, due)
         extras = self._extras(due, norms is not None)
         rows, row_of = _scaled(due, unscale, factors)
-        changes = [*due.changes, *due.anyway, *self.scale.changes(finite=True)]
+        changes += self.scale.changes(finite=True)
         for follower in self.followers().values():
             changes += follower.changes()
-        self.report = None
         if given["stats"]:
             assert norms is not None
             sums = plan.run_with_sums(rows, threads, extras, changes, row_of)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastopt.hyperparameters import suggest
+from fastopt.hyperparameters import describe, suggest
 from fastopt.optimizer import Optimizer
 from fastopt.optimizers import CLASSES
 
@@ -26,8 +26,10 @@ def names() -> list[str]:
 
 
 def find(name: str) -> tuple[type[Optimizer], Mapping[str, Any]]:
-    """Find the class and the options of a name, in any case; ValueError for an unknown one."""
-    key = name.lower() if isinstance(name, str) else ""
+    """Find the class and the options of a name, in any case; an error for an unknown one."""
+    if not isinstance(name, str):
+        raise TypeError(f"the optimizer is {describe(name)}; it must be a name: {', '.join(names())}")
+    key = name.lower()
     key, options = PRESETS.get(key, (key, {}))
     if key not in _BY_NAME:
         raise ValueError(f"there is no optimizer {name!r}: {suggest(name, names())}")
@@ -54,5 +56,7 @@ def from_config(config: Mapping[str, Any], params: Any) -> Optimizer:
     """Make the optimizer whose `get_config` gave this, for other parameters; see `Optimizer`."""
     name = config.get("name") if isinstance(config, Mapping) else None
     if not isinstance(name, str):
-        raise TypeError(f"a config is what get_config() gives, with a 'name'; this is {config!r:.60}")
+        raise TypeError(
+            f"a config is what get_config() gives, with a 'name'; this is {describe(config)}"
+        )
     return optimizer_class(name).from_config(config, params)

@@ -1,6 +1,6 @@
 """A state put into an optimizer, when it has been checked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fastopt.accumulation import Accumulator
 from fastopt.checked_state import CheckedState, word
+from fastopt.following import Follower
 from fastopt.memory import state_beside
 from fastopt.snapshot import ACCUMULATED
 from fastopt.warning import warn
@@ -30,39 +31,82 @@ def restore(
 ) -> None:
     """Put a state into the optimizer that it was checked against, and values into its parameters.
 
-    What can fail for want of memory comes first, and leaves everything as it was. `arrays` are what
-    the state's arrays are or describe; `params` are by name. With `adopt`, nobody else has the arrays,
-    and they lie where states lie: they become the states.
+    What is restored is made beside what there is, and takes its place at the end: whatever fails
+    before leaves everything as it was. `arrays` are what the state's arrays are or describe; `params`
+    are by name. With `adopt`, nobody else has the arrays, and they lie where states lie: they become
+    the states.
     """
     opt._check_arrays()
     _warn_of_infinite(opt, arrays)
     states = [_states(opt, state, i, each, params, adopt) for i, each in enumerate(arrays)]
-    accumulator = opt._accumulator
-    if state.accumulated and accumulator is None:
-        accumulator = Accumulator(opt._parameters, opt.backend)
-    before = opt._states, opt._cohorts, opt._cohort_of, [group.current for group in opt.groups]
+    followers = [
+        (each, _following(opt, each, f"*{key}", arrays), each.state() | state.followers.get(key, {}))
+        for key, each in opt._pipeline.followers().items()
+    ]
+    accumulator = _accumulator(opt, state.accumulated, arrays)
+    undo = _undo(opt, state)
     try:
         if state.groups is not None:
             for group, each in zip(opt.groups, state.groups, strict=True):
                 group.set(each.given)
+                for schedule, saved in each.schedules:
+                    schedule.load_state_dict(saved)
         opt._states, opt._cohorts, opt._cohort_of = states, state.cohorts, state.cohort_of
+        for follower, found, scalars in followers:
+            follower.arrays = found
+            follower.restore(scalars)
         opt._plan = opt._make_plan()
+        opt._accumulator = accumulator
+        opt._hold = opt._make_hold(states)
+        _restore_scalars(opt, state)
+        opt._follow_changes()
+        if not params:
+            opt._pipeline.write_copies()
     except BaseException:
-        opt._states, opt._cohorts, opt._cohort_of, hyperparameters = before
-        for group, was in zip(opt.groups, hyperparameters, strict=True):
-            group.set(was)
+        undo()
         raise
-    _restore_scalars(opt, state)
-    _restore_followers(opt, state, arrays)
-    opt._accumulator = accumulator
-    opt._hold = opt._make_hold(opt._states)
-    if accumulator is not None:
-        _restore_sums(accumulator, state.accumulated, arrays)
-    for name, p in zip(opt._parameters.names, opt._parameters.arrays, strict=True):
-        if name in params:
-            np.copyto(p, params[name])
-    opt._pipeline.write_copies()
-    opt._follow_changes()
+    if params:
+        for name, p in zip(opt._parameters.names, opt._parameters.arrays, strict=True):
+            if name in params:
+                np.copyto(p, params[name])
+        opt._pipeline.write_copies()
+
+
+def _undo(opt: "Core", state: CheckedState) -> Callable[[], None]:
+    """Give a function that puts back what a state takes the place of."""
+    pipeline, followers = opt._pipeline, opt._pipeline.followers().values()
+    attributes: list[tuple[object, dict[str, Any]]] = [
+        (opt, {name: getattr(opt, name) for name in _TAKEN})
+    ]
+    attributes += [(pipeline, {name: getattr(pipeline, name) for name in _TAKEN_OF_PIPELINE})]
+    attributes += [(each, dict(vars(each))) for each in followers]
+    steps, settings = opt._taken.steps, dict(opt._settings)
+    groups = [(group, group.current) for group in opt.groups]
+    schedules = [
+        (schedule, schedule.state_dict())
+        for each in state.groups or ()
+        for schedule, _ in each.schedules
+    ]
+
+    def undo() -> None:
+        for owner, values in attributes:
+            for name, value in values.items():
+                object.__setattr__(owner, name, value)
+        opt._taken.steps = steps
+        opt._settings.update(settings)
+        for schedule, was in schedules:
+            schedule.load_state_dict(was)
+        for group, given in groups:
+            group.set(given)
+
+    return undo
+
+
+_TAKEN = (
+    *("_states", "_cohorts", "_cohort_of", "_plan", "_planned_rules", "_accumulator", "_frozen"),
+    *("_present", "_hold"),
+)
+_TAKEN_OF_PIPELINE = ("skipped", "scale", "grad_norm", "report")
 
 
 def _states(
@@ -98,25 +142,27 @@ def _restore_scalars(opt: "Core", state: CheckedState) -> None:
     opt._pipeline.scale, opt._frozen, opt._present = state.scale, state.frozen, None
     opt._pipeline.grad_norm = opt._pipeline.report = None
     opt._settings.update(state.settings)
-    for each in state.groups or ():
-        for schedule, saved in each.schedules:
-            schedule.load_state_dict(saved)
 
 
-def _restore_followers(opt: "Core", state: CheckedState, arrays: Arrays) -> None:
-    for key, each in opt._pipeline.followers().items():
-        for array, given in zip(each.arrays, arrays, strict=True):
-            if f"*{key}" in given:
-                np.copyto(array, given[f"*{key}"])
-        if key in state.followers:
-            each.restore(state.followers[key])
+def _following(opt: "Core", follower: Follower, key: str, arrays: Arrays) -> list[Array]:
+    """Give what is saved of a follower, in memory of its own, and what it has besides."""
+    return [
+        state_beside(p, given[key], follower.number) if key in given else has
+        for p, has, given in zip(opt._parameters.arrays, follower.arrays, arrays, strict=True)
+    ]
 
 
-def _restore_sums(accumulator: Accumulator, count: int, arrays: Arrays) -> None:
-    accumulator.count = count
-    accumulator.present = [ACCUMULATED in given for given in arrays]
-    for total, given in zip(accumulator.sums, arrays, strict=True):
-        np.copyto(total, given.get(ACCUMULATED, 0))  # which may be the sum itself, with copy=False
+def _accumulator(opt: "Core", count: int, arrays: Arrays) -> Accumulator | None:
+    """Make one that has the sums, if there is one or has to be."""
+    if not count and opt._accumulator is None:
+        return None
+    found = Accumulator(opt._parameters, opt.backend)
+    found.count = count
+    found.present = [ACCUMULATED in given for given in arrays]
+    for total, given in zip(found.sums, arrays, strict=True):
+        if ACCUMULATED in given:
+            np.copyto(total, given[ACCUMULATED])
+    return found
 
 
 def _warn_of_infinite(opt: "Core", arrays: Arrays) -> None:

@@ -19,7 +19,7 @@ from fastopt.structure import Path
 _BUSY = "is being given other parameters"
 _REBOUND = (
     *("_parameters", "_grouping", "groups", "_frozen", "_states", "_cohorts", "_cohort_of"),
-    *("_accumulator", "_present", "_plan", "_hold"),
+    *("_accumulator", "_present", "_plan", "_planned_rules", "_hold"),
 )
 
 
@@ -47,13 +47,18 @@ class Roster(Core):
         self._check_open()
         names = self._parameters.names
         meant = chosen(which, names, self._parameters.arrays, "freeze" if value else "unfreeze")
+        found = [name for name, m in zip(names, meant, strict=True) if m]
         held = hold(self._taken)
+        before = self._frozen
         try:
-            self._frozen = [value if m else was for m, was in zip(meant, self._frozen, strict=True)]
+            self._frozen = [value if m else was for m, was in zip(meant, before, strict=True)]
             self._choose_way()
+        except BaseException:
+            self._frozen = before
+            raise
         finally:
             held.append(True)
-        return [name for name, m in zip(names, meant, strict=True) if m]
+        return found
 
     def add_params(self, more: Any, **options: Any) -> None:
         """Take more parameters, and put them into the container that was given as params.
@@ -156,14 +161,15 @@ class Roster(Core):
             self._cohorts, self._cohort_of = cohorts, list(range(len(cohorts)))
             self._accumulator, self._present = None, None
             self._plan = self._make_plan()
+            self._follow_changes()
         except BaseException:
             for each, arrays in averages:
                 each.arrays = arrays
             for name, value in kept.items():
                 object.__setattr__(self, name, value)
             self._pipeline.rebind(self._parameters)
+            self._news.changed = True  # what follows from them is found out anew by the next step
             raise
-        self._follow_changes()
 
     def _regrouped(self, parameters: Parameters, was: list[int | None]) -> list[Group]:
         """Make the groups; those of parameters that were there keep their hyperparameters."""
@@ -216,14 +222,18 @@ def _take_out(params: Any, paths: list[Path]) -> Callable[[], None]:
             )
         parents.setdefault(id(parent), (parent, []))[1].append(path[-1])
     before = [(parent, parent.copy()) for parent, _ in parents.values()]
+    outgoing = [
+        (parent, sorted(keys, reverse=True) if isinstance(parent, list) else keys)
+        for parent, keys in parents.values()
+    ]
 
     def undo() -> None:
         for parent, was in before:
             parent.clear()
             parent.update(was) if isinstance(parent, dict) else parent.extend(was)
 
-    for parent, keys in parents.values():
-        for key in sorted(keys, reverse=True) if isinstance(parent, list) else keys:
+    for parent, keys in outgoing:
+        for key in keys:
             del parent[key]
     return undo
 

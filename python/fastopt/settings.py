@@ -15,6 +15,7 @@ from fastopt.hyperparameters import (
     choice,
     flag,
     given,
+    is_function,
     number,
     pair,
     whole,
@@ -63,7 +64,7 @@ def _loss_scale(value: Any, where: str) -> Any:
 
 
 def _ema(value: Any, where: str) -> Any:
-    return value if callable(value) else _BETA.check(value, where)
+    return value if is_function(value) else _BETA.check(value, where)
 
 
 def _steps(value: Any, where: str) -> int:

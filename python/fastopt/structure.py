@@ -10,6 +10,8 @@ from typing import Any
 
 Path = tuple[Any, ...]
 
+DEEPEST = 100  # levels of containers, well within what the interpreter can recurse
+
 
 class Structure:
     """A single array; the other structures are made of structures."""
@@ -34,11 +36,20 @@ class Structure:
     @staticmethod
     def of(tree: Any) -> "Structure":
         """Read the structure off a container."""
-        if isinstance(tree, dict):
-            return MappingStructure({key: Structure.of(child) for key, child in tree.items()})
-        if isinstance(tree, (list, tuple)):
-            return SequenceStructure([Structure.of(child) for child in tree], type(tree))
+        return _structure_of(tree, 0)
+
+
+def _structure_of(tree: Any, depth: int) -> Structure:
+    if not isinstance(tree, (dict, list, tuple)):
         return Structure()
+    if depth == DEEPEST:
+        raise ValueError(
+            f"the parameters are nested more than {DEEPEST} deep, or a container contains itself: give "
+            "the arrays in a flat list or dict"
+        )
+    if isinstance(tree, dict):
+        return MappingStructure({key: _structure_of(child, depth + 1) for key, child in tree.items()})
+    return SequenceStructure([_structure_of(child, depth + 1) for child in tree], type(tree))
 
 
 class SequenceStructure(Structure):
@@ -61,15 +72,16 @@ class SequenceStructure(Structure):
                 f"{what} is of type {type(tree).__name__}; it must be a list or tuple of "
                 f"{len(children)}, as the parameters were given; {remedy}"
             )
-        if len(tree) != len(children):
+        parts = tuple(tree)  # of our own: another thread may change the list during the step
+        if len(parts) != len(children):
             raise ValueError(
-                f"{what} has {len(tree)} entries; there must be {len(children)}, one for each "
+                f"{what} has {len(parts)} entries; there must be {len(children)}, one for each "
                 f"parameter; {remedy}"
             )
         if self._flat:
-            return tuple(tree)  # of our own: another thread may change the list during the step
+            return parts
         leaves: list[Any] = []
-        for i, (child, part) in enumerate(zip(children, tree, strict=True)):
+        for i, (child, part) in enumerate(zip(children, parts, strict=True)):
             leaves.extend(child.leaves(part, f"{what}[{i}]", remedy))
         return leaves
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from fastopt import extension
 from fastopt.cohorts import Cohort
-from fastopt.hyperparameters import suggest
+from fastopt.hyperparameters import describe, suggest
 from fastopt.rules import Rule
 from fastopt.stages import StageScalars
 from fastopt.warning import warn
@@ -161,12 +161,14 @@ _default = ""
 class use_backend(AbstractContextManager[None]):  # noqa: N801 - used as a function
     """Make new optimizers use a backend: ``"native"``, ``"numba"``, ``"numpy"`` or ``"auto"``.
 
-    It holds from the call on; as a context manager, until its end. Raises ValueError for an unknown
-    name, ImportError for a backend that this installation does not have.
+    It holds from the call on; as a context manager, until its end. Raises TypeError for what is no
+    string, ValueError for an unknown name, ImportError for a backend that this installation does not
+    have.
     """
 
     def __init__(self, name: str) -> None:
         global _default
+        _check_is_name(name)
         self._before = _default
         _default = "" if name == "auto" else _available(name)
 
@@ -182,6 +184,8 @@ class use_backend(AbstractContextManager[None]):  # noqa: N801 - used as a funct
 
 def choose(asked: str | None, rules: Iterable[Rule]) -> str:
     """Name the backend for an optimizer: the one asked for, or the first that has all its rules."""
+    if asked is not None:
+        _check_is_name(asked)
     from_environment = os.environ.get("FASTOPT_BACKEND", "")
     name = asked or _default or from_environment
     rules = list(rules)
@@ -201,6 +205,11 @@ def choose(asked: str | None, rules: Iterable[Rule]) -> str:
     if name != "native":
         _warn_once(name)
     return name
+
+
+def _check_is_name(name: Any) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"the backend is {describe(name)}; it must be native, numba, numpy or auto")
 
 
 def _available(name: str, where: str = "") -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from fastopt.hyperparameters import suggest
+from fastopt.hyperparameters import describe, suggest
 
 NAMES = ("torch", "keras", "optax", "tf1", "mlx", "sklearn", "thinc", "paper")
 
@@ -34,8 +34,10 @@ def table(like: str) -> Table:
 
 def options(like: Any, algorithm: str, shown: str) -> dict[str, Any]:
     """Copy the options of an algorithm; ValueError for a framework that is unknown or has it not."""
-    if not isinstance(like, str) or like not in NAMES:
-        raise ValueError(f"there is no dialect {like!r}: {suggest(str(like), NAMES)}")
+    if not isinstance(like, str):
+        raise TypeError(f"like is {describe(like)}; it must be one of {', '.join(map(repr, NAMES))}")
+    if like not in NAMES:
+        raise ValueError(f"there is no dialect {like!r}: {suggest(like, NAMES)}")
     if like == "torch":
         return {}
     found = table(like).get(algorithm)

@@ -1,0 +1,57 @@
+"""Errors out of nowhere: at the k-th call that fastopt makes, as if it had failed."""
+
+import sys
+from inspect import CO_GENERATOR
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
+
+import fastopt
+
+HOME = str(Path(fastopt.__file__).parent)
+
+
+class Site(NamedTuple):
+    """Where an error was raised: in which function of fastopt, and which call it was, if of C."""
+
+    file: str
+    line: int
+    function: str
+    called: str
+
+
+class InjectedError(Exception):
+    """Stands for whatever can be raised."""
+
+
+class Injection:
+    """For the time of a with block: raise at the k-th call in fastopt's own code, up to a sweep."""
+
+    def __init__(self, k: int) -> None:
+        self._left = k
+        self.site: Site | None = None
+
+    def __enter__(self) -> "Injection":
+        sys.setprofile(self._see)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+    def _see(self, frame: FrameType, event: str, arg: Any) -> None:
+        code = frame.f_code
+        is_generator = code.co_flags & CO_GENERATOR  # errors at the end of one are only printed
+        if event not in ("call", "c_call") or is_generator or not code.co_filename.startswith(HOME):
+            return
+        if code.co_qualname == "PythonPlan._sweep":
+            sys.setprofile(None)
+            return
+        called = str(getattr(arg, "__qualname__", ""))
+        self._left -= 1
+        if self._left == 0:
+            file = Path(code.co_filename).relative_to(HOME).as_posix()
+            self.site = Site(file, frame.f_lineno, code.co_qualname, called)
+            sys.setprofile(None)
+            raise InjectedError
+        if event == "c_call" and called.rpartition(".")[2] in ("run", "run_with_sums", "step"):
+            sys.setprofile(None)

@@ -1,0 +1,127 @@
+"""Models with an array at one place or another, and an optimizer of them with its twin."""
+
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import fastopt
+from fastopt.registry import optimizer_class
+
+Array = NDArray[Any]
+Words = tuple[str, ...]
+
+SHAPE = (3, 4)
+DTYPES = [np.float32, np.float64]
+
+
+def good(seed: int, dtype: Any = np.float32) -> Array:
+    return np.random.default_rng(seed).standard_normal(SHAPE).astype(dtype)
+
+
+def misaligned(a: Array) -> Array:
+    memory = np.zeros(a.nbytes + 1, np.uint8)[1:]
+    moved = memory.view(a.dtype).reshape(a.shape)
+    moved[...] = a
+    return moved
+
+
+def read_only(a: Array) -> Array:
+    a.setflags(write=False)
+    return a
+
+
+def foreign(a: Array) -> Array:
+    return a.astype(a.dtype.newbyteorder())
+
+
+def other_float(a: Array) -> Array:
+    return a.astype(np.float64 if a.dtype == np.float32 else np.float32)
+
+
+# Where in a model the bad array stands: the model, and the name of that array.
+PLACES: dict[str, tuple[Callable[[Any, list[Array]], Any], str]] = {
+    "alone": (lambda a, others: a, "params"),
+    "first": (lambda a, others: [a, *others], "0"),
+    "middle": (lambda a, others: [others[0], a, others[1]], "1"),
+    "last": (lambda a, others: (*others, a), "2"),
+    "nested": (
+        lambda a, others: {"bias": others[0], "layers": [{"w": others[1]}, {"w": a}]},
+        "layers.1.w",
+    ),
+}
+
+
+def options(algorithm: str) -> dict[str, Any]:
+    """Let every algorithm have state."""
+    return {"momentum": 0.9} if "momentum" in optimizer_class(algorithm).hyperparameters else {}
+
+
+def leaves(tree: Any) -> Iterator[Any]:
+    if isinstance(tree, dict):
+        tree = tuple(tree.values())
+    if isinstance(tree, (list, tuple)):
+        for child in tree:
+            yield from leaves(child)
+    else:
+        yield tree
+
+
+def digest(*trees: Any) -> str:
+    """Hash every byte of arrays and optimizers, and what describes them."""
+    found = sha256()
+    for thing in leaves(trees):
+        if isinstance(thing, fastopt.Optimizer):
+            found.update(repr((thing.step_count, thing.names, thing.groups)).encode())
+            found.update(digest(thing.params, thing.state).encode())
+        elif isinstance(thing, np.ndarray):
+            found.update(repr((type(thing), thing.dtype, thing.shape, thing.strides)).encode())
+            found.update(thing.tobytes())
+    return found.hexdigest()
+
+
+def check_message(error: BaseException, name: str, words: Words) -> None:
+    message = str(error)
+    for word in (name, *words):
+        assert word in message, f"{word!r} is not in {message!r}"
+
+
+def named(cases: list[Any]) -> dict[str, Any]:
+    return {"argvalues": cases, "ids": [case[0] for case in cases]}
+
+
+class Scene:
+    """An optimizer that has taken a step, and its twin, which never sees the fault."""
+
+    def __init__(self, algorithm: str, backend: str, place: str, dtype: Any) -> None:
+        self.build, self.name = PLACES[place]
+        self.dtype = dtype
+        self.opt, self.twin = (
+            fastopt.get(algorithm, self.tree(0), backend=backend, **options(algorithm))
+            for _ in range(2)
+        )
+        for opt in (self.opt, self.twin):
+            opt.step(self.tree(3))
+
+    def tree(self, seed: int) -> Any:
+        first, *others = (good(seed + k, self.dtype) for k in range(3))
+        return self.build(first, others)
+
+    def bad(self, gradient: Any) -> Any:
+        return self.build(gradient, [good(7, self.dtype), good(8, self.dtype)])
+
+    def refuses(self, grads: Any, error: type[Exception], name: str, words: Words) -> None:
+        before = digest(self.opt, grads)
+        with pytest.raises(error) as caught:
+            self.opt.step(grads)
+        assert type(caught.value) is error
+        check_message(caught.value, name, words)
+        assert digest(self.opt, grads) == before
+
+    def goes_on(self) -> None:
+        for opt in (self.opt, self.twin):
+            opt.step(self.tree(9))
+        assert digest(self.opt) == digest(self.twin)
