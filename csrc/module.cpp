@@ -21,6 +21,13 @@ using TakingTuple = std::optional<std::tuple<bool, bool, bool>>;
 using ExtrasTuple =
     std::optional<std::tuple<bool, bool, double, double, bool, double, double, bool>>;
 
+// The struct that a tuple stands for. In braces: std::make_from_tuple uses parentheses, which clang takes
+// for such a struct from version 16 on.
+template <class Struct, class Tuple> static Struct given_as(const std::optional<Tuple>& tuple) {
+    const auto from = [](const auto&... fields) { return Struct{fields...}; };
+    return tuple ? std::apply(from, *tuple) : Struct{};
+}
+
 PYBIND11_MODULE(_native, module) {
     fastopt::NdArray::find_types();
 
@@ -38,8 +45,7 @@ PYBIND11_MODULE(_native, module) {
         .def("bind",
              [](Plan& self, py::handle gradients, py::handle params, bool overlap_checked,
                 const TakingTuple& taking) {
-                 const auto given = taking ? std::make_from_tuple<Taking>(*taking) : Taking{};
-                 return self.bind(gradients, params, overlap_checked, given);
+                 return self.bind(gradients, params, overlap_checked, given_as<Taking>(taking));
              },
              py::arg("gradients"), py::arg("params"), py::arg("overlap_checked"),
              py::arg("taking") = py::none())
@@ -47,13 +53,12 @@ PYBIND11_MODULE(_native, module) {
         .def("sums_of_squares", &Plan::sums_of_squares, py::arg("threads"))
         .def("run",
              [](Plan& self, py::handle rows, int threads, const ExtrasTuple& extras) {
-                 self.run(rows, threads, extras ? std::make_from_tuple<Extras>(*extras) : Extras{});
+                 self.run(rows, threads, given_as<Extras>(extras));
              },
              py::arg("rows"), py::arg("threads"), py::arg("extras") = py::none())
         .def("run_with_sums",
              [](Plan& self, py::handle rows, int threads, const ExtrasTuple& extras) {
-                 const auto given = extras ? std::make_from_tuple<Extras>(*extras) : Extras{};
-                 return self.run_with_sums(rows, threads, given);
+                 return self.run_with_sums(rows, threads, given_as<Extras>(extras));
              },
              py::arg("rows"), py::arg("threads"), py::arg("extras"))
         .def_readonly_static("BOUND", &Plan::bound)
