@@ -1,4 +1,4 @@
-"""Every checkpoint that a release has written is read, on every platform, to the bit. Needs NumPy alone."""
+"""Every checkpoint that a release has written is read everywhere, to the bit. Needs NumPy alone."""
 
 import json
 from pathlib import Path

@@ -1,7 +1,4 @@
-"""Builds the sdist and a wheel for every CPython on this Linux machine, and holds them against the gates.
-
-python -m tools.check_dist [--quick] [--keep FOLDER] [python3.11 python3.12 ...]
-"""
+"""Builds an sdist and a wheel for every CPython on this Linux machine, and puts them to the gates."""
 
 import argparse
 import sys
@@ -82,7 +79,7 @@ def _fail(failure: gates.DistributionError) -> str:
 
 def main() -> int:
     """Check what would be published; the exit status says how many gates failed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(prog="python -m tools.check_dist", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="only tests that need NumPy alone")
     parser.add_argument("--keep", type=Path, help="put sdist and wheels there")
     parser.add_argument("pythons", nargs="*", help="interpreters; without any, those found")
