@@ -54,7 +54,7 @@ def check_wheel(report: Report, python: Path, sdist: Path, tools: Path, at: Path
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(at / "unpacked")
     (extension,) = (at / "unpacked").glob("fastopt/_native*.so")
-    here = [str(builds.ROOT), str(at), str(Path.home()), tempfile.gettempdir()]
+    here = [str(builds.ROOT), f"{Path.home()}/", f"{tempfile.gettempdir()}/"]
     print(f"-- {wheel.name}")
     report.ask("policy", gates.policy, wheel, tools / "auditwheel")
     report.ask("metadata", gates.metadata, [sdist, wheel], tools)

@@ -31,8 +31,8 @@ def native(wheel: Path, python: Path, folder: Path) -> list[str]:
 def suite(wheel: Path, python: Path, source: Path, folder: Path, levels: list[str], quick: bool) -> str:
     """Run the tests: what needs NumPy alone once per level, and unless `quick` all others once."""
     at = place(source, folder / "outside")
-    extra = "pytest>=8" if quick else f"fastopt[test] @ {wheel.as_uri()}"
-    inside = environment(python, folder / "tested", wheel, extra)
+    packages = [wheel, "pytest>=8"] if quick else [f"fastopt[test] @ {wheel.as_uri()}"]
+    inside = environment(python, folder / "tested", *packages)
     for level in levels:
         _run(inside, "-m", "pytest", "-q", *SMOKE, at=at, FASTOPT_ISA=level)
     said = "" if quick else _run(inside, "-m", "pytest", "-q", *REST, at=at).splitlines()[-1]
