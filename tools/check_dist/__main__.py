@@ -47,21 +47,27 @@ def unchanged() -> str:
     return "nothing"
 
 
+def extension_of(wheel: Path, folder: Path) -> Path:
+    """Unpack a wheel, and give its extension."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    (extension,) = (folder / "fastopt").glob("_native*.so")
+    return extension
+
+
 def check_wheel(report: Report, python: Path, sdist: Path, tools: Path, at: Path, quick: bool) -> Path:
     """Build, tag, install and test the wheel for one interpreter; give back what was built."""
     built = builds.wheel(python, sdist, at / "built")
     wheel = builds.repaired(tools / "auditwheel", built, at / "tagged")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(at / "unpacked")
-    (extension,) = (at / "unpacked").glob("fastopt/_native*.so")
+    with_names, extension = (extension_of(each, at / each.name) for each in (built, wheel))
     here = [str(builds.ROOT), f"{Path.home()}/", f"{tempfile.gettempdir()}/"]
     print(f"-- {wheel.name}")
     report.ask("policy", gates.policy, wheel, tools / "auditwheel")
     report.ask("metadata", gates.metadata, [sdist, wheel], tools)
     report.ask("size", gates.size, wheel)
     report.ask("exports", gates.exports, extension)
-    report.ask("paths of this machine", gates.paths, at / "unpacked", here)
-    report.ask("instructions", gates.instructions, machine_code.disassembly(extension))
+    report.ask("paths of this machine", gates.paths, at / wheel.name, here)
+    report.ask("instructions", gates.instructions, machine_code.disassembly(with_names))
     try:
         levels = installed.native(wheel, python, at)
     except gates.DistributionError as failure:

