@@ -17,7 +17,7 @@ inline float with_sign_of(float x, float size) { return __builtin_copysignf(size
 inline double with_sign_of(double x, double size) { return __builtin_copysign(size, x); }
 
 // The larger one; a where they are equal, NaN where either is NaN.
-template <class T> inline T maximum(T a, T b) { return (a >= b) | (a != a) ? a : b; }
+template <class T> inline T maximum(T a, T b) { return ((a >= b) | (a != a)) ? a : b; }
 
 // x limited to -limit ... limit; NaN stays NaN.
 template <class T> inline T bounded(T x, T limit) {
@@ -28,7 +28,7 @@ template <class T> inline T bounded(T x, T limit) {
 // 1, 0 or -1; NaN stays NaN. Of a choice within a choice the compiler would make three copies of all
 // that follows.
 template <class T> inline T sign(T x) {
-    return (x > T(0)) | (x < T(0)) ? with_sign_of(x, T(1)) : x + T(0);
+    return ((x > T(0)) | (x < T(0))) ? with_sign_of(x, T(1)) : x + T(0);
 }
 
 // Whether x lies further from zero than start, on its side.

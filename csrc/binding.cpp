@@ -159,8 +159,11 @@ void Plan::choose_rows(const std::vector<int>& row_of) {
 }
 
 void Plan::complete_rows() {
-    const float far = bytes_.back() > bytes_in_caches ? 1.0f : 0.0f;
-    for (Scalars& row : scalars_) row.float64[row.count] = row.float32[row.count] = far;
+    const bool far = bytes_.back() > bytes_in_caches;
+    for (Scalars& row : scalars_) {
+        row.float32[row.count] = far ? 1.0f : 0.0f;
+        row.float64[row.count] = far ? 1.0 : 0.0;
+    }
     for (const Array& array : arrays_) {
         if (!array.g) continue;
         const Scalars& row = scalars_.at(std::size_t(array.row));

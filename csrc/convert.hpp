@@ -71,7 +71,7 @@ inline bfloat16 narrowed_to(double x, bfloat16) { return narrowed_to(static_cast
 inline float16 narrowed_to(double x, float16) {
     const auto nearest = static_cast<float>(x);
     const auto bits = bits_as<std::uint32_t>(nearest);
-    const double found = nearest;
+    const auto found = static_cast<double>(nearest);
     const std::uint32_t beyond = __builtin_fabs(found) > __builtin_fabs(x);
     const std::uint32_t odd = (bits - beyond) | 1;
     return narrowed_to(bits_as<float>(found == x ? bits : odd), float16{});

@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "cpu_features.hpp"
+
 namespace fastopt {
 
 #define FASTOPT_EACH_LEVEL(name, label) \
@@ -14,16 +16,8 @@ namespace fastopt {
 namespace {
 
 #if defined(__x86_64__)
-// The compiler's own test also asks whether the operating system saves the registers.
-bool runs_x86_64_v3() {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
-           __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma");
-}
-bool runs_x86_64_v4() {
-    return runs_x86_64_v3() && __builtin_cpu_supports("avx512f") &&
-           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-}
+bool runs_x86_64_v3() { return CpuFeatures().runs_x86_64_v3(); }
+bool runs_x86_64_v4() { return CpuFeatures().runs_x86_64_v4(); }
 #endif
 bool runs_baseline() { return true; }
 

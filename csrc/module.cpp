@@ -22,6 +22,13 @@ using TakingTuple = std::optional<std::tuple<bool, bool, bool>>;
 using ExtrasTuple =
     std::optional<std::tuple<bool, bool, double, double, bool, double, double, bool>>;
 
+// The struct that a tuple stands for. In braces: std::make_from_tuple uses parentheses, which clang takes
+// for such a struct from version 16 on.
+template <class Struct, class Tuple> static Struct given_as(const std::optional<Tuple>& tuple) {
+    const auto from = [](const auto&... fields) { return Struct{fields...}; };
+    return tuple ? std::apply(from, *tuple) : Struct{};
+}
+
 // Types and names of NumPy are kept for the whole process, which has one interpreter with NumPy.
 PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
     fastopt::NdArray::find_types();
@@ -40,8 +47,7 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
         .def("bind",
              [](Plan& self, py::handle gradients, py::handle params, bool overlap_checked,
                 const TakingTuple& taking) {
-                 const auto given = taking ? std::make_from_tuple<Taking>(*taking) : Taking{};
-                 return self.bind(gradients, params, overlap_checked, given);
+                 return self.bind(gradients, params, overlap_checked, given_as<Taking>(taking));
              },
              py::arg("gradients"), py::arg("params"), py::arg("overlap_checked"),
              py::arg("taking") = py::none())
@@ -51,7 +57,7 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
         .def("run",
              [](Plan& self, py::handle rows, int threads, const ExtrasTuple& extras, py::handle changes,
                 const std::vector<int>& row_of) {
-                 const auto given = extras ? std::make_from_tuple<Extras>(*extras) : Extras{};
+                 const auto given = given_as<Extras>(extras);
                  self.run(rows, threads, given, fastopt::Changes(changes), row_of);
              },
              py::arg("rows"), py::arg("threads"), py::arg("extras") = py::none(),
@@ -59,7 +65,7 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
         .def("run_with_sums",
              [](Plan& self, py::handle rows, int threads, const ExtrasTuple& extras, py::handle changes,
                 const std::vector<int>& row_of) {
-                 const auto given = extras ? std::make_from_tuple<Extras>(*extras) : Extras{};
+                 const auto given = given_as<Extras>(extras);
                  return self.run_with_sums(rows, threads, given, fastopt::Changes(changes), row_of);
              },
              py::arg("rows"), py::arg("threads"), py::arg("extras"), py::arg("changes"),

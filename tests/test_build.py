@@ -4,9 +4,11 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
+from tools.check_dist import machine_code
 
 import fastopt
 from fastopt.extension import native
@@ -44,34 +46,20 @@ def test_what_is_exported() -> None:
     assert names == {"PyInit__native"}
 
 
-def disassembly() -> dict[str, list[str]]:
-    """Instructions by function; a stripped extension has no names to tell levels by."""
-    functions: dict[str, list[str]] = {}
-    for line in output("objdump", "-d", "-C", "--no-show-raw-insn", extension()).split("\n"):
-        head = re.match(r"[0-9a-f]+ <(.*)>:$", line)
-        if head:
-            lines = functions.setdefault(head[1], [])
-        elif functions:
-            lines.append(line.split("\t", 1)[-1])
-    return functions
+@cache
+def disassembly() -> machine_code.Functions:
+    output("objdump", "--version")
+    return machine_code.disassembly(Path(extension()))
 
 
 def test_no_approximate_or_contracted_instruction() -> None:
-    found = re.compile(r"\b(vfn?m(add|sub)\w*|v?rsqrt\w*|v?rcp\w*)\b")
-    bad = {name for name, lines in disassembly().items() if found.search("\n".join(lines))}
-    assert not bad
+    assert not machine_code.inexact(disassembly())
 
 
 def test_wide_registers_only_in_the_kernels_of_their_level() -> None:
-    functions = disassembly()
-    if not any("x86_64_v4" in name for name in functions):
+    if not any("x86_64_v4" in name for name in disassembly()):
         pytest.skip("the extension is stripped, or built for another processor")
-    for name, lines in functions.items():
-        text = "\n".join(lines)
-        if "%zmm" in text:
-            assert "x86_64_v4" in name
-        if "%ymm" in text:
-            assert "x86_64_v3" in name or "x86_64_v4" in name
+    assert not machine_code.beyond_their_level(disassembly())
 
 
 def test_importing_costs_little_and_brings_nothing_along() -> None:

@@ -44,6 +44,23 @@ def test_the_readme_begins_with_the_two_lines_of_set_up() -> None:
     assert all(line.startswith("pip install ") for line in lines)
 
 
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_every_block_is_of_a_kind_that_is_run(document: str) -> None:
+    """Python here and in test_contributing, which also compiles C++; shell lines are looked through."""
+    kinds = {kind for kind, _ in BLOCK.findall((ROOT / document).read_text())}
+    assert kinds <= {"", "python", "text", "cpp"}
+
+
+def test_the_commands_of_contributing_are_there() -> None:
+    (block,) = blocks("CONTRIBUTING.md", "")
+    install, make, check = block.splitlines()
+    extra = re.fullmatch(r"pip install -e '\.\[(\w+)\]'", install)[1]  # type: ignore[index]
+    assert f"\n{extra} = [" in (ROOT / "pyproject.toml").read_text()
+    verbs = re.findall(r"^(\w+): ##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(make.split()[1:]) <= set(verbs)
+    assert check == ".ci/run"  # not in the sdist
+
+
 def test_the_example_of_a_new_algorithm_is_what_the_house_takes() -> None:
     """The header and the class of CONTRIBUTING agree in names, scalars and states."""
     (header,), (module,) = blocks("CONTRIBUTING.md", "cpp"), blocks("CONTRIBUTING.md", "python")
