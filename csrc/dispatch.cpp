@@ -14,12 +14,13 @@ namespace fastopt {
 namespace {
 
 #if defined(__x86_64__)
-// The compiler's own test also asks whether the operating system saves the registers.
-bool runs_x86_64_v3() {
+// The compiler's own test also asks whether the operating system saves the registers. A build can leave
+// out levels.
+[[maybe_unused]] bool runs_x86_64_v3() {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
            __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma");
 }
-bool runs_x86_64_v4() {
+[[maybe_unused]] bool runs_x86_64_v4() {
     return runs_x86_64_v3() && __builtin_cpu_supports("avx512f") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");

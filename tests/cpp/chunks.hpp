@@ -1,0 +1,46 @@
+// A step of the pool whose chunks count how often they are done.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "check.hpp"
+#include "threads.hpp"
+
+namespace driver {
+
+// The counters are plain: that each chunk is done by one thread, and that the caller sees it done, is
+// what the pool promises, and ThreadSanitizer sees where it does not keep it.
+class Chunks {
+public:
+    explicit Chunks(std::uint32_t count) : done_(count, 0) {}
+
+    static void count(void* self, std::uint32_t chunk) noexcept {
+        ++static_cast<Chunks*>(self)->done_[chunk];
+    }
+
+    // One step, with the edges of the runs as they are given.
+    void step(const std::vector<std::uint32_t>& edges) {
+        fastopt::threads::run(edges.data(), int(edges.size()) - 1, &Chunks::count, this);
+        check(1);
+    }
+    // One step, of equal runs.
+    void step(int runs) {
+        std::vector<std::uint32_t> edges;
+        for (int k = 0; k <= runs; ++k) {
+            edges.push_back(std::uint32_t(std::uint64_t(done_.size()) * std::uint32_t(k) / std::uint32_t(runs)));
+        }
+        step(edges);
+    }
+    // Whether each chunk has been done this often since it was last asked.
+    void check(std::uint32_t times) {
+        for (std::uint32_t& done : done_) {
+            CHECK(done == times);
+            done = 0;
+        }
+    }
+
+private:
+    std::vector<std::uint32_t> done_;
+};
+
+}  // namespace driver
