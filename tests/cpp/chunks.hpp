@@ -1,6 +1,8 @@
 // A step of the pool whose chunks count how often they are done.
 #pragma once
+#include <chrono>
 #include <cstdint>
+#include <thread>
 #include <vector>
 
 #include "check.hpp"
@@ -42,5 +44,25 @@ public:
 private:
     std::vector<std::uint32_t> done_;
 };
+
+// Steps until a worker has done a chunk: chunks that sleep leave it the time to come.
+inline void wait_for_help() {
+    struct Helped {
+        std::thread::id caller = std::this_thread::get_id();
+        bool by_other[8] = {};
+        static void task(void* self, std::uint32_t chunk) noexcept {
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            auto& helped = *static_cast<Helped*>(self);
+            helped.by_other[chunk] = std::this_thread::get_id() != helped.caller;
+        }
+    } helped;
+    const std::uint32_t edges[] = {0, 4, 8};
+    bool found = false;
+    for (int step = 0; step < 1000 && !found; ++step) {
+        fastopt::threads::run(edges, 2, &Helped::task, &helped);
+        for (const bool other : helped.by_other) found |= other;
+    }
+    CHECK(found);
+}
 
 }  // namespace driver

@@ -32,6 +32,7 @@ void forks_between_steps() {
         chunks.step(4);
         const pid_t child = fork();
         for (int k = 0; k < 20; ++k) chunks.step(child == 0 ? runs_of_child : 3);
+        if (child == 0 && runs_of_child > 1) wait_for_help();
         // With the handlers that a process runs when it ends; its workers look out for a step.
         if (child == 0) std::exit(0);
         expect_success(child);
