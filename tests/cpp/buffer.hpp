@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <vector>
 
 #include "check.hpp"
 #include "kernel.hpp"
@@ -74,8 +73,5 @@ private:
     std::size_t bytes_, phase_;
     char* block_;
 };
-
-// What a level must give too: the table of baseline, whose kernels are asked for one element at a time.
-std::vector<const fastopt::KernelTable*> tables();
 
 }  // namespace driver

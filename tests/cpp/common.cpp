@@ -1,6 +1,7 @@
 // What every rule of a dtype has in common: sums over a block, the pull, the average, and the copies of
 // 16 bits. Bits as of one element at a time, and of sums as python/fastopt/reduce.py says.
 #include "buffer.hpp"
+#include "levels.hpp"
 #include "parts.hpp"
 
 namespace driver {

@@ -1,11 +1,15 @@
-// Gradients of any layout, read through a tile: the update must be the one with a contiguous copy, and
-// zeroing must touch the gradient's elements alone.
+// Gradients of any layout, read through a tile: the update is the one with a contiguous copy, and zeroing
+// touches the gradient's elements alone.
+#include <cstdio>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
-#include "buffer.hpp"
+#include "levels.hpp"
 #include "parts.hpp"
+#include "strided_array.hpp"
 #include "tiles.hpp"
 
 namespace driver {
@@ -14,127 +18,101 @@ namespace {
 using fastopt::DType;
 using fastopt::Kernel;
 using fastopt::StridedGradient;
-using Lengths = std::vector<std::ptrdiff_t>;
-namespace numpy = pybind11::detail;
 
-std::size_t count(const Lengths& shape) {
-    std::size_t elements = 1;
-    for (const std::ptrdiff_t length : shape) elements *= std::size_t(length);
-    return elements;
-}
+// A parameter, and its states.
+struct Parameter {
+    Buffer p;
+    std::vector<std::unique_ptr<Buffer>> states;
 
-// An array as NumPy would describe it, in an exact buffer: the axes lie in memory in the order that is
-// given, innermost last, with this many elements from one to the next, backwards where it is negative.
-struct Gradient {
-    Lengths shape, strides;
-    std::unique_ptr<Buffer> buffer;
-    std::size_t first = 0;    // the byte where element (0, 0, ...) begins
-
-    Gradient(const Lengths& lengths, const std::vector<std::size_t>& order, std::ptrdiff_t step,
-             std::ptrdiff_t item)
-        : shape(lengths), strides(lengths.size()) {
-        std::ptrdiff_t stride = item * std::abs(step), last = 0;
-        for (std::size_t k = order.size(); k-- > 0;) {
-            strides[order[k]] = step < 0 ? -stride : stride;
-            last += stride * (shape[order[k]] - 1);
-            stride *= shape[order[k]];
+    Parameter(const Kernel& kernel, std::size_t elements) : p(elements * itemsize(kernel.dtype)) {
+        Numbers numbers(17);
+        p.fill(kernel.dtype, numbers, -1.0, 1.0);
+        for (int s = 0; s < kernel.states; ++s) {
+            states.push_back(std::make_unique<Buffer>(p.size()));
+            states.back()->fill(kernel.dtype, numbers, 0.5, 1.0);
         }
-        buffer = std::make_unique<Buffer>(std::size_t(last + item), std::size_t(item));
-        if (step < 0) first = std::size_t(last);
     }
-
-    // The byte of each element, in the order of the parameter's memory.
-    std::vector<std::size_t> places(bool fortran) const {
-        std::vector<std::size_t> found;
-        for (std::size_t element = 0; element < count(shape); ++element) {
-            std::size_t rest = element;
-            auto place = std::ptrdiff_t(first);
-            for (std::size_t i = 0; i < shape.size(); ++i) {
-                const std::size_t k = fortran ? i : shape.size() - 1 - i;
-                place += std::ptrdiff_t(rest % std::size_t(shape[k])) * strides[k];
-                rest /= std::size_t(shape[k]);
-            }
-            found.push_back(std::size_t(place));
-        }
+    std::vector<char*> addresses() const {
+        std::vector<char*> found;
+        for (const auto& state : states) found.push_back(state->data());
         return found;
     }
-    numpy::PyArray_Proxy fields() {
-        numpy::PyArray_Proxy proxy{};
-        proxy.data = buffer->data() + first;
-        proxy.nd = int(shape.size());
-        proxy.dimensions = shape.data();
-        proxy.strides = strides.data();
-        return proxy;
+    bool begins(const Parameter& other) const {
+        bool same = p.begins(other.p);
+        for (std::size_t s = 0; s < states.size(); ++s) same &= states[s]->begins(*other.states[s]);
+        return same;
     }
 };
 
-void fill(Gradient& gradient, DType dtype) {
+void fill(Buffer& buffer, DType dtype) {
     Numbers numbers(13);
-    if (itemsize(dtype) == 2) {    // as bits: small positive numbers of either dtype
-        for (std::size_t i = 0; i + 2 <= gradient.buffer->size(); i += 2) {
-            const auto bits = std::uint16_t(0x3000 + numbers.bits() % 0xa00);
-            std::memcpy(gradient.buffer->data() + i, &bits, sizeof bits);
-        }
-    } else {
-        gradient.buffer->fill(dtype, numbers, -2.0, 2.0);
+    if (itemsize(dtype) > 2) return buffer.fill(dtype, numbers, -2.0, 2.0);
+    for (std::size_t i = 0; i < buffer.size(); i += 2) {    // bits of small numbers, in both dtypes
+        const auto bits = std::uint16_t(0x3000 + numbers.bits() % 0xa00);
+        std::memcpy(buffer.data() + i, &bits, sizeof bits);
     }
 }
 
-// One layout, with a kernel of a level: gradients of `dtype` beside parameters of the kernel's.
-void compare(const Kernel& kernel, Gradient& gradient, DType dtype, bool fortran) {
-    fill(gradient, dtype);
-    const std::size_t item = itemsize(kernel.dtype), elements = count(gradient.shape);
-    const auto places = gradient.places(fortran);
-    Buffer same(elements * item), read(elements * item), p(elements * item), expected(elements * item);
-    Numbers numbers(17);
-    p.fill(kernel.dtype, numbers, -1.0, 1.0);
-    expected.copy_from(p);
-    for (std::size_t i = 0; i < elements; ++i) {
-        const char* from = gradient.buffer->data() + places[i];
-        kernel.common->gather[int(dtype)](from, 0, 0, 1, 1, same.data() + i * item);
+// The gradient as its parameter lies, each element read and converted by itself.
+void copy_each(const Kernel& kernel, StridedArray& gradient, DType dtype, bool fortran, Buffer& copy) {
+    char* to = copy.data();
+    for (const std::size_t place : gradient.places(fortran)) {
+        kernel.common->gather[int(dtype)](gradient.buffer().data() + place, 0, 0, 1, 1, to);
+        to += itemsize(kernel.dtype);
     }
+}
+
+void expect_the_update(const Kernel& kernel, const StridedGradient& gradient, const Buffer& copy) {
+    constexpr auto stage = int(fastopt::Stage::coupled);
+    const std::size_t item = itemsize(kernel.dtype), elements = copy.size() / item;
+    Buffer scalars((fastopt::decay_scalars + std::size_t(kernel.coefficients) + 1) * item);
+    Numbers numbers(19);
+    scalars.fill(kernel.dtype, numbers, 0.1, 0.5);
+    Parameter updated(kernel, elements), expected(kernel, elements);
+
+    const fastopt::Extras extras{};
+    const fastopt::Finish finish{kernel.common, item, nullptr, nullptr, nullptr, nullptr, &extras};
+    // As two threads do it, the later part first; one of them zeroes what it has read.
+    const std::ptrdiff_t half = gradient.blocks() / 2, all = gradient.blocks();
+    const auto states = updated.addresses();
+    gradient.run(kernel, kernel.sweep[stage], scalars.data(), updated.p.data(), states.data(), finish,
+                 false, half, all);
+    gradient.run(kernel, kernel.sweep[stage], scalars.data(), updated.p.data(), states.data(), finish,
+                 true, 0, half);
+    const auto addresses = expected.addresses();
+    const std::vector<void*> states_expected(addresses.begin(), addresses.end());
+    kernel.sweep[stage](scalars.data(), expected.p.data(), copy.data(), states_expected.data(),
+                        std::ptrdiff_t(elements));
+    CHECK(updated.begins(expected));
+}
+
+void expect_zeros(const StridedGradient& strided, StridedArray& gradient, DType dtype, bool fortran) {
+    Buffer expected(gradient.buffer().size());
+    fill(gradient.buffer(), dtype);
+    expected.copy_from(gradient.buffer());
+    for (const std::size_t place : gradient.places(fortran)) {
+        std::memset(expected.data() + place, 0, itemsize(dtype));
+    }
+    strided.zero(0, std::ptrdiff_t(elements_of(gradient.shape())));
+    CHECK(gradient.buffer().begins(expected));
+}
+
+// Gradients of `dtype` beside parameters of the kernel's.
+void compare(const Kernel& kernel, StridedArray& gradient, DType dtype, bool fortran) {
+    fill(gradient.buffer(), dtype);
+    const std::size_t elements = elements_of(gradient.shape());
+    Buffer copy(elements * itemsize(kernel.dtype)), read(copy.size());
+    copy_each(kernel, gradient, dtype, fortran, copy);
     auto fields = gradient.fields();
     const StridedGradient strided(fastopt::NdArray(&fields), dtype, fortran, kernel.dtype);
     CHECK(!strided.overlaps_itself());
-
     strided.read(kernel, 0, std::ptrdiff_t(elements), read.data());
-    CHECK(read.begins(same));
-
-    // The sums of squares of Adagrad are its state; the scalars are small numbers.
-    Buffer scalars((fastopt::decay_scalars + std::size_t(kernel.coefficients) + 1) * item);
-    scalars.fill(kernel.dtype, numbers, 0.1, 0.5);
-    std::vector<std::unique_ptr<Buffer>> states, states_expected;
-    std::vector<char*> at;
-    std::vector<void*> at_expected;
-    for (int s = 0; s < kernel.states; ++s) {
-        for (auto* list : {&states, &states_expected}) {
-            list->push_back(std::make_unique<Buffer>(elements * item));
-            Numbers again(19);
-            list->back()->fill(kernel.dtype, again, 0.5, 1.0);
-        }
-        at.push_back(states.back()->data());
-        at_expected.push_back(states_expected.back()->data());
-    }
-    const fastopt::Extras extras{};
-    const fastopt::Finish finish{kernel.common, item, nullptr, nullptr, nullptr, nullptr, &extras};
-    const std::ptrdiff_t half = strided.blocks() / 2;
-    strided.run(kernel, kernel.sweep[2], scalars.data(), p.data(), at.data(), finish, false, half,
-                strided.blocks());
-    strided.run(kernel, kernel.sweep[2], scalars.data(), p.data(), at.data(), finish, true, 0, half);
-    kernel.sweep[2](scalars.data(), expected.data(), same.data(), at_expected.data(),
-                    std::ptrdiff_t(elements));
-    CHECK(p.begins(expected));
-    for (std::size_t s = 0; s < states.size(); ++s) CHECK(states[s]->begins(*states_expected[s]));
-
-    // Half is zeroed by the run, all by zero(); what lies between the elements stays.
-    Buffer clean(gradient.buffer->size());
-    fill(gradient, dtype);
-    clean.copy_from(*gradient.buffer);
-    for (const std::size_t place : places) std::memset(clean.data() + place, 0, itemsize(dtype));
-    strided.zero(0, std::ptrdiff_t(elements));
-    CHECK(gradient.buffer->begins(clean));
+    CHECK(read.begins(copy));
+    expect_the_update(kernel, strided, copy);
+    expect_zeros(strided, gradient, dtype, fortran);
 }
 
+// Shapes, and the orders in which their axes lie: around tiles, blocks of registers, and lines.
 const std::vector<std::pair<Lengths, std::vector<std::vector<std::size_t>>>> layouts = {
     {{1}, {{0}}},
     {{37}, {{0}}},
@@ -149,6 +127,24 @@ const std::vector<std::pair<Lengths, std::vector<std::vector<std::size_t>>>> lay
     {{3, 4, 5, 6}, {{3, 1, 0, 2}, {1, 3, 2, 0}}},
 };
 
+long compare_all(const Kernel& kernel) {
+    long compared = 0;
+    for (const auto& [shape, orders] : layouts) {
+        for (const auto& order : orders) {
+            for (int dtype = 0; dtype < fastopt::dtype_count; ++dtype) {
+                for (const int step : {1, 3, -1}) {
+                    for (const bool fortran : {false, true}) {
+                        StridedArray gradient(shape, order, step, itemsize(DType(dtype)));
+                        compare(kernel, gradient, DType(dtype), fortran);
+                        ++compared;
+                    }
+                }
+            }
+        }
+    }
+    return compared;
+}
+
 }  // namespace
 
 void gradients() {
@@ -156,21 +152,7 @@ void gradients() {
     for (const fastopt::KernelTable* level : tables()) {
         for (int number = 0; number < level->count; ++number) {
             const Kernel& kernel = level->kernels[number];
-            if (std::string(kernel.rule) != "adam") continue;
-            for (const auto& [shape, orders] : layouts) {
-                for (const auto& order : orders) {
-                    for (int dtype = 0; dtype < fastopt::dtype_count; ++dtype) {
-                        const auto item = std::ptrdiff_t(itemsize(DType(dtype)));
-                        for (const int step : {1, 3, -1}) {
-                            for (const bool fortran : {false, true}) {
-                                Gradient gradient(shape, order, step, item);
-                                compare(kernel, gradient, DType(dtype), fortran);
-                                ++compared;
-                            }
-                        }
-                    }
-                }
-            }
+            if (std::string(kernel.rule) == "adam") compared += compare_all(kernel);
         }
     }
     std::printf("gradients: %ld layouts gave the bits of contiguous copies\n", compared);

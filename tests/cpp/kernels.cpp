@@ -1,8 +1,11 @@
 // Every kernel: rule, dtype, stage and level, for 0 to 257 elements at several places of a cache line.
 // The bits must be those of baseline's kernel asked for one element at a time, which is no vector code.
+#include <cstdio>
 #include <memory>
+#include <vector>
 
 #include "buffer.hpp"
+#include "levels.hpp"
 #include "parts.hpp"
 
 namespace driver {

@@ -1,5 +1,5 @@
-// The tables of kernels of all levels that this machine runs.
-#include "buffer.hpp"
+#include "levels.hpp"
+
 #include "dispatch.hpp"
 
 namespace driver {
