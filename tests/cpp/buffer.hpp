@@ -58,7 +58,9 @@ public:
         }
     }
     void fill(fastopt::DType dtype, Numbers& numbers, double low, double high) {
-        for (std::size_t i = 0; i < bytes_ / itemsize(dtype); ++i) set(dtype, i, numbers.between(low, high));
+        for (std::size_t i = 0; i < bytes_ / itemsize(dtype); ++i) {
+            set(dtype, i, numbers.between(low, high));
+        }
     }
 
 private:

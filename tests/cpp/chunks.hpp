@@ -28,8 +28,9 @@ public:
     // One step, of equal runs.
     void step(int runs) {
         std::vector<std::uint32_t> edges;
-        for (int k = 0; k <= runs; ++k) {
-            edges.push_back(std::uint32_t(std::uint64_t(done_.size()) * std::uint32_t(k) / std::uint32_t(runs)));
+        const auto parts = std::size_t(runs);
+        for (std::size_t k = 0; k <= parts; ++k) {
+            edges.push_back(std::uint32_t(done_.size() * k / parts));
         }
         step(edges);
     }

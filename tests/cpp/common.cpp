@@ -93,7 +93,8 @@ void common() {
             for (const std::ptrdiff_t less : {33, 32, 1, 0}) sums(kernel, fastopt::reduce_block - less);
         }
     }
-    std::printf("common: sums, pull, average and copies gave the same bits on %zu levels\n", levels.size());
+    std::printf("common: sums, pull, average and copies had the same bits on %zu levels\n",
+                levels.size());
 }
 
 }  // namespace driver

@@ -1,5 +1,5 @@
-// Drives the thread pool: `drive_pool [divisor]`, where the divisor makes long parts shorter, for valgrind.
-// When it ends, workers are asleep or look out for a step.
+// Drives the thread pool: `drive_pool [divisor]`, which for valgrind makes the long parts shorter. When it
+// ends, workers are asleep or look out for a step.
 #include <cstdio>
 #include <cstdlib>
 

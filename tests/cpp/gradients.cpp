@@ -1,5 +1,5 @@
-// Gradients of any layout, read through a tile: the update is the one with a contiguous copy, and zeroing
-// touches the gradient's elements alone.
+// Gradients of any layout, read through a tile: the update is the one with a contiguous copy, and
+// zeroing touches the gradient's elements alone.
 #include <cstdio>
 #include <cstring>
 #include <memory>

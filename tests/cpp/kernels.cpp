@@ -63,7 +63,8 @@ struct Arrays {
         if (everything) {
             const Everything given{average.data() + offset, copy.data() + begin * 2,
                                    zero.data() + offset, keep, take};
-            kernel.sweep_all[stage](scalars.data(), p.data() + offset, g.data() + offset, moved, given, n);
+            kernel.sweep_all[stage](scalars.data(), p.data() + offset, g.data() + offset, moved, given,
+                                    n);
         } else {
             kernel.sweep[stage](scalars.data(), p.data() + offset, g.data() + offset, moved, n);
         }
@@ -102,12 +103,14 @@ long compare(int number, int stage, bool everything) {
     Arrays before(one_by_one, most, 0), expected(one_by_one, most, 0);
     before.fill(one_by_one.dtype);
     expected.copy_from(before);
-    for (std::ptrdiff_t i = 0; i < most; ++i) expected.update(one_by_one, stage, scalars, everything, i, 1);
+    for (std::ptrdiff_t i = 0; i < most; ++i) {
+        expected.update(one_by_one, stage, scalars, everything, i, 1);
+    }
     long calls = 0;
     for (const fastopt::KernelTable* level : levels) {
         const Kernel& kernel = level->kernels[number];
         for (std::ptrdiff_t n = 0; n <= most; ++n) {
-            // Near the cache line's begin, middle and end, and far or not: a few of all, as n goes on.
+            // As n goes on, each place of a cache line comes, far and not.
             const std::size_t phase = std::size_t(n) * item % line;
             fill_scalars(scalars, kernel.dtype, n % 3 == 0 ? 1.0 : 0.0);
             Arrays arrays(kernel, n, phase);

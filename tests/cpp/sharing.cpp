@@ -36,7 +36,7 @@ void sharing() {
         order(backwards);
         for (const std::uint32_t count : {0u, 1u, 2u, 5u, 100u, 5000u}) {
             for (const int threads : {0, 1, 2, 3, 8, 256, 1000}) {
-                for (const std::size_t bytes : {std::size_t(0), std::size_t(1), mebibyte / 4, mebibyte}) {
+                for (const std::size_t bytes : {mebibyte * 0, mebibyte / 4, mebibyte}) {
                     shares_of(count, bytes, threads, backwards);
                 }
             }

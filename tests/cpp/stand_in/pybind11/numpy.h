@@ -26,7 +26,12 @@ struct module_ {
 namespace detail {
 
 struct npy_api {
-    enum { NPY_ARRAY_C_CONTIGUOUS_ = 1, NPY_ARRAY_F_CONTIGUOUS_ = 2, NPY_ARRAY_ALIGNED_ = 4, NPY_ARRAY_WRITEABLE_ = 8 };
+    enum {
+        NPY_ARRAY_C_CONTIGUOUS_ = 1,
+        NPY_ARRAY_F_CONTIGUOUS_ = 2,
+        NPY_ARRAY_ALIGNED_ = 4,
+        NPY_ARRAY_WRITEABLE_ = 8
+    };
     enum { NPY_USHORT_ = 4, NPY_FLOAT_ = 11, NPY_DOUBLE_ = 12 };
 };
 struct PyArrayDescr_Proxy {
