@@ -11,7 +11,6 @@ inline PyTypeObject* Py_TYPE(PyObject* object) { return object->type; }
 namespace pybind11 {
 
 struct handle {
-    PyObject* release() { return nullptr; }
     PyObject* ptr() const { return nullptr; }
 };
 struct object : handle {
