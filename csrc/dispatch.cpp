@@ -16,8 +16,9 @@ namespace fastopt {
 namespace {
 
 #if defined(__x86_64__)
-bool runs_x86_64_v3() { return CpuFeatures().runs_x86_64_v3(); }
-bool runs_x86_64_v4() { return CpuFeatures().runs_x86_64_v4(); }
+// A build can leave out levels.
+[[maybe_unused]] bool runs_x86_64_v3() { return CpuFeatures().runs_x86_64_v3(); }
+[[maybe_unused]] bool runs_x86_64_v4() { return CpuFeatures().runs_x86_64_v4(); }
 #endif
 bool runs_baseline() { return true; }
 

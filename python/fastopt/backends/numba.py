@@ -115,7 +115,9 @@ def _smooth() -> Any:
     """Compile the loop over a signal."""
     from fastopt.backends.numba_elementwise import compiled
 
-    def smooth(x: Any, out: Any, state: Any, kept: Any, taken: Any, corrections: Any) -> None:
+    def smooth(  # pragma: no cover - compiled
+        x: Any, out: Any, state: Any, kept: Any, taken: Any, corrections: Any
+    ) -> None:
         for o in range(x.shape[0]):
             for t in range(x.shape[1]):
                 for i in range(x.shape[2]):
@@ -130,7 +132,7 @@ def _block_sums() -> Any:
     """Compile the sums of `reduce`."""
     from fastopt.backends.numba_elementwise import compiled
 
-    def block_sums(x: Any) -> Any:
+    def block_sums(x: Any) -> Any:  # pragma: no cover - compiled
         sums = np.empty((x.size + BLOCK - 1) // BLOCK)
         lanes = np.empty(LANES)
         for block in range(sums.size):

@@ -42,7 +42,7 @@ def _sweep(stage: Stage, rule: Rule, dtype: np.dtype[Any]) -> Any:
     of_stage, of_rule = len(stage_scalars._fields), len(coefficients._fields)
     numbers = tuple(range(len(rule.states)))
 
-    def sweep(scalars: Any, p: Any, g: Any, states: Any, n: Any) -> None:
+    def sweep(scalars: Any, p: Any, g: Any, states: Any, n: Any) -> None:  # pragma: no cover - compiled
         given = carray(scalars, (of_stage + of_rule,), dtype)
         s = stage_scalars(*to_fixed_tuple(given[:of_stage], of_stage))
         c = coefficients(*to_fixed_tuple(given[of_stage:], of_rule))

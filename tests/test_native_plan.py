@@ -1,0 +1,128 @@
+"""What the extension refuses where it is called with what the package never gives it.
+
+A plan that has refused something has changed nothing, and goes on.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastopt.extension import native
+
+pytestmark = pytest.mark.skipif(native is None, reason="there is no extension")
+
+STAGE = (2.0, np.inf, 0.0, 1.0, 1.0)  # decoupled, with twice the gradient
+WRONG_STATES = [(np.ones(3), np.ones(3, np.float32)), (np.ones(3), np.ones(4))]
+
+
+def rule() -> tuple[float, ...]:
+    assert native is not None
+    _, coefficients = native.rules()["adagrad"]
+    return tuple([0.5] * coefficients)
+
+
+def plan() -> tuple[Any, np.ndarray[Any, Any]]:
+    """Give a plan of Adagrad over one parameter, and that."""
+    assert native is not None
+    p = np.ones(3)
+    return native.Plan([(p, np.ones(3))], ["adagrad"], [0]), p
+
+
+def refuse(error: type[Exception], text: str, call: Callable[[], object]) -> None:
+    with pytest.raises(error, match=re.escape(text)):
+        call()
+
+
+def own(dtype: str, states: int = 0) -> Any:
+    assert native is not None
+    return native.OwnKernel("own", dtype, states, 1, [0] * 6)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "rules", "rows", "text"),
+    [
+        ([(np.ones(3), np.ones(3))], [], [0], "a rule and a row for every parameter"),
+        ([(np.ones(3), np.ones(3))], ["adagrad"], [], "a rule and a row for every parameter"),
+        ([(np.ones(3, np.int64), np.ones(3))], ["adagrad"], [0], "takes float32 and float64"),
+        ([(np.ones(3),)], ["adagrad"], [0], "another number of states"),
+        *([([entry], ["adagrad"], [0], "another dtype or layout") for entry in WRONG_STATES]),
+        ([(np.ones(3),)], ["adagard"], [0], "no native kernel for the rule adagard"),
+    ],
+)
+def test_no_plan_is_made_of_it(arrays: list[Any], rules: list[Any], rows: list[int], text: str) -> None:
+    assert native is not None
+    with pytest.raises(ValueError, match=text):
+        native.Plan(arrays, rules, rows)
+
+
+def test_kernels_of_ones_own_that_do_not_fit() -> None:
+    assert native is not None
+    refuse(ValueError, "a kernel has another dtype", lambda: make(own("float32")))
+    refuse(ValueError, "a rule can have 8 states", lambda: own("float64", states=9))
+    refuse(IndexError, "range", lambda: native.OwnKernel("own", "float64", 0, 1, [0] * 5))
+    made = make(own("float64"))
+    assert made.bind([np.ones(3)], None, False) == native.Plan.BOUND
+    refuse(
+        ValueError, "own has not been compiled for this stage", lambda: made.run([(STAGE, (1.0,))], 1)
+    )
+
+
+def make(kernel: Any) -> Any:
+    assert native is not None
+    return native.Plan([(np.ones(3),)], [kernel], [0])
+
+
+@pytest.mark.parametrize(
+    ("gradients", "params", "text"),
+    [
+        (np.ones(3), None, "in a list or a tuple"),
+        ([np.ones(3)], np.ones(3), "in a list or a tuple"),
+        ([], None, "as many gradients as it has parameters"),
+        ([np.ones(3)], [], "as many gradients as it has parameters"),
+    ],
+)
+def test_gradients_of_another_form(gradients: Any, params: Any, text: str) -> None:
+    made, _ = plan()
+    refuse(ValueError, text, lambda: made.bind(gradients, params, False))
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "text"),
+    [
+        (0, ValueError, "rows are in a list or a tuple"),
+        ([STAGE], ValueError, "a row is a pair"),
+        ([[STAGE, rule()]], ValueError, "a row is a pair"),
+        ([(list(STAGE), rule())], ValueError, "the scalars of a row are in tuples"),
+        ([((1.0,), rule())], ValueError, "no stage has that many scalars"),
+        ([(STAGE, (1.0,) * 40)], ValueError, "too many scalars"),
+        ([(STAGE, ())], ValueError, "the rule adagrad has another number of coefficients"),
+        ([(STAGE, ("0.5",))], TypeError, "must be real number"),
+        ([], IndexError, "range"),
+    ],
+)
+def test_scalars_of_another_form(rows: Any, error: type[Exception], text: str) -> None:
+    assert native is not None
+    made, p = plan()
+    assert made.bind([np.ones(3)], None, False) == native.Plan.BOUND
+    refuse(error, text, lambda: made.run(rows, 1))
+    assert (p == 1.0).all()
+    made.run([(STAGE, rule())], 1)
+    assert (p != 1.0).all()
+
+
+def test_calls_with_other_arguments() -> None:
+    assert native is not None
+    made, p = plan()
+    refuse(ValueError, "step takes (gradients, ", lambda: made.step([np.ones(3)]))
+    refuse(ValueError, "cohorts are in a list", lambda: made.step([np.ones(3)], None, (), rule, 1))
+    refuse(TypeError, "as an integer", lambda: made.step([np.ones(3)], None, [], rule, "two"))
+    refuse(AttributeError, "group", lambda: made.step([np.ones(3)], None, [object()], rule, 1))
+    assert (p == 1.0).all()
+    power: Any = native.power
+    refuse(TypeError, "power takes (base, exponent)", lambda: power(2.0))
+    refuse(TypeError, "must be real number", lambda: power("2", 1))
+    refuse(OverflowError, "negative", lambda: power(2.0, -1))
+    refuse(ValueError, "does not run the instruction-set level mmx", lambda: native.use_level("mmx"))
