@@ -56,7 +56,9 @@ def disassembly() -> dict[str, list[str]]:
 
 
 def test_no_approximate_or_contracted_instruction() -> None:
-    found = re.compile(r"\b(vfn?m(add|sub)\w*|v?rsqrt\w*|v?rcp\w*)\b")
+    x86 = r"vfn?m(add|sub)\w*|v?rsqrt\w*|v?rcp\w*"
+    aarch64 = r"fn?m(add|sub)|fml[as]\w*|fr(ecp|sqrt)[esx]"
+    found = re.compile(rf"\b({x86}|{aarch64})\b")
     bad = {name for name, lines in disassembly().items() if found.search("\n".join(lines))}
     assert not bad
 
