@@ -92,7 +92,10 @@ def in_order_of(p: Array, x: Array) -> Array:
 
 
 def together(norms: Sequence[float]) -> float:
-    return math.sqrt(sum(n * n for n in norms))
+    total = 0.0
+    for n in norms:  # sum() is another sum since Python 3.12
+        total += n * n
+    return math.sqrt(total)
 
 
 class ByHand:

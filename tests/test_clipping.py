@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from by_hand import in_order_of
 from numpy.typing import NDArray
 
 import fastopt
 from fastopt import backends
+from fastopt.norms import Norms
 from fastopt.optimizers.sgd import sgd
-from fastopt.reduce import BLOCK, LANES, block_sums
+from fastopt.reduce import BLOCK, LANES, block_sums, total
 from fastopt.rules import rule_of
 
 SIZES = [*range(70), 257, BLOCK - 1, BLOCK, BLOCK + 1, 32 * BLOCK + 5, 100_003]
@@ -72,9 +74,26 @@ def test_special_values(backend: str) -> None:
     assert found[3:] == [0.0, 0.0]
 
 
+def test_norms_of_many_are_added_from_the_left() -> None:
+    """What a sum that carries its errors along, as Python's own since 3.12, does not find."""
+    assert Norms([1e8, *[1.0] * 10], [0] * 11).of(range(11)) == 1e8
+    assert Norms([1e158, *[1e150] * 10], [0] * 11).of(range(11)) == 1e158
+
+
+@pytest.mark.parametrize("shape", [(70, 90), (1, 5003)])
+def test_a_huge_norm_is_that_of_the_scaled_values_in_any_layout(shape: Any, backend: str) -> None:
+    g = values(shape, np.float64) * 1e200
+    largest = float(np.max(np.abs(g)))
+    for p in (np.zeros(shape), np.zeros(shape, order="F")):
+        opt = fastopt.SGD(p, global_clipnorm=1.0, backend=backend)
+        for given in (g, np.asfortranarray(g), np.repeat(g, 2, 1)[:, ::2]):
+            opt.step(given)
+            assert opt.grad_norm == largest * by_hand(in_order_of(p, g) / largest)
+
+
 def test_reference_of_blocks() -> None:
     x = values(3 * BLOCK + 7, np.float32)
-    assert math.sqrt(sum(block_sums(x).tolist())) == by_hand(x)
+    assert math.sqrt(total(block_sums(x).tolist())) == by_hand(x)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.casting import taken
+from fastopt.reduce import block_sums, total
 
 
 class Norms(NamedTuple):
@@ -20,10 +21,11 @@ class Norms(NamedTuple):
         """Compute the norm of some of them together."""
         largest = max((self.each[i] for i in chosen), default=0.0)
         if 0.0 < largest < 1e150:  # the squares are in range
-            return math.sqrt(sum(self.each[i] * self.each[i] for i in chosen))
+            return math.sqrt(total(self.each[i] * self.each[i] for i in chosen))
         if not 0.0 < largest < math.inf:
-            return sum(self.each[i] for i in chosen)  # 0, infinite, or NaN
-        return largest * math.sqrt(sum((self.each[i] / largest) ** 2 for i in chosen))
+            return total(self.each[i] for i in chosen)  # 0, infinite, or NaN
+        scaled = [self.each[i] / largest for i in chosen]
+        return largest * math.sqrt(total(x * x for x in scaled))
 
 
 def clip_factor(norm: float, limit: float | None) -> float:
@@ -35,7 +37,7 @@ def norms_of(
     sums: Sequence[float], gradients: Sequence[Any], parameters: Sequence[NDArray[Any]]
 ) -> Norms:
     """Make them of the sums of squares; look again where a sum is not finite."""
-    each = [math.sqrt(total) for total in sums]
+    each = [math.sqrt(squares) for squares in sums]
     nonfinite = [0] * len(each)
     for i, norm in enumerate(each):
         if not math.isfinite(norm):
@@ -44,5 +46,7 @@ def norms_of(
             if nonfinite[i] == 0:  # only its square is out of range
                 largest = float(np.max(np.abs(values)))
                 scaled = np.asarray(values, np.float64) / largest
-                each[i] = largest * math.sqrt(float(np.sum(scaled * scaled)))
+                order: Any = "C" if parameters[i].flags.c_contiguous else "F"
+                squares = block_sums(scaled.reshape(-1, order=order))
+                each[i] = largest * math.sqrt(total(squares.tolist()))
     return Norms(each, nonfinite)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from fastopt.norms import Norms
+from fastopt.reduce import total
 
 
 class GroupReport(NamedTuple):
@@ -29,8 +30,8 @@ def reports(
     found = []
     for group in range(max(group_of) + 1):
         mine = [i for i, g in enumerate(group_of) if g == group]
-        update = math.sqrt(sum(sums[i][0] for i in mine))
-        weight = math.sqrt(sum(sums[i][1] for i in mine))
+        update = math.sqrt(total(sums[i][0] for i in mine))
+        weight = math.sqrt(total(sums[i][1] for i in mine))
         found.append(
             GroupReport(
                 grad_norm=norms.of(mine) * unscale,
