@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 from textwrap import dedent
 
 import pytest
+from environment import SETTINGS
 
 from fastopt import backends, threads
 from fastopt.extension import native
-
-SETTINGS = ("FASTOPT_BACKEND", "FASTOPT_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

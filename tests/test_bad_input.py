@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import SETTINGS
+from environment import SETTINGS
 from faults.tally import Tally
 from places import DTYPES, PLACES, Scene, check_message, digest, good
 
