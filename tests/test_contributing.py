@@ -50,8 +50,9 @@ def test_the_example_works_with_two_files(tmp_path: Path) -> None:
     for name, text in files_of_the_example().items():
         (tree / name).write_text(text)
     run(sys.executable, "-m", "venv", "venv", at=tmp_path)
-    install = [python, "-m", "pip", "install", "-q", "pytest", ".[numba]"]
+    install = [python, "-m", "pip", "install", "-q", "pytest", "-e", ".[numba]"]
     run(*install, "-C", "cmake.define.FASTOPT_LEVELS=baseline", at=tree)
+    run(python, "tools/write_stubs.py", at=tree)
     tests = [
         "tests/test_bits.py",
         "tests/test_rules.py",
