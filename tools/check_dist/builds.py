@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tarfile
+from functools import cache
 from pathlib import Path
 
 from tools.check_dist.environments import clean
@@ -11,8 +12,9 @@ from tools.check_dist.gates import DistributionError, output
 ROOT = Path(__file__).parents[2]
 
 
+@cache
 def commit_time() -> str:
-    """Say when the commit was made: the time that every file of a build is given."""
+    """Say when the commit was made that is checked: the time that every file of a build is given."""
     return output("git", "-C", ROOT, "log", "-1", "--format=%ct").strip()
 
 
