@@ -68,7 +68,7 @@ struct Kernel {
     DType dtype;
     int states;
     int coefficients;                   // of the rule, without the scalars of the stages
-    Sweep sweep[stage_count];           // null where a user's own rule was not compiled for a stage
+    Sweep sweep[stage_count];           // null where the rule was not compiled for a stage
     SweepAll sweep_all[stage_count];    // null where a stage has no such kernel
     const Common* common;
 };

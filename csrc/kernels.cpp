@@ -8,14 +8,18 @@
 
 namespace fastopt::FASTOPT_LEVEL {
 
-// A rule header ends with FASTOPT_RULE(name) for each rule in it, which takes the next number.
+// A rule header ends with FASTOPT_RULE(name) for each rule in it, which takes the next number; or with
+// FASTOPT_MOVE(name) where it is no optimizer's rule, and nothing rides along around it.
 template <int Number, class T> struct rule_number;
 constexpr int rules_before = __COUNTER__ + 1;
-#define FASTOPT_RULE(name)                                                   \
+#define FASTOPT_NUMBERED(name, staged)                                       \
     template <class T> struct rule_number<__COUNTER__ - rules_before, T> {   \
         using type = name<T>;                                                \
         static constexpr const char* label = #name;                          \
+        static constexpr bool has_stages = staged;                           \
     };
+#define FASTOPT_RULE(name) FASTOPT_NUMBERED(name, true)
+#define FASTOPT_MOVE(name) FASTOPT_NUMBERED(name, false)
 
 }  // namespace fastopt::FASTOPT_LEVEL
 
@@ -47,16 +51,25 @@ template <class T, DType dtype, int Number> constexpr Kernel kernel_of() {
     static_assert(sizeof(cautious<T>) == cautious_scalars * sizeof(T));
     static_assert(sizeof(l1<T>) == l1_scalars * sizeof(T));
     static_assert(sizeof(cautious_l1<T>) == cautious_l1_scalars * sizeof(T));
-    return {.rule = Numbered::label,
-            .dtype = dtype,
-            .states = states,
-            .coefficients = static_cast<int>(sizeof(Rule) / sizeof(T)),
-            .sweep = {&sweep<T, bare, Rule>, &sweep<T, decoupled, Rule>, &sweep<T, coupled, Rule>,
-                      &sweep<T, cautious, Rule>, &sweep<T, l1, Rule>, &sweep<T, cautious_l1, Rule>},
-            // Few use the others together with everything else: they are worth no code of their own.
-            .sweep_all = {&sweep_all<T, decoupled, Rule>, &sweep_all<T, decoupled, Rule>,
-                          &sweep_all<T, coupled, Rule>},
-            .common = &common<T>};
+    Kernel kernel = {.rule = Numbered::label,
+                     .dtype = dtype,
+                     .states = states,
+                     .coefficients = static_cast<int>(sizeof(Rule) / sizeof(T)),
+                     .sweep = {&sweep<T, bare, Rule>},
+                     .sweep_all = {},
+                     .common = &common<T>};
+    if constexpr (Numbered::has_stages) {
+        kernel.sweep[int(Stage::decoupled)] = &sweep<T, decoupled, Rule>;
+        kernel.sweep[int(Stage::coupled)] = &sweep<T, coupled, Rule>;
+        kernel.sweep[int(Stage::cautious)] = &sweep<T, cautious, Rule>;
+        kernel.sweep[int(Stage::l1)] = &sweep<T, l1, Rule>;
+        kernel.sweep[int(Stage::cautious_l1)] = &sweep<T, cautious_l1, Rule>;
+        // Few use the others together with everything else: they are worth no code of their own.
+        kernel.sweep_all[int(Stage::bare)] = &sweep_all<T, decoupled, Rule>;
+        kernel.sweep_all[int(Stage::decoupled)] = &sweep_all<T, decoupled, Rule>;
+        kernel.sweep_all[int(Stage::coupled)] = &sweep_all<T, coupled, Rule>;
+    }
+    return kernel;
 }
 
 struct AllKernels {

@@ -9,6 +9,6 @@ template <class T> struct accumulate {
     void operator()(T& p, T g) const { p = p + take * g; }
 };
 
-FASTOPT_RULE(accumulate)
+FASTOPT_MOVE(accumulate)
 
 }  // namespace fastopt::FASTOPT_LEVEL

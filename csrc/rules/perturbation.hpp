@@ -18,7 +18,7 @@ template <class T> struct perturb_adaptively {
     }
 };
 
-FASTOPT_RULE(weighed)
-FASTOPT_RULE(perturb_adaptively)
+FASTOPT_MOVE(weighed)
+FASTOPT_MOVE(perturb_adaptively)
 
 }  // namespace fastopt::FASTOPT_LEVEL

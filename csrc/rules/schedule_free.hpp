@@ -33,6 +33,6 @@ template <class T> struct schedule_free_average {
 
 FASTOPT_RULE(sgd_schedule_free)
 FASTOPT_RULE(adamw_schedule_free)
-FASTOPT_RULE(schedule_free_average)
+FASTOPT_MOVE(schedule_free_average)
 
 }  // namespace fastopt::FASTOPT_LEVEL
