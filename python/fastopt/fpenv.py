@@ -4,7 +4,6 @@ csrc/fpenv.hpp is the same for the native kernels. A library built with -ffast-m
 another environment behind in any thread, in which numbers below the smallest normal one are zero.
 """
 
-import ctypes
 import sys
 from contextlib import AbstractContextManager
 from functools import cache
@@ -53,6 +52,8 @@ def _replace() -> Any:
     """Set the environment; give the thread's own one, or None where there is no way to."""
     if _library() is None:
         return None
+    import ctypes
+
     saved = ctypes.create_string_buffer(256)  # larger than any system's fenv_t
     if _library().fegetenv(saved) or _library().fesetenv(ctypes.c_void_p(-1)):  # FE_DFL_ENV
         return None
@@ -62,6 +63,8 @@ def _replace() -> Any:
 @cache
 def _library() -> Any:
     """Give the C library, where FE_DFL_ENV is known to be -1: glibc and musl."""
+    import ctypes
+
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
     return library if hasattr(library, "fesetenv") else None
 

@@ -182,7 +182,7 @@ def edited(tally: Tally, scene: Scene, where: str) -> None:
         for k, edit in enumerate(EDITS):
             name, a = NAMES[k % len(NAMES)], found[k % len(NAMES)]
             dtype, strides = a.dtype, a.strides
-            is_dtype = kind == "a parameter" and edit in (retyped, foreign)
+            is_dtype = edit in (retyped, foreign)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # NumPy is about to give up some of these
                 edit(a)
