@@ -52,13 +52,18 @@ def test_every_block_is_of_a_kind_that_is_run(document: str) -> None:
 
 
 def test_the_commands_of_contributing_are_there() -> None:
-    (block,) = blocks("CONTRIBUTING.md", "")
+    block, instrumented = blocks("CONTRIBUTING.md", "")
     install, make, check = block.splitlines()
     extra = re.fullmatch(r"pip install -e '\.\[(\w+)\]'", install)[1]  # type: ignore[index]
     assert f"\n{extra} = [" in (ROOT / "pyproject.toml").read_text()
     verbs = re.findall(r"^(\w+): ##", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert set(make.split()[1:]) <= set(verbs)
     assert check == ".ci/run"  # not in the sdist
+    for line in instrumented.splitlines():
+        for name in re.findall(r"^(tools/\w+)|--preset (\w+)", line):
+            tool, preset = name
+            assert not tool or (ROOT / tool).exists()
+            assert not preset or f'"name": "{preset}"' in (ROOT / "CMakePresets.json").read_text()
 
 
 def test_the_example_of_a_new_algorithm_is_what_the_house_takes() -> None:

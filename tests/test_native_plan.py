@@ -117,9 +117,11 @@ def test_calls_with_other_arguments() -> None:
     assert native is not None
     made, p = plan()
     refuse(ValueError, "step takes (gradients, ", lambda: made.step([np.ones(3)]))
-    refuse(ValueError, "cohorts are in a list", lambda: made.step([np.ones(3)], None, (), rule, 1))
-    refuse(TypeError, "as an integer", lambda: made.step([np.ones(3)], None, [], rule, "two"))
-    refuse(AttributeError, "group", lambda: made.step([np.ones(3)], None, [object()], rule, 1))
+    refuse(
+        ValueError, "cohorts are in a list", lambda: made.step([np.ones(3)], None, (), rule, 1, None)
+    )
+    refuse(TypeError, "as an integer", lambda: made.step([np.ones(3)], None, [], rule, "two", None))
+    refuse(AttributeError, "group", lambda: made.step([np.ones(3)], None, [object()], rule, 1, None))
     assert (p == 1.0).all()
     power: Any = native.power
     refuse(TypeError, "power takes (base, exponent)", lambda: power(2.0))

@@ -242,3 +242,40 @@ def test_a_hook_can_take_itself_away() -> None:
     opt.step(np.ones(2))
     opt.step(np.ones(2))
     assert said == ["once", "each time", "each time"]
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+@pytest.mark.parametrize("change", ["add", "remove"])
+def test_a_change_that_fails_at_the_end_changes_nothing(
+    change: str, as_list: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory that is not there for the new plan: containers, states and average are as before."""
+    tree = layers("a", "b", "c")
+    twin_tree = layers("a", "b", "c")
+    params: Any = list(tree.values()) if as_list else tree
+    twin_params: Any = list(twin_tree.values()) if as_list else twin_tree
+    opt = fastopt.AdamW(params, ema=0.9, backend="numpy")
+    twin = fastopt.AdamW(twin_params, ema=0.9, backend="numpy")
+    opt.step(gradients(params, 0))
+    twin.step(gradients(twin_params, 0))
+
+    def fail(self: Any) -> None:
+        raise MemoryError
+
+    def remove() -> None:
+        opt.remove_params("1.*" if as_list else "b.*")
+
+    def add() -> None:
+        more = layers("d", "e")
+        opt.add_params(list(more.values()) if as_list else more, lr=0.5)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(opt), "_make_plan", fail)
+        with pytest.raises(MemoryError):
+            add() if change == "add" else remove()
+    assert bits(params) == bits(twin_params)
+    opt.step(gradients(params, 1))
+    twin.step(gradients(twin_params, 1))
+    assert bits(params) == bits(twin_params)
+    assert bits(opt.ema_state) == bits(twin.ema_state)
+    assert repr(opt) == repr(twin)

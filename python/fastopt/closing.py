@@ -54,9 +54,9 @@ class Closing(Core):
         self.close()
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        """Refuse copy, deepcopy and pickle: a copy would be bound to arrays that nobody else has."""
+        """Refuse copies of every kind: one would be bound to arrays that nobody else has."""
         raise TypeError(
-            "an optimizer is bound to the memory of its arrays, and cannot be copied or pickled: make "
-            "one of the copied parameters, and let it load_state_dict(opt.state_dict()); or use "
+            "an optimizer is bound to the memory of its arrays, and cannot be copied or serialized: "
+            "make one of the copied parameters, and let it load_state_dict(opt.state_dict()); or use "
             "opt.save(path) and fastopt.load"
         )

@@ -236,9 +236,9 @@ class Core(Algorithm):
         return self._pipeline.scale.value if name == "loss_scale" else self._settings[name]
 
     def _set(self, name: str, value: Any) -> None:
+        scale = LossScale(value) if name == "loss_scale" else self._pipeline.scale
         held = hold(self._taken)
         before = self._settings[name]
-        scale = LossScale(value) if name == "loss_scale" else self._pipeline.scale
         try:
             self._settings[name] = value
             self._look_at_settings()
@@ -357,8 +357,8 @@ class Core(Algorithm):
     def _write(self, name: str, value: Any) -> None:
         value = self.hyperparameters[name].accept(value, name)
         checked = [group.with_values({name: value}) for group in self.groups]
-        held = hold(self._taken)
         before = [group.current for group in self.groups]
+        held = hold(self._taken)
         try:
             for group, given in zip(self.groups, checked, strict=True):
                 group.set(given)

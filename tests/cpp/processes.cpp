@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <thread>
+#include <vector>
 
 #include "chunks.hpp"
 #include "parts.hpp"
@@ -39,18 +40,24 @@ void forks_between_steps() {
     }
 }
 
-// Another thread holds the parent's pool at that moment: the child's is free.
+// Another thread holds the parent's pool at that moment: the child's is free. It allocates nothing then,
+// as AddressSanitizer's allocator does not survive a fork in the middle of that.
 void forks_while_others_step() {
-    std::atomic<bool> stop{false};
+    std::atomic<bool> begun{false}, stop{false};
+    Chunks chunks(40);
+    const std::vector<std::uint32_t> edges{0, 10, 20, 40};
     std::thread other([&] {
-        Chunks chunks(40);
-        while (!stop.load(std::memory_order_relaxed)) chunks.step(3);
+        while (!stop.load(std::memory_order_relaxed)) {
+            chunks.step(edges);
+            begun.store(true, std::memory_order_relaxed);
+        }
     });
+    while (!begun.load(std::memory_order_relaxed)) std::this_thread::yield();
     for (int i = 0; i < 20 / divisor + 1; ++i) {
         const pid_t child = fork();
         if (child == 0) {
-            Chunks chunks(10);
-            for (int k = 0; k < 20; ++k) chunks.step(runs_of_child);
+            Chunks of_child(10);
+            for (int k = 0; k < 20; ++k) of_child.step(runs_of_child);
             std::_Exit(0);
         }
         expect_success(child);

@@ -47,6 +47,8 @@ class Injection:
             sys.setprofile(None)
             return
         called = str(getattr(arg, "__qualname__", ""))
+        if called == "list.append":  # by which an optimizer is let go, on whatever way out
+            return
         self._left -= 1
         if self._left == 0:
             file = Path(code.co_filename).relative_to(HOME).as_posix()
