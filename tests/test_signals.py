@@ -68,6 +68,15 @@ def test_a_handler_that_raises_finds_whole_steps(options: dict[str, Any], number
     assert (p == p[0]).all()
 
 
+@pytest.fixture
+def default_handler() -> Iterator[None]:
+    """Python's own, also where a shell lets what it runs in the background ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("default_handler")
 def test_the_default_handler_of_ctrl_c() -> None:
     p, g = np.zeros(SIZE, np.float32), np.ones(SIZE, np.float32)
     opt = fastopt.Adam(p)
