@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastopt import backends
-from fastopt.backends import NO_EXTRAS, Change, Taking
+from fastopt.backends import NO_EXTRAS, Taking
+from fastopt.changes import Change
 from fastopt.checks import Named
 from fastopt.memory import state_beside
 from fastopt.parameters import Parameters

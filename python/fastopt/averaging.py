@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.backends import Change
+from fastopt.changes import Change, make
 from fastopt.extension import native
 from fastopt.following import Follower
 from fastopt.hyperparameters import Hyper, describe, number
@@ -124,8 +124,7 @@ def _swap_in_python(
             kept = x[begin:end].copy()
             x[begin:end] = y[begin:end]
             y[begin:end] = kept
-    for change in changes:
-        setattr(*change)
+    make(changes)
 
 
 # Swaps, and makes the changes; with the extension no signal's handler comes in between, or before it.

@@ -5,13 +5,11 @@ Each parameter counts its own steps, as in PyTorch, or its bias corrections woul
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from fastopt.changes import Change
 from fastopt.groups import Group
 from fastopt.hyperparameters import Values
-
-if TYPE_CHECKING:
-    from fastopt.backends import Change
 
 
 class Cohort:
@@ -26,7 +24,7 @@ class Cohort:
         self.active = active  # takes part in the step that is being prepared
         self.pending: Values | None = None  # what is carried on if that step is taken
 
-    def changes(self) -> "list[Change]":
+    def changes(self) -> list[Change]:
         """List what changes when the step is taken: it is counted."""
         if not self.active:
             return []

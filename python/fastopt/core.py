@@ -11,8 +11,9 @@ from fastopt import backends, casting, settings
 from fastopt.accumulation import Accumulator
 from fastopt.algorithm import Algorithm
 from fastopt.averaging import Averages
-from fastopt.backends import Change, Taking
+from fastopt.backends import Taking
 from fastopt.between_steps import STEPPING, hold
+from fastopt.changes import Change
 from fastopt.cohorts import Cohort, divide
 from fastopt.groups import Group
 from fastopt.holding import Hold

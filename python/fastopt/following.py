@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
-from fastopt.backends import Change
+from fastopt.changes import Change
 from fastopt.hyperparameters import Hyper, describe
 from fastopt.memory import state_beside
 

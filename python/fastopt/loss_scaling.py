@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from fastopt.backends import Change
+from fastopt.changes import Change
 from fastopt.hyperparameters import Number, whole
 
 START = 65536.0

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt.averaging import averages_for
-from fastopt.backends import UNUSED, Change, Extras, Plan, Row
+from fastopt.backends import UNUSED, Extras, Plan, Row
 from fastopt.casting import taken
+from fastopt.changes import Change
 from fastopt.checks import Named
 from fastopt.copies import Copies
 from fastopt.following import Follower

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Protocol
 
 from fastopt import extension
+from fastopt.changes import Change
 from fastopt.cohorts import Cohort
 from fastopt.hyperparameters import describe, suggest
 from fastopt.rules import Rule
@@ -30,8 +31,6 @@ class Taking(NamedTuple):
     cast: bool  # other float dtypes are taken too, each element rounded once
     bfloat16: bool  # what looks like uint16 is bfloat16
 
-
-Change = tuple[Any, str, Any]  # an object, the name of an attribute, and the value that it gets
 
 UNUSED = (0.0, 0.0)  # keep and take of what is not asked for
 

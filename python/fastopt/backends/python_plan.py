@@ -9,8 +9,9 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 from numpy.typing import NDArray
 
-from fastopt.backends import BOUND, NO_EXTRAS, SOME_ABSENT, Change, Extras, Row, Taking
+from fastopt.backends import BOUND, NO_EXTRAS, SOME_ABSENT, Extras, Row, Taking
 from fastopt.casting import from_bfloat16, to_bfloat16, to_float16
+from fastopt.changes import Change, make
 from fastopt.checks import overlaps_itself
 from fastopt.cohorts import Cohort
 from fastopt.dtypes import SUPPORTED
@@ -153,8 +154,7 @@ class PythonPlan:
 
     def commit(self, changes: Sequence[Change]) -> None:
         """Make changes."""
-        for owner, name, value in changes:
-            setattr(owner, name, value)
+        make(changes)
 
     def _overlaps(self, g: NDArray[Any]) -> bool:
         begin, end = byte_bounds(g)
