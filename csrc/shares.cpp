@@ -34,7 +34,7 @@ void share_out(const std::vector<std::size_t>& bytes, int threads, threads::Task
                bool backwards) {
     const std::size_t total = bytes.back();
     const auto count = std::uint32_t(bytes.size() - 1);
-    int runs = std::min(threads, threads::max_threads);
+    int runs = std::clamp(threads, 1, threads::max_threads);
     runs = int(std::min<std::size_t>({std::size_t(runs), count, total / bytes_per_thread}));
     runs = std::max(runs, 1);
     std::uint32_t edges[threads::max_threads + 1];
