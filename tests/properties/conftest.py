@@ -1,5 +1,7 @@
 """How many examples of each property are tried: the same ones in every run."""
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -8,7 +10,7 @@ def pytest_configure(config: pytest.Config) -> None:
     thorough = config.getoption("--thorough")
     settings.register_profile(
         "fastopt",
-        max_examples=10_000 if thorough else 200,
+        max_examples=10_000 if thorough else int(os.environ.get("FASTOPT_TEST_EXAMPLES", "50")),
         derandomize=True,
         deadline=None,
         database=None,
