@@ -113,7 +113,7 @@ def test_chunk_edges_and_threads(name: str, dtype: Any, level: Callable[[str], N
     """Arrays that end just before, at and after the edge of a chunk; work for seven threads."""
     streams = 2 + len(fastopt.get(name, np.zeros(1)).state["params"])
     chunk = CHUNK_BYTES // (np.dtype(dtype).itemsize * streams) // 64 * 64
-    sizes = [chunk - 1, chunk, chunk + 1, 3 * chunk - 1, 5, 7 * chunk + 1, 1, 20 * chunk]
+    sizes = [chunk - 1, chunk, chunk + 1, 3 * chunk - 1, 5, 7 * chunk + 1, 1, 9 * chunk]
     expected = train(name, {}, sizes, dtype, finite, "numpy")
     before = fastopt.get_num_threads()
     try:

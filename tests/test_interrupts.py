@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 import fastopt
 from fastopt import schedules
 
-SHAPES = [(3, 4), (), (0,), (70_000,)]  # the last for the GIL to be released
+SHAPES = [(3, 4), (), (0,), (17_000,)]  # the last for the GIL to be released
 
 
 class Interrupt(BaseException):
