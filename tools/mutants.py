@@ -3,7 +3,7 @@
 ``python tools/mutants.py`` works on copies of the tree; the table of faults is mutants.toml beside this
 file. For each the tests that should notice it run first, and the others (without tests/oracles) if they
 have not. It ends with status 1 if a fault was noticed by none. ``--jobs 2`` works on two at once,
-``--only PIECE`` on those whose file or line contains the piece.
+``--only PIECE`` on those whose file or line contains the piece, ``--skip N`` leaves out the first N.
 """
 
 import argparse
@@ -156,8 +156,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--jobs", type=int, default=1, help="how many at once")
     parser.add_argument("--only", default="", help="a piece of file or line")
+    parser.add_argument("--skip", type=int, default=0, help="leave out the first, after a break")
     arguments = parser.parse_args()
-    chosen = [mutant for mutant in mutants() if arguments.only in mutant.label]
+    chosen = [mutant for mutant in mutants() if arguments.only in mutant.label][arguments.skip :]
     if not chosen:
         raise SystemExit(f"no fault of the table contains {arguments.only!r}")
     trees: SimpleQueue[Tree] = SimpleQueue()
