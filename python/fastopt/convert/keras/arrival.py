@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from fastopt.convert.arrival import Arrival, Entry, arrive
 from fastopt.convert.counterpart import Counterpart, check_rule, counterpart, rule_there
 from fastopt.convert.keras.table import TABLE
@@ -54,8 +56,8 @@ def from_keras(opt: Optimizer, optimizer: Any, *, hyperparameters: bool = True) 
             kept = getattr(optimizer, attribute, None)
             if kept:
                 array = keras.ops.convert_to_numpy(kept[i].value)
-                # SGD adds its buffer to the variable, we take ours off.
-                arrays[key] = -array if theirs.name == "SGD" else array
+                # SGD adds its buffer to the variable, we take ours off. Without dimensions, -a is a scalar.
+                arrays[key] = np.asarray(-array) if theirs.name == "SGD" else array
         entries[name] = Entry(steps, arrays, product)
     groups, settings = None, {}
     if hyperparameters:
