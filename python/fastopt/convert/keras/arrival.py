@@ -56,7 +56,8 @@ def from_keras(opt: Optimizer, optimizer: Any, *, hyperparameters: bool = True) 
             kept = getattr(optimizer, attribute, None)
             if kept:
                 array = keras.ops.convert_to_numpy(kept[i].value)
-                # SGD adds its buffer to the variable, we take ours off. Without dimensions, -a is a scalar.
+                # SGD adds its buffer to the variable, we take ours off. An array also where it has no
+                # dimension, of which -array is a scalar.
                 arrays[key] = np.asarray(-array) if theirs.name == "SGD" else array
         entries[name] = Entry(steps, arrays, product)
     groups, settings = None, {}

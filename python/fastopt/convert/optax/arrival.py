@@ -62,8 +62,8 @@ def from_optax(opt: Optimizer, optax_state: Any, *, steps: int | None = None) ->
     counted = known[0] if known else opt.step_count
     total = counted if steps is None else steps
     columns = {key: _column(opt, tree, theirs.states[key]) for key, tree in trees.items()}
-    if name == "RMSprop" and "b" in columns:  # steps that Optax adds, and we take off; arrays,
-        # also without dimensions, of which -b is a scalar
+    if name == "RMSprop" and "b" in columns:
+        # Steps that Optax adds, and we take off; arrays also where -b is a scalar.
         columns["b"] = [np.asarray(-b) for b in columns["b"]]
     groups = _groups(opt, theirs, found.hyperparameters)
     entries = {}
