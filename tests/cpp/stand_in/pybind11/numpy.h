@@ -29,13 +29,15 @@ struct npy_api {
         NPY_ARRAY_C_CONTIGUOUS_ = 1,
         NPY_ARRAY_F_CONTIGUOUS_ = 2,
         NPY_ARRAY_ALIGNED_ = 4,
-        NPY_ARRAY_WRITEABLE_ = 8
+        NPY_ARRAY_WRITEABLE_ = 8,
+        NPY_ARRAY_OWNDATA_ = 16
     };
     enum { NPY_USHORT_ = 4, NPY_FLOAT_ = 11, NPY_DOUBLE_ = 12 };
 };
 struct PyArrayDescr_Proxy {
     char byteorder;
     int type_num;
+    std::ptrdiff_t elsize = 0;    // nothing that is driven asks for it
 };
 struct PyArray_Proxy : PyObject {
     char* data;
@@ -47,6 +49,7 @@ struct PyArray_Proxy : PyObject {
 };
 inline PyArray_Proxy* array_proxy(PyObject* object) { return static_cast<PyArray_Proxy*>(object); }
 inline PyArrayDescr_Proxy* array_descriptor_proxy(PyArrayDescr_Proxy* descr) { return descr; }
+inline PyArrayDescr_Proxy* array_descriptor2_proxy(PyArrayDescr_Proxy* descr) { return descr; }
 
 }  // namespace detail
 }  // namespace pybind11
