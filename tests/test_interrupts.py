@@ -170,6 +170,16 @@ def test_wherever_a_handler_raises_the_step_is_whole(case: str) -> None:
     assert behind_it > 0
 
 
+@pytest.fixture
+def quick_collections() -> Iterator[None]:
+    """Let the collector look at what the test makes alone, and not at all that others have left."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("quick_collections")
 def test_averages_leave_the_parameters_wherever_a_handler_raises() -> None:
     for place in count(1):
         scene = Scene(everything)
