@@ -22,26 +22,6 @@ def good(seed: int, dtype: Any = np.float32) -> Array:
     return np.random.default_rng(seed).standard_normal(SHAPE).astype(dtype)
 
 
-def misaligned(a: Array) -> Array:
-    memory = np.zeros(a.nbytes + 1, np.uint8)[1:]
-    moved = memory.view(a.dtype).reshape(a.shape)
-    moved[...] = a
-    return moved
-
-
-def read_only(a: Array) -> Array:
-    a.setflags(write=False)
-    return a
-
-
-def foreign(a: Array) -> Array:
-    return a.astype(a.dtype.newbyteorder())
-
-
-def other_float(a: Array) -> Array:
-    return a.astype(np.float64 if a.dtype == np.float32 else np.float32)
-
-
 # Where in a model the bad array stands: the model, and the name of that array.
 PLACES: dict[str, tuple[Callable[[Any, list[Array]], Any], str]] = {
     "alone": (lambda a, others: a, "params"),

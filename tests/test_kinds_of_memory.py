@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from places import SHAPE, Array, check_message, digest, good, misaligned, read_only
+from faults.arrays import misaligned, read_only
+from places import SHAPE, Array, check_message, digest, good
 
 import fastopt
 
