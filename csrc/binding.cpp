@@ -14,10 +14,15 @@ constexpr int decay = 2;    // which of these is the coupled decay
 // What a last level of cache holds, by and large.
 constexpr std::size_t bytes_in_caches = 24 * 1024 * 1024;
 
-// Arrays that lie between one that is looked at and the one that is fetched.
-constexpr std::size_t fetched_ahead = 8;
-
 bool is_list_or_tuple(PyObject* object) { return PyList_Check(object) || PyTuple_Check(object); }
+
+// Begins to fetch gradients that are looked at soon, and the lengths of what has come.
+void fetch_ahead(PyObject* gradients, std::ptrdiff_t i, std::ptrdiff_t count) {
+    PyObject* const later = PySequence_Fast_GET_ITEM(gradients, std::min(i + 16, count - 1));
+    NdArray(later).fetch();
+    PyObject* const soon = PySequence_Fast_GET_ITEM(gradients, std::min(i + 6, count - 1));
+    if (NdArray::is_exact(soon)) NdArray(soon).fetch_lengths();
+}
 
 Stage stage_of(const double* scalars, std::size_t count) {
     if (count == cautious_scalars) return Stage::cautious;
@@ -43,13 +48,12 @@ std::ptrdiff_t Plan::bind(py::handle gradients, py::handle params, bool overlap_
     }
     gradients_.clear();
     bool all = true;
+    if (const auto* changed = first_changed(bound_)) return std::ptrdiff_t(changed->parameter());
+    if (const auto* changed = first_changed(owners_)) return std::ptrdiff_t(changed->parameter());
     for (std::ptrdiff_t i = 0; i < count; ++i) {
         Array& array = arrays_[std::size_t(i)];
-        if (std::size_t(i) + fetched_ahead < arrays_.size()) {
-            arrays_[std::size_t(i) + fetched_ahead].bound.fetch();
-        }
-        if (now && PySequence_Fast_GET_ITEM(now, i) != array.bound.array().ptr()) return i;
-        if (!array.bound.unchanged(array.shape)) return i;
+        fetch_ahead(given, i, count);
+        if (now && PySequence_Fast_GET_ITEM(now, i) != array.parameter) return i;
         PyObject* const gradient = PySequence_Fast_GET_ITEM(given, i);
         array.strided.reset();
         if (gradient == Py_None) {
@@ -57,13 +61,6 @@ std::ptrdiff_t Plan::bind(py::handle gradients, py::handle params, bool overlap_
             all = false;
         } else if (!take_gradient(array, gradient, overlap_checked, taking)) {
             return i;
-        }
-    }
-    for (std::size_t k = 0; k < beside_.size(); ++k) {
-        if (k + fetched_ahead < beside_.size()) beside_[k + fetched_ahead].bound.fetch();
-        const Beside& beside = beside_[k];
-        if (!beside.bound.unchanged(arrays_[beside.parameter].shape)) {
-            return std::ptrdiff_t(beside.parameter);
         }
     }
     if (taking.written && !overlap_checked) {

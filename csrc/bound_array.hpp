@@ -1,6 +1,10 @@
-// An array that a plan writes, and how it was when it was bound: a step looks whether it still is.
+// Arrays that a plan writes and a caller has, and how they were when they were bound: a step looks
+// whether they still are. Each look is at memory that is far away, so it is fetched ahead.
 #pragma once
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "ndarray.hpp"
@@ -9,44 +13,58 @@ namespace fastopt {
 
 class BoundArray {
 public:
-    explicit BoundArray(py::handle array)
-        : array_(py::reinterpret_borrow<py::object>(array)), owner_(owner_of(array)) {
+    // `shape` is the array's, in memory that stays; `parameter` the number of the parameter that it is,
+    // or that it is written with.
+    BoundArray(py::handle array, Shape shape, std::size_t parameter)
+        : array_(py::reinterpret_borrow<py::object>(array)),
+          lengths_(shape.data()),
+          parameter_(std::uint32_t(parameter)),
+          ndim_(std::uint8_t(shape.size())) {
         const NdArray found(array.ptr());
         data_ = found.data();
-        type_ = found.native_type();
-        contiguous_ = found.contiguous();
-        if (owner_) {
-            const NdArray owner(owner_.ptr());
-            memory_ = owner.data();
-            memory_bytes_ = owner.bytes();
-        }
+        descr_ = py::reinterpret_borrow<py::object>(found.descr());
+        flags_ = found.orders_and_writeable();
     }
 
-    const py::object& array() const { return array_; }
+    std::size_t parameter() const { return parameter_; }
 
-    // Begins to fetch what `unchanged` will look at: it is spread over all of memory.
-    void fetch() const {
-        __builtin_prefetch(array_.ptr());
-        __builtin_prefetch(reinterpret_cast<const char*>(array_.ptr()) + 64);
-        if (owner_) __builtin_prefetch(owner_.ptr());
-    }
+    // Begins to fetch what `unchanged` will look at; the lengths, when the array itself has come.
+    void fetch() const { NdArray(array_.ptr()).fetch(); }
+    void fetch_lengths() const { NdArray(array_.ptr()).fetch_lengths(); }
 
-    // A view keeps its address when other memory is put under the array that it is a view of.
-    bool unchanged(const std::vector<std::ptrdiff_t>& shape) const {
+    bool unchanged() const {
         const NdArray now(array_.ptr());
-        if (now.data() != data_ || !now.has_shape(shape) || !now.writeable() ||
-            now.native_type() != type_ || now.contiguous() != contiguous_) {
-            return false;
-        }
-        if (!owner_) return true;
-        const NdArray owner(owner_.ptr());
-        return owner.data() == memory_ && owner.bytes() == memory_bytes_;
+        return now.data() == data_ && now.has_shape({lengths_, ndim_}) &&
+               now.orders_and_writeable() == flags_ && same_dtype(now);
     }
 
 private:
-    // The array that owns the memory of a view; nothing for what owns its own, and for memory that is no
-    // array's. fastopt.holding follows the same way.
-    static py::object owner_of(py::handle array) {
+    // One dtype can be several objects, though it rarely is.
+    bool same_dtype(const NdArray& now) const {
+        return now.descr() == descr_.ptr() ||
+               now.native_type() == NdArray::native_type_of(descr_.ptr());
+    }
+
+    py::object array_, descr_;
+    const char* data_;
+    const std::ptrdiff_t* lengths_;
+    int flags_;
+    std::uint32_t parameter_;
+    std::uint8_t ndim_;
+};
+
+// The array that owns the memory of views: they keep their addresses when other memory is put under it.
+class Owner {
+public:
+    Owner(py::object array, std::size_t parameter) : array_(std::move(array)), parameter_(parameter) {
+        const NdArray found(array_.ptr());
+        memory_ = found.data();
+        bytes_ = found.bytes();
+    }
+
+    // The owner of a view's memory; nothing for what owns its own, and for memory that is no array's.
+    // fastopt.holding follows the same way.
+    static py::object of(py::handle array) {
         auto found = py::reinterpret_borrow<py::object>(array);
         while (found && !found.is_none()) {
             if (py::isinstance<py::array>(found)) {
@@ -62,11 +80,35 @@ private:
         return {};
     }
 
-    py::object array_, owner_;
-    const char* data_;
-    const char* memory_ = nullptr;
-    std::size_t memory_bytes_ = 0;
-    int type_, contiguous_;
+    std::size_t parameter() const { return parameter_; }
+    // Some order, in which each owner is beside itself.
+    bool before(const Owner& other) const { return array_.ptr() < other.array_.ptr(); }
+
+    void fetch() const { NdArray(array_.ptr()).fetch(); }
+    void fetch_lengths() const { NdArray(array_.ptr()).fetch_lengths(); }
+
+    bool unchanged() const {
+        const NdArray now(array_.ptr());
+        return now.data() == memory_ && now.bytes() == bytes_;
+    }
+
+private:
+    py::object array_;
+    const char* memory_;
+    std::size_t bytes_, parameter_;
 };
+
+// The first of these that is not as it was, or null.
+template <class Kept> const Kept* first_changed(const std::vector<Kept>& all) {
+    constexpr std::size_t near = 12, far = 32;    // how far ahead lengths and arrays are fetched
+    const std::size_t count = all.size();
+    if (count == 0) return nullptr;
+    for (std::size_t k = 0; k < count; ++k) {
+        all[std::min(k + far, count - 1)].fetch();
+        all[std::min(k + near, count - 1)].fetch_lengths();
+        if (!all[k].unchanged()) return &all[k];
+    }
+    return nullptr;
+}
 
 }  // namespace fastopt

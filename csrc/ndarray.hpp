@@ -4,13 +4,15 @@
 
 #include <algorithm>
 #include <optional>
-#include <vector>
+#include <span>
 
 #include "kernel.hpp"
 
 namespace fastopt {
 
 namespace py = pybind11;
+
+using Shape = std::span<const std::ptrdiff_t>;
 
 // A view of an object's fields, for objects that are exactly numpy.ndarray or numpy.memmap: masked
 // arrays, matrices and other subclasses may mean something else by their buffer.
@@ -35,10 +37,11 @@ public:
     bool c_contiguous() const { return has(py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_); }
     bool f_contiguous() const { return has(py::detail::npy_api::NPY_ARRAY_F_CONTIGUOUS_); }
     bool aligned() const { return has(py::detail::npy_api::NPY_ARRAY_ALIGNED_); }
-    // Both orders at once, which is what an edit of the strides can change.
-    int contiguous() const {
+    // Both orders, which is what an edit of the strides can change, and whether it can be written.
+    int orders_and_writeable() const {
         using py::detail::npy_api;
-        return fields_->flags & (npy_api::NPY_ARRAY_C_CONTIGUOUS_ | npy_api::NPY_ARRAY_F_CONTIGUOUS_);
+        return fields_->flags & (npy_api::NPY_ARRAY_C_CONTIGUOUS_ | npy_api::NPY_ARRAY_F_CONTIGUOUS_ |
+                                 npy_api::NPY_ARRAY_WRITEABLE_);
     }
     bool owns_memory() const { return has(py::detail::npy_api::NPY_ARRAY_OWNDATA_); }
     bool writeable() const { return has(py::detail::npy_api::NPY_ARRAY_WRITEABLE_); }
@@ -65,22 +68,28 @@ public:
     std::size_t bytes() const {
         return std::size_t(size()) * std::size_t(py::detail::array_descriptor2_proxy(fields_->descr)->elsize);
     }
-    std::vector<std::ptrdiff_t> shape() const {
-        return {fields_->dimensions, fields_->dimensions + ndim()};
-    }
-    bool has_shape(const std::vector<std::ptrdiff_t>& lengths) const {
-        const std::size_t count = lengths.size();
-        if (std::size_t(ndim()) != count) return false;
-        for (std::size_t k = 0; k < count; ++k) {
+    Shape shape() const { return {fields_->dimensions, std::size_t(ndim())}; }
+    bool has_shape(Shape lengths) const {
+        if (std::size_t(ndim()) != lengths.size()) return false;
+        for (std::size_t k = 0; k < lengths.size(); ++k) {
             if (fields_->dimensions[k] != lengths[k]) return false;
         }
         return true;
     }
 
+    // Begins to fetch the fields from memory; then, when they have come, the lengths of the axes.
+    void fetch() const {
+        __builtin_prefetch(fields_);
+        __builtin_prefetch(reinterpret_cast<const char*>(fields_) + 64);
+    }
+    void fetch_lengths() const { __builtin_prefetch(fields_->dimensions); }
+
+    PyObject* descr() const { return fields_->descr; }
     // NumPy's number of the dtype; -1 for one of foreign byte order.
-    int native_type() const {
-        const auto* descr = py::detail::array_descriptor_proxy(fields_->descr);
-        return descr->byteorder == '=' ? descr->type_num : -1;
+    int native_type() const { return native_type_of(fields_->descr); }
+    static int native_type_of(PyObject* descr) {
+        const auto* found = py::detail::array_descriptor_proxy(descr);
+        return found->byteorder == '=' ? found->type_num : -1;
     }
 
 private:

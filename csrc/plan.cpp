@@ -14,6 +14,8 @@ std::size_t bytes_each(const Kernel& kernel) {
     return itemsize(kernel.dtype) * std::size_t(kernel.states + 2);
 }
 
+py::object first_of(py::handle entry) { return py::reinterpret_borrow<py::tuple>(entry)[0]; }
+
 const Kernel& kernel_of(const py::handle& rule, DType dtype) {
     if (py::isinstance<py::str>(rule)) return find_kernel(rule.cast<std::string>(), dtype);
     const Kernel& kernel = rule.cast<const OwnKernel&>().kernel;
@@ -43,18 +45,21 @@ Plan::Plan(const py::list& arrays, const py::list& rules, std::vector<int> rows)
         throw std::invalid_argument("a plan needs a rule and a row for every parameter");
     }
     arrays_.reserve(arrays.size());
+    std::size_t axes = 0;
+    for (const py::handle entry : arrays) axes += NdArray(first_of(entry).ptr()).shape().size();
+    lengths_.reserve(axes);    // shapes point into it
     for (std::size_t i = 0; i < arrays.size(); ++i) {
         const py::tuple entry = arrays[i];
-        const NdArray parameter(entry[0].ptr());
+        const NdArray parameter(first_of(entry).ptr());
         const auto dtype = parameter.dtype();
         if (!dtype) throw std::invalid_argument("a plan takes float32 and float64");
-        Array array{.bound = BoundArray(entry[0]),
-                    .p = parameter.data(),
+        Array array{.parameter = first_of(entry).ptr(),
+                    .shape = kept(parameter.shape()),
                     .size = parameter.size(),
                     .kernel = &kernel_of(rules[i], *dtype),
-                    .shape = parameter.shape(),
-                    .assigned = rows[i],
                     .fortran = !parameter.c_contiguous(),
+                    .assigned = rows[i],
+                    .p = parameter.data(),
                     .states = {},
                     .rule = rules[i]};
         if (std::size_t(array.kernel->states) + 1 != entry.size()) {
@@ -68,15 +73,33 @@ Plan::Plan(const py::list& arrays, const py::list& rules, std::vector<int> rows)
                 !(array.fortran ? written.f_contiguous() : written.c_contiguous())) {
                 throw std::invalid_argument("a state has another dtype or layout");
             }
-            if (bytes) written_.emplace_back(written.data(), written.data() + bytes);
-            if (s == 0) continue;
-            array.states[s - 1] = written.data();
-            beside_.push_back({BoundArray(entry[s]), i});
+            will_write(entry[s], bytes, i);
+            if (s > 0) array.states[s - 1] = written.data();
         }
+        bound_.emplace_back(entry[0], array.shape, i);
         arrays_.push_back(std::move(array));
     }
-    std::sort(written_.begin(), written_.end());
+    arrange();
     cut();
+}
+
+Shape Plan::kept(Shape shape) {
+    const auto first = lengths_.insert(lengths_.end(), shape.begin(), shape.end());
+    return {first, lengths_.end()};
+}
+
+void Plan::will_write(py::handle array, std::size_t bytes, std::size_t parameter) {
+    kept_.push_back(py::reinterpret_borrow<py::object>(array));
+    if (py::object owner = Owner::of(array)) owners_.emplace_back(std::move(owner), parameter);
+    const char* const data = NdArray(array.ptr()).data();
+    if (bytes) written_.emplace_back(data, data + bytes);
+}
+
+void Plan::arrange() {
+    std::sort(written_.begin(), written_.end());
+    std::sort(owners_.begin(), owners_.end(), [](const Owner& a, const Owner& b) { return a.before(b); });
+    const auto same = [](const Owner& a, const Owner& b) { return !a.before(b); };
+    owners_.erase(std::unique(owners_.begin(), owners_.end(), same), owners_.end());
 }
 
 // Chunk edges depend on the sizes alone. Small arrays that follow each other share a chunk.
@@ -127,14 +150,13 @@ void Plan::attach(const py::object& slow, const py::object& averages, const py::
                 const Common& common = *array.kernel->common;
                 array.narrow = halves[i] ? common.to_float16 : common.to_bfloat16;
             }
-            beside_.push_back({BoundArray(list[i]), i});
             const std::size_t item = is_copy ? 2 : itemsize(array.kernel->dtype);
-            const std::size_t bytes = std::size_t(array.size) * item;
-            if (bytes) written_.emplace_back(attached.data(), attached.data() + bytes);
+            will_write(list[i], std::size_t(array.size) * item, i);
+            if (is_copy) bound_.emplace_back(list[i], array.shape, i);
             array.apart = {};
         }
     }
-    std::sort(written_.begin(), written_.end());
+    arrange();
 }
 
 }  // namespace fastopt

@@ -76,28 +76,23 @@ public:
 private:
     struct Array {
         // What every step looks at comes first, close together.
-        BoundArray bound;
-        char* p;
-        char* g = nullptr;    // null: sits this step out
+        PyObject* parameter;
+        Shape shape;
         std::ptrdiff_t size;
         const Kernel* kernel;
+        char* g = nullptr;    // null: sits this step out
         std::unique_ptr<StridedGradient> strided{};    // if the gradient does not lie as p does
         std::pair<const char*, const char*> apart{};   // where a gradient overlapped with nothing
-        std::vector<std::ptrdiff_t> shape;
+        bool fortran;
         int assigned;
         int row = assigned;    // of the step that is being taken
-        bool fortran;
+        char* p;
         char* states[max_states];
         char* slow = nullptr;
         char* average = nullptr;
         char* copy = nullptr;
         Narrow narrow = nullptr;
         py::object rule;    // which may hold the kernel
-    };
-    // An array that is written beside a parameter.
-    struct Beside {
-        BoundArray bound;
-        std::size_t parameter;
     };
     struct Span {
         Array* array;
@@ -122,6 +117,9 @@ private:
     };
 
     bool take_gradient(Array& array, PyObject* gradient, bool overlap_checked, const Taking& taking);
+    Shape kept(Shape shape);
+    void will_write(py::handle array, std::size_t bytes, std::size_t parameter);
+    void arrange();
     bool overlaps(const char* low, const char* high) const;
     void cut();
     void read_rows(py::handle rows);
@@ -134,8 +132,13 @@ private:
     static void sweep_chunk(void* plan, std::uint32_t chunk) noexcept;
     static void reduce_piece(void* pieces, std::uint32_t piece) noexcept;
 
+    std::vector<std::ptrdiff_t> lengths_;    // of the axes of all parameters
     std::vector<Array> arrays_;
-    std::vector<Beside> beside_;      // states, and what is attached
+    std::vector<py::object> kept_;    // all arrays that are written
+    // Those that a caller has: parameters and copies. Nobody has the arrays of states, averages and
+    // slow weights but the optimizer, which gives views of them.
+    std::vector<BoundArray> bound_;
+    std::vector<Owner> owners_;    // of the memory of all that is written and a view, each once
     std::vector<std::pair<const char*, const char*>> written_;    // sorted, disjoint
     std::vector<std::pair<const char*, const char*>> gradients_;  // where they lie, if they are written
     std::vector<Span> spans_;

@@ -95,7 +95,10 @@ ROOMS = [
 
 
 def full(backend: str, shape: Any = (3, 4)) -> tuple[fastopt.Optimizer, dict[str, Array]]:
-    """Make an optimizer with all that a step can write; give the arrays by their names in messages."""
+    """Make an optimizer with all that a step can write; give it by its names in messages.
+
+    Parameters and copies are the arrays themselves, all else is views.
+    """
     rng = np.random.default_rng(5)
     params = {n: rng.standard_normal(shape).astype(np.float32) for n in ("a", "b")}
     copies = {"a": np.zeros(shape, bfloat16), "b": np.zeros(shape, np.float16)}

@@ -53,13 +53,3 @@ def test_parameter_that_has_changed(
         opt.step(grads)
     check_message(caught.value, "parameter '1'", words)
     assert digest(opt, grads) == before
-
-
-def test_state_that_has_become_read_only_is_not_written(backend: str) -> None:
-    opt = fastopt.get("adam", [good(0), good(1)], backend=backend)
-    opt.state["1"]["v"].setflags(write=False)
-    before = digest(opt)
-    with pytest.raises(ValueError, match="read-only") as caught:
-        opt.step([good(2), good(3)])
-    check_message(caught.value, "'v' of '1'", ())
-    assert digest(opt) == before

@@ -9,7 +9,7 @@ import pytest
 from variants import label, own_options
 
 import fastopt
-from fastopt.memory import LINE, state_beside
+from fastopt.memory import LINE, Room
 from fastopt.optimizers import CLASSES
 from fastopt.registry import ALGORITHMS
 
@@ -115,8 +115,9 @@ def test_a_native_step_with_everything_on_allocates_nothing_that_grows(stats: bo
 def test_state_lies_at_the_phase_of_its_parameter(size: int, offset: int) -> None:
     raw = np.zeros(size * 4 + 128, np.uint8)
     p = raw[offset : offset + 4 * size].view(np.float32)
+    room = Room()
     for number in range(3):
-        state = state_beside(p, 0.0, number)
+        state = room.beside(p, 0.0, number)
         assert state.shape == p.shape
         assert state.dtype == p.dtype
         assert size == 0 or (state.ctypes.data - p.ctypes.data) % LINE == 0
@@ -124,6 +125,6 @@ def test_state_lies_at_the_phase_of_its_parameter(size: int, offset: int) -> Non
 
 def test_state_has_the_order_of_its_parameter() -> None:
     p = np.zeros((3, 5, 2), order="F")
-    state = state_beside(p, 1.5, 0)
+    state = Room().beside(p, 1.5, 0)
     assert state.strides == p.strides
     assert (state == 1.5).all()

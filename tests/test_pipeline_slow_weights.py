@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from by_hand import Array, assert_same, bfloat16, gradients, model, norm, same, values
+from by_hand import assert_same, bfloat16, gradients, model, norm, same, values
 
 import fastopt
 
@@ -141,7 +141,7 @@ def test_groups_and_structure(backend: str) -> None:
         opt.step([{"a": np.ones(2)}, (np.ones((2, 3), np.float32),)])
     assert [type(group) for group in opt.slow_state] == [dict, tuple]
     assert opt.slow_state[1][0].strides == b.strides
-    assert opt.slow_state[1][0] is opt.slow_state[1][0], "the arrays themselves"
+    assert np.shares_memory(opt.slow_state[1][0], opt.slow_state[1][0])
     assert (a.tolist(), b[0, 0]) == ([0.5] * 2, 0.0)
 
 
@@ -149,14 +149,3 @@ def test_none_to_show() -> None:
     opt = fastopt.SGD(np.ones(2))
     with pytest.raises(ValueError, match="no slow weights: make the optimizer with lookahead_steps=5"):
         _ = opt.slow_state
-
-
-def test_slow_weights_that_cannot_be_written(backend: str) -> None:
-    p: Array = np.ones(5)
-    opt = fastopt.SGD(p, backend=backend, **LOOKAHEAD)
-    opt.slow_state.setflags(write=False)
-    with pytest.raises(ValueError, match=r"the slow weights of 'params' .*read-only"):
-        opt.step(np.ones(5))
-    assert p.tolist() == [1.0] * 5
-    opt.slow_state.setflags(write=True)
-    assert opt.step(np.ones(5))

@@ -7,7 +7,7 @@ from fastopt import backends
 from fastopt.backends import NO_EXTRAS, Taking
 from fastopt.changes import Change
 from fastopt.checks import Named
-from fastopt.memory import state_beside
+from fastopt.memory import Room
 from fastopt.parameters import Parameters
 from fastopt.rules import rule_of
 from fastopt.stages import NOTHING
@@ -34,7 +34,8 @@ class Accumulator:
     def __init__(self, parameters: Parameters, backend: str) -> None:
         self.count = 0
         self._backend = backend
-        self.sums: list[NDArray[Any]] = [state_beside(p, 0.0, 6) for p in parameters.arrays]
+        room = Room()
+        self.sums: list[NDArray[Any]] = [room.beside(p, 0.0, 6) for p in parameters.arrays]
         self.present = [False] * len(self.sums)
         self.named: list[Named] = [
             (f"the sum of the gradients of {name!r}", total)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from fastopt.changes import Change
 from fastopt.hyperparameters import Hyper, describe
-from fastopt.memory import state_beside
+from fastopt.memory import Room
 
 
 class Follower:
@@ -17,7 +17,12 @@ class Follower:
     scalars: ClassVar[Mapping[str, Hyper]] = {}  # attributes that have to be saved with the arrays
 
     def __init__(self, parameters: Sequence[NDArray[Any]]) -> None:
-        self.arrays = [state_beside(p, p, self.number) for p in parameters]
+        room = Room()
+        self.arrays = [room.beside(p, p, self.number) for p in parameters]
+
+    def views(self) -> list[NDArray[Any]]:
+        """Give what may be handed out: whatever becomes of the views, the arrays stay as they are."""
+        return [array.view() for array in self.arrays]
 
     def weights(self, step: int) -> tuple[float, float] | None:
         """Compute keep and take for a step, None where it changes nothing.

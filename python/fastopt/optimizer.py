@@ -246,27 +246,34 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
 
     @property
     def state(self) -> dict[str, dict[str, NDArray[Any]]]:
-        """The state arrays themselves, by parameter name and state name: ``state["layer.w"]["m"]``."""
-        return {n: dict(s) for n, s in zip(self._parameters.names, self._states, strict=True)}
+        """Views of the states, by parameter name and state name: ``state["layer.w"]["m"]``.
+
+        What is written into them is written into the states. Whatever else becomes of a view, such as
+        another shape, does nothing to the optimizer.
+        """
+        return {
+            name: {key: array.view() for key, array in arrays.items()}
+            for name, arrays in zip(self._parameters.names, self._states, strict=True)
+        }
 
     @property
     def ema_state(self) -> Any:
-        """The averages of ``ema=`` themselves, in the structure of the parameters."""
-        return self._parameters.tree(self._averages(MovingAverage).arrays)
+        """Views of the averages of ``ema=``, in the structure of the parameters."""
+        return self._parameters.tree(self._averages(MovingAverage).views())
 
     @property
     def swa_state(self) -> Any:
-        """The averages of ``swa_start=`` themselves, in the structure of the parameters."""
-        return self._parameters.tree(self._averages(EqualAverage).arrays)
+        """Views of the averages of ``swa_start=``, in the structure of the parameters."""
+        return self._parameters.tree(self._averages(EqualAverage).views())
 
     @property
     def slow_state(self) -> Any:
-        """The slow weights of ``lookahead_steps=`` themselves, in the structure of the parameters."""
+        """Views of the slow weights of ``lookahead_steps=``, in the structure of the parameters."""
         if self._pipeline.slow is None:
             raise ValueError(
                 "there are no slow weights: make the optimizer with lookahead_steps=5 or the like"
             )
-        return self._parameters.tree(self._pipeline.slow.arrays)
+        return self._parameters.tree(self._pipeline.slow.views())
 
     @property
     def grad_norm(self) -> float | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from numpy.typing import NDArray
 
 from fastopt.core import Core
-from fastopt.memory import state_beside
+from fastopt.memory import Room
 
 if TYPE_CHECKING:
     from fastopt.checked_state import CheckedState
@@ -34,8 +34,7 @@ class Persistence(Core):
         """Give the whole state: hyperparameters, counts and arrays, by the names of the parameters.
 
         ``state["parameters"]["layer.w"]["arrays"]["m"]`` is an array, all that is not is what JSON can
-        hold. With ``copy=False`` they are the arrays themselves, as torch gives them: the next step
-        changes them.
+        hold. With ``copy=False`` they are views of the optimizer's: the next step changes them.
 
         Raises RuntimeError inside of a step, or where a with block has moved the parameters.
         """
@@ -202,9 +201,11 @@ class Persistence(Core):
                 expected[f"{key}/{names[i]}"] = ArraySpec.of(p)
                 owners[f"{key}/{names[i]}"] = p, number
 
+        room = Room()
+
         def make(name: str) -> NDArray[Any]:
             p, number = owners[name]
-            return state_beside(p, 0.0, number)
+            return room.beside(p, 0.0, number)
 
         found = file.read_all(expected, strict=False, progress=progress, make=make)
         if found.missing:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fastopt.accumulation import Accumulator
 from fastopt.checked_state import CheckedState, word
 from fastopt.following import Follower
-from fastopt.memory import state_beside
+from fastopt.memory import Room
 from fastopt.snapshot import ACCUMULATED
 from fastopt.warning import warn
 
@@ -38,9 +38,14 @@ def restore(
     """
     opt._check_arrays()
     _warn_of_infinite(opt, arrays)
-    states = [_states(opt, state, i, each, params, adopt) for i, each in enumerate(arrays)]
+    room = Room()
+    states = [_states(opt, room, state, i, each, params, adopt) for i, each in enumerate(arrays)]
     followers = [
-        (each, _following(opt, each, f"*{key}", arrays), each.state() | state.followers.get(key, {}))
+        (
+            each,
+            _following(opt, room, each, f"*{key}", arrays),
+            each.state() | state.followers.get(key, {}),
+        )
         for key, each in opt._pipeline.followers().items()
     ]
     accumulator = _accumulator(opt, state.accumulated, arrays)
@@ -111,6 +116,7 @@ _TAKEN_OF_PIPELINE = ("skipped", "scale", "grad_norm", "report")
 
 def _states(
     opt: "Core",
+    room: Room,
     state: CheckedState,
     i: int,
     given: Mapping[str, Array],
@@ -122,7 +128,7 @@ def _states(
     if entry is None:
         return opt._states[i]
     found = {
-        key: array if adopt else state_beside(p, array, number)
+        key: array if adopt else room.beside(p, array, number)
         for number, (key, array) in enumerate(given.items())
         if not key.startswith("*")
     }
@@ -133,7 +139,7 @@ def _states(
         if entry["steps"] and key in opt._states[i]:  # strict=False
             found[key] = opt._states[i][key]
         else:
-            found[key] = state_beside(p, opt.initial_state(h, key, params.get(name, p)), number)
+            found[key] = room.beside(p, opt.initial_state(h, key, params.get(name, p)), number)
     return found
 
 
@@ -144,10 +150,10 @@ def _restore_scalars(opt: "Core", state: CheckedState) -> None:
     opt._settings.update(state.settings)
 
 
-def _following(opt: "Core", follower: Follower, key: str, arrays: Arrays) -> list[Array]:
+def _following(opt: "Core", room: Room, follower: Follower, key: str, arrays: Arrays) -> list[Array]:
     """Give what is saved of a follower, in memory of its own, and what it has besides."""
     return [
-        state_beside(p, given[key], follower.number) if key in given else has
+        room.beside(p, given[key], follower.number) if key in given else has
         for p, has, given in zip(opt._parameters.arrays, follower.arrays, arrays, strict=True)
     ]
 

@@ -12,7 +12,7 @@ from fastopt.core import Core
 from fastopt.grouping import Named, Which, chosen
 from fastopt.groups import Group
 from fastopt.hyperparameters import describe
-from fastopt.memory import state_beside
+from fastopt.memory import Room
 from fastopt.parameters import Parameters
 from fastopt.structure import Path
 
@@ -145,11 +145,12 @@ class Roster(Core):
             carried = self.initial_carried() if cohort is None else dict(cohort.carried)
             cohorts.append(Cohort(groups[group], steps, carried))
         kept = {name: getattr(self, name) for name in _REBOUND}
+        room = Room()
         averages = [(each, each.arrays) for each in self._pipeline.followers().values()]
         try:
             for each, arrays in averages:
                 each.arrays = [
-                    state_beside(p, p, each.number) if i is None else arrays[i]
+                    room.beside(p, p, each.number) if i is None else arrays[i]
                     for p, i in zip(parameters.arrays, was, strict=True)
                 ]
             frozen = self._frozen

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
-
 from fastopt.config import plain, settings_config
 from fastopt.groups import Group
 
@@ -12,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def snapshot(opt: "Core", copy: bool) -> dict[str, Any]:
-    """Take the state, with copies of the arrays or with the arrays themselves.
+    """Take the state, with copies of the arrays or with views of them.
 
     All else is what JSON can hold. Functions of the step that are no schedules are only marked, as
     ``{"function": name}``: they cannot be written down.
@@ -65,11 +63,11 @@ def is_stateful(value: Any) -> bool:
 
 def _parameter(opt: "Core", i: int) -> dict[str, Any]:
     cohort = opt._cohorts[opt._cohort_of[i]]
-    arrays: dict[str, NDArray[Any]] = dict(opt._states[i])
+    arrays = {key: array.view() for key, array in opt._states[i].items()}
     for key, each in opt._pipeline.followers().items():
-        arrays[f"*{key}"] = each.arrays[i]  # no state of a rule can have such a name
+        arrays[f"*{key}"] = each.arrays[i].view()  # no state of a rule can have such a name
     if opt._accumulator is not None and opt._accumulator.present[i]:
-        arrays[ACCUMULATED] = opt._accumulator.sums[i]
+        arrays[ACCUMULATED] = opt._accumulator.sums[i].view()
     return {
         "steps": cohort.t,
         "carried": dict(cohort.carried),

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from fastopt.algorithm import Algorithm
 from fastopt.groups import Group
-from fastopt.memory import state_beside
+from fastopt.memory import Room
 from fastopt.parameters import Parameters
 from fastopt.rules import Rule
 
@@ -21,12 +21,12 @@ def completed(
     algorithm: type[Algorithm],
 ) -> States:
     """Add what the groups' rules need and is not there yet; what is there stays, needed or not."""
-    found = []
+    found, room = [], Room()
     for had, p, group in zip(states, parameters.arrays, parameters.group_of, strict=True):
         has = dict(had)
         for number, name in enumerate(rules[group].states):
             if name not in has:
                 fill = algorithm.initial_state(groups[group].h, name, p)
-                has[name] = state_beside(p, fill, number)
+                has[name] = room.beside(p, fill, number)
         found.append(has)
     return found

@@ -2,11 +2,11 @@
 
 import ctypes
 import mmap
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import prod
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -40,24 +40,12 @@ def empty(shape: tuple[int, ...], dtype: Any, order: Any = "C", at_end: bool = T
 @contextmanager
 def states_guarded() -> Iterator[None]:
     """Let fastopt allocate states, averages and sums in guarded memory."""
-    from fastopt import memory
+    from fastopt.memory import Room
 
-    original = memory.state_beside
-
-    def state_beside(p: Array, fill: Any, number: int) -> Array:
+    def beside(room: Room, p: Array, fill: Any, number: int) -> Array:
         state = empty(p.shape, p.dtype, "C" if p.flags.c_contiguous else "F", number % 2 == 0)
         state[...] = fill
         return state
 
-    users = [
-        module
-        for name, module in sys.modules.items()
-        if name.startswith("fastopt") and getattr(module, "state_beside", None) is original
-    ]
-    for module in users:
-        vars(module)["state_beside"] = state_beside
-    try:
+    with patch.object(Room, "beside", beside):
         yield
-    finally:
-        for module in users:
-            vars(module)["state_beside"] = original

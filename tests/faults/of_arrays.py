@@ -171,31 +171,25 @@ EDITS = [read_only, retyped, reshaped, foreign, restrided]
 
 def edited(tally: Tally, scene: Scene, where: str) -> None:
     opt = scene.opt
-    places: dict[str, list[Any]] = {
-        "a parameter": [opt.params[n] for n in NAMES],
-        "the average": list(opt.ema_state.values()),
-        "the slow weights": list(opt.slow_state.values()),
-        **{f"a state ({key})": [opt.state[n][key] for n in NAMES] for key in opt.state["a"]},
-    }
     grads = arrays(20, scene.dtype)
-    for kind, found in places.items():
-        for k, edit in enumerate(EDITS):
-            name, a = NAMES[k % len(NAMES)], found[k % len(NAMES)]
-            dtype, strides = a.dtype, a.strides
-            is_dtype = edit in (retyped, foreign)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # NumPy is about to give up some of these
-                edit(a)
-                for act in (opt.step, opt.accumulate):
-                    tally.refuses(
-                        kind.partition(" (")[0] + " behind its back",
-                        edit.__name__,
-                        f"{kind}, {act.__name__}, {where}",
-                        lambda act=act: act(grads),  # type: ignore[misc]
-                        TypeError if is_dtype else ValueError,
-                        (f"'{name}'",),
-                        lambda: digest(opt, grads),
-                    )
-                a.dtype, a.shape = dtype, SHAPE
-                a.strides = strides
-                a.setflags(write=True)
+    for k, edit in enumerate(EDITS):
+        name = NAMES[k % len(NAMES)]
+        a = opt.params[name]
+        dtype, strides = a.dtype, a.strides
+        is_dtype = edit in (retyped, foreign)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NumPy is about to give up some of these
+            edit(a)
+            for act in (opt.step, opt.accumulate):
+                tally.refuses(
+                    "a parameter behind its back",
+                    edit.__name__,
+                    f"{act.__name__}, {where}",
+                    lambda act=act: act(grads),  # type: ignore[misc]
+                    TypeError if is_dtype else ValueError,
+                    (f"'{name}'",),
+                    lambda: digest(opt, grads),
+                )
+            a.dtype, a.shape = dtype, SHAPE
+            a.strides = strides
+            a.setflags(write=True)

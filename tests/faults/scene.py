@@ -65,7 +65,7 @@ def _of_optimizer(opt: Optimizer) -> str:
     settings = {k: v for k, v in opt._settings.items() if k != "cast_to"}
     counts = [opt.step_count, opt.skipped, [c.t for c in opt._cohorts], opt._cohort_of, opt._frozen]
     scalars = [[each.state(), each.arrays] for each in opt._pipeline.followers().values()]
-    written = [opt.params, opt.state, scalars, sums, opt._settings["cast_to"]]
+    written = [opt.params, opt._states, scalars, sums, opt._settings["cast_to"]]
     words = [opt.names, [(vars(g.h), g.given, g.multiply) for g in opt.groups], settings]
     carried = [cohort.carried for cohort in opt._cohorts]
     return f"{counts} {carried} {words} {opt._free} {digest(written)}"
