@@ -3,7 +3,6 @@
 #pragma once
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -17,12 +16,11 @@ public:
     // or that it is written with.
     BoundArray(py::handle array, Shape shape, std::size_t parameter)
         : array_(py::reinterpret_borrow<py::object>(array)),
-          lengths_(shape.data()),
-          parameter_(std::uint32_t(parameter)),
-          ndim_(std::uint8_t(shape.size())) {
+          shape_(shape),
+          parameter_(parameter) {
         const NdArray found(array.ptr());
         data_ = found.data();
-        descr_ = py::reinterpret_borrow<py::object>(found.descr());
+        type_ = found.native_type();
         flags_ = found.orders_and_writeable();
     }
 
@@ -34,23 +32,16 @@ public:
 
     bool unchanged() const {
         const NdArray now(array_.ptr());
-        return now.data() == data_ && now.has_shape({lengths_, ndim_}) &&
-               now.orders_and_writeable() == flags_ && same_dtype(now);
+        return now.data() == data_ && now.has_shape(shape_) &&
+               now.orders_and_writeable() == flags_ && now.native_type() == type_;
     }
 
 private:
-    // One dtype can be several objects, though it rarely is.
-    bool same_dtype(const NdArray& now) const {
-        return now.descr() == descr_.ptr() ||
-               now.native_type() == NdArray::native_type_of(descr_.ptr());
-    }
-
-    py::object array_, descr_;
+    py::object array_;
     const char* data_;
-    const std::ptrdiff_t* lengths_;
-    int flags_;
-    std::uint32_t parameter_;
-    std::uint8_t ndim_;
+    Shape shape_;
+    std::size_t parameter_;
+    int type_, flags_;
 };
 
 // The array that owns the memory of views: they keep their addresses when other memory is put under it.

@@ -84,12 +84,10 @@ public:
     }
     void fetch_lengths() const { __builtin_prefetch(fields_->dimensions); }
 
-    PyObject* descr() const { return fields_->descr; }
     // NumPy's number of the dtype; -1 for one of foreign byte order.
-    int native_type() const { return native_type_of(fields_->descr); }
-    static int native_type_of(PyObject* descr) {
-        const auto* found = py::detail::array_descriptor_proxy(descr);
-        return found->byteorder == '=' ? found->type_num : -1;
+    int native_type() const {
+        const auto* descr = py::detail::array_descriptor_proxy(fields_->descr);
+        return descr->byteorder == '=' ? descr->type_num : -1;
     }
 
 private:
