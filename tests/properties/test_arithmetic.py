@@ -28,10 +28,10 @@ def test_maximizing_is_minimizing_with_the_gradient_turned_round(scene: Scene) -
 @given(scenes(values=[tame]))
 def test_learning_rate_of_nothing_moves_nothing(scene: Scene) -> None:
     """Except for weight decay that does not know of it. Equal as numbers: -0 can become +0."""
-    if scene.variant[1].get("decoupled_weight_decay") == "fixed":
-        scene = scene.with_options(weight_decay=0.0)
     params = scene.params()
     opt = scene.with_options(lr=0.0).make(params)
+    if opt.decoupled_weight_decay == "fixed":  # an option, or what a dialect means
+        opt.weight_decay = 0.0
     for k in range(1, 4):
         opt.step(scene.grads(k))
     for p, was in zip(params, scene.params(), strict=True):
