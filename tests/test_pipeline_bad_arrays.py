@@ -175,6 +175,12 @@ ZERO_FAULTS: list[tuple[str, Callable[[], list[Any]], str, str]] = [
         "'0'",
         "has several elements in one place",
     ),
+    (
+        "a byte into each other",
+        lambda: [np.ones(SHAPE), as_strided(np.ones(12), SHAPE, (28, 7))],
+        "'1'",
+        "has several elements in one place",
+    ),
     ("twice", lambda: [np.ones(SHAPE)] * 2, "'[01]'", "shares memory with the gradient of '[01]'"),
     (
         "rows of one",
