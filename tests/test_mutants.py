@@ -19,5 +19,7 @@ def test_there_are_enough() -> None:
 @pytest.mark.parametrize("entry", FAULTS, ids=lambda entry: f"{entry[0]}: {entry[1][:40]}")
 def test_a_fault_has_one_place(entry: list[Any]) -> None:
     file, old, new = entry
+    if not (ROOT / "python").exists():
+        pytest.skip("the package is installed, and its source is not here")
     assert (ROOT / file).read_text().count(old) == 1
     assert old != new

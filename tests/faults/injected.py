@@ -1,12 +1,16 @@
 """Errors out of nowhere: at the k-th call that fastopt makes, as if it had failed."""
 
 import sys
+from collections.abc import Callable
+from contextlib import ExitStack
 from inspect import CO_GENERATOR
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import fastopt
+from fastopt import extension
 
 HOME = str(Path(fastopt.__file__).parent)
 
@@ -29,17 +33,28 @@ class Injection:
 
     def __init__(self, k: int) -> None:
         self._left = k
+        self._patches = ExitStack()
         self.site: Site | None = None
 
     def __enter__(self) -> "Injection":
+        if extension.native is not None:
+            for name in ("run", "run_with_sums"):
+                plan = extension.native.Plan
+                self._patches.enter_context(patch.object(plan, name, _in_python(getattr(plan, name))))
         sys.setprofile(self._see)
         return self
 
     def __exit__(self, *_: object) -> None:
         sys.setprofile(None)
+        self._patches.close()
 
     def _see(self, frame: FrameType, event: str, arg: Any) -> None:
         code = frame.f_code
+        sweeps = code is _SWEEP and event == "call"
+        if sweeps:
+            assert frame.f_back is not None
+            frame, event, arg = frame.f_back, "c_call", frame.f_locals["method"]
+            code = frame.f_code
         is_generator = code.co_flags & CO_GENERATOR  # errors at the end of one are only printed
         if event not in ("call", "c_call") or is_generator or not code.co_filename.startswith(HOME):
             return
@@ -55,5 +70,17 @@ class Injection:
             self.site = Site(file, frame.f_lineno, code.co_qualname, called)
             sys.setprofile(None)
             raise InjectedError
-        if event == "c_call" and called.rpartition(".")[2] in ("run", "run_with_sums", "step"):
+        if sweeps or (event == "c_call" and called.rpartition(".")[2] == "step"):
             sys.setprofile(None)
+
+
+def _in_python(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Call a method of C from Python: since 3.12, the interpreter tells nobody of some calls of C."""
+
+    def sweep(*arguments: Any) -> Any:
+        return method(*arguments)
+
+    return sweep
+
+
+_SWEEP = _in_python(len).__code__
