@@ -11,8 +11,6 @@ namespace {
 
 constexpr double changing_nothing[] = {1.0, std::numeric_limits<double>::infinity(), 0.0, 1.0, 1.0};
 constexpr int decay = 2;    // which of these is the coupled decay
-// What a last level of cache holds, by and large.
-constexpr std::size_t bytes_in_caches = 24 * 1024 * 1024;
 
 bool is_list_or_tuple(PyObject* object) { return PyList_Check(object) || PyTuple_Check(object); }
 
@@ -134,6 +132,11 @@ void Plan::Scalars::take(PyObject* of_the_stage, PyObject* of_the_rule) {
     append(of_the_rule);
 }
 
+void Plan::Scalars::fetch_ahead(bool asked) {
+    float64[count] = asked ? 1.0 : 0.0;
+    float32[count] = asked ? 1.0f : 0.0f;
+}
+
 void Plan::read_rows(py::handle rows) {
     if (!is_list_or_tuple(rows.ptr())) throw std::invalid_argument("rows are in a list or a tuple");
     scalars_.resize(std::size_t(PySequence_Fast_GET_SIZE(rows.ptr())));
@@ -155,12 +158,7 @@ void Plan::choose_rows(const std::vector<int>& row_of) {
     }
 }
 
-void Plan::complete_rows() {
-    const bool far = bytes_.back() > bytes_in_caches;
-    for (Scalars& row : scalars_) {
-        row.float32[row.count] = far ? 1.0f : 0.0f;
-        row.float64[row.count] = far ? 1.0 : 0.0;
-    }
+void Plan::check_rows() const {
     for (const Array& array : arrays_) {
         if (!array.g) continue;
         const Scalars& row = scalars_.at(std::size_t(array.row));

@@ -7,8 +7,8 @@
 
 namespace fastopt::FASTOPT_LEVEL {
 
-// Fetches what a loop will read next, where that is far away: the processor's own prefetching keeps up
-// with a few streams alone, and starts anew with every page. In the cache it costs.
+// Fetches what a loop will read next, where that is far away: some processors' own prefetching keeps up
+// with a few streams alone, and starts anew with every page; see prefetch_trial.hpp. In the cache it costs.
 constexpr std::ptrdiff_t bytes_ahead = 2048;
 template <class T> [[gnu::always_inline]] inline void fetch_ahead(const T* x, std::ptrdiff_t count) {
     const char* ahead = reinterpret_cast<const char*>(x) + bytes_ahead;

@@ -14,8 +14,8 @@ constexpr std::size_t itemsize(DType dtype) {
 }
 
 // Updates n elements of p and of the states in place. `scalars` starts with the scalars of the stages
-// and goes on with those of the rule, all of the kernel's dtype; the last is not zero where the arrays
-// are too large for the caches.
+// and goes on with those of the rule, all of the kernel's dtype; the last is not zero where it is to fetch
+// ahead.
 using Sweep = void (*)(const void* scalars, void* p, const void* g, void* const* states,
                        std::ptrdiff_t n) noexcept;
 
@@ -36,7 +36,7 @@ using Gather = void (*)(const char* g, std::ptrdiff_t row_stride, std::ptrdiff_t
 
 // Sum the squares of n elements, or of the differences of two times n, at most one block of them; see
 // reduce.hpp.
-using SumOfSquares = double (*)(const void* elements, std::ptrdiff_t n) noexcept;
+using SumOfSquares = double (*)(const void* elements, std::ptrdiff_t n, bool fetch_ahead) noexcept;
 using SumOfDifferences = double (*)(const void* a, const void* b, std::ptrdiff_t n) noexcept;
 constexpr std::ptrdiff_t reduce_block = 4096;
 

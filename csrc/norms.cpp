@@ -24,10 +24,11 @@ std::vector<double> Plan::sums_of_squares(int threads) {
     std::vector<Piece> work;
     std::vector<std::size_t> bytes{0};
     double* next = sums.data();
+    const bool ahead = fetches_ahead();
     for (const Array& array : arrays_) {
         for (std::ptrdiff_t begin = 0, end = 0; array.g && begin < array.size; begin = end) {
             end = end_of_piece(begin, longest_piece, array.size);
-            work.push_back({&array, begin, end, next});
+            work.push_back({&array, begin, end, next, ahead});
             next += blocks(end - begin);
             bytes.push_back(bytes.back() + std::size_t(end - begin) * itemsize(array.kernel->dtype));
         }
@@ -57,7 +58,7 @@ void Plan::reduce_piece(void* pieces, std::uint32_t piece) noexcept {
             array.strided->read(kernel, begin, end, copied);
             g = copied;
         }
-        *sum++ = kernel.common->sum_of_squares(g, end - begin);
+        *sum++ = kernel.common->sum_of_squares(g, end - begin, work.ahead);
     }
 }
 
@@ -67,8 +68,7 @@ std::vector<std::pair<double, double>> Plan::run_with_sums(py::handle rows, int 
                                                            const std::vector<int>& row_of) {
     read_rows(rows);
     choose_rows(row_of);
-    complete_rows();
-    extras_ = extras;
+    check_rows();
     first_block_.clear();
     std::size_t count = 0;
     for (const Span& span : spans_) {
@@ -77,7 +77,7 @@ std::vector<std::pair<double, double>> Plan::run_with_sums(py::handle rows, int 
     }
     sums_.assign(count, {0.0, 0.0});
     std::vector<std::pair<double, double>> totals(arrays_.size());
-    share_out(bytes_, threads, &Plan::sweep_chunk, this, extras.backwards);
+    sweep_all(extras, threads);
     changes.apply();
     for (std::size_t s = 0; s < spans_.size(); ++s) {
         auto& [update, weight] = totals[std::size_t(spans_[s].array - arrays_.data())];
@@ -115,7 +115,7 @@ void Plan::sweep_and_sum(const Span& span) noexcept {
         }
         finish(array.p, begin, n);
         if (array.g) sums->first = kernel.common->sum_of_differences(p, before, n);
-        sums->second = kernel.common->sum_of_squares(p, n);
+        sums->second = kernel.common->sum_of_squares(p, n, false);
     }
 }
 

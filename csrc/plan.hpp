@@ -12,6 +12,7 @@
 #include "finish.hpp"
 #include "kernel.hpp"
 #include "ndarray.hpp"
+#include "prefetch_trial.hpp"
 #include "tiles.hpp"
 
 namespace fastopt {
@@ -102,6 +103,7 @@ private:
         const Array* array;
         std::ptrdiff_t begin, end;    // elements, from the edge of a reduce block
         double* sums;                 // one for each block
+        bool ahead;                   // whether to fetch ahead
     };
     struct Scalars {
         alignas(64) float float32[32];
@@ -111,6 +113,7 @@ private:
 
         void take(PyObject* of_the_stage, PyObject* of_the_rule);
         void append(PyObject* values);
+        void fetch_ahead(bool asked);
         const void* of(DType dtype) const {
             return dtype == DType::float32 ? static_cast<const void*>(float32) : float64;
         }
@@ -124,7 +127,9 @@ private:
     void cut();
     void read_rows(py::handle rows);
     void choose_rows(const std::vector<int>& row_of);
-    void complete_rows();
+    void check_rows() const;
+    bool far() const;
+    bool fetches_ahead() const { return far() && prefetch_trial_.fetches(); }
     void sweep_all(const Extras& extras, int threads);
     Finish finish_of(const Array& array) const;
     void sweep(const Span& span) const noexcept;
@@ -147,6 +152,7 @@ private:
     std::vector<Scalars> scalars_;
     std::vector<py::object> counted_;    // the number of this step, for each cohort
     Extras extras_{};
+    PrefetchTrial prefetch_trial_;
     bool flush_subnormals_ = false;
     std::vector<std::pair<double, double>> sums_;    // for each reduce block, in order
     std::vector<std::size_t> first_block_;           // of each span

@@ -31,7 +31,7 @@ template <class T> struct elements {
         __builtin_memcpy(&vector, x + i, sizeof vector);
         return __builtin_convertvector(vector, Lanes);
     }
-    // One stream alone asks for more than the processor fetches by itself.
+    // Of one stream alone, some processors could read more than they fetch by themselves.
     void fetch_ahead(std::ptrdiff_t i) const {
         const char* ahead = reinterpret_cast<const char*>(x + i) + 8192;
         for (std::size_t line = 0; line < lane_count * sizeof(T); line += 64) {
@@ -43,16 +43,17 @@ template <class T> struct differences {
     elements<T> a, b;
 
     Lanes operator()(std::ptrdiff_t i) const { return a(i) - b(i); }
-    void fetch_ahead(std::ptrdiff_t) const {}    // they have just been used
 };
 
-// Sums the squares of what `some` gives for several elements at once, and `one` for one.
-template <class Some, class One>
-[[gnu::always_inline]] inline double sum(std::ptrdiff_t n, const Some& some, const One& one) {
+// Sums the squares of what `some` gives for several elements at once, and `one` for one; before it reads
+// some, it calls `fetch`.
+template <class Some, class One, class Fetch>
+[[gnu::always_inline]] inline double sum(std::ptrdiff_t n, const Some& some, const One& one,
+                                         const Fetch& fetch) {
     Lanes lanes[registers] = {};
     const std::ptrdiff_t whole = n / lane_count * lane_count;
     for (std::ptrdiff_t i = 0; i < whole; i += lane_count) {
-        some.fetch_ahead(i);
+        fetch(i);
 #pragma GCC unroll 16
         for (std::ptrdiff_t r = 0; r < registers; ++r) {
             const Lanes x = some(i + r * lanes_in_register);
@@ -68,17 +69,22 @@ template <class Some, class One>
     return last[0];
 }
 
-template <class T> double sum_of_squares(const void* given, std::ptrdiff_t n) noexcept {
+template <class T>
+double sum_of_squares(const void* given, std::ptrdiff_t n, bool fetch_ahead) noexcept {
     const T* x = static_cast<const T*>(given);
-    return sum(n, elements<T>{x}, [x](std::ptrdiff_t i) { return double(x[i]); });
+    const elements<T> some{x};
+    const auto one = [x](std::ptrdiff_t i) { return double(x[i]); };
+    if (fetch_ahead) return sum(n, some, one, [some](std::ptrdiff_t i) { some.fetch_ahead(i); });
+    return sum(n, some, one, [](std::ptrdiff_t) {});
 }
 
 template <class T>
 double sum_of_differences(const void* first, const void* second, std::ptrdiff_t n) noexcept {
     const T* a = static_cast<const T*>(first);
     const T* b = static_cast<const T*>(second);
-    return sum(n, differences<T>{{a}, {b}},
-               [a, b](std::ptrdiff_t i) { return double(a[i]) - double(b[i]); });
+    const differences<T> some{{a}, {b}};
+    const auto one = [a, b](std::ptrdiff_t i) { return double(a[i]) - double(b[i]); };
+    return sum(n, some, one, [](std::ptrdiff_t) {});
 }
 
 }  // namespace fastopt::FASTOPT_LEVEL

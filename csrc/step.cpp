@@ -1,5 +1,6 @@
 // The step: from scalars and gradients that have been taken to the sweep over all chunks.
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <stdexcept>
 
@@ -14,6 +15,8 @@ namespace {
 
 // Elements that are updated and finished at a time: their streams stay in L1.
 constexpr std::ptrdiff_t finish_tile = 2048;
+// What a last level of cache holds, by and large.
+constexpr std::size_t bytes_in_caches = 24 * 1024 * 1024;
 alignas(64) thread_local char scratch[finish_tile * sizeof(double)];
 
 void move_to(void** moved, char* const* states, int count, std::size_t bytes) {
@@ -39,7 +42,8 @@ std::ptrdiff_t Plan::step(py::handle gradients, py::handle params, py::handle co
     const std::ptrdiff_t found = bind(gradients, params, false, {});
     if (found != bound) return found;
     choose_rows({});
-    complete_rows();
+    check_rows();
+    first_block_.clear();
     sweep_all({}, threads);
     for (py::ssize_t r = 0; r < count; ++r) {
         Cohort::count_step(PyList_GET_ITEM(cohorts.ptr(), r), counted_[std::size_t(r)]);
@@ -52,15 +56,21 @@ void Plan::run(py::handle rows, int threads, const Extras& extras, const Changes
                const std::vector<int>& row_of) {
     read_rows(rows);
     choose_rows(row_of);
-    complete_rows();
+    check_rows();
+    first_block_.clear();
     sweep_all(extras, threads);
     changes.apply();
 }
 
+bool Plan::far() const { return bytes_.back() > bytes_in_caches; }
+
 void Plan::sweep_all(const Extras& extras, int threads) {
     extras_ = extras;
-    first_block_.clear();
+    const bool ahead = fetches_ahead();
+    for (Scalars& row : scalars_) row.fetch_ahead(ahead);
+    const auto begun = std::chrono::steady_clock::now();
     share_out(bytes_, threads, &Plan::sweep_chunk, this, extras.backwards);
+    if (far()) prefetch_trial_.took(std::chrono::steady_clock::now() - begun);
 }
 
 void Plan::sweep_chunk(void* plan, std::uint32_t chunk) noexcept {

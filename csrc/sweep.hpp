@@ -38,7 +38,7 @@ template <class T, class Stage, class Rule, class Epilogue, class... State>
 // itself depends on how many kernels there are.
 template <class T, class Stage, class Rule, class Epilogue, class... State>
 [[gnu::flatten]] inline void stretch(const Stage stage, const Rule rule, const Epilogue epilogue,
-                                     bool far, std::ptrdiff_t n, T* p, const T* g, State*... state) {
+                                     bool ahead, std::ptrdiff_t n, T* p, const T* g, State*... state) {
     std::ptrdiff_t done = 0;
     const auto next = [&](auto count) __attribute__((always_inline)) {
         loop<T>(stage, rule, epilogue.at(done), count, p + done, g + done, state + done...);
@@ -46,7 +46,7 @@ template <class T, class Stage, class Rule, class Epilogue, class... State>
     };
     constexpr constant<64> block{};
     while (done + block <= n) {
-        if (far) {
+        if (ahead) {
             fetch_ahead(p + done, block);
             fetch_ahead(g + done, block);
             (fetch_ahead(state + done, block), ...);
@@ -76,10 +76,10 @@ inline void sweep_states(const T* scalars, T* p, const T* g, void* const* states
     Rule rule;
     __builtin_memcpy(&stage, scalars, sizeof stage);
     __builtin_memcpy(&rule, scalars + sizeof stage / sizeof(T), sizeof rule);
-    const bool far = scalars[(sizeof stage + sizeof rule) / sizeof(T)] != T(0);
+    const bool ahead = scalars[(sizeof stage + sizeof rule) / sizeof(T)] != T(0);
     std::ptrdiff_t from = 0;
     for (std::ptrdiff_t to = head_of(p, n); from < n; from = to, to = n) {
-        stretch<T>(stage, rule, epilogue.at(from), far, to - from, p + from, g + from,
+        stretch<T>(stage, rule, epilogue.at(from), ahead, to - from, p + from, g + from,
                    static_cast<T*>(states[I]) + from...);
     }
 }

@@ -104,7 +104,8 @@ def test_every_backend_and_level(
         assert count_different(train(*variant, sizes, dtype, make, "native"), expected) == 0, name
 
 
-CHUNK_BYTES = 256 * 1024  # csrc/plan.cpp
+CHUNK_BYTES = 256 * 1024  # csrc/cutting.hpp
+CACHE_BYTES = 24 * 1024 * 1024  # csrc/step.cpp
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
@@ -126,3 +127,17 @@ def test_chunk_edges_and_threads(name: str, dtype: Any, level: Callable[[str], N
         assert count_different(train(name, {}, sizes, dtype, finite, "numba"), expected) == 0
     finally:
         fastopt.set_num_threads(before)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("options", [{}, {"global_clipnorm": 1.0}], ids=["plain", "clipped"])
+def test_arrays_too_large_for_the_caches(
+    options: dict[str, Any], dtype: Any, level: Callable[[str], None]
+) -> None:
+    """Some steps fetch ahead and some do not, to see which is faster: ten steps have both."""
+    streams = 4
+    size = CACHE_BYTES // (np.dtype(dtype).itemsize * streams) + 1
+    expected = train("adam", options, [size], dtype, finite, "numpy")
+    for name in LEVELS:
+        level(name)
+        assert count_different(train("adam", options, [size], dtype, finite, "native"), expected) == 0, name

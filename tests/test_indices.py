@@ -1,36 +1,25 @@
 """Index arithmetic for sizes up to 2^62, compiled from csrc/; offsets beyond 2^32 bytes for real."""
 
 import mmap
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from by_hand import Array, same
+from compiled import run_alone
 from numpy.lib.stride_tricks import as_strided
 
 import fastopt
 from fastopt import backends
 from fastopt.rules import rule_of
 
-HERE = Path(__file__).parent
 GIB = 2**30
 HUGE = 2**31 + 17  # elements
 
 
 def test_fake_sizes(tmp_path: Path) -> None:
-    compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
-        pytest.skip("there is no C++ compiler")
-    program = tmp_path / "test_indices"
-    source = HERE / "cpp" / "test_indices.cpp"
-    flags = ["-std=c++20", "-O1", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
-    command = [compiler, *flags, f"-I{HERE.parent / 'csrc'}", str(source), "-o", str(program)]
-    subprocess.run(command, check=True)
-    done = subprocess.run([program], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr
+    run_alone("test_indices.cpp", tmp_path)
 
 
 def reserved(size: int) -> Array:

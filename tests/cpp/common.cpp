@@ -45,7 +45,10 @@ void sums(const Kernel& kernel, std::ptrdiff_t n) {
     a.fill(kernel.dtype, numbers, -3.0, 3.0);
     b.fill(kernel.dtype, numbers, -3.0, 3.0);
     const Common& common = *kernel.common;
-    CHECK(common.sum_of_squares(a.data(), n) == sum_by_lanes(a, nullptr, kernel.dtype, n));
+    for (bool fetch_ahead : {false, true}) {
+        const double sum = common.sum_of_squares(a.data(), n, fetch_ahead);
+        CHECK(sum == sum_by_lanes(a, nullptr, kernel.dtype, n));
+    }
     CHECK(common.sum_of_differences(a.data(), b.data(), n) == sum_by_lanes(a, &b, kernel.dtype, n));
 }
 

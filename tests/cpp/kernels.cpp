@@ -78,12 +78,11 @@ private:
     }
 };
 
-// Scalars that keep every value small and in the range of the roots; the last says whether arrays are
-// too large for the caches.
-void fill_scalars(Buffer& scalars, DType dtype, double far) {
+// Scalars that keep every value small and in the range of the roots; the last says whether to fetch ahead.
+void fill_scalars(Buffer& scalars, DType dtype, double ahead) {
     Numbers numbers(11);
     scalars.fill(dtype, numbers, 0.3, 0.7);
-    scalars.set(dtype, scalars.size() / itemsize(dtype) - 1, far);
+    scalars.set(dtype, scalars.size() / itemsize(dtype) - 1, ahead);
 }
 
 std::size_t scalars_of(int stage) {
@@ -110,7 +109,7 @@ long compare(int number, int stage, bool everything) {
     for (const fastopt::KernelTable* level : levels) {
         const Kernel& kernel = level->kernels[number];
         for (std::ptrdiff_t n = 0; n <= most; ++n) {
-            // As n goes on, each place of a cache line comes, far and not.
+            // As n goes on, each place of a cache line comes, fetching ahead and not.
             const std::size_t phase = std::size_t(n) * item % line;
             fill_scalars(scalars, kernel.dtype, n % 3 == 0 ? 1.0 : 0.0);
             Arrays arrays(kernel, n, phase);

@@ -1,23 +1,15 @@
 // The arithmetic of cutting.hpp for sizes up to 2^62 that no machine has, against the same in 128 bits.
 #include <cstdio>
-#include <cstdlib>
 #include <initializer_list>
 #include <vector>
 
+#include "check.hpp"
 #include "cutting.hpp"
 
 namespace {
 
 using namespace fastopt;
 __extension__ typedef __int128 Wide;
-
-#define CHECK(what)                                                          \
-    do {                                                                     \
-        if (!(what)) {                                                       \
-            std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);  \
-            std::exit(1);                                                    \
-        }                                                                    \
-    } while (false)
 
 constexpr std::size_t streams[] = {8, 12, 16, 20, 24, 40, 64, 80, 300'000};    // bytes of an element
 
