@@ -54,7 +54,7 @@ Plan::Plan(const py::list& arrays, const py::list& rules, std::vector<int> rows)
         const auto dtype = parameter.dtype();
         if (!dtype) throw std::invalid_argument("a plan takes float32 and float64");
         Array array{.parameter = first_of(entry).ptr(),
-                    .shape = kept(parameter.shape()),
+                    .shape = keep_lengths(parameter.shape()),
                     .size = parameter.size(),
                     .kernel = &kernel_of(rules[i], *dtype),
                     .fortran = !parameter.c_contiguous(),
@@ -83,7 +83,7 @@ Plan::Plan(const py::list& arrays, const py::list& rules, std::vector<int> rows)
     cut();
 }
 
-Shape Plan::kept(Shape shape) {
+Shape Plan::keep_lengths(Shape shape) {
     const auto first = lengths_.insert(lengths_.end(), shape.begin(), shape.end());
     return {first, lengths_.end()};
 }

@@ -120,7 +120,7 @@ private:
     };
 
     bool take_gradient(Array& array, PyObject* gradient, bool overlap_checked, const Taking& taking);
-    Shape kept(Shape shape);
+    Shape keep_lengths(Shape shape);
     void will_write(py::handle array, std::size_t bytes, std::size_t parameter);
     void arrange();
     bool overlaps(const char* low, const char* high) const;

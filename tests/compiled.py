@@ -17,6 +17,7 @@ def run_alone(source: str, folder: Path) -> None:
     program = folder / "program"
     flags = ["-std=c++20", "-O1", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
     headers = f"-I{HERE.parent / 'csrc'}"
-    subprocess.run([compiler, *flags, headers, str(HERE / "cpp" / source), "-o", str(program)], check=True)
+    command = [compiler, *flags, headers, str(HERE / "cpp" / source), "-o", str(program)]
+    subprocess.run(command, check=True)
     done = subprocess.run([program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr

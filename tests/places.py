@@ -1,11 +1,11 @@
 """Models with an array at one place or another, and an optimizer of them with its twin."""
 
-from collections.abc import Callable, Iterator
-from hashlib import sha256
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from hashing import digest
 from numpy.typing import NDArray
 
 import fastopt
@@ -38,29 +38,6 @@ PLACES: dict[str, tuple[Callable[[Any, list[Array]], Any], str]] = {
 def options(algorithm: str) -> dict[str, Any]:
     """Let every algorithm have state."""
     return {"momentum": 0.9} if "momentum" in optimizer_class(algorithm).hyperparameters else {}
-
-
-def leaves(tree: Any) -> Iterator[Any]:
-    if isinstance(tree, dict):
-        tree = tuple(tree.values())
-    if isinstance(tree, (list, tuple)):
-        for child in tree:
-            yield from leaves(child)
-    else:
-        yield tree
-
-
-def digest(*trees: Any) -> str:
-    """Hash every byte of arrays and optimizers, and what describes them."""
-    found = sha256()
-    for thing in leaves(trees):
-        if isinstance(thing, fastopt.Optimizer):
-            found.update(repr((thing.step_count, thing.names, thing.groups)).encode())
-            found.update(digest(thing.params, thing.state).encode())
-        elif isinstance(thing, np.ndarray):
-            found.update(repr((type(thing), thing.dtype, thing.shape, thing.strides)).encode())
-            found.update(thing.tobytes())
-    return found.hexdigest()
 
 
 def check_message(error: BaseException, name: str, words: Words) -> None:

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from environment import SETTINGS
 from faults.tally import Tally
-from places import DTYPES, PLACES, Scene, check_message, digest, good
+from hashing import digest
+from places import DTYPES, PLACES, Scene, check_message, good
 
 import fastopt
 from fastopt import backends

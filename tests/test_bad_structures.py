@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from places import DTYPES, Scene, Words, digest, good, named
+from hashing import digest
+from places import DTYPES, Scene, Words, good, named
 
 import fastopt
 from fastopt.registry import ALGORITHMS

@@ -140,4 +140,5 @@ def test_arrays_too_large_for_the_caches(
     expected = train("adam", options, [size], dtype, finite, "numpy")
     for name in LEVELS:
         level(name)
-        assert count_different(train("adam", options, [size], dtype, finite, "native"), expected) == 0, name
+        found = train("adam", options, [size], dtype, finite, "native")
+        assert count_different(found, expected) == 0, name

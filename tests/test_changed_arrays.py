@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from places import Array, Words, check_message, digest, good, named
+from hashing import digest
+from places import Array, Words, check_message, good, named
 
 import fastopt
 

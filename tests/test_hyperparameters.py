@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from places import Words, check_message, digest, good, named
+from hashing import digest
+from places import Words, check_message, good, named
 from variants import AFTER_THE_STEP, OWN_DECAY
 
 import fastopt

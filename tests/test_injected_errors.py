@@ -12,7 +12,8 @@ import pytest
 from faults import SHAPE
 from faults.guarded import empty, guarded
 from faults.injected import InjectedError, Injection, Site
-from faults.scene import NAMES, arrays, digest
+from faults.scene import NAMES, arrays
+from hashing import digest_with_identities as digest
 
 import fastopt
 from fastopt.optimizer import Optimizer

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from faults.arrays import misaligned, read_only
-from places import SHAPE, Array, check_message, digest, good
+from hashing import digest
+from places import SHAPE, Array, check_message, good
 
 import fastopt
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from places import Array, digest, good, options
+from hashing import digest
+from places import Array, good, options
 
 import fastopt
 from fastopt.registry import ALGORITHMS
@@ -35,6 +36,11 @@ def pair(algorithm: str, backend: str, **more: Any) -> tuple[fastopt.Optimizer, 
     return opt, twin
 
 
+def trained(opt: fastopt.Optimizer, *grads: Any) -> str:
+    """Hash everything but the count of steps that were left out."""
+    return digest(opt.params, opt.state, opt.step_count, *grads)
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("policy", ["raise", "skip"])
 def test_no_byte_changes(policy: str, algorithm: str, backend: str) -> None:
@@ -43,18 +49,18 @@ def test_no_byte_changes(policy: str, algorithm: str, backend: str) -> None:
     for place in PLACES:
         for value in VALUES:
             grads = spoilt(6, place, value)
-            before = digest(opt, grads)
+            before = trained(opt, grads)
             if policy == "raise":
                 with pytest.raises(FloatingPointError, match=f"the gradient of '{place[0]}'"):
                     opt.step(grads)
             else:
                 assert opt.step(grads) is False
                 left_out += 1
-            assert digest(opt, grads) == before
+            assert trained(opt, grads) == before
             assert opt.skipped == left_out
     for each in (opt, twin):
         assert each.step(model(9))
-    assert digest(opt) == digest(twin)
+    assert trained(opt) == trained(twin)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from hashing import digest_with_identities as digest
 
 import fastopt
 from fastopt.registry import ALGORITHMS
 from faults import SHAPE, Array, Fault, objects
 from faults import arrays as wrong
 from faults.guarded import empty
-from faults.scene import NAMES, Scene, arrays, digest, good
+from faults.scene import NAMES, Scene, arrays, good
 from faults.tally import Tally
 
 PARAMETER = [

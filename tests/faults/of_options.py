@@ -6,12 +6,13 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from hashing import digest_with_identities as digest
 
 import fastopt
 from fastopt.hyperparameters import Choice, Hyper, Number, Pair
 from fastopt.registry import ALGORITHMS, optimizer_class
 from faults.objects import AttributesRaise, ReprRaises
-from faults.scene import arrays, digest
+from faults.scene import arrays
 from faults.tally import Tally
 
 Wrong = tuple[str, Any, type[Exception]]

@@ -1,10 +1,9 @@
-"""An optimizer that has all that can be written, in guarded memory, and everything of it hashed."""
+"""An optimizer that has all that can be written, in guarded memory."""
 
-from collections.abc import Iterator
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
+from hashing import leaves
 
 import fastopt
 from fastopt.optimizer import Optimizer
@@ -13,7 +12,6 @@ from faults import SHAPE, Array
 from faults.guarded import empty, guarded
 
 NAMES = ("a", "b", "c")
-HASHED = 1 << 20  # bytes; longer arrays only repeat one element
 EVERYTHING: dict[str, Any] = {"ema": 0.9, "ema_bias_correction": True, "lookahead_steps": 2}
 
 
@@ -29,46 +27,6 @@ def good(seed: int, dtype: Any) -> Array:
 def arrays(seed: int, dtype: Any) -> dict[str, Array]:
     """One array for each parameter, against the end of their pages and against the beginning."""
     return {n: guarded(good(seed + k, dtype), k % 2 == 0) for k, n in enumerate(NAMES)}
-
-
-def leaves(tree: Any) -> Iterator[Any]:
-    if isinstance(tree, dict):
-        for key, child in tree.items():
-            yield key
-            yield from leaves(child)
-    elif isinstance(tree, (list, tuple)):
-        for child in tree:
-            yield from leaves(child)
-    else:
-        yield tree
-
-
-def digest(*trees: Any) -> str:
-    """Hash every byte of arrays and optimizers, what describes them, and which objects they are."""
-    found = sha256()
-    for thing in leaves(trees):
-        found.update(str(id(thing)).encode() if isinstance(thing, np.ndarray) else b"")
-        if isinstance(thing, Optimizer):
-            found.update(_of_optimizer(thing).encode())
-        elif isinstance(thing, np.ndarray):
-            found.update(f"{type(thing)} {thing.dtype} {thing.shape} {thing.strides}".encode())
-            found.update(repr(thing.__array_interface__["data"]).encode())  # and whether read-only
-            if thing.nbytes < HASHED and not thing.dtype.hasobject:
-                found.update(thing.view(np.ndarray).tobytes())
-        elif isinstance(thing, (int, float, str, bool)):
-            found.update(repr(thing).encode())
-    return found.hexdigest()
-
-
-def _of_optimizer(opt: Optimizer) -> str:
-    sums = [] if opt._accumulator is None else [opt._accumulator.sums, opt._accumulator.count]
-    settings = {k: v for k, v in opt._settings.items() if k != "cast_to"}
-    counts = [opt.step_count, opt.skipped, [c.t for c in opt._cohorts], opt._cohort_of, opt._frozen]
-    scalars = [[each.state(), each.arrays] for each in opt._pipeline.followers().values()]
-    written = [opt.params, opt._states, scalars, sums, opt._settings["cast_to"]]
-    words = [opt.names, [(vars(g.h), g.given, g.multiply) for g in opt.groups], settings]
-    carried = [cohort.carried for cohort in opt._cohorts]
-    return f"{counts} {carried} {words} {opt._free} {digest(written)}"
 
 
 class Scene:
