@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from operator import mul
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,13 +20,14 @@ class Norms(NamedTuple):
 
     def of(self, chosen: Sequence[int]) -> float:
         """Compute the norm of some of them together."""
-        largest = max((self.each[i] for i in chosen), default=0.0)
+        norms = [self.each[i] for i in chosen]
+        largest = max(norms, default=0.0)
         if 0.0 < largest < 1e150:  # the squares are in range
-            return math.sqrt(total(self.each[i] * self.each[i] for i in chosen))
+            return math.sqrt(total(map(mul, norms, norms)))
         if not 0.0 < largest < math.inf:
-            return total(self.each[i] for i in chosen)  # 0, infinite, or NaN
-        scaled = [self.each[i] / largest for i in chosen]
-        return largest * math.sqrt(total(x * x for x in scaled))
+            return total(norms)  # 0, infinite, or NaN
+        scaled = [norm / largest for norm in norms]
+        return largest * math.sqrt(total(map(mul, scaled, scaled)))
 
 
 def clip_factor(norm: float, limit: float | None) -> float:
@@ -37,8 +39,10 @@ def norms_of(
     sums: Sequence[float], gradients: Sequence[Any], parameters: Sequence[NDArray[Any]]
 ) -> Norms:
     """Make them of the sums of squares; look again where a sum is not finite."""
-    each = [math.sqrt(squares) for squares in sums]
+    each = list(map(math.sqrt, sums))
     nonfinite = [0] * len(each)
+    if all(map(math.isfinite, each)):
+        return Norms(each, nonfinite)
     for i, norm in enumerate(each):
         if not math.isfinite(norm):
             values = taken(gradients[i], parameters[i].dtype)

@@ -119,11 +119,12 @@ class Pipeline:
     def _factors(self, norms: Norms, norm: float, unscale: float, due: "Due") -> list[float]:
         """Compute by what the norm of each gradient is clipped."""
         common = clip_factor(norm, self._given["global_clipnorm"])
-        factors = [
+        if all(clip is None for clip in due.clips):
+            return [common] * len(norms.each)
+        return [
             common * clip_factor(own * unscale, due.clips[group])  # one of them is 1
             for own, group in zip(norms.each, self._parameters.group_of, strict=True)
         ]
-        return factors
 
     def _extras(self, due: "Due", backwards: bool) -> Extras:
         average = None if self.averages is None else self.averages.weights(due.step)

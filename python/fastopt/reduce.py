@@ -5,7 +5,9 @@ to lane i % LANES; a lane adds from the left, in double; the lanes are added by 
 from the left. csrc/reduce.hpp does the same.
 """
 
+from collections import deque
 from collections.abc import Iterable
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -17,10 +19,7 @@ LANES = 32
 
 def total(values: Iterable[float]) -> float:
     """Add numbers from the left, each sum rounded; since Python 3.12, sum() does more."""
-    found = 0.0
-    for value in values:
-        found += value
-    return found
+    return deque(accumulate(values, initial=0.0), maxlen=1).pop()  # quicker than a loop
 
 
 def block_sums(x: NDArray[Any]) -> NDArray[np.float64]:
