@@ -1,5 +1,5 @@
 // Whether the sweeps of a plan fetch ahead, where its arrays do not fit the caches. On one processor that
-// saves a tenth of the time, on another it costs a third, and no name of a processor says which: so a plan
+// saves a tenth of the time, on another it costs up to half, and no name of a processor says which: so a plan
 // tries both, now and then, and stays with what was faster.
 #pragma once
 #include <algorithm>

@@ -84,7 +84,7 @@ double sum_of_differences(const void* first, const void* second, std::ptrdiff_t 
     const T* b = static_cast<const T*>(second);
     const differences<T> some{{a}, {b}};
     const auto one = [a, b](std::ptrdiff_t i) { return double(a[i]) - double(b[i]); };
-    return sum(n, some, one, [](std::ptrdiff_t) {});
+    return sum(n, some, one, [](std::ptrdiff_t) {});    // both have just been used
 }
 
 }  // namespace fastopt::FASTOPT_LEVEL
