@@ -11,6 +11,7 @@ from hashlib import sha256
 from itertools import count
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -66,6 +67,10 @@ def scheduled(params: list[Any]) -> fastopt.Optimizer:
     return fastopt.Adam(params, lr=schedules.cosine(0.1, 100), groups={"3": {"weight_decay": 0.1}})
 
 
+def casting(params: list[Any]) -> fastopt.Optimizer:
+    return fastopt.Adam(params, cast_grads=True)
+
+
 def carried(params: list[Any]) -> fastopt.Optimizer:
     return fastopt.NAdam(params)
 
@@ -95,6 +100,12 @@ def sitting_out(scene: Scene) -> Callable[[], Any]:
     return lambda: scene.opt.step(grads)
 
 
+def in_bfloat16(scene: Scene) -> Callable[[], Any]:
+    kind = ml_dtypes.bfloat16 if scene.seed > 2 else np.float32  # found out anew after the warm-up
+    grads = [g.astype(kind) for g in scene.gradients()]
+    return lambda: scene.opt.step(grads)
+
+
 def overflowing(scene: Scene) -> Callable[[], Any]:
     grads = scene.gradients()
     grads[0][1, 1] = np.inf
@@ -111,6 +122,7 @@ CASES = {
     "scheduled": (scheduled, step),
     "carried": (carried, step),
     "None": (plain, sitting_out),
+    "cast": (casting, in_bfloat16),
     "everything": (everything, step),
     "skipped": (everything, overflowing),
     "accumulated": (everything, accumulate),
@@ -136,6 +148,7 @@ def interrupted(call: Callable[[], Any], place: int) -> bool:
         return True
     finally:
         sys.setprofile(None)
+    assert seen < place, f"what the handler raised at the place {place} is lost"
     return False
 
 

@@ -142,7 +142,7 @@ class Core(Algorithm):
         """Take bfloat16, which NumPy does not know, as its bits, if there is any."""
         if taking is None or not taking.cast:
             return gradients, taking
-        bfloat16 = any(isinstance(g, np.ndarray) and casting.is_bfloat16(g.dtype) for g in gradients)
+        bfloat16 = any(map(_has_bfloat16, gradients))
         self._taking = taking._replace(bfloat16=bfloat16)
         return (list(map(_bits, gradients)) if bfloat16 else gradients), self._taking
 
@@ -374,6 +374,10 @@ class Core(Algorithm):
 def _plain(g: Any) -> Any:
     """Make an array of a scalar, which NumPy's arithmetic makes of 0-d arrays."""
     return np.asarray(g) if isinstance(g, np.generic) else g
+
+
+def _has_bfloat16(g: Any) -> bool:
+    return isinstance(g, np.ndarray) and casting.is_bfloat16(g.dtype)
 
 
 def _bits(g: Any) -> Any:

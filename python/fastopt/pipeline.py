@@ -119,7 +119,7 @@ class Pipeline:
     def _factors(self, norms: Norms, norm: float, unscale: float, due: "Due") -> list[float]:
         """Compute by what the norm of each gradient is clipped."""
         common = clip_factor(norm, self._given["global_clipnorm"])
-        if all(clip is None for clip in due.clips):
+        if not clips_each(due.clips):
             return [common] * len(norms.each)
         return [
             common * clip_factor(own * unscale, due.clips[group])  # one of them is 1
@@ -160,8 +160,16 @@ def reads(given: Mapping[str, Any], clips: Sequence[float | None]) -> bool:
         or given["nonfinite"] != "propagate"
         or given["loss_scale"] == "dynamic"
         or given["stats"]
-        or any(clip is not None for clip in clips)
+        or clips_each(clips)
     )
+
+
+def clips_each(clips: Sequence[float | None]) -> bool:
+    """Say whether any group clips the norm of each of its gradients.
+
+    Without a generator: what a signal's handler raises while one is being closed is lost.
+    """
+    return clips.count(None) < len(clips)
 
 
 def _scaled(due: Due, unscale: float, factors: list[float]) -> tuple[list[Row | None], Sequence[int]]:
