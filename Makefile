@@ -5,7 +5,7 @@ help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1  /p' Makefile
 
 test: ## the tests, but those against other frameworks
-	python -m pytest --ignore=tests/oracles
+	python -m pytest -n auto --dist worksteal --ignore=tests/oracles
 
 lint: ## style, types and stubs
 	python -m ruff check .

@@ -8,7 +8,7 @@ from tools.check_dist.environments import clean, environment, without_compiler
 from tools.check_dist.gates import DistributionError
 
 SMOKE = ["tests/test_installed.py", "tests/test_released_checkpoints.py"]
-REST = ["tests", "--ignore=tests/oracles"]
+REST = ["-n", "auto", "--dist", "worksteal", "tests", "--ignore=tests/oracles"]
 INFO = "import fastopt; info = fastopt.build_info(); print(info['backend'], *info['isa_levels'])"
 
 
