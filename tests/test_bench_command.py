@@ -162,7 +162,7 @@ def test_a_peer_that_takes_too_long_is_left_out(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(peers, "TOO_LONG", 0.01)
     made, why = peers.tried(lambda: lambda: sleep(0.02))
     assert made is None
-    assert why.startswith("a step took 0.0")
+    assert why.startswith("a step took ")
 
 
 # The ceiling.
