@@ -60,7 +60,7 @@ def test_the_commands_of_contributing_are_there() -> None:
     assert set(make.split()[1:]) <= set(verbs)
     assert check == ".ci/run"  # not in the sdist
     for line in instrumented.splitlines():
-        for name in re.findall(r"^(tools/\w+)|--preset (\w+)", line):
+        for name in re.findall(r"^(?:python )?(tools/[\w.]+)|--preset (\w+)", line):
             tool, preset = name
             assert not tool or (ROOT / tool).exists()
             assert not preset or f'"name": "{preset}"' in (ROOT / "CMakePresets.json").read_text()
