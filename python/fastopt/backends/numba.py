@@ -105,9 +105,9 @@ def _update(rule: Rule, scalars: Scalars, g: Any, p: Any, *states: Any) -> None:
 @cache
 def _loop(stage: Any, update: Any) -> Any:
     """Compile the loop over elements for a stage and a rule (for each dtype at its first use)."""
-    from fastopt.backends.numba_elementwise import loop
+    from fastopt.backends.numba_elementwise import compiled, loop
 
-    return loop(stage, update)
+    return compiled(loop(stage, update))
 
 
 @cache

@@ -20,7 +20,13 @@ CONTRACT: dict[str, Any] = {"fastmath": False, "error_model": "numpy"}
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile under the numerics contract."""
-    return njit(nogil=True, **CONTRACT)(function)
+    return njit(nogil=True, no_cfunc_wrapper=True, **CONTRACT)(function)
+
+
+@cache  # a stage is a piece of the loops of many rules, a rule of those of many stages
+def piece(function: Callable[..., Any]) -> Any:
+    """Compile what only compiled code calls: without an entry for Python, half as much work again."""
+    return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **CONTRACT)(function)
 
 
 def complaint(rule: Callable[..., Any], arguments: list[Any], dtype: Any) -> str:
@@ -153,10 +159,9 @@ def _views(addresses: Any, like: Any, numbers: Any) -> Any:
     )
 
 
-@cache
-def loop(stage: Any, update: Any) -> Any:
-    """Make the loop over elements for a `Stage` and a rule."""
-    before, update, after = compiled(stage.before), compiled(update), compiled(stage.after)
+def loop(stage: Any, update: Any) -> Callable[..., None]:
+    """Make the loop over elements for a `Stage` and a rule; it is yet to be compiled."""
+    before, update, after = piece(stage.before), piece(update), piece(stage.after)
 
     def sweep(s: Any, c: Any, g: Any, arrays: Any) -> None:  # pragma: no cover - compiled
         p, states = arrays[0], arrays[1:]  # sliced in the loop, it would not become vector code
@@ -166,4 +171,4 @@ def loop(stage: Any, update: Any) -> Any:
             put(arrays, i, update(p_i, g_i, *take(states, i), c))
             p[i] = after(p[i], old, s)
 
-    return compiled(sweep)
+    return sweep

@@ -11,7 +11,7 @@ import numpy as np
 from numba import carray, cfunc, types
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
-from fastopt.backends.numba_elementwise import CONTRACT, loop, views
+from fastopt.backends.numba_elementwise import CONTRACT, loop, piece, views
 from fastopt.extension import native
 from fastopt.rules import Rule
 from fastopt.stages import BARE, COUPLED, DECOUPLED, STAGES, Stage
@@ -37,7 +37,7 @@ def own_kernel(rule: Rule, dtype: np.dtype[Any]) -> Any:
 
 @cache  # which also keeps the machine code alive
 def _sweep(stage: Stage, rule: Rule, dtype: np.dtype[Any]) -> Any:
-    update, coefficients = loop(stage, rule.update), rule.coefficients
+    update, coefficients = piece(loop(stage, rule.update)), rule.coefficients
     stage_scalars: Any = stage.scalars
     of_stage, of_rule = len(stage_scalars._fields), len(coefficients._fields)
     numbers = tuple(range(len(rule.states)))
