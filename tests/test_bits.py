@@ -1,6 +1,6 @@
 """The numerics contract: the same bits on every backend, instruction set and thread count."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -44,13 +44,26 @@ def drawn(make: Make, size: int, dtype: Any, number: int) -> NDArray[Any]:
     return _kept(make, size, dtype, number) if size < KEPT else _drawn(make, size, dtype, number)
 
 
+def split(
+    make: Make, size: int, dtype: Any, number: int, edges: tuple[int, ...]
+) -> Sequence[NDArray[Any]]:
+    """Draw as `drawn` does, and give the pieces between edges."""
+    return (_kept_pieces if size < KEPT else _split)(make, size, dtype, number, edges)
+
+
 def _drawn(make: Make, size: int, dtype: Any, number: int) -> NDArray[Any]:
     values = make(np.random.default_rng([7, number]), size, dtype)
     values.flags.writeable = False
     return values
 
 
-_kept = cache(_drawn)
+def _split(
+    make: Make, size: int, dtype: Any, number: int, edges: tuple[int, ...]
+) -> Sequence[NDArray[Any]]:
+    return tuple(np.split(drawn(make, size, dtype, number), edges))
+
+
+_kept, _kept_pieces = cache(_drawn), cache(_split)
 KEPT = 50_000  # elements
 
 
@@ -65,8 +78,8 @@ def train(
     clips = fastopt.get(name, np.zeros(1), **options).groups[0]["clipnorm"] is not None
     edges = np.cumsum(sizes)[:-1].tolist() if clips or backend != "numpy" else []
 
-    def pieces(number: int) -> Arrays:
-        return np.split(drawn(make, sum(sizes), dtype, number), edges)
+    def pieces(number: int) -> Sequence[NDArray[Any]]:
+        return split(make, sum(sizes), dtype, number, tuple(edges))
 
     def arrays(number: int) -> Arrays:
         return [piece.copy() for piece in pieces(number)]
