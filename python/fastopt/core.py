@@ -142,6 +142,7 @@ class Core(Algorithm):
         """Take bfloat16, which NumPy does not know, as its bits, if there is any."""
         if taking is None or not taking.cast:
             return gradients, taking
+        # No generator: what a signal's handler raises while one is being closed is lost.
         bfloat16 = any(map(_has_bfloat16, gradients))
         self._taking = taking._replace(bfloat16=bfloat16)
         return (list(map(_bits, gradients)) if bfloat16 else gradients), self._taking

@@ -19,6 +19,7 @@ from fastopt.loss_scaling import LossScale
 from fastopt.norms import Norms, clip_factor, norms_of
 from fastopt.parameters import Parameters
 from fastopt.report import GroupReport, reports
+from fastopt.settings import clips_each
 from fastopt.slow_weights import slow_weights_for
 from fastopt.threads import get_num_threads
 
@@ -162,14 +163,6 @@ def reads(given: Mapping[str, Any], clips: Sequence[float | None]) -> bool:
         or given["stats"]
         or clips_each(clips)
     )
-
-
-def clips_each(clips: Sequence[float | None]) -> bool:
-    """Say whether any group clips the norm of each of its gradients.
-
-    Without a generator: what a signal's handler raises while one is being closed is lost.
-    """
-    return clips.count(None) < len(clips)
 
 
 def _scaled(due: Due, unscale: float, factors: list[float]) -> tuple[list[Row | None], Sequence[int]]:
