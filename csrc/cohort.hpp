@@ -2,6 +2,8 @@
 #pragma once
 #include <pybind11/pybind11.h>
 
+#include "gil.hpp"
+
 namespace fastopt {
 
 namespace py = pybind11;
@@ -17,7 +19,8 @@ public:
     py::object coefficients(py::handle function, py::handle step) const {
         const py::object h = attribute(group_, names().h);
         PyObject* const given[] = {h.ptr(), step.ptr()};
-        return checked(PyObject_Vectorcall(function.ptr(), given, 2, nullptr));
+        return checked(
+            held_at_exit([&] { return PyObject_Vectorcall(function.ptr(), given, 2, nullptr); }));
     }
     static void count_step(py::handle cohort, py::handle step) { set(cohort, names().t, step); }
     // The same for what counts the steps of all.

@@ -1,10 +1,9 @@
 #include "shares.hpp"
 
-#include <pybind11/pybind11.h>
-
 #include <algorithm>
 
 #include "cutting.hpp"
+#include "gil.hpp"
 
 namespace fastopt {
 namespace {
@@ -48,11 +47,11 @@ void share_out(const std::vector<std::size_t>& bytes, int threads, threads::Task
         task = &Backwards::run;
         context = &turned;
     }
+    const auto run = [&]() noexcept { threads::run(edges, runs, task, context); };
     if (total < bytes_worth_releasing_gil) {
-        threads::run(edges, runs, task, context);
+        run();
     } else {
-        const pybind11::gil_scoped_release released;
-        threads::run(edges, runs, task, context);
+        without_gil(run);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "smoothing.hpp"
 
 #include "fpenv.hpp"
+#include "gil.hpp"
 
 namespace fastopt {
 namespace {
@@ -22,11 +23,12 @@ void smooth_all(const T* x, T* out, T* state, const T* corrections, T beta, T on
 template <class T>
 void smooth_as(const NdArray& x, const NdArray& out, const NdArray& state, const char* corrections,
                double beta) {
-    const py::gil_scoped_release released;
-    const FloatingPointEnvironment environment;
-    smooth_all(reinterpret_cast<const T*>(x.data()), reinterpret_cast<T*>(out.data()),
-               reinterpret_cast<T*>(state.data()), reinterpret_cast<const T*>(corrections), T(beta),
-               T(1.0 - beta), x.shape(0), x.shape(1), x.shape(2));
+    without_gil([&]() noexcept {
+        const FloatingPointEnvironment environment;
+        smooth_all(reinterpret_cast<const T*>(x.data()), reinterpret_cast<T*>(out.data()),
+                   reinterpret_cast<T*>(state.data()), reinterpret_cast<const T*>(corrections), T(beta),
+                   T(1.0 - beta), x.shape(0), x.shape(1), x.shape(2));
+    });
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "gil.hpp"
+
 namespace fastopt {
 
 void swap(const py::list& some, const py::list& others, const Changes& changes) {
@@ -21,10 +23,9 @@ void swap(const py::list& some, const py::list& others, const Changes& changes) 
         }
         pairs.push_back({a.data(), b.data(), std::size_t(a.size()) * itemsize(*dtype)});
     }
-    {
-        const py::gil_scoped_release released;
+    without_gil([&]() noexcept {
         for (const auto& [a, b, bytes] : pairs) std::swap_ranges(a, a + bytes, b);
-    }
+    });
     changes.apply();
 }
 

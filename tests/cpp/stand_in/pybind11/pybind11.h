@@ -1,11 +1,6 @@
-// The little of pybind11 that csrc/shares.cpp asks for: without an interpreter there is no GIL.
+// The little of Python that csrc/gil.hpp asks for: without an interpreter there is no GIL.
 #pragma once
 
-namespace pybind11 {
-
-struct gil_scoped_release {
-    gil_scoped_release() {}
-    ~gil_scoped_release() {}
-};
-
-}  // namespace pybind11
+struct PyThreadState {};
+inline PyThreadState* PyEval_SaveThread() { return nullptr; }
+inline void PyEval_RestoreThread(PyThreadState*) {}
