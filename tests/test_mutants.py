@@ -20,6 +20,9 @@ import fastopt
 
 ROOT = Path(__file__).parent.parent
 FAULTS = mutants()
+source = pytest.mark.skipif(
+    not (ROOT / "python").exists(), reason="the package is installed, and its source is not here"
+)
 
 
 def test_there_are_enough() -> None:
@@ -28,9 +31,8 @@ def test_there_are_enough() -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.file}: {fault.old[:40]}")
+@source
 def test_a_fault_has_one_place(fault: Mutant) -> None:
-    if not (ROOT / "python").exists():
-        pytest.skip("the package is installed, and its source is not here")
     assert (ROOT / fault.file).read_text().count(fault.old) == 1
     assert fault.old != fault.new
 
@@ -43,8 +45,25 @@ def test_the_tests_that_are_named_are_there(tests: Sequence[str]) -> None:
         assert (ROOT / test.partition("::")[0]).exists()
 
 
-def test_the_extension_has_the_version_of_the_package() -> None:
-    assert f"-DSKBUILD_PROJECT_VERSION_FULL={fastopt.__version__}" in project._settings(ROOT)
+@pytest.mark.parametrize(
+    ("version", "whole"), [(fastopt.__version__, ""), ("1.2.3rc4", "1.2.3"), ("12.0.dev1", "12.0")]
+)
+def test_the_extension_is_built_with_the_version_of_the_package(
+    version: str, whole: str, tmp_path: Path
+) -> None:
+    """Else tests fail whatever is planted, and nothing can survive."""
+    (tmp_path / "python" / "fastopt").mkdir(parents=True)
+    file = tmp_path / "python" / "fastopt" / "version.py"
+    file.write_text(f'"""The version."""\n\n__version__ = "{version}"\n')
+    assert project.versions(tmp_path) == [
+        f"-DSKBUILD_PROJECT_VERSION={whole or version}",
+        f"-DSKBUILD_PROJECT_VERSION_FULL={version}",
+    ]
+
+
+@source
+def test_the_file_with_the_version_is_read() -> None:
+    assert project.versions(ROOT)[1].endswith(f"={fastopt.__version__}")
 
 
 # A project in which faults can be planted.

@@ -140,7 +140,12 @@ class Group(MutableMapping[str, Any]):
             raise TypeError("the parameters of a group cannot be replaced: make a new optimizer")
         held = hold(self._taken)
         try:
-            self.set(self.with_values(values))
+            given, before = self.with_values(values), self.current
+            try:
+                self.set(given)
+            except BaseException:  # of a signal's handler, when a part has been set
+                self.set(before)
+                raise
         finally:
             held.append(True)
 

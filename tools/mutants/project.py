@@ -65,17 +65,24 @@ def _interpreter(root: Path) -> str:
     return python
 
 
-def _settings(root: Path) -> list[str]:
-    import pybind11
-
+def versions(root: Path) -> list[str]:
+    """Tell CMake the version of the package, which tests compare with that of the extension."""
     said = (root / "python" / "fastopt" / "version.py").read_text()
     found = re.search(r'__version__ = "((\d+(?:\.\d+)*).*)"', said)
     if found is None:
         raise StopError("python/fastopt/version.py has no version")
     return [
-        "-DSKBUILD_PROJECT_NAME=fastopt",
         f"-DSKBUILD_PROJECT_VERSION={found[2]}",
         f"-DSKBUILD_PROJECT_VERSION_FULL={found[1]}",
+    ]
+
+
+def _settings(root: Path) -> list[str]:
+    import pybind11
+
+    return [
+        "-DSKBUILD_PROJECT_NAME=fastopt",
+        *versions(root),
         "-DFASTOPT_LEVELS=baseline",
         f"-DPython_EXECUTABLE={sys.executable}",
         f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",
