@@ -32,16 +32,6 @@ runpy.run_path({everywhere_runs.__file__!r}, run_name="__main__")
 with_extension = pytest.mark.skipif(native is None, reason="there is no extension to compare with")
 
 
-@with_extension
-def test_all_that_fastopt_does_without_it(run_python: Callable[..., str]) -> None:
-    """In a process that cannot import it, on the backends that are left."""
-    found = json.loads(run_python(WITHOUT.replace("BACKENDS", "['numba', 'numpy']")))
-    wanted = everywhere_runs.outcomes("native")
-    assert list(wanted) == [run.__name__ for run in everywhere_runs.RUNS]
-    assert found == {"numba": wanted, "numpy": wanted}
-    assert everywhere_runs.outcomes("numpy") == wanted
-
-
 # Where the package asks whether the extension is there: each has a part that runs only without it.
 ASKING = {
     "about.py",  # test_backend_choice.py
@@ -118,3 +108,13 @@ def test_changes_are_made_in_turn() -> None:
     flag = Flag()
     make([(flag, "value", 1), (flag, "other", 2), (flag, "value", 3)])
     assert vars(flag) == {"value": 3, "other": 2}
+
+
+@with_extension
+def test_all_that_fastopt_does_without_it(run_python: Callable[..., str]) -> None:
+    """In a process that cannot import it, on the backends that are left."""
+    found = json.loads(run_python(WITHOUT.replace("BACKENDS", "['numba', 'numpy']")))
+    wanted = everywhere_runs.outcomes("native")
+    assert list(wanted) == [run.__name__ for run in everywhere_runs.RUNS]
+    assert found == {"numba": wanted, "numpy": wanted}
+    assert everywhere_runs.outcomes("numpy") == wanted
