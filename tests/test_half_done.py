@@ -55,7 +55,7 @@ def model(seed: int) -> dict[str, Any]:
 
 def make(seed: int, backend: str = "numpy") -> Any:
     """An optimizer of four groups that are unlike, with all that is put back with a state."""
-    plateau = schedules.reduce_on_plateau(0.1 + seed, patience=0)
+    plateau = schedules.reduce_on_plateau(0.1, patience=0)  # the same, and not in the same state
     groups = {
         "a": {"lr": plateau, "weight_decay": 0.1},
         "b": {"lr": 0.2 + seed, "betas": (0.5, 0.75), "frozen": seed == 1},
@@ -71,6 +71,7 @@ def make(seed: int, backend: str = "numpy") -> Any:
         stats=True,
         cast_to={name: np.zeros(4, np.float16) for name in "abcd"},
         gradient_accumulation_steps=2,
+        global_clipnorm=2.0 + seed,
         backend=backend,
     )
     for k in range(3 + 2 * seed):
