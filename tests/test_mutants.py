@@ -180,9 +180,13 @@ def test_a_table_that_is_out_of_date(wrong: Mutant, words: str, tree: Tree) -> N
 
 
 def test_a_fault_that_does_not_compile(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tree, "build", lambda: False)
-    with pytest.raises(StopError, match="does not compile: arithmetic"):
-        try_out(NOTICED[:1], [tree], None, lambda line: None)
+    """The others are tried."""
+    built = iter([False, True])
+    monkeypatch.setattr(tree, "build", lambda: next(built))
+    said: list[str] = []
+    assert not try_out(NOTICED[:2], [tree], None, said.append)
+    assert [line[:15].strip() for line in said[1:3]] == [trials.BROKEN, trials.NAMED]
+    assert said[-1] == "does not compile, and shows nothing: arithmetic.py: a + b -> a - b"
     assert (tree.root / "arithmetic.py").read_text() == CODE
 
 

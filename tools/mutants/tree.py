@@ -19,6 +19,10 @@ class StopError(Exception):
     """What makes all outcomes worthless: the table is out of date, or the project fails as it is."""
 
 
+class BrokenError(Exception):
+    """A fault with which nothing compiles, so that no test is asked."""
+
+
 class TestRun(NamedTuple):
     """What became of a selection of tests."""
 
@@ -90,7 +94,7 @@ class Tree:
 
     @contextmanager
     def planted(self, mutant: Mutant) -> Iterator[None]:
-        """Change the file, and compile it; put it back."""
+        """Change the file, and compile it; put it back. BrokenError where it does not compile."""
         path = self.root / mutant.file
         text = path.read_text()
         if text.count(mutant.old) != 1:
@@ -98,7 +102,7 @@ class Tree:
         try:
             _write(path, text.replace(mutant.old, mutant.new))
             if not self.build():
-                raise StopError(f"it does not compile: {mutant.label}")
+                raise BrokenError
             yield
         finally:
             _write(path, text)

@@ -7,9 +7,9 @@ from queue import SimpleQueue
 from typing import NamedTuple
 
 from tools.mutants.table import Mutant
-from tools.mutants.tree import TestRun, Tree
+from tools.mutants.tree import BrokenError, TestRun, Tree
 
-NAMED, OTHERS, SURVIVED = "noticed", "by others alone", "SURVIVED"
+NAMED, OTHERS, SURVIVED, BROKEN = "noticed", "by others alone", "SURVIVED", "not compiled"
 
 LONGEST = 3600.0  # seconds for tests with no fault planted
 PATIENCE = 5  # with a fault, tests hang that take so many times as long
@@ -85,6 +85,8 @@ class Trials:
                 if whole.noticed:
                     return Outcome(mutant, OTHERS, seconds, whole.first)
                 return Outcome(mutant, SURVIVED, seconds, "")
+        except BrokenError:
+            return Outcome(mutant, BROKEN, 0.0, "")
         finally:
             self._trees.put(tree)
 
@@ -109,16 +111,18 @@ def try_out(
         outcomes = trials.run(mutants)
     finally:
         trials.close()
-    named, others, survived = (
+    named, others, survived, broken = (
         [outcome for outcome in outcomes if outcome.found == found]
-        for found in (NAMED, OTHERS, SURVIVED)
+        for found in (NAMED, OTHERS, SURVIVED, BROKEN)
     )
     say(
         f"{len(outcomes)} faults planted: {len(named)} noticed by the tests named, {len(others)} by "
         f"others alone, {len(survived)} survived"
     )
+    for outcome in broken:
+        say(f"does not compile, and shows nothing: {outcome.mutant.label}")
     for outcome in others:
         say(f"not by the tests named: {outcome.mutant.label}\n    but by {outcome.test}")
     for outcome in survived:
         say(f"SURVIVED: {outcome.mutant.label}")
-    return not (others or survived)
+    return len(named) == len(outcomes)
