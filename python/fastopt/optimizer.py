@@ -58,11 +58,13 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
     maximize : bool
         Ascend instead of descend.
     clipnorm : float > 0, or None
-        The largest L2 norm of each gradient: a longer one is scaled down to it, before all else.
+        The largest L2 norm of each gradient: a longer one is scaled down to it, before all else. A
+        norm that is infinite makes the finite entries 0; one that is NaN scales nothing.
     like : {"torch", "keras", "optax", "tf1", "mlx", "sklearn", "thinc", "paper"}
         Whose rule and defaults to take; see `fastopt.dialects`. Each option can still be given.
     global_clipnorm : float > 0, or None
-        The largest L2 norm of all gradients together. Norms are taken first, then values are limited.
+        The largest L2 norm of all gradients together. Where it is infinite or NaN, finite gradients
+        count as 0. Norms are taken first, then values are limited.
     nonfinite : {"propagate", "raise", "skip"}
         What to do about gradients that are infinite or NaN: take them, raise FloatingPointError, or
         leave the step out and count it in `skipped`.

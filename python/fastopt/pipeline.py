@@ -16,7 +16,7 @@ from fastopt.checks import Named
 from fastopt.copies import Copies
 from fastopt.following import Follower
 from fastopt.loss_scaling import LossScale
-from fastopt.norms import Norms, clip_factor, norms_of
+from fastopt.norms import Norms, clip_factor, common_clip_factor, norms_of
 from fastopt.parameters import Parameters
 from fastopt.report import GroupReport, reports
 from fastopt.settings import clips_each
@@ -119,7 +119,7 @@ class Pipeline:
 
     def _factors(self, norms: Norms, norm: float, unscale: float, due: "Due") -> list[float]:
         """Compute by what the norm of each gradient is clipped."""
-        common = clip_factor(norm, self._given["global_clipnorm"])
+        common = common_clip_factor(norm, self._given["global_clipnorm"])
         if not clips_each(due.clips):
             return [common] * len(norms.each)
         return [
