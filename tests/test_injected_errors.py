@@ -36,6 +36,18 @@ def step(opt: Optimizer) -> object:
     return opt.step(arrays(7, np.float32))
 
 
+def tried(opt: Optimizer) -> object:
+    grads = arrays(7, np.float32)
+    grads["b"][...] = 1e17
+    return opt.step(grads)
+
+
+def left_out(opt: Optimizer) -> object:
+    grads = arrays(7, np.float32)
+    grads["b"][...] = 1e21
+    return opt.step(grads)
+
+
 def step_with_some(opt: Optimizer) -> object:
     return opt.step({**arrays(7, np.float32), "b": None})
 
@@ -67,6 +79,8 @@ STEPS = [
     Act("schedules in groups", SCHEDULED, step),
     Act("clip, skip, scale", GUARDED, step),
     Act("everything that follows", FOLLOWED, step),
+    Act("a step that is tried", {"nonfinite": "skip", "weight_decay": 0.1, "ema": 0.5}, tried),
+    Act("a step left out", {"nonfinite": "skip", "max_consecutive_skips": 1}, left_out),
     Act("some gradients", SCHEDULED, step_with_some),
     Act(
         "accumulation",

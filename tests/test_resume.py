@@ -65,6 +65,7 @@ def test_on_another_backend(there: str, check: Check, tmp_path: Path) -> None:
 CHANGES: dict[str, Callable[[Any], None]] = {
     "steps": lambda s: s.update(steps=s["steps"] + 1),
     "skipped": lambda s: s.update(skipped=s["skipped"] + 1),
+    "skipped in a row": lambda s: s.update(skipped_in_a_row=s["skipped_in_a_row"] + 1),
     "loss scale": lambda s: s["loss_scale"].update(value=s["loss_scale"]["value"] * 2),
     "good steps": lambda s: s["loss_scale"].update(good_steps=1999),
     "remains": lambda s: s["followers"]["average"].update(remains=0.5),

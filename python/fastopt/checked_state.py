@@ -27,7 +27,7 @@ class CheckedState:
     Attributes
     ----------
     differences : Differences
-    steps, skipped, accumulated : int
+    steps, skipped, skipped_in_a_row, accumulated : int
     groups : list of GroupRestoration, or None where hyperparameters are not taken
     settings : dict of what changes
     scale : LossScale
@@ -57,6 +57,8 @@ class CheckedState:
         self._check_names()
         self.steps = count(state["steps"], "the number of steps")
         self.skipped = count(state["skipped"], "the number of steps left out")
+        row = state.get("skipped_in_a_row", 0)  # 0.1 has not written it
+        self.skipped_in_a_row = count(row, "the number of steps left out in a row")
         self.groups = self._check_groups() if hyperparameters else None
         self.settings = self._check_settings() if hyperparameters else {}
         self.scale = self._check_scale()

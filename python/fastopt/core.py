@@ -19,6 +19,7 @@ from fastopt.groups import Group
 from fastopt.holding import Hold
 from fastopt.hyperparameters import Values
 from fastopt.loss_scaling import LossScale
+from fastopt.overflow import Bound
 from fastopt.parameters import Parameters
 from fastopt.pipeline import Due, Pipeline, reads
 from fastopt.rules import Rule, rule_of
@@ -169,8 +170,18 @@ class Core(Algorithm):
                 zero,
                 changes,
                 anyway,
+                self._taking,
+                self._bound_to,
             ),
         )
+
+    def _bound_to(self, i: int) -> Bound:
+        """Return what is bound to the plan for a parameter."""
+        name, p, states = self._parameters.names[i], self._parameters.arrays[i], self._states[i]
+        rule = self._planned_rules[self._parameters.group_of[i]]
+        written = [(f"parameter {name!r}", p)]
+        written += [(f"state {state!r} of {name!r}", states[state]) for state in rule.states]
+        return Bound(self.backend, rule, written, *self._pipeline.beside(i))
 
     def _accumulate(self, grads: Any) -> bool:
         """Add gradients to the sums; take the step when it is due."""
@@ -261,6 +272,8 @@ class Core(Algorithm):
         reading = reads(given, clips)
         if not reading:
             pipeline.grad_norm = None  # of a step when that was still asked for
+        if not settings.guards(given):
+            pipeline.skips.in_a_row = 0  # from now on each step is taken
         if not given["stats"]:
             pipeline.report = None
         works = reading or given["zero_grad"] or given["loss_scale"] != 1.0

@@ -288,7 +288,7 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
     @property
     def skipped(self) -> int:
         """How many steps have been left out for gradients that were not finite."""
-        return self._pipeline.skipped
+        return self._pipeline.skips.total
 
     def report(self) -> "list[GroupReport]":
         """Say what the last step has done, for each group; needs ``stats=True``.

@@ -3,13 +3,15 @@
 Everything that can fail is here, before the sweep; nothing has changed until it begins.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastopt import overflow
 from fastopt.averaging import averages_for
-from fastopt.backends import UNUSED, Extras, Plan, Row
+from fastopt.backends import UNUSED, Extras, Plan, Row, Taking
 from fastopt.casting import taken
 from fastopt.changes import Change
 from fastopt.checks import Named
@@ -17,10 +19,13 @@ from fastopt.copies import Copies
 from fastopt.following import Follower
 from fastopt.loss_scaling import LossScale
 from fastopt.norms import Norms, clip_factor, common_clip_factor, norms_of
+from fastopt.overflow import Bound
 from fastopt.parameters import Parameters
 from fastopt.report import GroupReport, reports
-from fastopt.settings import clips_each
+from fastopt.settings import clips_each, guards
+from fastopt.skipping import Skips
 from fastopt.slow_weights import slow_weights_for
+from fastopt.state_form import listed
 from fastopt.threads import get_num_threads
 
 
@@ -35,7 +40,8 @@ class Pipeline:
         self.averages = averages_for(given, parameters.arrays)
         self.slow = slow_weights_for(given, parameters.arrays)
         self.grad_norm: float | None = None
-        self.skipped = 0
+        self.skips = Skips()
+        self._wild: frozenset[int] = frozenset()  # parameters that are near the end of the range
         self.report: list[GroupReport] | None = None
 
     def attach(self, plan: Plan) -> None:
@@ -46,6 +52,11 @@ class Pipeline:
         if not (slow is averages is copies is None):
             plan.attach(slow, averages, copies, halves)
 
+    def beside(self, i: int) -> tuple[Any, Any]:
+        """Return the slow weights and the average of a parameter, None for what there is not."""
+        slow = None if self.slow is None else self.slow.arrays[i]
+        return slow, None if self.averages is None else self.averages.arrays[i]
+
     def followers(self) -> dict[str, Follower]:
         """Give what has an array beside every parameter, under the names of a checkpoint."""
         found = {"slow": self.slow, "average": self.averages}
@@ -54,6 +65,7 @@ class Pipeline:
     def rebind(self, parameters: Parameters) -> None:
         """Go on with other parameters, for which the followers have arrays."""
         self._parameters = parameters
+        self._wild = frozenset()
 
     def write_copies(self) -> None:
         """Write the copies anew, where no step does."""
@@ -76,21 +88,32 @@ class Pipeline:
 
     def step(self, plan: Plan, due: "Due") -> bool:
         """Decide and sweep; say whether the step was taken."""
-        given, threads = self._given, get_num_threads()
+        given, threads, arrays = self._given, get_num_threads(), self._parameters.arrays
         unscale = 1.0 / (self.scale.value * due.added)
         factors = [1.0] * len(due.gradients)
         changes: list[Change] = [*due.changes, *due.anyway, (self, "report", None)]
-        norms = None
+        norms, norm, guarded = None, 0.0, guards(given)
         if reads(given, due.clips):
-            norms = norms_of(plan.sums_of_squares(threads), due.gradients, self._parameters.arrays)
+            norms = norms_of(plan.sums_of_squares(threads), due.gradients, arrays)
             norm = norms.of(range(len(factors))) * unscale
-            if not self._goes_on(plan, norms, due):
-                self.grad_norm, self.report = norm, None
-                return False
+            if guarded and any(norms.nonfinite):
+                return self._leave_out(plan, due, norm, partial(self._not_finite, norms, due))
             changes.append((self, "grad_norm", norm))
             factors = self._factors(norms, norm, unscale, due)
         extras = self._extras(due, norms is not None)
         rows, row_of = _scaled(due, unscale, factors)
+        if guarded and norms is not None:
+            changes += self.skips.ended()
+            flush = given["flush_subnormals"]
+            found = overflow.look(
+                overflow.Step(
+                    plan, arrays, due, norms.each, unscale, factors, rows, row_of, extras, flush
+                ),
+                self._wild,
+            )
+            if found.reason:
+                return self._leave_out(plan, due, norm, partial(overflow.complaint, found.reason))
+            changes.append((self, "_wild", found.wild))
         changes += self.scale.changes(finite=True)
         for follower in self.followers().values():
             changes += follower.changes()
@@ -102,20 +125,30 @@ class Pipeline:
             plan.run(rows, threads, extras, changes, row_of)
         return True
 
-    def _goes_on(self, plan: Plan, norms: Norms, due: "Due") -> bool:
-        """Raise or skip where gradients are not finite and that is asked for."""
-        if not any(norms.nonfinite):
-            return True
-        choice = self._given["nonfinite"]
-        if choice == "raise":
-            raise FloatingPointError(complaint(self._parameters, norms, due.gradients))
-        if choice != "skip" and not self.scale.dynamic:
-            return True
+    def _leave_out(self, plan: Plan, due: "Due", norm: float, complaint: Callable[[bool], str]) -> bool:
+        """Leave the step out, or raise where that is asked for; `complaint` takes whether it is."""
+        if self._given["nonfinite"] == "raise":
+            raise FloatingPointError(complaint(True))
+        skips, scale = self.skips, self.scale.changes(finite=False)
+        skips.check(self._given["max_consecutive_skips"], complaint)
+        warns = skips.warns()
         if due.zero:
             zero(due.gradients)
-        left_out: Change = (self, "skipped", self.skipped + 1)
-        plan.commit([left_out, *due.anyway, *self.scale.changes(finite=False)])
+        left_out: list[Change] = [*skips.changes(), (self, "grad_norm", norm), (self, "report", None)]
+        plan.commit([*left_out, *due.anyway, *scale])
+        if warns:  # when all has been decided and counted: where warnings are errors, it raises
+            skips.warn(complaint)
         return False
+
+    def _not_finite(self, norms: Norms, due: "Due", raises: bool) -> str:
+        """Say which gradients are not finite, and where if an error is raised for this step alone."""
+        if raises:
+            return complaint(self._parameters, norms, due.gradients)
+        bad = [n for n, count in zip(self._parameters.names, norms.nonfinite, strict=True) if count]
+        what = "gradient of" if len(bad) == 1 else "gradients of"
+        return (
+            f"the {what} {listed(list(map(repr, bad)))} {'is' if len(bad) == 1 else 'are'} not finite"
+        )
 
     def _factors(self, norms: Norms, norm: float, unscale: float, due: "Due") -> list[float]:
         """Compute by what the norm of each gradient is clipped."""
@@ -152,6 +185,8 @@ class Due(NamedTuple):
     zero: bool  # whether to zero them
     changes: Sequence[Change]  # that come with the step
     anyway: Sequence[Change]  # those that come also where it is left out
+    taking: Taking | None  # with which they were bound
+    bound: Callable[[int], Bound]  # what is bound to the plan for a parameter
 
 
 def reads(given: Mapping[str, Any], clips: Sequence[float | None]) -> bool:

@@ -111,7 +111,7 @@ _TAKEN = (
     *("_states", "_cohorts", "_cohort_of", "_plan", "_planned_rules", "_accumulator", "_frozen"),
     *("_present", "_hold"),
 )
-_TAKEN_OF_PIPELINE = ("skipped", "scale", "grad_norm", "report")
+_TAKEN_OF_PIPELINE = ("skips", "scale", "grad_norm", "report")
 
 
 def _states(
@@ -144,7 +144,8 @@ def _states(
 
 
 def _restore_scalars(opt: "Core", state: CheckedState) -> None:
-    opt._taken.steps, opt._pipeline.skipped = state.steps, state.skipped
+    opt._taken.steps = state.steps
+    opt._pipeline.skips = opt._pipeline.skips.restored(state.skipped, state.skipped_in_a_row)
     opt._pipeline.scale, opt._frozen, opt._present = state.scale, state.frozen, None
     opt._pipeline.grad_norm = opt._pipeline.report = None
     opt._settings.update(state.settings)

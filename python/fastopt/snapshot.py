@@ -23,7 +23,8 @@ def snapshot(opt: "Core", copy: bool) -> dict[str, Any]:
     found = {
         "optimizer": type(opt).__name__,
         "steps": opt._taken.steps,
-        "skipped": opt._pipeline.skipped,
+        "skipped": opt._pipeline.skips.total,
+        "skipped_in_a_row": opt._pipeline.skips.in_a_row,
         "groups": [_group(group, mine) for group, mine in zip(opt.groups, names, strict=True)],
         "settings": settings_config(opt._settings, marks=True),
         "loss_scale": opt._pipeline.scale.state(),
