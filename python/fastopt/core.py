@@ -170,6 +170,7 @@ class Core(Algorithm):
                 zero,
                 changes,
                 anyway,
+                [cohort.group.h if cohort.active else None for cohort in self._cohorts],
                 self._taking,
                 self._bound_to,
             ),

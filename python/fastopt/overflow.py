@@ -6,7 +6,6 @@ tell. Where one of them is not, the step is tried on copies first, piece by piec
 
 import math
 from collections.abc import Iterator, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from fastopt.backends import Extras, Plan, Row, backend
 from fastopt.casting import taken
+from fastopt.moderate import LIMIT, LIMITS
 from fastopt.rules import Rule
 from fastopt.threads import get_num_threads
 
@@ -22,19 +22,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-# Up to here, products of four such numbers are in range, and squares of them, added to the largest
-# number that there is, are rounded away: float32 ends at 3.4e38, half an ulp of which is 1e31.
-MODERATE = {np.dtype(np.float32): 1e9, np.dtype(np.float64): 1e75}
-SCALARS = 1e9  # of whatever dtype: what is larger is tried, and it costs time alone
-EPS = 1e-20  # below, a moderate number that is divided by it can be out of range
 # Beyond, a number is so near the end of the range that later steps are tried too, however moderate.
 WILD = {np.dtype(np.float32): 1e30, np.dtype(np.float64): 1e300}
 PIECE = 1 << 20  # elements that are tried at a time
-
-# What coefficients are called that keep a state, that are added to a divisor, that decay.
-_KEEPS = frozenset(("mu", "beta", "beta1", "beta2", "alpha", "rho"))
-_EPS = frozenset(("eps", "eps_root", "eps_norm"))
-_LIMIT = 2  # the scalars of the stage before it can be infinite: gradient scale, and limit
 
 
 class Bound(NamedTuple):
@@ -60,6 +50,7 @@ class Step(NamedTuple):
     row_of: Sequence[int]  # nothing where each parameter uses that of its cohort
     extras: Extras
     flush: bool  # subnormal numbers
+    risks: Sequence[float]  # of the scalars of each cohort
 
 
 class Found(NamedTuple):
@@ -83,16 +74,12 @@ def look(step: Step, wild: frozenset[int]) -> Found:
 
 def _suspects(step: Step, wild: frozenset[int]) -> list[int]:
     """List the parameters with a gradient for which the step has to be tried."""
-    risks = [_risk(row) for row in step.due.rows]
-    largest = max(step.norms, default=0.0) * step.unscale
-    if largest <= MODERATE[np.dtype(np.float32)] and not wild and risks.count(0.0) == len(risks):
-        return []
-    limits = [MODERATE[p.dtype] for p in step.arrays]
-    decays = [risks[cohort] for cohort in step.due.cohort_of]
+    limits = [LIMITS[p.dtype] for p in step.arrays]
+    decays = [step.risks[cohort] for cohort in step.due.cohort_of]
+    weights = _weights(step, decays)
     norms = [
         norm * (step.unscale * factor) for norm, factor in zip(step.norms, step.factors, strict=True)
     ]
-    weights = _weights(step, decays)
     return [
         i
         for i, (g, limit) in enumerate(zip(step.due.gradients, limits, strict=True))
@@ -101,46 +88,31 @@ def _suspects(step: Step, wild: frozenset[int]) -> list[int]:
     ]
 
 
-def _risk(row: Row | None) -> float:
-    """Return 0 for moderate scalars, the coupled decay where there is one, and infinity for others."""
-    if row is None:
-        return 0.0
-    stage, c = row
-    keeps, eps, decays = _roles(type(c))
-    try:
-        moderate = sum(map(abs, c)) + sum(map(abs, stage[_LIMIT:])) <= SCALARS
-    except TypeError:  # of a user's rule, which may have words for numbers
-        return math.inf
-    kept = getattr(stage, "keep", 1.0), stage.keep_after, 1.0 - getattr(stage, "shrink", 0.0)
-    grows = max(map(abs, kept)) > 1.0 or (keeps and max(c[k] for k in keeps) > 1.0)
-    if not moderate or grows or (eps and sum(c[k] for k in eps) < EPS):
-        return math.inf
-    decay: float = getattr(stage, "decay", 0.0) + sum(c[k] for k in decays)
-    return decay
-
-
-@cache
-def _roles(kind: type) -> tuple[list[int], list[int], list[int]]:
-    """Find the coefficients that keep a state, are added to a divisor, or decay."""
-    names: Sequence[str] = getattr(kind, "_fields", ())
-    return (
-        [k for k, name in enumerate(names) if name in _KEEPS],
-        [k for k, name in enumerate(names) if name in _EPS],
-        [k for k, name in enumerate(names) if name == "decay"],
-    )
+def decay_is_moderate(plan: Plan, arrays: Sequence[Array], due: "Due", risks: Sequence[float]) -> bool:
+    """Say whether what decays with its gradient is so small that nothing has to be tried."""
+    largest = max(risks)
+    if largest == math.inf:
+        return False
+    decays = [risks[cohort] for cohort in due.cohort_of] if 0.0 in risks else [largest] * len(arrays)
+    return largest * max(_norms(plan, arrays, due, decays)) <= LIMIT
 
 
 def _weights(step: Step, decays: Sequence[float]) -> Sequence[float]:
     """Compute the norms of the parameters that decay with their gradients; those of others are 1."""
     if decays.count(0.0) == len(decays):
         return [1.0] * len(decays)
-    asked = [
-        p if 0.0 < decay < math.inf else None for p, decay in zip(step.arrays, decays, strict=True)
-    ]
-    step.plan.bind(asked, None, True)  # in place of the gradients, to be read by all threads
-    sums = step.plan.sums_of_squares(get_num_threads())
-    step.plan.bind(step.due.gradients, None, True, step.due.taking)
-    return [1.0 if p is None else math.sqrt(square) for p, square in zip(asked, sums, strict=True)]
+    norms = _norms(step.plan, step.arrays, step.due, decays)
+    return [x if 0.0 < decay < math.inf else 1.0 for x, decay in zip(norms, decays, strict=True)]
+
+
+def _norms(plan: Plan, arrays: Sequence[Array], due: "Due", decays: Sequence[float]) -> Sequence[float]:
+    asked = arrays
+    if 0.0 in decays or math.inf in decays:
+        asked = [p if 0.0 < d < math.inf else None for p, d in zip(arrays, decays, strict=True)]  # type: ignore[misc]
+    plan.bind(asked, None, True)  # in place of the gradients, to be read by all threads
+    sums = plan.sums_of_squares(get_num_threads())
+    plan.bind(due.gradients, None, True, due.taking)
+    return list(map(math.sqrt, sums))
 
 
 def _tried(step: Step, i: int) -> str | bool:

@@ -17,7 +17,9 @@ from fastopt.changes import Change
 from fastopt.checks import Named
 from fastopt.copies import Copies
 from fastopt.following import Follower
+from fastopt.hyperparameters import Values
 from fastopt.loss_scaling import LossScale
+from fastopt.moderate import LIMIT, Risks
 from fastopt.norms import Norms, clip_factor, common_clip_factor, norms_of
 from fastopt.overflow import Bound
 from fastopt.parameters import Parameters
@@ -41,11 +43,13 @@ class Pipeline:
         self.slow = slow_weights_for(given, parameters.arrays)
         self.grad_norm: float | None = None
         self.skips = Skips()
+        self._risks = Risks()
         self._wild: frozenset[int] = frozenset()  # parameters that are near the end of the range
         self.report: list[GroupReport] | None = None
 
     def attach(self, plan: Plan) -> None:
         """Give the plan the arrays that it writes besides parameters and states."""
+        self._risks = Risks()
         slow = None if self.slow is None else self.slow.arrays
         averages = None if self.averages is None else self.averages.arrays
         copies, halves = (None, []) if self.copies is None else (self.copies.arrays, self.copies.halves)
@@ -103,17 +107,19 @@ class Pipeline:
         extras = self._extras(due, norms is not None)
         rows, row_of = _scaled(due, unscale, factors)
         if guarded and norms is not None:
-            changes += self.skips.ended()
-            flush = given["flush_subnormals"]
-            found = overflow.look(
-                overflow.Step(
-                    plan, arrays, due, norms.each, unscale, factors, rows, row_of, extras, flush
-                ),
-                self._wild,
-            )
-            if found.reason:
-                return self._leave_out(plan, due, norm, partial(overflow.complaint, found.reason))
-            changes.append((self, "_wild", found.wild))
+            if self.skips.in_a_row:
+                changes.append(self.skips.ended())
+            calm = max(norms.each) * unscale <= LIMIT and not self._wild
+            risks = self._risks.of(due.rows, due.values)
+            if calm and not self._risks.are_calm:
+                calm = overflow.decay_is_moderate(plan, arrays, due, risks)
+            if not calm:
+                how = rows, row_of, extras, given["flush_subnormals"], risks
+                step = overflow.Step(plan, arrays, due, norms.each, unscale, factors, *how)
+                found = overflow.look(step, self._wild)
+                if found.reason:
+                    return self._leave_out(plan, due, norm, partial(overflow.complaint, found.reason))
+                changes.append((self, "_wild", found.wild))
         changes += self.scale.changes(finite=True)
         for follower in self.followers().values():
             changes += follower.changes()
@@ -185,6 +191,7 @@ class Due(NamedTuple):
     zero: bool  # whether to zero them
     changes: Sequence[Change]  # that come with the step
     anyway: Sequence[Change]  # those that come also where it is left out
+    values: list[Values | None]  # hyperparameters of each row that is used
     taking: Taking | None  # with which they were bound
     bound: Callable[[int], Bound]  # what is bound to the plan for a parameter
 

@@ -37,9 +37,9 @@ class Skips:
         counted: list[Change] = [(self, "total", self.total + 1), (self, "in_a_row", self.in_a_row + 1)]
         return [*counted, (self, "_warned", True)] if self.warns() else counted
 
-    def ended(self) -> list[Change]:
-        """List what changes with a step that is taken."""
-        return [(self, "in_a_row", 0)] if self.in_a_row else []
+    def ended(self) -> Change:
+        """Return what changes with a step that is taken."""
+        return self, "in_a_row", 0
 
     def restored(self, total: int, in_a_row: int) -> "Skips":
         """Return the counts of a checkpoint; what has been said has been said."""
