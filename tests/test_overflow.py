@@ -256,7 +256,7 @@ def test_sums_of_gradients(backend: str) -> None:
 def test_a_large_array_is_tried_in_pieces(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overflow, "PIECE", 100)
     for order in ("C", "F"):
-        p = np.ones((13, 17, 5), np.float32, order=order)  # type: ignore[call-overload]
+        p = np.ones((13, 17, 5), np.float32, order=order)
         opt = fastopt.Adam(p, nonfinite="raise", ema=0.5, backend=backend)
         g = np.zeros_like(p)
         g[11, 16, 4] = 1e21

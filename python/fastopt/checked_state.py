@@ -10,6 +10,7 @@ from fastopt.config import made, plain
 from fastopt.group_restoring import GroupRestoration, checked_groups
 from fastopt.hyperparameters import Choice, Values
 from fastopt.loss_scaling import LossScale
+from fastopt.representable import check_settings
 from fastopt.rules import Rule, rule_of
 from fastopt.settings import check_together
 from fastopt.snapshot import ACCUMULATED
@@ -67,7 +68,9 @@ class CheckedState:
         given = [each.given.h for each in self.groups or ()]
         self.h: list[Values] = given or [group.h for group in opt.groups]
         self._rules: list[Rule] = [rule_of(opt.select_rule(h)) for h in self.h]
-        check_together({**opt._settings, **self.settings}, [h.clipnorm for h in self.h])
+        settings = {**opt._settings, **self.settings}
+        check_together(settings, [h.clipnorm for h in self.h])
+        check_settings(settings, self.h, opt._parameters.singles)
         self.entries = [state["parameters"].get(name) for name in opt._parameters.names]
         self.cohorts, self.cohort_of = self._check_steps()
         self.frozen = self._check_frozen() if hyperparameters else list(opt._frozen)

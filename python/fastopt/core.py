@@ -22,6 +22,7 @@ from fastopt.loss_scaling import LossScale
 from fastopt.overflow import Bound
 from fastopt.parameters import Parameters
 from fastopt.pipeline import Due, Pipeline, reads
+from fastopt.representable import check_settings
 from fastopt.rules import Rule, rule_of
 from fastopt.stages import USUAL, stage_for
 from fastopt.state import States, completed
@@ -69,6 +70,7 @@ class Core(Algorithm):
                 self.hyperparameters_of(self.like, self._shared, own),
                 self._taken,
                 self._news,
+                parameters.singles[i],
             )
             for i, (container, own) in enumerate(containers)
         ]
@@ -269,6 +271,7 @@ class Core(Algorithm):
         given = self._settings
         clips = [group.h.clipnorm for group in self.groups]
         settings.check_together(given, clips)
+        check_settings(given, [group.h for group in self.groups], self._parameters.singles)
         pipeline = self._pipeline
         reading = reads(given, clips)
         if not reading:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastopt.between_steps import hold
 from fastopt.hyperparameters import Hyper, Number, Values, describe, is_scheduled, suggest
+from fastopt.representable import LARGE, VANISHES, check_first_step, check_number, entries
 
 if TYPE_CHECKING:
     from fastopt.algorithm import Algorithm
@@ -34,6 +35,7 @@ class Group(MutableMapping[str, Any]):
         given: Mapping[str, Any],
         taken: Values,
         news: Values,
+        single: str | None,
     ) -> None:
         self.index = index  # None for the only one
         self.params = params
@@ -41,6 +43,7 @@ class Group(MutableMapping[str, Any]):
         self._declared = algorithm.hyperparameters
         self._taken = taken  # counts the steps
         self._news = news  # of all groups; says to the optimizer that it has to look
+        self._single = single  # the name of a parameter that is float32
         self._given: Mapping[str, Any] = {k: hyper.default for k, hyper in self._declared.items()}
         self.multiply: Mapping[str, float] = {}
         self.set(self.with_values(given))
@@ -55,7 +58,15 @@ class Group(MutableMapping[str, Any]):
                 values[name] = self._hyper(name).accept(value, name + self._which())
         h = Values(**{name: self._at(name, values, multiply, step) for name in values})
         self._algorithm.check_together(h)
-        return Given(values, multiply, h)
+        found = Given(values, multiply, h)
+        self.check(found)
+        return found
+
+    def check(self, given: Given) -> None:
+        """Raise ValueError for numbers that the dtype of the parameters cannot hold."""
+        for entry in entries(self._declared, given.values, given.h):
+            check_number(entry, self._single, self._which())
+        check_first_step(self._algorithm, given.h, self._single, self._which())
 
     def set(self, given: Given) -> None:
         """Set what `with_values` gave: all, or nothing if its scalars cannot be computed."""
@@ -69,6 +80,10 @@ class Group(MutableMapping[str, Any]):
         changed = {name: self._at(name, self._given, self.multiply) for name in self.scheduled}
         h = Values(**{**vars(self.h), **changed})
         self._algorithm.check_together(h)
+        for value in changed.values():
+            if type(value) is not float or not VANISHES < value < LARGE:  # rarely
+                self.check(Given(self._given, self.multiply, h))
+                break
         return h
 
     def now(self, h: Values) -> None:

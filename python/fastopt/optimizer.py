@@ -66,8 +66,12 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
         The largest L2 norm of all gradients together. Where it is infinite or NaN, finite gradients
         count as 0. Norms are taken first, then values are limited.
     nonfinite : {"propagate", "raise", "skip"}
-        What to do about gradients that are infinite or NaN: take them, raise FloatingPointError, or
-        leave the step out and count it in `skipped`.
+        What to do about gradients that are infinite or NaN, or so large that a parameter or a state
+        would become so: take them, raise FloatingPointError, or leave the step out and count it in
+        `skipped`.
+    max_consecutive_skips : int >= 1, or None
+        How many steps in a row may be left out; one more raises FloatingPointError and changes nothing.
+        Of 20 in a row there is a warning, once.
     loss_scale : float > 0, or "dynamic"
         By what the loss was multiplied, and what gradients are divided by. Dynamic is the rule of
         ``torch.amp.GradScaler``: steps with non-finite gradients are left out and halve it, 2,000 good
@@ -165,7 +169,9 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
             For a gradient that does not fit, or a parameter that is no longer the one that was given;
             the message names it. No byte has changed then.
         FloatingPointError
-            For a gradient that is not finite, with ``nonfinite="raise"``. No byte has changed then.
+            With ``nonfinite="raise"``, for a gradient that is not finite, or one that would make something
+            infinite; or for more steps left out in a row than `max_consecutive_skips`. No byte has changed
+            then.
         RuntimeError
             If another thread is inside a step of this optimizer, or after `close`.
 
@@ -287,7 +293,7 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
 
     @property
     def skipped(self) -> int:
-        """How many steps have been left out for gradients that were not finite."""
+        """How many steps have been left out for gradients that were not finite, or too large."""
         return self._pipeline.skips.total
 
     def report(self) -> "list[GroupReport]":

@@ -24,6 +24,7 @@ class Parameters:
     groups : list of (container, options), one for each group
     frozen, paths : lists with one entry for each array
     by_name : whether ``groups=`` has divided them
+    singles : for each group the name of its first array that is float32, or None
     hold : keeps the memory of the arrays where it is
     """
 
@@ -53,6 +54,7 @@ class Parameters:
             self._split(groups)
         frozen = [_frozen(options) for _, options in self.groups]
         self.frozen = [frozen[group] for group in self.group_of]
+        self.singles = self._first_singles()
 
     def _split(self, groups: Any) -> None:
         """Divide the groups by patterns of names."""
@@ -68,6 +70,13 @@ class Parameters:
             )
             for i, (old, options) in enumerate(parts)
         ]
+
+    def _first_singles(self) -> list[str | None]:
+        found: list[str | None] = [None] * len(self.groups)
+        for name, p, group in zip(self.names, self.arrays, self.group_of, strict=True):
+            if found[group] is None and p.dtype == np.float32:
+                found[group] = name
+        return found
 
     def now(self) -> Sequence[Any] | None:
         """List what the caller's containers hold now; nothing where they cannot change."""

@@ -177,7 +177,9 @@ class Roster(Core):
         groups = self._make_groups(parameters)
         for group, i in zip(parameters.group_of, was, strict=True):
             if i is not None:
-                groups[group].set(self.groups[self._parameters.group_of[i]].current)
+                current = self.groups[self._parameters.group_of[i]].current
+                groups[group].check(current)  # who has joined may have another dtype
+                groups[group].set(current)
         return groups
 
 
