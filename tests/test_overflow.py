@@ -129,17 +129,17 @@ def test_an_eps_of_zero(backend: str) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-@pytest.mark.parametrize("eps", [0.0, 1.4e-45, 1e-38])
+@pytest.mark.parametrize("eps", [0.0, 1.4e-45, 1.2e-38])
 def test_hardly_any_eps(eps: float, algorithm: str, backend: str) -> None:
     cls = type(fastopt.get(algorithm, np.ones(1, np.float32)))
     if "eps" not in cls.hyperparameters:
         return
     p = np.ones(4, np.float32)
-    for flush in (False, True):
+    for flush in (False, True) if eps != 1.4e-45 else (False,):  # which would be 0
         opt = fastopt.get(
             algorithm, p, eps=eps, nonfinite="skip", flush_subnormals=flush, backend=backend
         )
-        for g in ([0, 1, 1, 1], [1e-30, 1e-22, 1e-15, 1], [1e-45, 1e9, 0, -1]):
+        for g in ([1e-20, 1e-30, 1e-22, 1], [0, 1, 1e-15, 1], [1e-45, 1e9, 0, -1]):
             opt.step(np.array(g, np.float32))
             arrays = [p, *opt.state["params"].values()]
             assert all([bool(np.isfinite(a).all()) for a in arrays])

@@ -169,8 +169,8 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
             For a gradient that does not fit, or a parameter that is no longer the one that was given;
             the message names it. No byte has changed then.
         FloatingPointError
-            With ``nonfinite="raise"``, for a gradient that is not finite, or one that would make something
-            infinite; or for more steps left out in a row than `max_consecutive_skips`. No byte has changed
+            With ``nonfinite="raise"``, for a gradient that is not finite or would make something
+            infinite; for more steps left out in a row than `max_consecutive_skips`. No byte has changed
             then.
         RuntimeError
             If another thread is inside a step of this optimizer, or after `close`.
