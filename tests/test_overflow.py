@@ -139,7 +139,7 @@ def test_hardly_any_eps(eps: float, algorithm: str, backend: str) -> None:
         opt = fastopt.get(
             algorithm, p, eps=eps, nonfinite="skip", flush_subnormals=flush, backend=backend
         )
-        for g in ([1e-20, 1e-30, 1e-22, 1], [0, 1, 1e-15, 1], [1e-45, 1e9, 0, -1]):
+        for g in ([1e-20, 1, 1, 1], [1e-30, 1e-22, 1e-15, 0], [1e-45, 1e9, 0, -1]):
             opt.step(np.array(g, np.float32))
             arrays = [p, *opt.state["params"].values()]
             assert all([bool(np.isfinite(a).all()) for a in arrays])

@@ -129,7 +129,8 @@ def test_groups_name_their_own() -> None:
 
 def test_parameters_that_join_a_group_of_doubles() -> None:
     params = double()
-    opt = fastopt.Adam(params, eps=1e-300)
+    opt = fastopt.Adam(params)
+    opt.eps = 1e-300
     before = digest(opt)
     with pytest.raises(ValueError, match="eps is 1e-300, which is 0 in float32, the dtype of 'v'"):
         opt.add_params({"v": np.ones(2, np.float32)})
