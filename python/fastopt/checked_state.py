@@ -81,7 +81,7 @@ class CheckedState:
             raise ValueError(self.differences.complaint())
 
     def _check_names(self) -> None:
-        mine, theirs = self._opt._parameters.names, self._state["parameters"]
+        mine, theirs = dict.fromkeys(self._opt._parameters.names), self._state["parameters"]
         self.differences.missing.extend(name for name in mine if name not in theirs)
         self.differences.unexpected.extend(name for name in theirs if name not in mine)
         self._complain()

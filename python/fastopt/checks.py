@@ -21,18 +21,22 @@ def check_written(array: Any, what: str) -> None:
     """Raise unless the kernels can update an array in place."""
     check_kind(array, what)
     _check_dtype(array, what)
+    flags = array.flags
+    contiguous = flags.c_contiguous or flags.f_contiguous
+    if contiguous and flags.aligned and flags.writeable:
+        return
     found = f"{what} ({array.dtype}, shape {array.shape})"
-    if not (array.flags.c_contiguous or array.flags.f_contiguous):
+    if not contiguous:
         raise ValueError(
             f"{found} is not contiguous (strides {array.strides}); fastopt updates in place and "
             "copies nothing behind your back: use np.ascontiguousarray(...) for the parameter and "
             "let your model hold that array"
         )
-    if not array.flags.aligned:
+    if not flags.aligned:
         raise ValueError(
             f"{found} is misaligned in memory; give a copy that NumPy has allocated: np.array(...)"
         )
-    if not array.flags.writeable:
+    if not flags.writeable:
         raise ValueError(
             f"{found} is read-only; give a copy that can be written, np.array(...), or open the "
             "memory map with mode 'r+'"

@@ -1,13 +1,13 @@
 """Which parameters take part: freezing some for a time, adding and removing others."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from fastopt.between_steps import hold
-from fastopt.cohorts import Cohort
+from fastopt.cohorts import Cohort, divide
 from fastopt.core import Core
 from fastopt.grouping import Named, Which, chosen
 from fastopt.groups import Group
@@ -144,6 +144,8 @@ class Roster(Core):
             steps = 0 if cohort is None else cohort.t
             carried = self.initial_carried() if cohort is None else dict(cohort.carried)
             cohorts.append(Cohort(groups[group], steps, carried))
+        # Of those that are alike one: a step computes the scalars of each.
+        cohorts, cohort_of = divide(cohorts, range(len(cohorts)), [True] * len(cohorts))
         kept = {name: getattr(self, name) for name in _REBOUND}
         room = Room()
         averages = [(each, each.arrays) for each in self._pipeline.followers().values()]
@@ -159,7 +161,7 @@ class Roster(Core):
             self._parameters, self._grouping = parameters, grouping
             object.__setattr__(self, "groups", groups)
             self._pipeline.rebind(parameters)
-            self._cohorts, self._cohort_of = cohorts, list(range(len(cohorts)))
+            self._cohorts, self._cohort_of = cohorts, cohort_of
             self._accumulator, self._present = None, None
             self._plan = self._make_plan()
             self._follow_changes()
@@ -175,9 +177,10 @@ class Roster(Core):
     def _regrouped(self, parameters: Parameters, was: list[int | None]) -> list[Group]:
         """Make the groups; those of parameters that were there keep their hyperparameters."""
         groups = self._make_groups(parameters)
-        for group, i in zip(parameters.group_of, was, strict=True):
-            if i is not None:
-                groups[group].set(self.groups[self._parameters.group_of[i]].current)
+        pairs = zip(parameters.group_of, was, strict=True)
+        before = {group: self._parameters.group_of[i] for group, i in pairs if i is not None}
+        for group, old in before.items():
+            groups[group].set(self.groups[old].current)
         return groups
 
 
@@ -204,7 +207,7 @@ def _put(params: Any, more: Any, options: Mapping[str, Any], grouped: bool) -> C
     return lambda: params.__delitem__(slice(length, None))
 
 
-def _delete(params: dict[Any, Any], keys: list[Any]) -> None:
+def _delete(params: dict[Any, Any], keys: Iterable[Any]) -> None:
     for key in keys:
         del params[key]
 
@@ -223,10 +226,7 @@ def _take_out(params: Any, paths: list[Path]) -> Callable[[], None]:
             )
         parents.setdefault(id(parent), (parent, []))[1].append(path[-1])
     before = [(parent, parent.copy()) for parent, _ in parents.values()]
-    outgoing = [
-        (parent, sorted(keys, reverse=True) if isinstance(parent, list) else keys)
-        for parent, keys in parents.values()
-    ]
+    outgoing = [(parent, set(keys)) for parent, keys in parents.values()]
 
     def undo() -> None:
         for parent, was in before:
@@ -234,8 +234,10 @@ def _take_out(params: Any, paths: list[Path]) -> Callable[[], None]:
             parent.update(was) if isinstance(parent, dict) else parent.extend(was)
 
     for parent, keys in outgoing:
-        for key in keys:
-            del parent[key]
+        if isinstance(parent, list):
+            parent[:] = [each for i, each in enumerate(parent) if i not in keys]
+        else:
+            _delete(parent, keys)
     return undo
 
 
