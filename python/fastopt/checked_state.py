@@ -12,6 +12,7 @@ from fastopt.hyperparameters import Choice, Values
 from fastopt.loss_scaling import LossScale
 from fastopt.rules import Rule, rule_of
 from fastopt.settings import check_together
+from fastopt.shapes import LISTED, misfit
 from fastopt.snapshot import ACCUMULATED
 from fastopt.state_form import Differences, check_form, count, is_mark
 
@@ -209,5 +210,14 @@ def _check_fit(array: Any, what: str, p: Any) -> None:
     if array.dtype != p.dtype or array.shape != p.shape:
         raise ValueError(
             f"{what} is {array.dtype} of shape {array.shape}; its parameter is {p.dtype} of shape "
-            f"{p.shape}, and nothing is cast or cut"
+            f"{p.shape}, and nothing is cast or cut{_reason(array, p)}"
         )
+
+
+def _reason(array: Any, p: Any) -> str:
+    """Return why a shape is another one, where that can be seen."""
+    found = misfit(array.shape, p.shape, "a")
+    lines = [line for line in found.lines if ".sum(" not in line]
+    if array.dtype != p.dtype or not lines:
+        return ""
+    return f": {found.what}, and {' or '.join(lines[:LISTED])} of an array of the state has that shape"
