@@ -25,6 +25,7 @@ from fastopt.rules import Rule, rule_of
 from fastopt.stages import USUAL, stage_for
 from fastopt.state import States, completed
 from fastopt.threads import get_num_threads
+from fastopt.unseen import watches
 
 
 class Core(Algorithm):
@@ -32,16 +33,17 @@ class Core(Algorithm):
 
     def _build(self, params: Any, like: Any, shared: dict[str, Any], keywords: dict[str, Any]) -> None:
         self._settings = settings.checked(keywords)
-        self.params, self.like = params, like
+        self._params, self.like = params, like
         self._grads, self._shared = keywords.get("grads"), shared
         self._grouping = keywords.get("groups")
         self._parameters = Parameters(params, self.hyperparameters, self._grouping)
         self._frozen = list(self._parameters.frozen)
         self._taken = Values(steps=0, doing=STEPPING)
-        self._news = Values(changed=True)  # in the groups, until `_follow_changes` has looked
+        # In the groups, until `_follow_changes` has looked; and whether the caller has read the arrays.
+        self._news = Values(changed=True, read=False)
         self.groups = self._make_groups(self._parameters)
         self._before: list[Any] = []  # hooks, and those after a step
-        self._after: list[Any] = []
+        self._after: list[Any] = [*watches()]
         self._states: States = [{} for _ in self._parameters.arrays]
         self._cohorts = [Cohort(group, 0, self.initial_carried()) for group in self.groups]
         self._cohort_of = list(self._parameters.group_of)

@@ -36,7 +36,7 @@ class Group(MutableMapping[str, Any]):
         news: Values,
     ) -> None:
         self.index = index  # None for the only one
-        self.params = params
+        self._params = params
         self._algorithm = algorithm
         self._declared = algorithm.hyperparameters
         self._taken = taken  # counts the steps
@@ -75,6 +75,12 @@ class Group(MutableMapping[str, Any]):
         """Take what `next` computed."""
         scalars = self._algorithm.stage_scalars(h)
         self.h, self.stage_scalars = h, scalars
+
+    @property
+    def params(self) -> Any:
+        """Its parameters, as they were given; a dict by name where ``groups=`` has divided them."""
+        self._news.read = True
+        return self._params
 
     @property
     def current(self) -> Given:

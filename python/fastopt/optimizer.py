@@ -198,6 +198,7 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
         finally:
             self._free.append(True)
         if taken and self._after:
+            del gradients, now  # no references of ours while hooks run
             self._call(self._after)
         return taken
 
@@ -238,6 +239,12 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
         """How many steps have been taken."""
         steps: int = self._taken.steps
         return steps
+
+    @property
+    def params(self) -> Any:
+        """The parameters, as they were given."""
+        self._news.read = True
+        return self._params
 
     @property
     def names(self) -> list[str]:

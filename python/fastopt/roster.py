@@ -15,6 +15,7 @@ from fastopt.hyperparameters import describe
 from fastopt.memory import Room
 from fastopt.parameters import Parameters
 from fastopt.structure import Path
+from fastopt.unseen import watches
 
 _BUSY = "is being given other parameters"
 _REBOUND = (
@@ -86,17 +87,18 @@ class Roster(Core):
         """
         with self._changing():
             before = set(map(id, self._parameters.arrays))
-            undo = _put(self.params, more, options, self._parameters.grouped)
+            undo = _put(self._params, more, options, self._parameters.grouped)
             try:
                 grouping = dict(self._grouping or {})
                 if options and not self._parameters.grouped:
-                    fresh = Parameters(self.params, self.hyperparameters)
+                    fresh = Parameters(self._params, self.hyperparameters)
                     named = zip(fresh.names, fresh.arrays, strict=True)
                     grouping[Named([n for n, p in named if id(p) not in before])] = options
                 self._rebuild(grouping or None)
             except BaseException:
                 undo()
                 raise
+        self._after.extend(watches())
 
     def remove_params(self, which: Which) -> list[str]:
         """Let go of parameters and their states, and take them out of the container they were in.
@@ -111,10 +113,10 @@ class Roster(Core):
                 raise ValueError("remove_params means all parameters, and nobody would be left")
             names = [name for name, m in zip(parameters.names, meant, strict=True) if m]
             undo = _take_out(
-                self.params, [p for p, m in zip(parameters.paths, meant, strict=True) if m]
+                self._params, [p for p, m in zip(parameters.paths, meant, strict=True) if m]
             )
             try:
-                self._rebuild(_still_meant(self._grouping, self.params, self.hyperparameters))
+                self._rebuild(_still_meant(self._grouping, self._params, self.hyperparameters))
             except BaseException:
                 undo()
                 raise
@@ -134,7 +136,7 @@ class Roster(Core):
 
     def _rebuild(self, grouping: Mapping[Which, Any] | None) -> None:
         """Bind what the containers hold now; who was there keeps all that it had."""
-        parameters = Parameters(self.params, self.hyperparameters, grouping)
+        parameters = Parameters(self._params, self.hyperparameters, grouping)
         old = {id(p): i for i, p in enumerate(self._parameters.arrays)}
         was = [old.get(id(p)) for p in parameters.arrays]
         groups = self._regrouped(parameters, was)

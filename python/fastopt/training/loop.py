@@ -105,7 +105,7 @@ def _check(loss_and_grad: Any, params: Any, opt: Any, validation: Any) -> None:
         raise TypeError(f"loss_and_grad is {describe(loss_and_grad)}; it must be a function")
     if not (validation is None or callable(validation)):
         raise TypeError(f"validation is {describe(validation)}; it must be a function, or None")
-    if params is opt.params:
+    if params is opt._params:
         return
     there = set(map(id, Structure.of(params).leaves(params, "params", "give opt.params")))
     for name, p in zip(opt.names, opt._parameters.arrays, strict=True):
