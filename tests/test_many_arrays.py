@@ -56,7 +56,8 @@ def load(count: int) -> Callable[[], object]:
 
 
 def config(count: int) -> Callable[[], object]:
-    return Adam(groups_of_one(count)).get_config
+    opt = Adam(groups_of_one(count))
+    return lambda: opt.get_config()
 
 
 def refuse(count: int) -> Callable[[], object]:

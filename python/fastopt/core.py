@@ -74,6 +74,12 @@ class Core(Algorithm):
             for i, (container, own) in enumerate(containers)
         ]
 
+    @property
+    def params(self) -> Any:
+        """The parameters, as they were given."""
+        self._news.read = True
+        return self._params
+
     # The step.
 
     def _begin(self, doing: str = STEPPING, even_closed: bool = False) -> None:

@@ -241,12 +241,6 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
         return steps
 
     @property
-    def params(self) -> Any:
-        """The parameters, as they were given."""
-        self._news.read = True
-        return self._params
-
-    @property
     def names(self) -> list[str]:
         """The names of the parameters, by their keys and indices: ``"layer.w"``."""
         return list(self._parameters.names)

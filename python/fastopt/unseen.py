@@ -64,7 +64,7 @@ def complaint(opt: "Core") -> str:
         )
     if grads := unseen(opt, gradients=True):
         said.append(
-            f"nothing refers to {_listed('the gradient of', grads)} bound with grads= but this "
+            f"nothing refers to {_listed('the gradient', grads, ' of')} bound with grads= but this "
             "optimizer, so that every step reads the same old numbers: write into the array, "
             "layer.dW[...] = g, or pass the gradients to step(grads)"
         )
@@ -195,6 +195,7 @@ def _of_native_plan() -> tuple[int, int]:
     return after[0] - before[0], after[1] - before[1]
 
 
-def _listed(what: str, names: list[str]) -> str:
+def _listed(what: str, names: list[str], of: str = "") -> str:
     shown = ", ".join(map(repr, names[:SHOWN]))
-    return f"{what} {shown}" + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{what}{'s' * (len(names) > 1)}{of} {shown}{more}"
