@@ -86,6 +86,7 @@ class Roster(Core):
             Inside of a step.
         """
         with self._changing():
+            hooks, watching = list(self._after), watches()
             before = set(map(id, self._parameters.arrays))
             undo = _put(self._params, more, options, self._parameters.grouped)
             try:
@@ -94,11 +95,12 @@ class Roster(Core):
                     fresh = Parameters(self._params, self.hyperparameters)
                     named = zip(fresh.names, fresh.arrays, strict=True)
                     grouping[Named([n for n, p in named if id(p) not in before])] = options
+                self._after.extend(watching)
                 self._rebuild(grouping or None)
             except BaseException:
                 undo()
+                self._after[:] = hooks
                 raise
-        self._after.extend(watches())
 
     def remove_params(self, which: Which) -> list[str]:
         """Let go of parameters and their states, and take them out of the container they were in.
