@@ -1,6 +1,6 @@
 """References of others to the arrays of an optimizer, and to the containers that they are in.
 
-Those of the optimizer itself are told apart by what its objects hold, those of the native plan by a plan
+Those of the optimizer itself are told apart by what its objects hold, those of the native plan by one
 that is made to see. An array counts as unseen only where the interpreter counts exactly as many.
 """
 
