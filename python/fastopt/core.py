@@ -15,12 +15,14 @@ from fastopt.backends import Taking
 from fastopt.between_steps import STEPPING, hold
 from fastopt.changes import Change
 from fastopt.cohorts import Cohort, divide
-from fastopt.groups import Group
+from fastopt.groups import Group, group_class
 from fastopt.holding import Hold
 from fastopt.hyperparameters import Values
 from fastopt.loss_scaling import LossScale
 from fastopt.parameters import Parameters
 from fastopt.pipeline import Due, Pipeline, reads
+from fastopt.read_only import read_only_dict, read_only_list
+from fastopt.read_only_attributes import GROUPS
 from fastopt.rules import Rule, rule_of
 from fastopt.stages import USUAL, stage_for
 from fastopt.state import States, completed
@@ -60,8 +62,15 @@ class Core(Algorithm):
 
     def _make_groups(self, parameters: Parameters) -> list[Group]:
         containers = parameters.groups
-        return [
-            Group(
+        if parameters.by_name:  # of our own making
+            remedy = "opt.add_params(...) and opt.remove_params(...) change what is in it"
+            containers = [
+                (read_only_dict(params, remedy, f"opt.groups[{i}].params"), own)
+                for i, (params, own) in enumerate(containers)
+            ]
+        make = group_class(type(self))
+        groups = [
+            make(
                 container,
                 i if len(containers) > 1 else None,
                 type(self),
@@ -71,6 +80,7 @@ class Core(Algorithm):
             )
             for i, (container, own) in enumerate(containers)
         ]
+        return read_only_list(groups, GROUPS, "opt.groups")
 
     # The step.
 

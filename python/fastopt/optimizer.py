@@ -15,6 +15,8 @@ from fastopt.elsewhere import Elsewhere
 from fastopt.hooks import Hooks
 from fastopt.hyperparameters import given, suggest
 from fastopt.persistence import Persistence
+from fastopt.read_only import read_only, read_only_list, read_only_states
+from fastopt.read_only_attributes import GROUPS, check_same, is_shown, refuse, remedy_for
 from fastopt.roster import Roster
 from fastopt.threads import get_num_threads
 
@@ -242,29 +244,27 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
     @property
     def names(self) -> list[str]:
         """The names of the parameters, by their keys and indices: ``"layer.w"``."""
-        return list(self._parameters.names)
+        return read_only_list(self._parameters.names, remedy_for(self, "names"), "opt.names")
 
     @property
     def state(self) -> dict[str, dict[str, NDArray[Any]]]:
         """Views of the states, by parameter name and state name: ``state["layer.w"]["m"]``.
 
-        What is written into them is written into the states. Whatever else becomes of a view, such as
-        another shape, does nothing to the optimizer.
+        What is written into them is written into the states: ``state["layer.w"]["m"][...] = x``. The
+        dicts cannot be changed. Whatever else becomes of a view, such as another shape, does nothing to
+        the optimizer.
         """
-        return {
-            name: {key: array.view() for key, array in arrays.items()}
-            for name, arrays in zip(self._parameters.names, self._states, strict=True)
-        }
+        return read_only_states(self._parameters.names, self._states)
 
     @property
     def ema_state(self) -> Any:
         """Views of the averages of ``ema=``, in the structure of the parameters."""
-        return self._parameters.tree(self._averages(MovingAverage).views())
+        return self._shown(self._averages(MovingAverage).views(), "ema_state")
 
     @property
     def swa_state(self) -> Any:
         """Views of the averages of ``swa_start=``, in the structure of the parameters."""
-        return self._parameters.tree(self._averages(EqualAverage).views())
+        return self._shown(self._averages(EqualAverage).views(), "swa_state")
 
     @property
     def slow_state(self) -> Any:
@@ -273,7 +273,11 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
             raise ValueError(
                 "there are no slow weights: make the optimizer with lookahead_steps=5 or the like"
             )
-        return self._parameters.tree(self._pipeline.slow.views())
+        return self._shown(self._pipeline.slow.views(), "slow_state")
+
+    def _shown(self, arrays: list[NDArray[Any]], name: str) -> Any:
+        """Put arrays into containers like those of the parameters, which only show them."""
+        return read_only(self._parameters.tree(arrays), f"opt.{name}")
 
     @property
     def grad_norm(self) -> float | None:
@@ -328,9 +332,23 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
         return "\n  ".join([head, *map(repr, self.groups)])
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if not (name.startswith("_") or name in _ATTRIBUTES or hasattr(type(self), name)):
+        if name.startswith("_"):
+            super().__setattr__(name, value)
+            return
+        if not (name in _ATTRIBUTES or hasattr(type(self), name)):
             known = suggest(name, {**self.hyperparameters, **self.declared})
             raise AttributeError(f"{type(self).__name__} has no hyperparameter {name!r}: {known}")
         if name in _ATTRIBUTES and hasattr(self, name):  # not vars(): it slows every later look
-            raise AttributeError(f"{name} is decided when an optimizer is made: make a new one")
+            remedy = GROUPS if name == "groups" else "make a new one"
+            raise AttributeError(f"{name} is decided when an optimizer is made: {remedy}")
+        if is_shown(self, name):
+            check_same(self, name, value)
+            return
         super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if name in _ATTRIBUTES or is_shown(self, name):
+            refuse(self, name, "be deleted")
+        if name in self.hyperparameters or name in self.declared:
+            raise AttributeError(f"opt.{name} cannot be deleted: an optimizer always has one")
+        super().__delattr__(name)

@@ -14,6 +14,8 @@ from fastopt.groups import Group
 from fastopt.hyperparameters import describe
 from fastopt.memory import Room
 from fastopt.parameters import Parameters
+from fastopt.read_only import read_only_list
+from fastopt.read_only_attributes import remedy_for
 from fastopt.structure import Path
 
 _BUSY = "is being given other parameters"
@@ -29,7 +31,8 @@ class Roster(Core):
     @property
     def frozen(self) -> list[str]:
         """The names of the parameters that sit out all steps."""
-        return [name for name, out in zip(self._parameters.names, self._frozen, strict=True) if out]
+        names = [name for name, out in zip(self._parameters.names, self._frozen, strict=True) if out]
+        return read_only_list(names, remedy_for(self, "frozen"), "opt.frozen")
 
     def freeze(self, which: Which) -> list[str]:
         """Let parameters sit out all steps, whatever their gradients: no update, no decay, no count.
