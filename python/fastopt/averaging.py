@@ -29,11 +29,11 @@ class Averages(Follower):
         arrays = list(parameters)
         forth, back = [(self, "_are_in", True)], [(self, "_are_in", False)]
         try:
-            _swap(arrays, self.arrays, forth)
+            swap(arrays, self.arrays, forth)
             yield
         finally:
             if self._are_in:
-                _swap(arrays, self.arrays, back)
+                swap(arrays, self.arrays, back)
 
 
 class MovingAverage(Averages):
@@ -128,4 +128,4 @@ def _swap_in_python(
 
 
 # Swaps, and makes the changes; with the extension no signal's handler comes in between, or before it.
-_swap = _swap_in_python if native is None else native.swap
+swap = _swap_in_python if native is None else native.swap

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import NDArray
 
+from fastopt import sharing
 from fastopt.algorithm import OPTIONS
 from fastopt.averaging import EqualAverage, MovingAverage
 from fastopt.backends import BOUND
@@ -139,6 +140,7 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
         if self._grads is not None:
             self._bind(self._grads)
             self._hold = self._make_hold(self._states)
+        sharing.register(self)
         self._pipeline.write_copies()
 
     # The step.

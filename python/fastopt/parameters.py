@@ -1,12 +1,14 @@
 """The arrays that an optimizer updates: their names, their groups, and where the caller keeps them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastopt import checks
+from fastopt.extents import Extents
 from fastopt.grouping import Which, chosen, combined, split
 from fastopt.holding import Hold
 from fastopt.hyperparameters import describe, shown
@@ -68,6 +70,11 @@ class Parameters:
             )
             for i, (old, options) in enumerate(parts)
         ]
+
+    @cached_property
+    def extents(self) -> Extents:
+        """Where the arrays lie in memory, found out when it is first asked for."""
+        return Extents(zip(self.names, self.arrays, strict=True))
 
     def now(self) -> Sequence[Any] | None:
         """List what the caller's containers hold now; nothing where they cannot change."""

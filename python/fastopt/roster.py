@@ -12,10 +12,12 @@ from fastopt.core import Core
 from fastopt.grouping import Named, Which, chosen
 from fastopt.groups import Group
 from fastopt.hyperparameters import describe
+from fastopt.living import enter
 from fastopt.memory import Room
 from fastopt.parameters import Parameters
 from fastopt.read_only import read_only_list
 from fastopt.read_only_attributes import remedy_for
+from fastopt.sharing import check_in_place
 from fastopt.structure import Path
 
 _BUSY = "is being given other parameters"
@@ -138,6 +140,7 @@ class Roster(Core):
     def _rebuild(self, grouping: Mapping[Which, Any] | None) -> None:
         """Bind what the containers hold now; who was there keeps all that it had."""
         parameters = Parameters(self.params, self.hyperparameters, grouping)
+        check_in_place(parameters)
         old = {id(p): i for i, p in enumerate(self._parameters.arrays)}
         was = [old.get(id(p)) for p in parameters.arrays]
         groups = self._regrouped(parameters, was)
@@ -162,6 +165,7 @@ class Roster(Core):
             self._parameters, self._grouping = parameters, grouping
             object.__setattr__(self, "groups", groups)
             self._pipeline.rebind(parameters)
+            enter(self)
             self._cohorts, self._cohort_of = cohorts, list(range(len(cohorts)))
             self._accumulator, self._present = None, None
             self._plan = self._make_plan()
