@@ -13,7 +13,7 @@ from fastopt.loss_scaling import LossScale
 from fastopt.rules import Rule, rule_of
 from fastopt.settings import check_together
 from fastopt.snapshot import ACCUMULATED
-from fastopt.state_form import Differences, check_form, count, is_mark
+from fastopt.state_form import Differences, check_form, check_list, count, is_mark
 
 if TYPE_CHECKING:
     from fastopt.core import Core
@@ -32,6 +32,7 @@ class CheckedState:
     settings : dict of what changes
     scale : LossScale
     followers : dict of scalars, by the names of the followers
+    fresh : dict of lists of numbers of parameters, likewise
     cohorts : list of Cohort
     cohort_of, frozen, entries, arrays : lists, one entry for each parameter
         In `entries` its part of the state, or None; in `arrays` what is taken of that, by key, with
@@ -70,6 +71,7 @@ class CheckedState:
         self.cohorts, self.cohort_of = self._check_steps()
         self.frozen = self._check_frozen() if hyperparameters else list(opt._frozen)
         self.arrays = [self._check_arrays(i) for i in range(len(self.entries))]
+        self.fresh = {key: self._check_fresh(key) for key in opt._pipeline.followers()}
         self._complain()
 
     def needed(self, i: int) -> tuple[str, ...]:
@@ -175,6 +177,24 @@ class CheckedState:
             was if entry is None else bool(_FLAG.check(entry["frozen"], f"frozen of {name!r}"))
             for name, entry, was in zip(names, self.entries, now, strict=True)
         ]
+
+    def _check_fresh(self, key: str) -> list[int]:
+        """List the arrays of a follower that have not been through a step."""
+        follower = self._opt._pipeline.followers()[key]
+        now = set(follower.fresh)
+        found = []
+        for i, (entry, arrays) in enumerate(zip(self.entries, self.arrays, strict=True)):
+            if f"*{key}" not in arrays:  # it stays what it is
+                fresh = i in now
+            elif "fresh" in entry:
+                what = f"fresh of {self._opt._parameters.names[i]!r}"
+                check_list(entry["fresh"], what)
+                fresh = key in entry["fresh"]
+            else:
+                fresh = follower.is_fresh_at(self.steps, entry["steps"])
+            if fresh:
+                found.append(i)
+        return found
 
     def _check_arrays(self, i: int) -> dict[str, Any]:
         opt, entry = self._opt, self.entries[i]

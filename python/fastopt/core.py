@@ -223,6 +223,23 @@ class Core(Algorithm):
 
     # Changes.
 
+    def _look_at_followers(self) -> None:
+        """Let what has been through no step follow the parameters, unless something holds them."""
+        if not self._pipeline.is_behind():
+            return
+        try:
+            self._free.pop()
+        except IndexError:
+            return
+        except BaseException:  # as in `_begin`
+            self._free.append(True)
+            raise
+        self._taken.doing = STEPPING
+        try:
+            self._pipeline.refresh()
+        finally:
+            self._free.append(True)
+
     def _prepare(self) -> None:
         """Look at hyperparameters that were changed, and compute those that change by themselves."""
         if self._news.changed:

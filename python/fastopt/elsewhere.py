@@ -100,6 +100,7 @@ class Elsewhere(Core):
             moving.begin(self, "has its averages in the parameters: take the step after the with block")
             arrays = self._parameters.arrays
             self._check_arrays()
+            averages.show()
             with averages.swapped_in(arrays):
                 yield
         finally:

@@ -13,11 +13,13 @@ from fastopt.between_steps import STEPPING
 from fastopt.closing import Closing
 from fastopt.config import config_of, keywords_of
 from fastopt.elsewhere import Elsewhere
+from fastopt.following import Follower
 from fastopt.hooks import Hooks
 from fastopt.hyperparameters import given, suggest
 from fastopt.persistence import Persistence
 from fastopt.read_only import read_only, read_only_list, read_only_states
 from fastopt.read_only_attributes import GROUPS, check_same, is_shown, refuse, remedy_for
+from fastopt.restarting import Restarting
 from fastopt.roster import Roster
 from fastopt.threads import get_num_threads
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 _ATTRIBUTES = ("params", "groups", "like", "backend")  # set once, when the optimizer is made
 
 
-class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
+class Optimizer(Closing, Persistence, Roster, Elsewhere, Restarting, Hooks):
     """Updates parameters in place from their gradients. The base of every algorithm.
 
     What a subclass defines is said at `Algorithm`. The memory of its arrays cannot go away until
@@ -80,24 +82,26 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
         element once. They are refused otherwise.
     cast_to : optional
         Arrays in the structure of the parameters, of ml_dtypes.bfloat16, float16, or uint16 (the bits
-        of bfloat16), that always hold the parameters, rounded to nearest.
+        of bfloat16), that hold the parameters, rounded to nearest, after each step; what is written
+        into parameters by hand comes with the next step, or `restart_averages`.
     ema : float >= 0 and < 1, or a function of the step 0, 1, 2, ..., or None
-        Keep ``e = ema * e + (1 - ema) * p``, from a copy of the parameters on: see `ema_state` and
-        `averaged`. The step is the number of steps taken before; a schedule is such a function.
+        Keep ``e = ema * e + (1 - ema) * p``, from the parameters on that the first step finds: see
+        `ema_state`, `averaged` and `restart_averages`. The step is the number of steps taken before; a
+        schedule is such a function.
     ema_bias_correction : bool
         Let the average begin at nothing, and divide by the weights so far.
     swa_start : int >= 0, or None
         Keep the mean of the parameters as they are after so many steps and after every `swa_every`
         more: stochastic weight averaging, Izmailov et al. (arXiv:1803.05407). Until then it is the
-        parameters. See `swa_state` and `averaged`; instead of `ema`.
+        parameters. See `swa_state`, `averaged` and `restart_averages`; instead of `ema`.
     swa_every : int >= 1
         How many steps it is from one that is averaged to the next.
     lookahead_steps : int >= 1, or None
-        Keep slow weights, from a copy of the parameters on, and after every so many steps pull the
-        parameters to them: ``slow = (1 - alpha) * slow + alpha * p`` and ``p = slow``, before the
-        average and the copy are made. This is Lookahead, Zhang et al. (arXiv:1907.08610), and not
-        Nesterov's look ahead, which is `lookahead`. The state goes on as it is; a parameter that sits
-        out such a step is not pulled. See `slow_state`.
+        Keep slow weights, from the parameters on that the first step finds, and after every so many
+        steps pull the parameters to them: ``slow = (1 - alpha) * slow + alpha * p`` and ``p = slow``,
+        before the average and the copy are made. This is Lookahead, Zhang et al. (arXiv:1907.08610),
+        and not Nesterov's look ahead, which is `lookahead`. The state goes on as it is; a parameter
+        that sits out such a step is not pulled. See `slow_state` and `restart_averages`.
     lookahead_alpha : float > 0 and <= 1
         How far slow weights go towards the parameters: the alpha above.
     gradient_accumulation_steps : int >= 1
@@ -261,12 +265,12 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
     @property
     def ema_state(self) -> Any:
         """Views of the averages of ``ema=``, in the structure of the parameters."""
-        return self._shown(self._averages(MovingAverage).views(), "ema_state")
+        return self._shown(self._averages(MovingAverage), "ema_state")
 
     @property
     def swa_state(self) -> Any:
         """Views of the averages of ``swa_start=``, in the structure of the parameters."""
-        return self._shown(self._averages(EqualAverage).views(), "swa_state")
+        return self._shown(self._averages(EqualAverage), "swa_state")
 
     @property
     def slow_state(self) -> Any:
@@ -275,11 +279,12 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
             raise ValueError(
                 "there are no slow weights: make the optimizer with lookahead_steps=5 or the like"
             )
-        return self._shown(self._pipeline.slow.views(), "slow_state")
+        return self._shown(self._pipeline.slow, "slow_state")
 
-    def _shown(self, arrays: list[NDArray[Any]], name: str) -> Any:
-        """Put arrays into containers like those of the parameters, which only show them."""
-        return read_only(self._parameters.tree(arrays), f"opt.{name}")
+    def _shown(self, follower: Follower, name: str) -> Any:
+        """Put views into containers like those of the parameters, which only show them."""
+        self._look_at_followers()
+        return read_only(self._parameters.tree(follower.views()), f"opt.{name}")
 
     @property
     def grad_norm(self) -> float | None:

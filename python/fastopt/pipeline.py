@@ -55,6 +55,27 @@ class Pipeline:
         """Go on with other parameters, for which the followers have arrays."""
         self._parameters = parameters
 
+    def refresh(self) -> None:
+        """Let what has not been through a step yet follow the parameters as they are now."""
+        for each in self.followers().values():
+            each.refresh(self._parameters.arrays)
+
+    def is_behind(self) -> bool:
+        """Find out whether that would change anything."""
+        arrays = self._parameters.arrays
+        return bool([each for each in self.followers().values() if each.is_behind(arrays)])
+
+    def _begin(self, due: "Due") -> list[Change]:
+        """Begin what goes through a step for the first time; list what changes with the step."""
+        changes: list[Change] = []
+        for follower in self.followers().values():
+            changes += follower.changes()
+            if follower.fresh:
+                changes += follower.begin(self._parameters.arrays, due.gradients)
+        if self.copies is not None and self.copies.fresh:
+            changes += self.copies.begin(self._parameters.arrays, due.gradients)
+        return changes
+
     def write_copies(self) -> None:
         """Write the copies anew, where no step does."""
         if self.copies is not None:
@@ -92,8 +113,7 @@ class Pipeline:
         extras = self._extras(due, norms is not None)
         rows, row_of = _scaled(due, unscale, factors)
         changes += self.scale.changes(finite=True)
-        for follower in self.followers().values():
-            changes += follower.changes()
+        changes += self._begin(due)
         if given["stats"]:
             assert norms is not None
             sums = plan.run_with_sums(rows, threads, extras, changes, row_of)

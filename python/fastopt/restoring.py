@@ -43,8 +43,9 @@ def restore(
     followers = [
         (
             each,
+            state.followers.get(key, each.state()),
             _following(opt, room, each, f"*{key}", arrays),
-            each.state() | state.followers.get(key, {}),
+            state.fresh[key],
         )
         for key, each in opt._pipeline.followers().items()
     ]
@@ -57,9 +58,8 @@ def restore(
                 for schedule, saved in each.schedules:
                     schedule.load_state_dict(saved)
         opt._states, opt._cohorts, opt._cohort_of = states, state.cohorts, state.cohort_of
-        for follower, found, scalars in followers:
-            follower.arrays = found
-            follower.restore(scalars)
+        for follower, scalars, found, fresh in followers:
+            follower.restore(scalars, found, fresh)
         opt._plan = opt._make_plan()
         opt._accumulator = accumulator
         opt._hold = opt._make_hold(states)

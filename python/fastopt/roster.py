@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastopt.between_steps import hold
+from fastopt.changes import make
 from fastopt.cohorts import Cohort
 from fastopt.core import Core
 from fastopt.grouping import Named, Which, chosen
@@ -152,13 +153,10 @@ class Roster(Core):
             cohorts.append(Cohort(groups[group], steps, carried))
         kept = {name: getattr(self, name) for name in _REBOUND}
         room = Room()
-        averages = [(each, each.arrays) for each in self._pipeline.followers().values()]
+        followers = [(each, dict(vars(each))) for each in self._pipeline.followers().values()]
         try:
-            for each, arrays in averages:
-                each.arrays = [
-                    room.beside(p, p, each.number) if i is None else arrays[i]
-                    for p, i in zip(parameters.arrays, was, strict=True)
-                ]
+            for each, _ in followers:
+                make(each.among(parameters.arrays, was, room))
             frozen = self._frozen
             self._frozen = [parameters.frozen[k] if i is None else frozen[i] for k, i in enumerate(was)]
             self._states = [{} if i is None else self._states[i] for i in was]
@@ -171,8 +169,8 @@ class Roster(Core):
             self._plan = self._make_plan()
             self._follow_changes()
         except BaseException:
-            for each, arrays in averages:
-                each.arrays = arrays
+            for each, values in followers:
+                vars(each).update(values)
             for name, value in kept.items():
                 object.__setattr__(self, name, value)
             self._pipeline.rebind(self._parameters)

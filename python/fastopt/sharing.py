@@ -45,12 +45,16 @@ class Moving:
         self.doing, self.extents = doing, opt._parameters.extents
         gone = partial(operator.countOf, self._ending)  # counts the reference that it is called with
         _moves[id(self)] = weakref.ref(self, gone)
+        held = [opt]
         for other in near(self.extents):
             if other is opt or other._hold.released:
                 continue
             if name := other._parameters.extents.shared(self.extents):
                 words = f"shares {name!r} with an optimizer that {doing}"
                 self._take(other, words, partial(_busy, opt, other))
+                held.append(other)
+        for each in held:  # looks at what is fresh find the parameters as they are before the move
+            each._pipeline.refresh()
 
     def _take(self, opt: "Core", doing: str, busy: Callable[[], RuntimeError]) -> None:
         free = opt._free

@@ -19,6 +19,12 @@ def snapshot(opt: "Core", copy: bool) -> dict[str, Any]:
         opt._follow_changes()
     names = opt._parameters.names_of_groups()
     followers = opt._pipeline.followers()
+    if not opt._hold.released:
+        opt._pipeline.refresh()
+    if not copy:
+        for each in followers.values():
+            each.show()
+    fresh = {key: set(each.fresh) for key, each in followers.items()}
     accumulated = 0 if opt._accumulator is None else opt._accumulator.count
     found = {
         "optimizer": type(opt).__name__,
@@ -29,7 +35,7 @@ def snapshot(opt: "Core", copy: bool) -> dict[str, Any]:
         "loss_scale": opt._pipeline.scale.state(),
         "followers": {key: each.state() for key, each in followers.items()},
         "accumulated": accumulated,
-        "parameters": {name: _parameter(opt, i) for i, name in enumerate(opt._parameters.names)},
+        "parameters": {name: _parameter(opt, i, fresh) for i, name in enumerate(opt._parameters.names)},
     }
     if copy:
         for entry in found["parameters"].values():
@@ -61,7 +67,7 @@ def is_stateful(value: Any) -> bool:
     return bool(getattr(value, "stateful", False))
 
 
-def _parameter(opt: "Core", i: int) -> dict[str, Any]:
+def _parameter(opt: "Core", i: int, fresh: dict[str, set[int]]) -> dict[str, Any]:
     cohort = opt._cohorts[opt._cohort_of[i]]
     arrays = {key: array.view() for key, array in opt._states[i].items()}
     for key, each in opt._pipeline.followers().items():
@@ -72,6 +78,7 @@ def _parameter(opt: "Core", i: int) -> dict[str, Any]:
         "steps": cohort.t,
         "carried": dict(cohort.carried),
         "frozen": opt._frozen[i],
+        "fresh": [key for key, numbers in fresh.items() if i in numbers],
         "arrays": arrays,
     }
 
