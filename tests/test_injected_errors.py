@@ -40,6 +40,10 @@ def step_with_some(opt: Optimizer) -> object:
     return opt.step({**arrays(7, np.float32), "b": None})
 
 
+def flush(opt: Optimizer) -> object:
+    return opt.flush()
+
+
 def load(opt: Optimizer) -> object:
     state: dict[str, Any] = SAVED[opt.backend]
     return opt.load_state_dict(state)
@@ -73,6 +77,7 @@ STEPS = [
         {"gradient_accumulation_steps": 2},
         lambda opt: opt.accumulate(arrays(7, np.float32)),
     ),
+    Act("a flush", {"gradient_accumulation_steps": 4}, flush),
     Act("cast", {"cast_grads": True}, lambda opt: opt.step(arrays(7, np.float64))),
 ]
 CHANGES = [  # which are the same on every backend
@@ -91,6 +96,8 @@ def make(options: dict[str, Any], backend: str) -> Optimizer:
         given["cast_to"] = {name: empty(SHAPE, np.float16) for name in NAMES}
     opt = fastopt.AdamW(arrays(0, np.float32), backend=backend, **given)
     opt.step(arrays(3, np.float32))
+    if given.get("gradient_accumulation_steps", 1) > 2:
+        opt.accumulate(arrays(5, np.float32), weight=2.0)
     return opt
 
 
@@ -117,6 +124,7 @@ def test_a_change(act: Act) -> None:
 def check(act: Act, backend: str) -> None:
     """Let every call fail in turn: nothing has changed, and the same once more gets through."""
     twin = make(act.options, backend)
+    twin.flush()
     twin.step(arrays(13, np.float32))
     SAVED[backend] = twin.state_dict()
     twin = make(act.options, backend)

@@ -8,7 +8,7 @@ from fastopt.checks import check_kind
 from fastopt.cohorts import Cohort
 from fastopt.config import made, plain
 from fastopt.group_restoring import GroupRestoration, checked_groups
-from fastopt.hyperparameters import Choice, Values
+from fastopt.hyperparameters import Choice, Number, Values
 from fastopt.loss_scaling import LossScale
 from fastopt.rules import Rule, rule_of
 from fastopt.settings import check_together
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fastopt.core import Core
 
 _FLAG = Choice(False, (True, False))
+_WEIGHT = Number(0.0, 0.0, float("-inf"), float("inf"), float("inf"), False)
 
 
 class CheckedState:
@@ -28,6 +29,7 @@ class CheckedState:
     ----------
     differences : Differences
     steps, skipped, accumulated : int
+    accumulated_weight : float
     groups : list of GroupRestoration, or None where hyperparameters are not taken
     settings : dict of what changes
     scale : LossScale
@@ -61,6 +63,7 @@ class CheckedState:
         self.settings = self._check_settings() if hyperparameters else {}
         self.scale = self._check_scale()
         self.accumulated = self._check_accumulated()
+        self.accumulated_weight = self._check_weight()
         self.followers = self._check_followers()
         given = [each.given.h for each in self.groups or ()]
         self.h: list[Values] = given or [group.h for group in opt.groups]
@@ -133,6 +136,17 @@ class CheckedState:
                 f"{most}: make it with gradient_accumulation_steps={found}, or more"
             )
         return found
+
+    def _check_weight(self) -> float:
+        """Return the sum of the weights; states of 0.1.0, where each gradient counted once, have none."""
+        found = self._state.get("accumulated_weight", float(self.accumulated))
+        checked: Any = _WEIGHT.check(found, "the sum of the weights of gradients")
+        if bool(checked) != bool(self.accumulated):
+            raise ValueError(
+                f"the state has {self.accumulated} gradients added up, with weights that sum to "
+                f"{checked!r}: one is 0 and the other is not"
+            )
+        return float(checked)
 
     def _check_followers(self) -> dict[str, Any]:
         """Give the scalars of those that are on both sides."""

@@ -148,13 +148,13 @@ class Core(Algorithm):
         return (list(map(_bits, gradients)) if bfloat16 else gradients), self._taking
 
     def _update(
-        self, gradients: Sequence[Any], count: int, zero: bool, anyway: Sequence[Change] = ()
+        self, gradients: Sequence[Any], added: float, zero: bool, anyway: Sequence[Change] = ()
     ) -> bool:
-        """Take the step with gradients that are bound, and that live until then: sums of `count`."""
+        """Take the step with gradients that are bound, and that live until then: sums of `added`."""
         rows = list(map(self._row, self._cohorts))
         changes = [change for cohort in self._cohorts for change in cohort.changes()]
         changes.append((self._taken, "steps", self._taken.steps + 1))
-        if self._plain and not zero and count == 1:
+        if self._plain and not zero and added == 1:
             self._plan.run(rows, get_num_threads(), None, changes)
             return True
         return self._pipeline.step(
@@ -165,14 +165,14 @@ class Core(Algorithm):
                 gradients,
                 [group.h.clipnorm for group in self.groups],
                 self._taken.steps,
-                count,
+                added,
                 zero,
                 changes,
                 anyway,
             ),
         )
 
-    def _accumulate(self, grads: Any) -> bool:
+    def _accumulate(self, grads: Any, weight: float) -> bool:
         """Add gradients to the sums; take the step when it is due."""
         if self._news.changed or self._scheduled:
             self._prepare()
@@ -182,19 +182,43 @@ class Core(Algorithm):
         sums = self._accumulator
         if sums.count < self.gradient_accumulation_steps:
             gradients = self._bind(self._grads if grads is None else grads)
-            if not sums.add(gradients, self._taking, self.zero_grad):
+            if self._direct:
+                self._direct = False  # `step` looks from now on whether sums wait
+            if not sums.add(gradients, self._taking, self.zero_grad, weight):
                 self._hold.check()
                 raise RuntimeError("the sums of the gradients cannot be updated")
         else:
             self._hold.check()
         if sums.count < self.gradient_accumulation_steps:
             return False
+        return self._step_with(sums)
+
+    def _flush(self) -> bool:
+        """Take the step with the sums that wait, if there are any."""
+        sums = self._accumulator
+        if sums is None or not sums.count:
+            return False
+        if self._news.changed or self._scheduled:
+            self._prepare()
+        self._hold.check()
+        return self._step_with(sums)
+
+    def _step_with(self, sums: Accumulator) -> bool:
+        """Take the step with the mean of what has been added up."""
         totals = self._bind_arrays(sums.totals(), self._parameters.now(), None)
         try:
-            return self._update(totals, sums.count, True, sums.begun_again())
+            return self._update(totals, sums.weight, True, sums.begun_again())
         except FloatingPointError:
             self._accumulator = None
             raise
+
+    def _check_nothing_waits(self) -> None:
+        """Raise RuntimeError where gradients have been added up, which a step would leave where they are."""
+        if self._accumulator is not None and self._accumulator.count:
+            raise RuntimeError(
+                f"{self._accumulator.waiting()}: opt.flush() takes the step with them; call it before "
+                "opt.step(grads), or give these gradients to opt.accumulate as well"
+            )
 
     def _call(self, hooks: Sequence[Any]) -> None:
         """Call hooks, which may take themselves away meanwhile."""
@@ -276,7 +300,7 @@ class Core(Algorithm):
         """Find out whether the plan can take a step by itself: there is nothing but the update."""
         some = self._present is not None or any(self._frozen)
         more = self._taking is not None or bool(self.carried)
-        self._direct = self._plain and not (some or more)
+        self._direct = self._plain and not (some or more or self._accumulator is not None)
 
     # The plan.
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import NDArray
 
+from fastopt.accumulation import WEIGHT
 from fastopt.algorithm import OPTIONS
 from fastopt.averaging import EqualAverage, MovingAverage
 from fastopt.backends import BOUND
@@ -98,7 +99,7 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
     lookahead_alpha : float > 0 and <= 1
         How far slow weights go towards the parameters: the alpha above.
     gradient_accumulation_steps : int >= 1
-        How many calls of `accumulate` make a step.
+        How many calls of `accumulate` make a step; see also `flush`.
     stats : bool
         Measure each step for `report`.
     flush_subnormals : bool
@@ -165,7 +166,8 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
         FloatingPointError
             For a gradient that is not finite, with ``nonfinite="raise"``. No byte has changed then.
         RuntimeError
-            If another thread is inside a step of this optimizer, or after `close`.
+            If another thread is inside a step of this optimizer, after `close`, or while gradients of
+            `accumulate` wait for their step: `flush` takes it.
 
         A signal's handler that raises, as Ctrl-C does, finds a step whole or not begun; on the backends
         numba and numpy it may find it half done.
@@ -194,6 +196,7 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
             )
             if not taken:
                 gradients = self._bind_arrays(gradients, now, self._taking)
+                self._check_nothing_waits()
                 taken = self._update(gradients, 1, self._settings["zero_grad"])
         finally:
             self._free.append(True)
@@ -201,13 +204,16 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
             self._call(self._after)
         return taken
 
-    def accumulate(self, grads: Any = None) -> bool:
+    def accumulate(self, grads: Any = None, *, weight: float = 1.0) -> bool:
         """Add gradients up; every `gradient_accumulation_steps`-th call takes a step with their mean.
 
         Parameters
         ----------
         grads : as of `step`
             Where it is None in all calls, the parameter sits out.
+        weight : float > 0
+            How much these gradients count: the mean is ``sum(weight * grads) / sum(weight)``. For means
+            over batches of unequal size, the number of samples: ``weight=len(x)``.
 
         Returns
         -------
@@ -216,15 +222,45 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
 
         Raises
         ------
-        As `step`. After FloatingPointError the sum begins again. If a step fails otherwise, all that
-        was given stays in the sum, and the next call takes the step with it, adding nothing.
+        As `step`, and TypeError or ValueError for a `weight` that is none, or that float32 cannot hold.
+        After FloatingPointError the sum begins again. If a step fails otherwise, all that was given
+        stays in the sum, and the next call takes the step with it, adding nothing.
         """
+        counts: Any = WEIGHT.check(weight, "weight")
         added = 0 if self._accumulator is None else self._accumulator.count
         if added + 1 >= self.gradient_accumulation_steps:
             self._call(self._before)
         self._begin()
         try:
-            taken = self._accumulate(grads)
+            taken = self._accumulate(grads, counts)
+        finally:
+            self._end()
+        if taken and self._after:
+            self._call(self._after)
+        return taken
+
+    def flush(self) -> bool:
+        """Take the step with the gradients that `accumulate` has added up, however few they are.
+
+        For what is left at the end of the data, when their number is no multiple of
+        `gradient_accumulation_steps`. `fastopt.fit` does it at the end of each epoch.
+
+        Returns
+        -------
+        bool
+            Whether a step was taken: False where no gradients wait, and where ``nonfinite="skip"`` or
+            a dynamic loss scale leaves it out.
+
+        Raises
+        ------
+        As `accumulate`. After FloatingPointError the sum begins again; after another error the
+        gradients wait as before.
+        """
+        if self._accumulator is not None and self._accumulator.count:
+            self._call(self._before)
+        self._begin()
+        try:
+            taken = self._flush()
         finally:
             self._end()
         if taken and self._after:

@@ -148,7 +148,7 @@ class Due(NamedTuple):
     gradients: Sequence[Any]  # bound to the plan
     clips: Sequence[float | None]  # clipnorm of each group
     step: int  # how many have been taken before, 0, 1, 2, ...
-    added: int  # of how many gradients these are the sum
+    added: float  # of how many gradients these are the sum: the sum of their weights
     zero: bool  # whether to zero them
     changes: Sequence[Change]  # that come with the step
     anyway: Sequence[Change]  # those that come also where it is left out

@@ -48,7 +48,7 @@ def restore(
         )
         for key, each in opt._pipeline.followers().items()
     ]
-    accumulator = _accumulator(opt, state.accumulated, arrays)
+    accumulator = _accumulator(opt, state, arrays)
     undo = _undo(opt, state)
     try:
         if state.groups is not None:
@@ -158,12 +158,12 @@ def _following(opt: "Core", room: Room, follower: Follower, key: str, arrays: Ar
     ]
 
 
-def _accumulator(opt: "Core", count: int, arrays: Arrays) -> Accumulator | None:
+def _accumulator(opt: "Core", state: CheckedState, arrays: Arrays) -> Accumulator | None:
     """Make one that has the sums, if there is one or has to be."""
-    if not count and opt._accumulator is None:
+    if not state.accumulated and opt._accumulator is None:
         return None
     found = Accumulator(opt._parameters, opt.backend)
-    found.count = count
+    found.count, found.weight = state.accumulated, state.accumulated_weight
     found.present = [ACCUMULATED in given for given in arrays]
     for total, given in zip(found.sums, arrays, strict=True):
         if ACCUMULATED in given:

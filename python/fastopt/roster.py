@@ -125,7 +125,10 @@ class Roster(Core):
         if self._settings["cast_to"] is not None:
             raise ValueError("cast_to has an array for each parameter: make a new optimizer")
         if self._accumulator is not None and self._accumulator.count:
-            raise ValueError("gradients have been accumulated: change parameters after the next step")
+            raise ValueError(
+                "gradients have been accumulated: change parameters after their step, which opt.flush() "
+                "takes"
+            )
         self._begin(_BUSY)
         try:
             yield

@@ -19,7 +19,7 @@ def snapshot(opt: "Core", copy: bool) -> dict[str, Any]:
         opt._follow_changes()
     names = opt._parameters.names_of_groups()
     followers = opt._pipeline.followers()
-    accumulated = 0 if opt._accumulator is None else opt._accumulator.count
+    sums = opt._accumulator
     found = {
         "optimizer": type(opt).__name__,
         "steps": opt._taken.steps,
@@ -28,7 +28,8 @@ def snapshot(opt: "Core", copy: bool) -> dict[str, Any]:
         "settings": settings_config(opt._settings, marks=True),
         "loss_scale": opt._pipeline.scale.state(),
         "followers": {key: each.state() for key, each in followers.items()},
-        "accumulated": accumulated,
+        "accumulated": 0 if sums is None else sums.count,
+        "accumulated_weight": 0.0 if sums is None else sums.weight,
         "parameters": {name: _parameter(opt, i) for i, name in enumerate(opt._parameters.names)},
     }
     if copy:
