@@ -119,7 +119,7 @@ def many(params: list[Any]) -> fastopt.Optimizer:
 def flush(scene: Scene) -> Callable[[], Any]:
     grads = scene.gradients()
     if scene.seed == 4:  # after the warm-up, which has added two up
-        return scene.opt.flush
+        return lambda: scene.opt.flush()
     return lambda: scene.opt.accumulate(grads, weight=scene.seed)
 
 

@@ -91,7 +91,7 @@ def test_a_flush_that_is_left_out(options: dict[str, Any], backend: str) -> None
     assert (p.tolist(), opt.step_count, opt.skipped) == ([0.0, 0.0], 0, 1)
     assert opt.flush() is False
     assert opt.skipped == 1
-    opt.accumulate(full(opt, 2.0 * opt.loss_scale))
+    opt.accumulate(full(opt, 2.0 * float(opt.loss_scale)))
     assert opt.flush() is True
     assert p.tolist() == [-2.0, -2.0]
 

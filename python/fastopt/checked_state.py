@@ -138,7 +138,7 @@ class CheckedState:
         return found
 
     def _check_weight(self) -> float:
-        """Return the sum of the weights; states of 0.1.0, where each gradient counted once, have none."""
+        """Return the sum of the weights; in states of 0.1.0 each gradient counted once."""
         found = self._state.get("accumulated_weight", float(self.accumulated))
         checked: Any = _WEIGHT.check(found, "the sum of the weights of gradients")
         if bool(checked) != bool(self.accumulated):

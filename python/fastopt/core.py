@@ -182,8 +182,7 @@ class Core(Algorithm):
         sums = self._accumulator
         if sums.count < self.gradient_accumulation_steps:
             gradients = self._bind(self._grads if grads is None else grads)
-            if self._direct:
-                self._direct = False  # `step` looks from now on whether sums wait
+            self._choose_way()  # `step` looks from now on whether sums wait
             if not sums.add(gradients, self._taking, self.zero_grad, weight):
                 self._hold.check()
                 raise RuntimeError("the sums of the gradients cannot be updated")
@@ -213,7 +212,7 @@ class Core(Algorithm):
             raise
 
     def _check_nothing_waits(self) -> None:
-        """Raise RuntimeError where gradients have been added up, which a step would leave where they are."""
+        """Raise RuntimeError where sums wait, which a step would pass by."""
         if self._accumulator is not None and self._accumulator.count:
             raise RuntimeError(
                 f"{self._accumulator.waiting()}: opt.flush() takes the step with them; call it before "

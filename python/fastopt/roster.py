@@ -126,8 +126,8 @@ class Roster(Core):
             raise ValueError("cast_to has an array for each parameter: make a new optimizer")
         if self._accumulator is not None and self._accumulator.count:
             raise ValueError(
-                "gradients have been accumulated: change parameters after their step, which opt.flush() "
-                "takes"
+                "gradients have been accumulated: change parameters after their step; opt.flush() takes "
+                "it"
             )
         self._begin(_BUSY)
         try:
