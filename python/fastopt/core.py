@@ -15,6 +15,7 @@ from fastopt.backends import Taking
 from fastopt.between_steps import STEPPING, hold
 from fastopt.changes import Change
 from fastopt.cohorts import Cohort, divide
+from fastopt.ended import warn_if_ended
 from fastopt.groups import Group
 from fastopt.holding import Hold
 from fastopt.hyperparameters import Values
@@ -383,6 +384,8 @@ class Core(Algorithm):
         value = self.hyperparameters[name].accept(value, name)
         checked = [group.with_values({name: value}) for group in self.groups]
         before = [group.current for group in self.groups]
+        if callable(value) or type(value) is tuple:
+            warn_if_ended(name, value, self._taken.steps, f"opt.{name} = {{}}".format)
         held = hold(self._taken)
         try:
             for group, given in zip(self.groups, checked, strict=True):

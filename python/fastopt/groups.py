@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastopt.between_steps import hold
+from fastopt.ended import warn_if_ended
 from fastopt.hyperparameters import Hyper, Number, Values, describe, is_scheduled, suggest
 
 if TYPE_CHECKING:
@@ -140,7 +141,11 @@ class Group(MutableMapping[str, Any]):
             raise TypeError("the parameters of a group cannot be replaced: make a new optimizer")
         held = hold(self._taken)
         try:
-            self.set(self.with_values(values))
+            checked = self.with_values(values)
+            for name, value in values.items():
+                line = f"opt.groups[{self.index or 0}][{name!r}] = {{}}".format
+                warn_if_ended(name + self._which(), value, self._taken.steps, line)
+            self.set(checked)
         finally:
             held.append(True)
 

@@ -9,6 +9,7 @@ import numpy as np
 from fastopt.between_steps import hold
 from fastopt.cohorts import Cohort
 from fastopt.core import Core
+from fastopt.ended import warn_if_ended
 from fastopt.grouping import Named, Which, chosen
 from fastopt.groups import Group
 from fastopt.hyperparameters import describe
@@ -84,6 +85,9 @@ class Roster(Core):
         RuntimeError
             Inside of a step.
         """
+        for name, value in options.items():
+            line = f"opt.add_params(..., {name}={{}})".format
+            warn_if_ended(name, value, self._taken.steps, line)
         with self._changing():
             before = set(map(id, self._parameters.arrays))
             undo = _put(self.params, more, options, self._parameters.grouped)
@@ -126,8 +130,8 @@ class Roster(Core):
             raise ValueError("cast_to has an array for each parameter: make a new optimizer")
         if self._accumulator is not None and self._accumulator.count:
             raise ValueError(
-                "gradients have been accumulated: change parameters after their step; opt.flush() takes "
-                "it"
+                "gradients have been accumulated: change parameters after their step; opt.flush() "
+                "takes it"
             )
         self._begin(_BUSY)
         try:
