@@ -210,7 +210,7 @@ class CheckedState:
             what = f"{word(key)} of {name!r}"
             if not self._described:
                 check_kind(array, what)
-            _check_fit(array, what, p)
+            check_fit(array, what, p)
         return taken
 
 
@@ -219,7 +219,8 @@ def word(key: str) -> str:
     return {ACCUMULATED: "the sum of gradients"}.get(key, key.lstrip("*"))
 
 
-def _check_fit(array: Any, what: str, p: Any) -> None:
+def check_fit(array: Any, what: str, p: Any) -> None:
+    """Raise ValueError for an array that has not the dtype and the shape of its parameter."""
     if array.dtype != p.dtype or array.shape != p.shape:
         raise ValueError(
             f"{what} is {array.dtype} of shape {array.shape}; its parameter is {p.dtype} of shape "
