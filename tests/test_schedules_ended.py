@@ -2,7 +2,6 @@
 
 import re
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -125,18 +124,9 @@ def test_checkpoints_that_restore_their_own(tmp_path: Path) -> None:
     again = fastopt.load(tmp_path / "a.npz", params)
     with pytest.warns(UserWarning, match="has ended"):
         again.lr = schedules.cosine(2e-3, 40)
-    other = trained(0, lr=schedules.cosine(2e-3, 40))
-    loads: list[Callable[[], Any]] = [
-        lambda: other.load(tmp_path / "a.npz", hyperparameters=False),
-        lambda: other.load_state_dict(opt.state_dict(), hyperparameters=False),
-    ]
-    for load in loads:
-        with pytest.warns(UserWarning, match=r"given for lr has ended.*: opt.lr = ") as caught:
-            load()
-        assert [each.filename for each in caught] == [__file__]
-    other.groups[1]["lr"] = 0.1
-    with pytest.warns(UserWarning, match=r"lr of group 0 has ended.*: opt.groups\[0\]\['lr'\] = "):
-        other.load(tmp_path / "a.npz", hyperparameters=False)
+    other = trained(0, lr=schedules.cosine(2e-3, 40))  # that of a whole run, which goes on after it
+    other.load(tmp_path / "a.npz", hyperparameters=False)
+    other.load_state_dict(opt.state_dict(), hyperparameters=False)
 
 
 @pytest.mark.parametrize("schedule", CASES, ids=label)

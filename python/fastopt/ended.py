@@ -1,12 +1,9 @@
 """A warning for schedules that have ended when they are set: they count from the first step."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from fastopt.warning import warn
-
-if TYPE_CHECKING:
-    from fastopt.groups import Group
 
 
 def warn_if_ended(name: str, value: Any, step: int, line: Callable[[str], str]) -> None:
@@ -29,19 +26,6 @@ def warn_if_ended(name: str, value: Any, step: int, line: Callable[[str], str]) 
         f"begin it now: {line(text)}",
         UserWarning,
     )
-
-
-def warn_of_groups(groups: Sequence["Group"], step: int) -> None:
-    """Warn where schedules of groups have ended before a step."""
-    for name in {name: None for group in groups for name in group.scheduled}:
-        given = [group.given[name] for group in groups]
-        if given.count(given[0]) == len(given):
-            warn_if_ended(name, given[0], step, f"opt.{name} = {{}}".format)
-            continue
-        for i, value in enumerate(given):
-            warn_if_ended(
-                f"{name} of group {i}", value, step, f"opt.groups[{i}][{name!r}] = {{}}".format
-            )
 
 
 def _has_ended(value: Any, step: int) -> bool:

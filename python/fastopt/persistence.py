@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from numpy.typing import NDArray
 
 from fastopt.core import Core
-from fastopt.ended import warn_of_groups
 from fastopt.memory import Room
 
 if TYPE_CHECKING:
@@ -80,7 +79,6 @@ class Persistence(Core):
         self._begin(_BUSY)
         try:
             checked = CheckedState(self, state, strict, hyperparameters)
-            self._warn_if_ended(checked)
             restore(self, checked, checked.arrays)
             return checked.differences
         finally:
@@ -183,16 +181,10 @@ class Persistence(Core):
                 wanted = _has_params(file, params)
                 checked = CheckedState(self, saved_state(file), strict, hyperparameters, described=True)
                 arrays, values = self._read_arrays(file, checked, wanted, progress)
-            self._warn_if_ended(checked)
             restore(self, checked, arrays, values, adopt=True)
             return Loaded(file.manifest.get("extra"), *checked.differences)
         finally:
             self._end()
-
-    def _warn_if_ended(self, state: "CheckedState") -> None:
-        """Warn of schedules of this optimizer that have ended where a state without them goes on."""
-        if state.groups is None:
-            warn_of_groups(self.groups, state.steps)
 
     def _read_arrays(
         self, file: "Reader", state: "CheckedState", params: bool, progress: bool | None
