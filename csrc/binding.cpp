@@ -111,12 +111,14 @@ bool Plan::overlaps(const char* low, const char* high) const {
 
 void Plan::Scalars::append(PyObject* values) {
     if (!PyTuple_Check(values)) throw std::invalid_argument("the scalars of a row are in tuples");
-    const py::ssize_t given = PyTuple_GET_SIZE(values);
-    if (count + std::size_t(given) >= std::size(float64)) {
-        throw std::invalid_argument("too many scalars");
+    const auto given = std::size_t(PyTuple_GET_SIZE(values));
+    if (count + given > most_scalars) {
+        throw std::invalid_argument("a row has " + std::to_string(count + given) +
+                                    " scalars, those of the stage and of the rule; at most " +
+                                    std::to_string(most_scalars) + " fit");
     }
-    for (py::ssize_t i = 0; i < given; ++i) {
-        const double value = PyFloat_AsDouble(PyTuple_GET_ITEM(values, i));
+    for (std::size_t i = 0; i < given; ++i) {
+        const double value = PyFloat_AsDouble(PyTuple_GET_ITEM(values, py::ssize_t(i)));
         if (value == -1.0 && PyErr_Occurred()) throw py::error_already_set();
         float64[count] = value;
         float32[count++] = static_cast<float>(value);

@@ -63,6 +63,9 @@ enum class Stage : int { bare, decoupled, coupled, cautious, l1, cautious_l1 };
 constexpr int stage_count = 6;
 constexpr std::size_t decay_scalars = 5, cautious_scalars = 4, l1_scalars = 7, cautious_l1_scalars = 6;
 
+// A row of scalars: those of the stage, those of the rule, and in a slot of its own whether to fetch ahead.
+constexpr std::size_t row_slots = 32, most_scalars = row_slots - 1;
+
 struct Kernel {
     const char* rule;
     DType dtype;

@@ -51,6 +51,7 @@ template <class T, DType dtype, int Number> constexpr Kernel kernel_of() {
     static_assert(sizeof(cautious<T>) == cautious_scalars * sizeof(T));
     static_assert(sizeof(l1<T>) == l1_scalars * sizeof(T));
     static_assert(sizeof(cautious_l1<T>) == cautious_l1_scalars * sizeof(T));
+    static_assert(sizeof(l1<T>) + sizeof(Rule) <= most_scalars * sizeof(T));    // with its largest stage
     Kernel kernel = {.rule = Numbered::label,
                      .dtype = dtype,
                      .states = states,

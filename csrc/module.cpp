@@ -73,7 +73,8 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
         .def_static("commit", [](py::handle changes) { fastopt::Changes(changes).apply(); },
                     py::arg("changes"))
         .def_readonly_static("BOUND", &Plan::bound)
-        .def_readonly_static("SOME_ABSENT", &Plan::some_absent);
+        .def_readonly_static("SOME_ABSENT", &Plan::some_absent)
+        .def_readonly_static("MOST_SCALARS", &fastopt::most_scalars);
 
     module.def("smooth", &fastopt::smooth, py::arg("signal"), py::arg("out"), py::arg("state"),
                py::arg("beta"), py::arg("corrections"));

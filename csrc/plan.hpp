@@ -106,8 +106,8 @@ private:
         bool ahead;                   // whether to fetch ahead
     };
     struct Scalars {
-        alignas(64) float float32[32];
-        alignas(64) double float64[32];
+        alignas(64) float float32[row_slots];
+        alignas(64) double float64[row_slots];
         Stage stage;
         std::size_t of_stage, count;
 

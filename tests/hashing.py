@@ -52,7 +52,8 @@ def _digest(trees: Any, identities: bool) -> str:
 
 
 def _of_optimizer(opt: Optimizer, identities: bool) -> str:
-    sums = [] if opt._accumulator is None else [opt._accumulator.sums, opt._accumulator.count]
+    added = opt._accumulator
+    sums = [] if added is None else [added.sums, added.count, added.weight]
     settings = {k: v for k, v in opt._settings.items() if k != "cast_to"}
     counts = [opt.step_count, opt.skipped, [c.t for c in opt._cohorts], opt._cohort_of, opt._frozen]
     scalars = [[each.state(), each.arrays] for each in opt._pipeline.followers().values()]

@@ -41,6 +41,7 @@ CASES: list[Schedule] = [
     schedules.warmup_stable_decay(0.1, 40, 10, 20, 0.003, 0.02, "cosine"),
     schedules.warmup_stable_decay(0.1, 40, 0, 40, 0.003, 0.02, "1-sqrt"),
     schedules.join([schedules.step(0.1, 2), BASE, BASE * 2.0], [5, 9]),
+    schedules.delayed(BASE, 15),
     schedules.scaled(BASE, 0.1),
     schedules.reduce_on_plateau(0.1, 0.5, 3, 0.01, "abs", "max", 2, 0.001, 1e-6),
 ]

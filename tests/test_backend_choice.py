@@ -334,8 +334,8 @@ with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     import fastopt
     for _ in range(2):
-        p = np.linspace(-1, 1, 1000, dtype=np.float32)
-        opt = fastopt.get("adam", [p, np.ones(())], lr=0.1)
+        p, q = np.linspace(-1, 1, 1000, dtype=np.float32), np.ones(())
+        opt = fastopt.get("adam", [p, q], lr=0.1)
         for t in range(3):
             opt.step([p * t, np.ones(())])
     fastopt.functional.sgd(np.ones(3), np.ones(3), t=1)

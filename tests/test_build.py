@@ -63,14 +63,15 @@ def test_wide_registers_only_in_the_kernels_of_their_level() -> None:
 
 def test_importing_costs_little_and_brings_nothing_along() -> None:
     code = (
-        "import numpy, sys, time; known = set(sys.modules); t = time.perf_counter(); import fastopt; "
-        "t = time.perf_counter() - t; "
+        "import numpy, sys, time; known = set(sys.modules); t = time.process_time(); import fastopt; "
+        "t = time.process_time() - t; "
         "print(t, *{m.split('.')[0] for m in set(sys.modules) - known})"
     )
     runs = [output(sys.executable, "-c", code).split() for _ in range(5)]
     brought = {name for run in runs for name in run[1:] if not name.startswith("_")}
     assert not brought & {"numba", "torch", "jax", "sklearn", "matplotlib", "tqdm", "scipy"}
-    # The figure to keep is 20 ms; five times that is a mistake and not a busy machine.
+    # The figure to keep is 20 ms, of the processor, as a busy machine does not matter then; five times
+    # that is a mistake.
     assert min(float(run[0]) for run in runs) < 0.1
 
 

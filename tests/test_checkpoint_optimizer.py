@@ -446,7 +446,7 @@ def test_an_extra_that_cannot_be_written(
     with pytest.raises(error, match=words):
         opt.save(path, extra=extra)
     assert path.read_bytes() == before
-    opt.step(gradients(0))
+    opt.accumulate(gradients(0))
 
 
 def test_when_it_cannot_be(path: Path) -> None:

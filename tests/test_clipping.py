@@ -131,6 +131,31 @@ def test_nan_stays_visible(backend: str) -> None:
     assert np.isnan(p[0])
 
 
+Gradients = list[list[float]]
+BIG: dict[str, Gradients] = {  # what makes a norm infinite or NaN, beside a gradient of 1e6
+    "NaN": [[np.nan, 0.0], [1e6, 1e6]],
+    "infinite": [[0.0, -np.inf], [1e6, 1e6]],
+    "both": [[np.inf, np.nan], [1e6, 1e6]],
+    "beyond the range": [[1.7e308, 1.7e308], [1e6, 1e6]],  # the norm is 2.4e308
+}
+
+
+@pytest.mark.parametrize("kind", BIG)
+@pytest.mark.parametrize("loss_scale", [1.0, 1024.0])
+def test_no_step_is_larger_than_the_common_limit_allows(
+    kind: str, loss_scale: float, backend: str
+) -> None:
+    p = [np.zeros(2), np.zeros(2)]
+    options: dict[str, Any] = {"global_clipnorm": 1.0, "loss_scale": loss_scale}
+    opt = fastopt.SGD(p, lr=1.0, stats=True, backend=backend, **options)
+    assert opt.step([np.array(g) for g in BIG[kind]])
+    assert p[1].tolist() == [0.0, 0.0]
+    finite = np.isfinite(BIG[kind][0])
+    assert np.isnan(p[0][~finite]).all()
+    assert not p[0][finite].any()
+    assert opt.report()[0].clip_factor == 0.0
+
+
 def test_it_comes_before_weight_decay() -> None:
     p = np.full(4, 100.0)
     fastopt.SGD(p, lr=1.0, clipnorm=1.0, weight_decay=0.5, maximize=True).step(np.full(4, 1.0))

@@ -102,6 +102,7 @@ GRADS = {"w": np.ones(5, np.float32)}
 REFUSED: dict[str, Callable[[Any], object]] = {
     "step": lambda opt: opt.step(GRADS),
     "accumulate": lambda opt: opt.accumulate(GRADS),
+    "flush": lambda opt: opt.flush(),
     "state_dict": lambda opt: opt.state_dict(),
     "load_state_dict": lambda opt: opt.load_state_dict({}),
     "save": lambda opt: opt.save("nowhere.npz"),

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# What the documents show has a model that learns.
+pytestmark = pytest.mark.filterwarnings("error:nothing refers to:UserWarning")
+
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -142,7 +142,7 @@ FAULTS: list[tuple[str, Callable[[Arguments], Any], type[Exception], tuple[str, 
         "v shape",
         lambda a: a.update(states=(a["states"][0], np.zeros((5, 7), np.float32))),
         ValueError,
-        ("v ", "(5, 7)", "(7, 5)", "np.zeros_like"),
+        ("v ", "(5, 7)", "(7, 5)", "it is transposed: pass np.array(v.T"),
     ),
     (
         "v dtype",

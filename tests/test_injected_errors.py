@@ -36,8 +36,24 @@ def step(opt: Optimizer) -> object:
     return opt.step(arrays(7, np.float32))
 
 
+def tried(opt: Optimizer) -> object:
+    grads = arrays(7, np.float32)
+    grads["b"][...] = 1e17
+    return opt.step(grads)
+
+
+def left_out(opt: Optimizer) -> object:
+    grads = arrays(7, np.float32)
+    grads["b"][...] = 1e21
+    return opt.step(grads)
+
+
 def step_with_some(opt: Optimizer) -> object:
     return opt.step({**arrays(7, np.float32), "b": None})
+
+
+def flush(opt: Optimizer) -> object:
+    return opt.flush()
 
 
 def load(opt: Optimizer) -> object:
@@ -67,12 +83,15 @@ STEPS = [
     Act("schedules in groups", SCHEDULED, step),
     Act("clip, skip, scale", GUARDED, step),
     Act("everything that follows", FOLLOWED, step),
+    Act("a step that is tried", {"nonfinite": "skip", "weight_decay": 0.1, "ema": 0.5}, tried),
+    Act("a step left out", {"nonfinite": "skip", "max_consecutive_skips": 1}, left_out),
     Act("some gradients", SCHEDULED, step_with_some),
     Act(
         "accumulation",
         {"gradient_accumulation_steps": 2},
         lambda opt: opt.accumulate(arrays(7, np.float32)),
     ),
+    Act("a flush", {"gradient_accumulation_steps": 4}, flush),
     Act("cast", {"cast_grads": True}, lambda opt: opt.step(arrays(7, np.float64))),
 ]
 CHANGES = [  # which are the same on every backend
@@ -91,6 +110,8 @@ def make(options: dict[str, Any], backend: str) -> Optimizer:
         given["cast_to"] = {name: empty(SHAPE, np.float16) for name in NAMES}
     opt = fastopt.AdamW(arrays(0, np.float32), backend=backend, **given)
     opt.step(arrays(3, np.float32))
+    if given.get("gradient_accumulation_steps", 1) > 2:
+        opt.accumulate(arrays(5, np.float32), weight=2.0)
     return opt
 
 
@@ -117,6 +138,7 @@ def test_a_change(act: Act) -> None:
 def check(act: Act, backend: str) -> None:
     """Let every call fail in turn: nothing has changed, and the same once more gets through."""
     twin = make(act.options, backend)
+    twin.flush()
     twin.step(arrays(13, np.float32))
     SAVED[backend] = twin.state_dict()
     twin = make(act.options, backend)

@@ -112,6 +112,17 @@ def overflowing(scene: Scene) -> Callable[[], Any]:
     return lambda: scene.opt.step(grads)
 
 
+def many(params: list[Any]) -> fastopt.Optimizer:
+    return fastopt.Adam(params, ema=0.9, nonfinite="skip", gradient_accumulation_steps=9)
+
+
+def flush(scene: Scene) -> Callable[[], Any]:
+    grads = scene.gradients()
+    if scene.seed == 4:  # after the warm-up, which has added two up
+        return lambda: scene.opt.flush()
+    return lambda: scene.opt.accumulate(grads, weight=scene.seed)
+
+
 def accumulate(scene: Scene) -> Callable[[], Any]:
     grads = scene.gradients()
     return lambda: scene.opt.accumulate(grads)
@@ -126,6 +137,7 @@ CASES = {
     "everything": (everything, step),
     "skipped": (everything, overflowing),
     "accumulated": (everything, accumulate),
+    "flushed": (many, flush),
 }
 
 

@@ -97,7 +97,13 @@ def test_gradients_of_another_form(gradients: Any, params: Any, text: str) -> No
         ([[STAGE, rule()]], ValueError, "a row is a pair"),
         ([(list(STAGE), rule())], ValueError, "the scalars of a row are in tuples"),
         ([((1.0,), rule())], ValueError, "no stage has that many scalars"),
-        ([(STAGE, (1.0,) * 40)], ValueError, "too many scalars"),
+        ([((1.0,) * 32, rule())], ValueError, "a row has 32 scalars"),
+        ([(STAGE, (1.0,) * 26)], ValueError, "another number of coefficients"),  # 31: as many as fit
+        (
+            [(STAGE, (1.0,) * 27)],
+            ValueError,
+            "a row has 32 scalars, those of the stage and of the rule; at most 31 fit",
+        ),
         ([(STAGE, ())], ValueError, "the rule adagrad has another number of coefficients"),
         ([(STAGE, ("0.5",))], TypeError, "must be real number"),
         ([], IndexError, "range"),

@@ -11,6 +11,7 @@ from variants import STAGES, known, own_options
 
 import fastopt
 from fastopt.elementwise import select
+from fastopt.extension import native
 from fastopt.optimizers import CLASSES
 
 BACKENDS = ("numba", "numpy")
@@ -200,6 +201,72 @@ def test_a_copy_of_ours_has_its_bits(name: str) -> None:
                 state = [a.tobytes() for each in opt.state.values() for a in each.values()]
                 finals.append([[p.tobytes() for p in params], state])
             assert finals[0] == finals[1], options
+
+
+def many(count: int) -> type[fastopt.Optimizer]:
+    """A rule with so many coefficients: p depends on the last of them, and m on the first."""
+    names = [f"c{k}" for k in range(count)]
+    kind: Any = NamedTuple("Many", [(name, float) for name in names])  # type: ignore[misc]
+    text = f"def rule(p, g, m, c):\n    return p - c.{names[-1]} * g, c.{names[0]} * m + g\n"
+    scope: dict[str, Any] = {"__name__": __name__}
+    exec(text, scope)
+
+    class Many(fastopt.Optimizer):
+        rule = staticmethod(scope["rule"])
+
+        @staticmethod
+        def coefficients(h: Any, t: int) -> NamedTuple:
+            found: NamedTuple = kind(*(h.lr * (k + 1) for k in range(count)))
+            return found
+
+    return Many
+
+
+@pytest.mark.skipif(native is None, reason="without the extension there is room for any number")
+@pytest.mark.parametrize(
+    ("options", "most", "dtype"),
+    [
+        ({}, 26, np.float32),
+        ({"weight_decay": 0.5}, 26, np.float64),
+        ({"l1": 0.5}, 24, np.float32),
+        ({**STAGES[3]}, 27, np.float64),
+    ],
+)
+def test_as_many_coefficients_as_fit_and_one_more(
+    options: dict[str, Any], most: int, dtype: Any
+) -> None:
+    finals = []
+    for backend in BACKENDS:
+        p = np.ones(5, dtype)
+        opt = many(most)(p, lr=0.01, backend=backend, **options)
+        for k in range(4):
+            opt.step(np.full(5, k - 1.5, dtype))
+        finals.append([p.tobytes(), opt.state["params"]["m"].tobytes()])
+    assert finals[0] == finals[1]
+    words = (
+        rf"rule of Many has {most + 1} coefficients; beside the {31 - most} scalars of .*, at most "
+        rf"{most} can be compiled: combine some of them in coefficients\(\); backend='numpy' runs it "
+        "as it is"
+    )
+    with pytest.raises(TypeError, match=words):
+        many(most + 1)(p, backend="numba", **options)
+    many(most + 1)(p, backend="numpy", **options).step(np.ones(5, dtype))
+
+
+@pytest.mark.skipif(native is None, reason="without the extension there is room for any number")
+def test_an_option_for_which_there_is_no_room_any_more() -> None:
+    """It is refused before the step, and the optimizer goes on without it."""
+    p = np.ones(5)
+    opt = many(26)(p, lr=0.5, backend="numba")
+    opt.step(np.ones(5))
+    before = p.tobytes()
+    opt.l1 = 0.5
+    with pytest.raises(TypeError, match="26 coefficients; beside the 7 scalars"):
+        opt.step(np.ones(5))
+    assert (p.tobytes(), opt.step_count) == (before, 1)
+    opt.l1 = 0.0
+    opt.step(np.ones(5))
+    assert opt.step_count == 2
 
 
 def test_coefficients_must_be_numbers() -> None:

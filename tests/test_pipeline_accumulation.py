@@ -143,17 +143,6 @@ def test_a_parameter_without_any_gradient_sits_out(backend: str) -> None:
         assert [x.tolist() for x in p] == [x.tolist() for x in twins]
 
 
-def test_a_step_in_between_leaves_the_sum(backend: str) -> None:
-    p = np.zeros(2)
-    opt = fastopt.SGD(p, lr=1.0, gradient_accumulation_steps=2, backend=backend)
-    opt.accumulate(np.full(2, 2.0))
-    opt.step(np.full(2, 10.0))
-    assert p.tolist() == [-10.0] * 2
-    opt.accumulate(np.full(2, 4.0))
-    assert p.tolist() == [-13.0] * 2
-    assert opt.step_count == 2
-
-
 def test_bound_gradients(backend: str) -> None:
     p, g = np.zeros(2), np.ones(2)
     options: dict[str, Any] = {"gradient_accumulation_steps": 2, "zero_grad": True}

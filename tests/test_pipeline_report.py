@@ -1,6 +1,8 @@
 """stats and report: norms against NumPy, group by group, with the same bits everywhere."""
 
 import math
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -129,6 +131,45 @@ def test_nothing_to_say() -> None:
     opt.step(np.ones(3))
     with pytest.raises(RuntimeError, match="there is no report"):
         opt.report()
+
+
+def saved_and_loaded(opt: Any, folder: Path) -> list[Callable[[], object]]:
+    """List all ways in which an optimizer takes a state."""
+    state = opt.state_dict()
+    opt.save(folder / "state.npz")
+    opt.save(folder / "both.npz", params=True)
+    return [
+        lambda: opt.load_state_dict(state),
+        lambda: opt.load_state_dict(state, hyperparameters=False),
+        lambda: opt.load_state_dict(state, strict=False),
+        lambda: opt.load(folder / "state.npz"),
+        lambda: opt.load(folder / "both.npz", params=True),
+    ]
+
+
+def test_a_report_is_of_a_step_of_this_run(tmp_path: Path, backend: str) -> None:
+    """When a state has been put back, there is no step of which report and norm could be."""
+    opt = fastopt.SGD(np.ones(4), stats=True, backend=backend)
+    opt.step(np.ones(4))
+    for load in saved_and_loaded(opt, tmp_path):
+        opt.step(np.ones(4))
+        assert (opt.grad_norm, len(opt.report())) == (2.0, 1)
+        load()
+        assert opt.grad_norm is None
+        with pytest.raises(RuntimeError, match="there is no report"):
+            opt.report()
+        opt.step(np.full(4, 2.0))
+        assert opt.grad_norm == opt.report()[0].grad_norm == 4.0
+
+
+def test_a_load_that_fails_leaves_the_report(backend: str) -> None:
+    opt = fastopt.SGD(np.ones(4), stats=True, backend=backend)
+    opt.step(np.ones(4))
+    before = opt.report()
+    for state in ({}, {**opt.state_dict(), "steps": -1}):
+        with pytest.raises((TypeError, ValueError)):
+            opt.load_state_dict(state)
+        assert (opt.grad_norm, opt.report()) == (2.0, before)
 
 
 def test_the_norm_of_the_last_step_alone(backend: str) -> None:

@@ -14,6 +14,7 @@ from fastopt import schedules
 DEFAULTS: dict[str, Any] = {
     "global_clipnorm": None,
     "nonfinite": "propagate",
+    "max_consecutive_skips": None,
     "loss_scale": 1.0,
     "zero_grad": False,
     "cast_grads": False,
@@ -56,6 +57,9 @@ WRONG: list[tuple[str, Any, type[Exception], str]] = [
     ("nonfinite", "ignore", ValueError, "'propagate', 'raise' or 'skip'"),
     ("nonfinite", None, TypeError, "'propagate', 'raise' or 'skip'"),
     ("nonfinite", True, TypeError, "'propagate', 'raise' or 'skip'"),
+    ("max_consecutive_skips", 0, ValueError, "a whole number >= 1"),
+    ("max_consecutive_skips", 1.0, TypeError, "a whole number >= 1"),
+    ("max_consecutive_skips", True, TypeError, "a whole number >= 1"),
     ("loss_scale", 0.0, ValueError, "> 0"),
     ("loss_scale", -2.0, ValueError, "> 0"),
     ("loss_scale", np.nan, ValueError, "finite"),

@@ -65,10 +65,12 @@ def test_on_another_backend(there: str, check: Check, tmp_path: Path) -> None:
 CHANGES: dict[str, Callable[[Any], None]] = {
     "steps": lambda s: s.update(steps=s["steps"] + 1),
     "skipped": lambda s: s.update(skipped=s["skipped"] + 1),
+    "skipped in a row": lambda s: s.update(skipped_in_a_row=s["skipped_in_a_row"] + 1),
     "loss scale": lambda s: s["loss_scale"].update(value=s["loss_scale"]["value"] * 2),
     "good steps": lambda s: s["loss_scale"].update(good_steps=1999),
     "remains": lambda s: s["followers"]["average"].update(remains=0.5),
-    "accumulated": lambda s: s.update(accumulated=0),
+    "accumulated": lambda s: s.update(accumulated=0, accumulated_weight=0.0),
+    "weight": lambda s: s.update(accumulated_weight=3.5),
     "steps of one": lambda s: s["parameters"]["late"].update(steps=1),
     "carried": lambda s: s["parameters"]["late"]["carried"].update(mu_product=0.125),
     "frozen": lambda s: s["parameters"]["late"].update(frozen=True),

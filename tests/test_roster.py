@@ -1,6 +1,7 @@
 """Parameters that are frozen, added and removed while training goes on; hooks."""
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -156,6 +157,54 @@ def test_removed_ones_are_left_alone() -> None:
     shorter.remove_params("1")
     assert shorter.names == ["0", "1"]
     assert [b["b"].size for b in shorter.state.values()] == [1, 3]
+
+
+def removed(make: Any, which: tuple[int, ...]) -> None:
+    """Take some of five arrays out: the others are those very arrays, with the states that they had."""
+    arrays = [np.full(k + 1, float(k)) for k in range(5)]
+    params = make(arrays)
+    opt = fastopt.SGD(params, momentum=0.5)
+    opt.step(make([np.full(k + 1, 1.0 + k) for k in range(5)]))
+    names, states = opt.names, [each["b"] for each in opt.state.values()]
+    gone = {id(arrays[k]) for k in which}
+    assert opt.remove_params(lambda name, p: id(p) in gone) == [names[k] for k in which]
+    left = [k for k in range(5) if k not in which]
+    assert [id(p) for p in leaves(params)] == [id(arrays[k]) for k in left]
+    assert [each["b"].tobytes() for each in opt.state.values()] == [states[k].tobytes() for k in left]
+    opt.step(gradients(params, 1))
+    assert opt.step_count == 2
+
+
+def leaves(tree: Any) -> list[Any]:
+    if isinstance(tree, dict):
+        tree = list(tree.values())
+    return [a for each in tree for a in leaves(each)] if isinstance(tree, list) else [tree]
+
+
+IN_CONTAINERS: dict[str, Callable[[list[Any]], Any]] = {
+    "list": list,
+    "dict": lambda a: dict(zip("vwxyz", a, strict=True)),
+    "integer keys": lambda a: dict(zip((3, 0, 4, 1, 2), a, strict=True)),
+    "list in a list": lambda a: [a[0], [a[1], a[2], a[3]], a[4]],
+    "lists in a dict": lambda a: {"b": [a[0], a[1], a[2]], "a": [a[3], a[4]]},
+    "dict in a list": lambda a: [a[0], {"y": a[1], "x": a[2]}, a[3], a[4]],
+}
+
+
+@pytest.mark.parametrize("container", IN_CONTAINERS)
+def test_several_are_removed_at_once(container: str) -> None:
+    """All but all: what goes is what was meant, in whichever places."""
+    for count in range(1, 5):
+        for which in combinations(range(5), count):
+            removed(IN_CONTAINERS[container], which)
+
+
+def test_a_pattern_that_means_several() -> None:
+    arrays = [np.full(k + 1, float(k)) for k in range(12)]
+    params = list(arrays)
+    opt = fastopt.Adam(params)
+    assert opt.remove_params("1*") == ["1", "10", "11"]
+    assert [id(p) for p in params] == [id(arrays[k]) for k in (0, *range(2, 10))]
 
 
 def unchanged(opt: fastopt.Optimizer, call: Callable[[], object], error: Any, words: str) -> None:

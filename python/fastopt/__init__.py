@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     from fastopt.smoothing import EMA, ema
     from fastopt.threadpoolctl import register_with_threadpoolctl
     from fastopt.training import Batches, fit
+    from fastopt.unseen import UnseenArrayWarning
 
 __all__ = [
     "EMA",
     "Batches",
     "CheckpointError",
     "Optimizer",
+    "UnseenArrayWarning",
     "__version__",
     "build_info",
     "convert",
@@ -59,6 +61,7 @@ __all__ = [
 # What is not used by every program, and takes time to import.
 _LATER = {
     "EMA": "smoothing",
+    "UnseenArrayWarning": "unseen",
     "Batches": "training",
     "CheckpointError": "checkpoint",
     "convert": "convert",

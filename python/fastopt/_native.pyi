@@ -11,6 +11,7 @@ class OwnKernel:
 class Plan:
     BOUND: ClassVar[int]
     SOME_ABSENT: ClassVar[int]
+    MOST_SCALARS: ClassVar[int]
     def __init__(
         self, arrays: list[tuple[Any, ...]], rules: list[str | OwnKernel], rows: list[int]
     ) -> None: ...

@@ -7,6 +7,7 @@ from fastopt import backends
 from fastopt.backends import NO_EXTRAS, Taking
 from fastopt.changes import Change
 from fastopt.checks import Named
+from fastopt.hyperparameters import Number
 from fastopt.memory import Room
 from fastopt.parameters import Parameters
 from fastopt.rules import rule_of
@@ -15,6 +16,10 @@ from fastopt.threads import get_num_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+# What float32 holds, as the weights of both dtypes: one that became 0 or infinite there would be lost.
+WEIGHT = Number(1.0, 2.0**-126, float("-inf"), (2.0 - 2.0**-23) * 2.0**127, float("inf"), False)
 
 
 def accumulate(p: Any, g: Any, c: Any) -> Any:
@@ -29,10 +34,11 @@ class AccumulateCoefficients(NamedTuple):
 
 
 class Accumulator:
-    """The sums, and how many gradients are in them."""
+    """The weighted sums, how many gradients are in them, and the sum of the weights."""
 
     def __init__(self, parameters: Parameters, backend: str) -> None:
         self.count = 0
+        self.weight = 0.0
         self._backend = backend
         room = Room()
         self.sums: list[NDArray[Any]] = [room.beside(p, 0.0, 6) for p in parameters.arrays]
@@ -43,21 +49,27 @@ class Accumulator:
         ]
         rule = rule_of(accumulate)
         arrays = [(total,) for total in self.sums]
-        self._rows = [(NOTHING, AccumulateCoefficients(1.0))]
         self._plan = backends.backend(backend).make_plan(
             arrays, [rule] * len(arrays), [0] * len(arrays)
         )
 
-    def add(self, gradients: Sequence[Any], taking: Taking | None, zero: bool) -> bool:
-        """Add gradients that have been checked, and zero them if asked.
+    def add(
+        self, gradients: Sequence[Any], taking: Taking | None, zero: bool, weight: float = 1.0
+    ) -> bool:
+        """Add gradients that have been checked, times their weight, and zero them if asked.
 
         Says whether that was done: not if one of the sums is no longer as it was.
         """
         if self._plan.bind(gradients, None, True, taking) >= 0:
             return False
         present = [had or g is not None for had, g in zip(self.present, gradients, strict=True)]
-        changes = [(self, "present", present), (self, "count", self.count + 1)]
-        self._plan.run(self._rows, get_num_threads(), NO_EXTRAS._replace(zero=zero), changes)
+        changes: list[Change] = [
+            (self, "present", present),
+            (self, "count", self.count + 1),
+            (self, "weight", self.weight + weight),
+        ]
+        rows = [(NOTHING, AccumulateCoefficients(weight))]
+        self._plan.run(rows, get_num_threads(), NO_EXTRAS._replace(zero=zero), changes)
         return True
 
     def close(self) -> None:
@@ -70,4 +82,10 @@ class Accumulator:
 
     def begun_again(self) -> list[Change]:
         """List what changes with the step that has taken and zeroed the sums."""
-        return [(self, "count", 0), (self, "present", [False] * len(self.sums))]
+        present = [False] * len(self.sums)
+        return [(self, "count", 0), (self, "weight", 0.0), (self, "present", present)]
+
+    def waiting(self) -> str:
+        """Return what messages call the sums that wait for their step."""
+        gradients = "1 gradient waits" if self.count == 1 else f"{self.count} gradients wait"
+        return f"{gradients} in the sums of accumulate"

@@ -11,6 +11,7 @@ from fastopt.changes import Change, make
 from fastopt.extension import native
 from fastopt.following import Follower
 from fastopt.hyperparameters import Hyper, describe, number
+from fastopt.state_form import count
 
 SWAPPED = 1 << 16  # elements that are swapped at a time
 
@@ -29,11 +30,11 @@ class Averages(Follower):
         arrays = list(parameters)
         forth, back = [(self, "_are_in", True)], [(self, "_are_in", False)]
         try:
-            _swap(arrays, self.arrays, forth)
+            swap(arrays, self.arrays, forth)
             yield
         finally:
             if self._are_in:
-                _swap(arrays, self.arrays, back)
+                swap(arrays, self.arrays, back)
 
 
 class MovingAverage(Averages):
@@ -66,8 +67,12 @@ class MovingAverage(Averages):
         return beta * (1.0 - self.remains) / left, (1.0 - beta) / left
 
     def changes(self) -> list[Change]:
-        """List what changes when the step is taken."""
+        """List what changes when the step is taken; see `Follower`."""
         return [(self, "remains", self._pending)]
+
+    def restarts(self, step: int) -> list[Change]:
+        """List what changes when it begins anew; see `Follower`."""
+        return [*super().restarts(step), (self, "remains", 1.0)]
 
     def _beta_at(self, step: int) -> float:
         if not callable(self._beta):
@@ -80,28 +85,44 @@ class MovingAverage(Averages):
         return float(beta)
 
 
+class _Steps(Hyper):
+    """A number of steps."""
+
+    def check(self, value: Any, where: str) -> int:
+        """Return it as an int."""
+        return count(value, where)
+
+
 class EqualAverage(Averages):
     """Stochastic weight averaging: the mean of the weights after `start` steps and every so many more.
 
-    Until then it is the parameters. It depends on the number of the step alone.
+    Until then it is the parameters. It depends on the number of the step alone, and on that of the step
+    after which it last began anew, with the parameters of then as the first that are averaged.
     """
 
     setting, example = "swa_start", "1000"
+    scalars: ClassVar[Mapping[str, Hyper]] = {"restarted": _Steps(0)}
+    added = frozenset(["restarted"])
 
     def __init__(self, start: int, every: int, parameters: Sequence[NDArray[Any]]) -> None:
         super().__init__(parameters)
         self._start = start
         self._every = every
+        self.restarted = 0
 
     def weights(self, step: int) -> tuple[float, float] | None:
         """Compute keep and take; see `Follower`."""
-        since = step + 1 - self._start
+        since = step + 1 - max(self._start, self.restarted)
         if since <= 0:
             return 0.0, 1.0
         if since % self._every:
             return None
         averaged = since // self._every
         return averaged / (averaged + 1), 1.0 / (averaged + 1)
+
+    def restarts(self, step: int) -> list[Change]:
+        """List what changes when it begins anew; see `Follower`."""
+        return [*super().restarts(step), (self, "restarted", step)]
 
 
 def averages_for(given: Mapping[str, Any], parameters: Sequence[NDArray[Any]]) -> Averages | None:
@@ -128,4 +149,4 @@ def _swap_in_python(
 
 
 # Swaps, and makes the changes; with the extension no signal's handler comes in between, or before it.
-_swap = _swap_in_python if native is None else native.swap
+swap = _swap_in_python if native is None else native.swap

@@ -8,17 +8,20 @@ from fastopt.checks import check_kind
 from fastopt.cohorts import Cohort
 from fastopt.config import made, plain
 from fastopt.group_restoring import GroupRestoration, checked_groups
-from fastopt.hyperparameters import Choice, Values
+from fastopt.hyperparameters import Choice, Number, Values
 from fastopt.loss_scaling import LossScale
+from fastopt.representable import check_settings
 from fastopt.rules import Rule, rule_of
 from fastopt.settings import check_together
+from fastopt.shapes import LISTED, misfit
 from fastopt.snapshot import ACCUMULATED
-from fastopt.state_form import Differences, check_form, count, is_mark
+from fastopt.state_form import Differences, check_form, check_list, count, is_mark
 
 if TYPE_CHECKING:
     from fastopt.core import Core
 
 _FLAG = Choice(False, (True, False))
+_WEIGHT = Number(0.0, 0.0, float("-inf"), float("inf"), float("inf"), False)
 
 
 class CheckedState:
@@ -27,11 +30,13 @@ class CheckedState:
     Attributes
     ----------
     differences : Differences
-    steps, skipped, accumulated : int
+    steps, skipped, skipped_in_a_row, accumulated : int
+    accumulated_weight : float
     groups : list of GroupRestoration, or None where hyperparameters are not taken
     settings : dict of what changes
     scale : LossScale
     followers : dict of scalars, by the names of the followers
+    fresh : dict of lists of numbers of parameters, likewise
     cohorts : list of Cohort
     cohort_of, frozen, entries, arrays : lists, one entry for each parameter
         In `entries` its part of the state, or None; in `arrays` what is taken of that, by key, with
@@ -57,19 +62,25 @@ class CheckedState:
         self._check_names()
         self.steps = count(state["steps"], "the number of steps")
         self.skipped = count(state["skipped"], "the number of steps left out")
+        row = state.get("skipped_in_a_row", 0)  # 0.1 has not written it
+        self.skipped_in_a_row = count(row, "the number of steps left out in a row")
         self.groups = self._check_groups() if hyperparameters else None
         self.settings = self._check_settings() if hyperparameters else {}
         self.scale = self._check_scale()
         self.accumulated = self._check_accumulated()
+        self.accumulated_weight = self._check_weight()
         self.followers = self._check_followers()
         given = [each.given.h for each in self.groups or ()]
         self.h: list[Values] = given or [group.h for group in opt.groups]
         self._rules: list[Rule] = [rule_of(opt.select_rule(h)) for h in self.h]
-        check_together({**opt._settings, **self.settings}, [h.clipnorm for h in self.h])
+        settings = {**opt._settings, **self.settings}
+        check_together(settings, [h.clipnorm for h in self.h])
+        check_settings(settings, self.h, opt._parameters.singles)
         self.entries = [state["parameters"].get(name) for name in opt._parameters.names]
         self.cohorts, self.cohort_of = self._check_steps()
         self.frozen = self._check_frozen() if hyperparameters else list(opt._frozen)
         self.arrays = [self._check_arrays(i) for i in range(len(self.entries))]
+        self.fresh = {key: self._check_fresh(key) for key in opt._pipeline.followers()}
         self._complain()
 
     def needed(self, i: int) -> tuple[str, ...]:
@@ -81,7 +92,7 @@ class CheckedState:
             raise ValueError(self.differences.complaint())
 
     def _check_names(self) -> None:
-        mine, theirs = self._opt._parameters.names, self._state["parameters"]
+        mine, theirs = dict.fromkeys(self._opt._parameters.names), self._state["parameters"]
         self.differences.missing.extend(name for name in mine if name not in theirs)
         self.differences.unexpected.extend(name for name in theirs if name not in mine)
         self._complain()
@@ -134,6 +145,17 @@ class CheckedState:
             )
         return found
 
+    def _check_weight(self) -> float:
+        """Return the sum of the weights; in states of 0.1.0 each gradient counted once."""
+        found = self._state.get("accumulated_weight", float(self.accumulated))
+        checked: Any = _WEIGHT.check(found, "the sum of the weights of gradients")
+        if bool(checked) != bool(self.accumulated):
+            raise ValueError(
+                f"the state has {self.accumulated} gradients added up, with weights that sum to "
+                f"{checked!r}: one is 0 and the other is not"
+            )
+        return float(checked)
+
     def _check_followers(self) -> dict[str, Any]:
         """Give the scalars of those that are on both sides."""
         saved = self._state["followers"]
@@ -176,6 +198,24 @@ class CheckedState:
             for name, entry, was in zip(names, self.entries, now, strict=True)
         ]
 
+    def _check_fresh(self, key: str) -> list[int]:
+        """List the arrays of a follower that have not been through a step."""
+        follower = self._opt._pipeline.followers()[key]
+        now = set(follower.fresh)
+        found = []
+        for i, (entry, arrays) in enumerate(zip(self.entries, self.arrays, strict=True)):
+            if f"*{key}" not in arrays:  # it stays what it is
+                fresh = i in now
+            elif "fresh" in entry:
+                what = f"fresh of {self._opt._parameters.names[i]!r}"
+                check_list(entry["fresh"], what)
+                fresh = key in entry["fresh"]
+            else:
+                fresh = follower.is_fresh_at(self.steps, entry["steps"])
+            if fresh:
+                found.append(i)
+        return found
+
     def _check_arrays(self, i: int) -> dict[str, Any]:
         opt, entry = self._opt, self.entries[i]
         if entry is None:
@@ -196,7 +236,7 @@ class CheckedState:
             what = f"{word(key)} of {name!r}"
             if not self._described:
                 check_kind(array, what)
-            _check_fit(array, what, p)
+            check_fit(array, what, p)
         return taken
 
 
@@ -205,9 +245,19 @@ def word(key: str) -> str:
     return {ACCUMULATED: "the sum of gradients"}.get(key, key.lstrip("*"))
 
 
-def _check_fit(array: Any, what: str, p: Any) -> None:
+def check_fit(array: Any, what: str, p: Any) -> None:
+    """Raise ValueError for an array that has not the dtype and the shape of its parameter."""
     if array.dtype != p.dtype or array.shape != p.shape:
         raise ValueError(
             f"{what} is {array.dtype} of shape {array.shape}; its parameter is {p.dtype} of shape "
-            f"{p.shape}, and nothing is cast or cut"
+            f"{p.shape}, and nothing is cast or cut{_reason(array, p)}"
         )
+
+
+def _reason(array: Any, p: Any) -> str:
+    """Return why a shape is another one, where that can be seen."""
+    found = misfit(array.shape, p.shape, "a")
+    lines = [line for line in found.lines if ".sum(" not in line]
+    if array.dtype != p.dtype or not lines:
+        return ""
+    return f": {found.what}, and {' or '.join(lines[:LISTED])} of an array of the state has that shape"

@@ -13,6 +13,7 @@ from numpy.lib.array_utils import byte_bounds
 from numpy.typing import NDArray
 
 from fastopt import dtypes
+from fastopt.shapes import misfit
 
 Named = tuple[str, NDArray[Any]]
 
@@ -21,18 +22,22 @@ def check_written(array: Any, what: str) -> None:
     """Raise unless the kernels can update an array in place."""
     check_kind(array, what)
     _check_dtype(array, what)
+    flags = array.flags
+    contiguous = flags.c_contiguous or flags.f_contiguous
+    if contiguous and flags.aligned and flags.writeable:
+        return
     found = f"{what} ({array.dtype}, shape {array.shape})"
-    if not (array.flags.c_contiguous or array.flags.f_contiguous):
+    if not contiguous:
         raise ValueError(
             f"{found} is not contiguous (strides {array.strides}); fastopt updates in place and "
             "copies nothing behind your back: use np.ascontiguousarray(...) for the parameter and "
             "let your model hold that array"
         )
-    if not array.flags.aligned:
+    if not flags.aligned:
         raise ValueError(
             f"{found} is misaligned in memory; give a copy that NumPy has allocated: np.array(...)"
         )
-    if not array.flags.writeable:
+    if not flags.writeable:
         raise ValueError(
             f"{found} is read-only; give a copy that can be written, np.array(...), or open the "
             "memory map with mode 'r+'"
@@ -42,6 +47,15 @@ def check_written(array: Any, what: str) -> None:
 def check_state(array: Any, what: str, p: NDArray[Any]) -> None:
     """Raise unless an array that the caller owns can be a state of p."""
     check_written(array, what)
+    if array.dtype == p.dtype and array.shape != p.shape:
+        order = "C" if p.flags.c_contiguous else "F"
+        found = misfit(array.shape, p.shape, what)
+        lines = [f"np.array({line}, order={order!r})" for line in found.lines if ".sum(" not in line]
+        remedy = str(found._replace(lines=lines)) if lines else "np.zeros_like(p) makes a new one"
+        raise ValueError(
+            f"{what} ({array.dtype}, shape {array.shape}) must have the shape of its parameter "
+            f"({p.dtype}, shape {p.shape}): {remedy}"
+        )
     if array.dtype != p.dtype:
         raise ValueError(
             f"{what} ({array.dtype}, shape {array.shape}) must have the dtype, shape and memory order "
@@ -74,8 +88,8 @@ def check_gradient(g: Any, what: str, p: NDArray[Any], casts: bool = False) -> N
         )
     if g.shape != p.shape:
         raise ValueError(
-            f"{what} has shape {g.shape}; it must have its parameter's, {p.shape}: sum the axes that "
-            "were broadcast, or reshape it"
+            f"{what} has shape {g.shape}; it must have its parameter's, {p.shape}: "
+            f"{misfit(g.shape, p.shape)}"
         )
 
 

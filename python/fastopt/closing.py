@@ -32,6 +32,7 @@ class Closing(Core):
         """
         if self._hold.released:
             return
+        self._look_at_followers()
         self._begin(_CLOSED)  # for good
         self._end = [].clear  # which does nothing: there is nobody whom to let in again
         self._plan = backends.backend(self.backend).make_plan([], [], [])

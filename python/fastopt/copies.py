@@ -1,12 +1,13 @@
 """Copies of the parameters in 16 bits, which the sweep writes: what ``cast_to=`` is given."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.casting import is_bfloat16, to_bfloat16, to_float16
+from fastopt.changes import Change
 from fastopt.checks import Named, check_disjoint, check_kind, check_layout
 from fastopt.fpenv import FloatingPointEnvironment
 from fastopt.parameters import Parameters
@@ -34,10 +35,21 @@ class Copies:
             self.halves.append(is_half)
             self.named.append((what, copy))
         check_disjoint([*parameters.named(), *self.named])
+        self.fresh = True  # no step has been taken since all were written
+
+    def begin(self, parameters: Sequence[NDArray[Any]], gradients: Sequence[Any]) -> list[Change]:
+        """Write what the first step does not write; list what changes when it is taken."""
+        self._write([i for i, g in enumerate(gradients) if g is None], parameters)
+        return [(self, "fresh", False)]
 
     def write(self, parameters: Sequence[NDArray[Any]]) -> None:
         """Write the copies of all parameters as they are now."""
+        self.fresh = True
+        self._write(range(len(self.arrays)), parameters)
+
+    def _write(self, which: Iterable[int], parameters: Sequence[NDArray[Any]]) -> None:
         with np.errstate(all="ignore"), FloatingPointEnvironment():
-            for p, copy, is_half in zip(parameters, self.arrays, self.halves, strict=True):
+            for i in which:
+                p, copy, is_half = parameters[i], self.arrays[i], self.halves[i]
                 bits = copy if is_half else copy.view(np.uint16)
                 bits[...] = to_float16(p) if is_half else to_bfloat16(p)

@@ -15,16 +15,22 @@ from fastopt.backends import Taking
 from fastopt.between_steps import STEPPING, hold
 from fastopt.changes import Change
 from fastopt.cohorts import Cohort, divide
-from fastopt.groups import Group
+from fastopt.ended import warn_if_ended
+from fastopt.groups import Group, group_class
 from fastopt.holding import Hold
 from fastopt.hyperparameters import Values
 from fastopt.loss_scaling import LossScale
+from fastopt.overflow import Bound
 from fastopt.parameters import Parameters
 from fastopt.pipeline import Due, Pipeline, reads
+from fastopt.read_only import read_only_list
+from fastopt.read_only_attributes import GROUPS
+from fastopt.representable import check_settings
 from fastopt.rules import Rule, rule_of
 from fastopt.stages import USUAL, stage_for
 from fastopt.state import States, completed
 from fastopt.threads import get_num_threads
+from fastopt.unseen import watches
 
 
 class Core(Algorithm):
@@ -32,16 +38,17 @@ class Core(Algorithm):
 
     def _build(self, params: Any, like: Any, shared: dict[str, Any], keywords: dict[str, Any]) -> None:
         self._settings = settings.checked(keywords)
-        self.params, self.like = params, like
+        self._params, self.like = params, like
         self._grads, self._shared = keywords.get("grads"), shared
         self._grouping = keywords.get("groups")
         self._parameters = Parameters(params, self.hyperparameters, self._grouping)
         self._frozen = list(self._parameters.frozen)
         self._taken = Values(steps=0, doing=STEPPING)
-        self._news = Values(changed=True)  # in the groups, until `_follow_changes` has looked
+        # In the groups, until `_follow_changes` has looked; and whether the caller has read the arrays.
+        self._news = Values(changed=True, read=False)
         self.groups = self._make_groups(self._parameters)
         self._before: list[Any] = []  # hooks, and those after a step
-        self._after: list[Any] = []
+        self._after: list[Any] = [*watches()]
         self._states: States = [{} for _ in self._parameters.arrays]
         self._cohorts = [Cohort(group, 0, self.initial_carried()) for group in self.groups]
         self._cohort_of = list(self._parameters.group_of)
@@ -60,17 +67,26 @@ class Core(Algorithm):
 
     def _make_groups(self, parameters: Parameters) -> list[Group]:
         containers = parameters.groups
-        return [
-            Group(
+        make = group_class(type(self))
+        groups = [
+            make(
                 container,
                 i if len(containers) > 1 else None,
                 type(self),
                 self.hyperparameters_of(self.like, self._shared, own),
                 self._taken,
                 self._news,
+                parameters.singles[i],
             )
             for i, (container, own) in enumerate(containers)
         ]
+        return read_only_list(groups, GROUPS, "opt.groups")
+
+    @property
+    def params(self) -> Any:
+        """The parameters, as they were given."""
+        self._news.read = True
+        return self._params
 
     # The step.
 
@@ -148,13 +164,13 @@ class Core(Algorithm):
         return (list(map(_bits, gradients)) if bfloat16 else gradients), self._taking
 
     def _update(
-        self, gradients: Sequence[Any], count: int, zero: bool, anyway: Sequence[Change] = ()
+        self, gradients: Sequence[Any], added: float, zero: bool, anyway: Sequence[Change] = ()
     ) -> bool:
-        """Take the step with gradients that are bound, and that live until then: sums of `count`."""
+        """Take the step with gradients that are bound, and that live until then: sums of `added`."""
         rows = list(map(self._row, self._cohorts))
         changes = [change for cohort in self._cohorts for change in cohort.changes()]
         changes.append((self._taken, "steps", self._taken.steps + 1))
-        if self._plain and not zero and count == 1:
+        if self._plain and not zero and added == 1:
             self._plan.run(rows, get_num_threads(), None, changes)
             return True
         return self._pipeline.step(
@@ -165,14 +181,25 @@ class Core(Algorithm):
                 gradients,
                 [group.h.clipnorm for group in self.groups],
                 self._taken.steps,
-                count,
+                added,
                 zero,
                 changes,
                 anyway,
+                [cohort.group.h if cohort.active else None for cohort in self._cohorts],
+                self._taking,
+                self._bound_to,
             ),
         )
 
-    def _accumulate(self, grads: Any) -> bool:
+    def _bound_to(self, i: int) -> Bound:
+        """Return what is bound to the plan for a parameter."""
+        name, p, states = self._parameters.names[i], self._parameters.arrays[i], self._states[i]
+        rule = self._planned_rules[self._parameters.group_of[i]]
+        written = [(f"parameter {name!r}", p)]
+        written += [(f"state {state!r} of {name!r}", states[state]) for state in rule.states]
+        return Bound(self.backend, rule, written, *self._pipeline.beside(i))
+
+    def _accumulate(self, grads: Any, weight: float) -> bool:
         """Add gradients to the sums; take the step when it is due."""
         if self._news.changed or self._scheduled:
             self._prepare()
@@ -182,19 +209,42 @@ class Core(Algorithm):
         sums = self._accumulator
         if sums.count < self.gradient_accumulation_steps:
             gradients = self._bind(self._grads if grads is None else grads)
-            if not sums.add(gradients, self._taking, self.zero_grad):
+            self._choose_way()  # `step` looks from now on whether sums wait
+            if not sums.add(gradients, self._taking, self.zero_grad, weight):
                 self._hold.check()
                 raise RuntimeError("the sums of the gradients cannot be updated")
         else:
             self._hold.check()
         if sums.count < self.gradient_accumulation_steps:
             return False
+        return self._step_with(sums)
+
+    def _flush(self) -> bool:
+        """Take the step with the sums that wait, if there are any."""
+        sums = self._accumulator
+        if sums is None or not sums.count:
+            return False
+        if self._news.changed or self._scheduled:
+            self._prepare()
+        self._hold.check()
+        return self._step_with(sums)
+
+    def _step_with(self, sums: Accumulator) -> bool:
+        """Take the step with the mean of what has been added up."""
         totals = self._bind_arrays(sums.totals(), self._parameters.now(), None)
         try:
-            return self._update(totals, sums.count, True, sums.begun_again())
+            return self._update(totals, sums.weight, True, sums.begun_again())
         except FloatingPointError:
             self._accumulator = None
             raise
+
+    def _check_nothing_waits(self) -> None:
+        """Raise RuntimeError where sums wait, which a step would pass by."""
+        if self._accumulator is not None and self._accumulator.count:
+            raise RuntimeError(
+                f"{self._accumulator.waiting()}: opt.flush() takes the step with them; call it before "
+                "opt.step(grads), or give these gradients to opt.accumulate as well"
+            )
 
     def _call(self, hooks: Sequence[Any]) -> None:
         """Call hooks, which may take themselves away meanwhile."""
@@ -212,6 +262,23 @@ class Core(Algorithm):
         return group.stage_scalars, self.coefficients(group.h, cohort.t + 1, carried)
 
     # Changes.
+
+    def _look_at_followers(self) -> None:
+        """Let what has been through no step follow the parameters, unless something holds them."""
+        if not self._pipeline.is_behind():
+            return
+        try:
+            self._free.pop()
+        except IndexError:
+            return
+        except BaseException:  # as in `_begin`
+            self._free.append(True)
+            raise
+        self._taken.doing = STEPPING
+        try:
+            self._pipeline.refresh()
+        finally:
+            self._free.append(True)
 
     def _prepare(self) -> None:
         """Look at hyperparameters that were changed, and compute those that change by themselves."""
@@ -257,10 +324,13 @@ class Core(Algorithm):
         given = self._settings
         clips = [group.h.clipnorm for group in self.groups]
         settings.check_together(given, clips)
+        check_settings(given, [group.h for group in self.groups], self._parameters.singles)
         pipeline = self._pipeline
         reading = reads(given, clips)
         if not reading:
             pipeline.grad_norm = None  # of a step when that was still asked for
+        if not settings.guards(given):
+            pipeline.skips.in_a_row = 0  # from now on each step is taken
         if not given["stats"]:
             pipeline.report = None
         works = reading or given["zero_grad"] or given["loss_scale"] != 1.0
@@ -276,7 +346,7 @@ class Core(Algorithm):
         """Find out whether the plan can take a step by itself: there is nothing but the update."""
         some = self._present is not None or any(self._frozen)
         more = self._taking is not None or bool(self.carried)
-        self._direct = self._plain and not (some or more)
+        self._direct = self._plain and not (some or more or self._accumulator is not None)
 
     # The plan.
 
@@ -360,6 +430,8 @@ class Core(Algorithm):
         value = self.hyperparameters[name].accept(value, name)
         checked = [group.with_values({name: value}) for group in self.groups]
         before = [group.current for group in self.groups]
+        if callable(value) or type(value) is tuple:
+            warn_if_ended(name, value, self._taken.steps, f"opt.{name} = {{}}".format)
         held = hold(self._taken)
         try:
             for group, given in zip(self.groups, checked, strict=True):

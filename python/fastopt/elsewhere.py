@@ -6,6 +6,7 @@ from typing import Any
 
 from fastopt.averaging import EqualAverage, MovingAverage
 from fastopt.core import Core
+from fastopt.sharing import Moving
 
 
 class Elsewhere(Core):
@@ -25,17 +26,18 @@ class Elsewhere(Core):
         TypeError, ValueError
             For an algorithm or a group without momentum.
         RuntimeError
-            If another thread is inside a step, or the optimizer looks ahead already; and from `step`
-            inside the block.
+            If another thread is inside a step, or the optimizer looks ahead already, or one that shares
+            memory with it does either; and inside the block from `step`, of those too.
         """
-        self._begin("looks ahead: take the step after the with block")
+        moving = Moving()
         try:
+            moving.begin(self, "looks ahead: take the step after the with block")
             from fastopt.lookahead import moved_ahead
 
             with moved_ahead(self):
                 yield
         finally:
-            self._end()
+            moving.end()
 
     @contextmanager
     def perturbed(
@@ -77,12 +79,13 @@ class Elsewhere(Core):
 
         ball = Ball(rho, adaptive, eta)
         ball.check()
-        self._begin("has its parameters perturbed: take the step after the with block")
+        moving = Moving()
         try:
+            moving.begin(self, "has its parameters perturbed: take the step after the with block")
             with perturbed(self, self._grads if grads is None else grads, ball):
                 yield
         finally:
-            self._end()
+            moving.end()
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -92,11 +95,13 @@ class Elsewhere(Core):
         RuntimeError as `lookahead` does.
         """
         averages = self._averages(MovingAverage, EqualAverage)
-        self._begin("has its averages in the parameters: take the step after the with block")
+        moving = Moving()
         try:
+            moving.begin(self, "has its averages in the parameters: take the step after the with block")
             arrays = self._parameters.arrays
             self._check_arrays()
+            averages.show()
             with averages.swapped_in(arrays):
                 yield
         finally:
-            self._end()
+            moving.end()

@@ -11,6 +11,7 @@ from fastopt.backends import Plan, Row
 from fastopt.core import Core
 from fastopt.hyperparameters import Values
 from fastopt.moving import along_states, copied, give_back, move, moved
+from fastopt.sharing import Moving
 
 
 class EvalMode(Core):
@@ -19,6 +20,7 @@ class EvalMode(Core):
     def _build(self, params: Any, like: Any, shared: dict[str, Any], keywords: dict[str, Any]) -> None:
         super()._build(params, like, shared, keywords)
         self._trained: list[NDArray[Any]] | None = None  # the parameters of training, in eval mode
+        self._moving = Moving()  # of eval mode
 
     @classmethod
     def average(cls, h: Values) -> Move:
@@ -36,19 +38,22 @@ class EvalMode(Core):
         ValueError
             If a parameter is not as it was given. Nothing has changed then.
         RuntimeError
-            If another thread is inside a step, or a with block has moved the parameters; and from
-            `step` until `train`.
+            If another thread is inside a step, or a with block has moved the parameters, or an
+            optimizer that shares memory with this one is so; and until `train` from `step`, of those
+            too.
         """
         if self._trained is not None:
             return
-        self._begin("is in eval mode: call its train() first")
+        moving = Moving()
         try:
+            moving.begin(self, "is in eval mode: call its train() first")
             plan, rows = self._to_averages()
+            self._moving = moving
             self._trained = copied(self)
             move(self, plan, rows)
         except BaseException:
             if self._trained is None:
-                self._end()
+                moving.end()
             self.train()
             raise
 
@@ -63,7 +68,7 @@ class EvalMode(Core):
         self._check_arrays()
         give_back(self, self._trained)
         self._trained = None
-        self._end()
+        self._moving.end()
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -72,12 +77,13 @@ class EvalMode(Core):
         They are given back bit by bit, also after an exception. With ``ema=``, that is an average of
         the parameters of training, and is in `ema_state`. Raises as `eval` does.
         """
-        self._begin("has its averages in the parameters: take the step after the with block")
+        moving = Moving()
         try:
+            moving.begin(self, "has its averages in the parameters: take the step after the with block")
             with moved(self, *self._to_averages()):
                 yield
         finally:
-            self._end()
+            moving.end()
 
     def _to_averages(self) -> tuple[Plan, list[Row]]:
         return along_states(self, [self.average(group.h) for group in self.groups])

@@ -8,11 +8,14 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from fastopt import backends, checks
 from fastopt.hyperparameters import Values, is_scheduled, suggest, whole
 from fastopt.norms import clip_factor, norms_of
 from fastopt.optimizer import Optimizer
 from fastopt.registry import find, names
+from fastopt.representable import check_number, check_scalars, entries, shown
 from fastopt.rules import rule_of
 from fastopt.threads import get_num_threads
 
@@ -68,6 +71,9 @@ def _step(
 ) -> dict[str, float]:
     rule = rule_of(cls.select_rule(h))
     checks.check_written(p, "p")
+    single = "p" if p.dtype == np.float32 else None
+    for entry in entries(cls.hyperparameters, vars(h), h):
+        check_number(entry, single)
     if len(states) != len(rule.states):
         raise TypeError(
             f"{rule.name} has {len(rule.states)} states ({', '.join(rule.states) or 'none'}); "
@@ -85,6 +91,8 @@ def _step(
     plan = module.make_plan([(p, *states)], [rule], [0])
     plan.bind([g], None, True)
     stage = cls.stage_scalars(h)
+    scalars = [*stage[2:], *coefficients]
+    check_scalars(scalars, shown(cls.hyperparameters, h), single, cls.is_ours())
     if h.clipnorm is not None:
         norm = norms_of(plan.sums_of_squares(get_num_threads()), [g], [p]).each[0]
         stage = stage._replace(scale=stage.scale * clip_factor(norm, h.clipnorm))

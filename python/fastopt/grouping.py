@@ -1,8 +1,9 @@
 """Groups by name: patterns and predicates that choose parameters, and what is usually said by them."""
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +14,7 @@ from fastopt.hyperparameters import Number, describe, suggest
 Array = NDArray[Any]
 Which = str | Callable[[str, Array], bool]
 SHOWN = 20  # names in a message
+_SPECIAL = re.compile(r"[*?[]")  # what a pattern is, and no name
 _RATE = Number(1.0, 0.0, -math.inf, math.inf, math.inf, False)
 
 
@@ -63,19 +65,46 @@ class Named:
 
 
 def chosen(which: Which, names: Sequence[str], arrays: Sequence[Array], where: str) -> list[bool]:
-    """Say of each parameter whether it is meant; raise for what means none of them."""
+    """Return for each parameter whether it is meant; raise for what means none of them."""
+    found = [False] * len(names)
+    for i in _some(which, names, arrays, where):
+        found[i] = True
+    return found
+
+
+def matches(
+    which: Which,
+    names: Sequence[str],
+    arrays: Sequence[Array],
+    where: str,
+    numbers: Mapping[str, int] | None = None,
+) -> list[int]:
+    """List the numbers of the parameters that are meant; `numbers` are those of all, by name."""
     if isinstance(which, str):
         # "*.bias" means every bias, also one that is in no layer.
-        patterns = [which, which.removeprefix("*.")]
-        found = [any(fnmatchcase(name, each) for each in patterns) for name in names]
-    elif callable(which):
-        found = [bool(which(name, p)) for name, p in zip(names, arrays, strict=True)]
-    else:
-        raise TypeError(
-            f'{where} has {describe(which)}; it must be a pattern of names, such as "*.bias", or a '
-            "function of name and array that says whether it is meant"
-        )
-    if not any(found):
+        patterns = {which, which.removeprefix("*.")}
+        if numbers is not None and not _SPECIAL.search(which):
+            return [numbers[which]] if which in numbers else []
+        fits = [re.compile(translate(each)).match for each in patterns]
+        return [i for i, name in enumerate(names) if any([fit(name) for fit in fits])]
+    if callable(which):
+        return [i for i, (name, p) in enumerate(zip(names, arrays, strict=True)) if which(name, p)]
+    raise TypeError(
+        f'{where} has {describe(which)}; it must be a pattern of names, such as "*.bias", or a '
+        "function of name and array that says whether it is meant"
+    )
+
+
+def _some(
+    which: Which,
+    names: Sequence[str],
+    arrays: Sequence[Array],
+    where: str,
+    numbers: Mapping[str, int] | None = None,
+) -> list[int]:
+    """List what `matches` does; raise ValueError where that is nothing."""
+    found = matches(which, names, arrays, where, numbers)
+    if not found:
         shown = repr(which) if isinstance(which, str) else getattr(which, "__name__", repr(which))
         known = suggest(which if isinstance(which, str) else "", names, SHOWN)
         raise ValueError(f"{where} has {shown}, which matches no parameter: {known}")
@@ -94,22 +123,25 @@ def split(
         raise TypeError(
             f'groups is {describe(groups)}; it must be like {{"*.bias": {{"weight_decay": 0}}}}'
         )
-    matching: list[tuple[int, ...]] = [() for _ in names]
+    matching: list[list[int]] = [[] for _ in names]
+    numbers = {name: i for i, name in enumerate(names)}
     options: list[dict[str, Any]] = []
     for k, (which, given) in enumerate(groups.items()):
         if not isinstance(given, Mapping):
             raise TypeError(f"groups[{which!r}] is {describe(given)}; it must be a dict of options")
         options.append(dict(given))
-        for i, meant in enumerate(chosen(which, names, arrays, "groups")):
-            matching[i] += (k,) * meant
-    keys = sorted(set(zip(group_of, matching, strict=True)))
+        for i in _some(which, names, arrays, "groups", numbers):
+            matching[i].append(k)
+    keys = list(zip(group_of, map(tuple, matching), strict=True))
+    distinct = sorted(set(keys))
     found = []
-    for old, numbers in keys:
+    for old, patterns in distinct:
         merged: dict[str, Any] = {}
-        for k in numbers:
+        for k in patterns:
             merged = combined(merged, options[k])
         found.append((old, merged))
-    return [keys.index(key) for key in zip(group_of, matching, strict=True)], found
+    place = {key: i for i, key in enumerate(distinct)}
+    return [place[key] for key in keys], found
 
 
 def combined(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastopt.checks import Named
-from fastopt.placement import Placement, chain
+from fastopt.placement import Memory, Placement, chain
 
 
 class Hold:
@@ -24,9 +24,10 @@ class Hold:
     def __init__(self, written: Iterable[Named], read: Iterable[Any] = ()) -> None:
         self.named = list(written)
         self.released = False
-        self._placements = [Placement(array) for _, array in self.named]
+        owners: dict[int, Memory] = {}  # all alive: the placements have them
+        self._placements = [Placement(array, owners) for _, array in self.named]
         gradients = [("a gradient", g) for g in read if isinstance(g, np.ndarray)]
-        links = {id(link): (what, link) for what, a in [*self.named, *gradients] for link in chain(a)}
+        links = _links([*self.named, *gradients])
         self._links = [link for _, link in links.values()]
         arrays = [link for link in self._links if isinstance(link, np.ndarray)]
         self._references = list(map(weakref.ref, arrays))
@@ -45,6 +46,17 @@ class Hold:
         self.named, self._placements, self._links = [], [], []
         self._references, self._shown = [], []
         self.released = True
+
+
+def _links(named: Iterable[Named]) -> dict[int, tuple[str, Any]]:
+    """Return arrays and all that they are views of, by id, with what messages call them."""
+    found: dict[int, tuple[str, Any]] = {}
+    for what, array in named:
+        found[id(array)] = what, array
+        base = array.base
+        if base is not None and id(base) not in found:
+            found.update((id(link), (what, link)) for link in chain(base))
+    return found
 
 
 def _show(what: str, memory: Any) -> memoryview | None:

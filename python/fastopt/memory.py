@@ -1,9 +1,12 @@
 """Where optimizer state lies in memory."""
 
+from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fastopt.placement import address
 
 LINE = 64  # bytes of a cache line
 LARGE = 1 << 16  # bytes from which arrays may each begin at the same place in a page
@@ -20,7 +23,9 @@ class Room:
     """
 
     def __init__(self) -> None:
-        self._block = np.zeros(0, np.uint8)
+        self._block, self._address = np.zeros(0, np.uint8), 0
+        self._last: tuple[Any, int] = (None, 0)  # a parameter and its phase
+        self._lock = Lock()  # a checkpoint is read by several threads
         self._used = 0  # bytes of this block
         self._given = 0  # of all
 
@@ -32,22 +37,30 @@ class Room:
         and a processor that compares the low bits of addresses takes them for each other; they are
         staggered.
         """
-        large = p.nbytes >= LARGE
-        shift = p.ctypes.data % LINE + (STAGGER * (number + 1) if large else 0)
-        nbytes = p.nbytes + shift + LINE
-        raw = np.zeros(nbytes, np.uint8) if large else self._share(nbytes)
-        start = -raw.ctypes.data % LINE + shift
-        flat = raw[start : start + p.nbytes].view(p.dtype)
-        state = flat.reshape(p.shape, order="C" if p.flags.c_contiguous else "F")
-        if not (np.isscalar(fill) and fill == 0):
+        last = self._last
+        if last[0] is not p:  # several states of one parameter follow each other
+            last = self._last = (p, address(p) % LINE)
+        size, phase = p.nbytes, last[1]
+        if size >= LARGE:
+            shift = phase + STAGGER * (number + 1)
+            block = np.zeros(size + shift + LINE, np.uint8)
+            start = -address(block) % LINE + shift
+        else:
+            block, begin, at = self._share(size + phase + LINE)
+            start = begin + -at % LINE + phase
+        order: Any = "C" if p.flags.c_contiguous else "F"
+        state: NDArray[Any] = np.ndarray(p.shape, p.dtype, block, start, order=order)
+        if not (type(fill) is float and fill == 0.0):
             state[...] = fill
         return state
 
-    def _share(self, nbytes: int) -> NDArray[np.uint8]:
-        if self._block.nbytes - self._used < nbytes:
-            self._block = np.zeros(max(nbytes, min(self._given, BLOCK)), np.uint8)
-            self._used = 0
-        begin = self._used
-        self._used += nbytes
-        self._given += nbytes
-        return self._block[begin : self._used]
+    def _share(self, nbytes: int) -> tuple[NDArray[np.uint8], int, int]:
+        """Return a block, the offset in it from which so many bytes are free, and their address."""
+        with self._lock:
+            if self._block.nbytes - self._used < nbytes:
+                self._block = np.zeros(max(nbytes, min(self._given, BLOCK)), np.uint8)
+                self._used, self._address = 0, address(self._block)
+            begin = self._used
+            self._used += nbytes
+            self._given += nbytes
+            return self._block, begin, self._address + begin

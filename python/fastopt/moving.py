@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fastopt import backends
 from fastopt.algorithm import Move
+from fastopt.averaging import swap
 from fastopt.backends import NO_EXTRAS, Extras, Plan, Row
 from fastopt.rules import rule_of
 from fastopt.stages import NOTHING
@@ -56,9 +57,10 @@ def give_back(opt: "Core", before: Sequence[NDArray[Any]]) -> None:
 @contextmanager
 def moved(opt: "Core", plan: Plan, rows: Sequence[Row], extras: Extras = NO_EXTRAS) -> Iterator[None]:
     """Move the parameters for the time of a with block."""
-    before = copied(opt)
+    arrays, before = opt._parameters.arrays, copied(opt)
     try:
         move(opt, plan, rows, extras)
         yield
     finally:
-        give_back(opt, before)
+        swap(arrays, before, ())  # in one call, which no signal's handler finds half done
+        opt._pipeline.write_copies()

@@ -31,8 +31,17 @@ class Norms(NamedTuple):
 
 
 def clip_factor(norm: float, limit: float | None) -> float:
-    """Compute by what a gradient of this norm is scaled; a norm that is NaN scales nothing."""
+    """Compute by what a gradient is scaled, by its own norm; one that is NaN scales nothing."""
     return limit / norm if limit is not None and norm > limit else 1.0
+
+
+def common_clip_factor(norm: float, limit: float | None) -> float:
+    """Compute by what all gradients are scaled, by the norm of all together.
+
+    It is 0 where that norm is infinite or NaN: the finite gradients beside the bad one become 0, and no
+    step is larger than the limit allows. 0 times infinity or NaN is NaN, which stays visible.
+    """
+    return 0.0 if limit is not None and norm != norm else clip_factor(norm, limit)
 
 
 def norms_of(

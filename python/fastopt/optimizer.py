@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import NDArray
 
+from fastopt import sharing
+from fastopt.accumulation import WEIGHT
 from fastopt.algorithm import OPTIONS
 from fastopt.averaging import EqualAverage, MovingAverage
 from fastopt.backends import BOUND
@@ -12,19 +14,23 @@ from fastopt.between_steps import STEPPING
 from fastopt.closing import Closing
 from fastopt.config import config_of, keywords_of
 from fastopt.elsewhere import Elsewhere
+from fastopt.following import Follower
 from fastopt.hooks import Hooks
 from fastopt.hyperparameters import given, suggest
 from fastopt.persistence import Persistence
+from fastopt.read_only import read_only, read_only_list, read_only_states
+from fastopt.read_only_attributes import GROUPS, check_same, is_shown, refuse, remedy_for
+from fastopt.restarting import Restarting
 from fastopt.roster import Roster
 from fastopt.threads import get_num_threads
 
 if TYPE_CHECKING:
     from fastopt.report import GroupReport
 
-_ATTRIBUTES = ("params", "groups", "like", "backend")  # set once, when the optimizer is made
+_ATTRIBUTES = ("groups", "like", "backend")  # set once, when the optimizer is made
 
 
-class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
+class Optimizer(Closing, Persistence, Roster, Elsewhere, Restarting, Hooks):
     """Updates parameters in place from their gradients. The base of every algorithm.
 
     What a subclass defines is said at `Algorithm`. The memory of its arrays cannot go away until
@@ -58,14 +64,20 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
     maximize : bool
         Ascend instead of descend.
     clipnorm : float > 0, or None
-        The largest L2 norm of each gradient: a longer one is scaled down to it, before all else.
+        The largest L2 norm of each gradient: a longer one is scaled down to it, before all else. A
+        norm that is infinite makes the finite entries 0; one that is NaN scales nothing.
     like : {"torch", "keras", "optax", "tf1", "mlx", "sklearn", "thinc", "paper"}
         Whose rule and defaults to take; see `fastopt.dialects`. Each option can still be given.
     global_clipnorm : float > 0, or None
-        The largest L2 norm of all gradients together. Norms are taken first, then values are limited.
+        The largest L2 norm of all gradients together. Where it is infinite or NaN, finite gradients
+        count as 0. Norms are taken first, then values are limited.
     nonfinite : {"propagate", "raise", "skip"}
-        What to do about gradients that are infinite or NaN: take them, raise FloatingPointError, or
-        leave the step out and count it in `skipped`.
+        What to do about gradients that are infinite or NaN, or so large that a parameter or a state
+        would become so: take them, raise FloatingPointError, or leave the step out and count it in
+        `skipped`.
+    max_consecutive_skips : int >= 1, or None
+        How many steps in a row may be left out; one more raises FloatingPointError and changes nothing.
+        Of 20 in a row there is a warning, once.
     loss_scale : float > 0, or "dynamic"
         By what the loss was multiplied, and what gradients are divided by. Dynamic is the rule of
         ``torch.amp.GradScaler``: steps with non-finite gradients are left out and halve it, 2,000 good
@@ -77,28 +89,30 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
         element once. They are refused otherwise.
     cast_to : optional
         Arrays in the structure of the parameters, of ml_dtypes.bfloat16, float16, or uint16 (the bits
-        of bfloat16), that always hold the parameters, rounded to nearest.
+        of bfloat16), that hold the parameters, rounded to nearest, after each step; what is written
+        into parameters by hand comes with the next step, or `restart_averages`.
     ema : float >= 0 and < 1, or a function of the step 0, 1, 2, ..., or None
-        Keep ``e = ema * e + (1 - ema) * p``, from a copy of the parameters on: see `ema_state` and
-        `averaged`. The step is the number of steps taken before; a schedule is such a function.
+        Keep ``e = ema * e + (1 - ema) * p``, from the parameters on that the first step finds: see
+        `ema_state`, `averaged` and `restart_averages`. The step is the number of steps taken before; a
+        schedule is such a function.
     ema_bias_correction : bool
         Let the average begin at nothing, and divide by the weights so far.
     swa_start : int >= 0, or None
         Keep the mean of the parameters as they are after so many steps and after every `swa_every`
         more: stochastic weight averaging, Izmailov et al. (arXiv:1803.05407). Until then it is the
-        parameters. See `swa_state` and `averaged`; instead of `ema`.
+        parameters. See `swa_state`, `averaged` and `restart_averages`; instead of `ema`.
     swa_every : int >= 1
         How many steps it is from one that is averaged to the next.
     lookahead_steps : int >= 1, or None
-        Keep slow weights, from a copy of the parameters on, and after every so many steps pull the
-        parameters to them: ``slow = (1 - alpha) * slow + alpha * p`` and ``p = slow``, before the
-        average and the copy are made. This is Lookahead, Zhang et al. (arXiv:1907.08610), and not
-        Nesterov's look ahead, which is `lookahead`. The state goes on as it is; a parameter that sits
-        out such a step is not pulled. See `slow_state`.
+        Keep slow weights, from the parameters on that the first step finds, and after every so many
+        steps pull the parameters to them: ``slow = (1 - alpha) * slow + alpha * p`` and ``p = slow``,
+        before the average and the copy are made. This is Lookahead, Zhang et al. (arXiv:1907.08610),
+        and not Nesterov's look ahead, which is `lookahead`. The state goes on as it is; a parameter
+        that sits out such a step is not pulled. See `slow_state` and `restart_averages`.
     lookahead_alpha : float > 0 and <= 1
         How far slow weights go towards the parameters: the alpha above.
     gradient_accumulation_steps : int >= 1
-        How many calls of `accumulate` make a step.
+        How many calls of `accumulate` make a step; see also `flush`.
     stats : bool
         Measure each step for `report`.
     flush_subnormals : bool
@@ -137,6 +151,7 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
         if self._grads is not None:
             self._bind(self._grads)
             self._hold = self._make_hold(self._states)
+        sharing.register(self)
         self._pipeline.write_copies()
 
     # The step.
@@ -163,9 +178,12 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
             For a gradient that does not fit, or a parameter that is no longer the one that was given;
             the message names it. No byte has changed then.
         FloatingPointError
-            For a gradient that is not finite, with ``nonfinite="raise"``. No byte has changed then.
+            With ``nonfinite="raise"``, for a gradient that is not finite or would make something
+            infinite; for more steps left out in a row than `max_consecutive_skips`. No byte has changed
+            then.
         RuntimeError
-            If another thread is inside a step of this optimizer, or after `close`.
+            If another thread is inside a step of this optimizer, after `close`, or while gradients of
+            `accumulate` wait for their step: `flush` takes it.
 
         A signal's handler that raises, as Ctrl-C does, finds a step whole or not begun; on the backends
         numba and numpy it may find it half done.
@@ -194,20 +212,25 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
             )
             if not taken:
                 gradients = self._bind_arrays(gradients, now, self._taking)
+                self._check_nothing_waits()
                 taken = self._update(gradients, 1, self._settings["zero_grad"])
         finally:
             self._free.append(True)
         if taken and self._after:
+            del gradients, now  # no references of ours while hooks run
             self._call(self._after)
         return taken
 
-    def accumulate(self, grads: Any = None) -> bool:
+    def accumulate(self, grads: Any = None, *, weight: float = 1.0) -> bool:
         """Add gradients up; every `gradient_accumulation_steps`-th call takes a step with their mean.
 
         Parameters
         ----------
         grads : as of `step`
             Where it is None in all calls, the parameter sits out.
+        weight : float > 0
+            How much these gradients count: the mean is ``sum(weight * grads) / sum(weight)``. For means
+            over batches of unequal size, the number of samples: ``weight=len(x)``.
 
         Returns
         -------
@@ -216,15 +239,45 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
 
         Raises
         ------
-        As `step`. After FloatingPointError the sum begins again. If a step fails otherwise, all that
-        was given stays in the sum, and the next call takes the step with it, adding nothing.
+        As `step`, and TypeError or ValueError for a `weight` that is none, or that float32 cannot hold.
+        After FloatingPointError the sum begins again. If a step fails otherwise, all that was given
+        stays in the sum, and the next call takes the step with it, adding nothing.
         """
+        counts: Any = WEIGHT.check(weight, "weight")
         added = 0 if self._accumulator is None else self._accumulator.count
         if added + 1 >= self.gradient_accumulation_steps:
             self._call(self._before)
         self._begin()
         try:
-            taken = self._accumulate(grads)
+            taken = self._accumulate(grads, counts)
+        finally:
+            self._end()
+        if taken and self._after:
+            self._call(self._after)
+        return taken
+
+    def flush(self) -> bool:
+        """Take the step with the gradients that `accumulate` has added up, however few they are.
+
+        For what is left at the end of the data, when their number is no multiple of
+        `gradient_accumulation_steps`. `fastopt.fit` does it at the end of each epoch.
+
+        Returns
+        -------
+        bool
+            Whether a step was taken: False where no gradients wait, and where ``nonfinite="skip"`` or
+            a dynamic loss scale leaves it out.
+
+        Raises
+        ------
+        As `accumulate`. After FloatingPointError the sum begins again; after another error the
+        gradients wait as before.
+        """
+        if self._accumulator is not None and self._accumulator.count:
+            self._call(self._before)
+        self._begin()
+        try:
+            taken = self._flush()
         finally:
             self._end()
         if taken and self._after:
@@ -242,29 +295,27 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
     @property
     def names(self) -> list[str]:
         """The names of the parameters, by their keys and indices: ``"layer.w"``."""
-        return list(self._parameters.names)
+        return read_only_list(self._parameters.names, remedy_for(self, "names"), "opt.names")
 
     @property
     def state(self) -> dict[str, dict[str, NDArray[Any]]]:
         """Views of the states, by parameter name and state name: ``state["layer.w"]["m"]``.
 
-        What is written into them is written into the states. Whatever else becomes of a view, such as
-        another shape, does nothing to the optimizer.
+        What is written into them is written into the states: ``state["layer.w"]["m"][...] = x``. The
+        dicts cannot be changed. Whatever else becomes of a view, such as another shape, does nothing to
+        the optimizer.
         """
-        return {
-            name: {key: array.view() for key, array in arrays.items()}
-            for name, arrays in zip(self._parameters.names, self._states, strict=True)
-        }
+        return read_only_states(self._parameters.names, self._states)
 
     @property
     def ema_state(self) -> Any:
         """Views of the averages of ``ema=``, in the structure of the parameters."""
-        return self._parameters.tree(self._averages(MovingAverage).views())
+        return self._shown(self._averages(MovingAverage), "ema_state")
 
     @property
     def swa_state(self) -> Any:
         """Views of the averages of ``swa_start=``, in the structure of the parameters."""
-        return self._parameters.tree(self._averages(EqualAverage).views())
+        return self._shown(self._averages(EqualAverage), "swa_state")
 
     @property
     def slow_state(self) -> Any:
@@ -273,7 +324,12 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
             raise ValueError(
                 "there are no slow weights: make the optimizer with lookahead_steps=5 or the like"
             )
-        return self._parameters.tree(self._pipeline.slow.views())
+        return self._shown(self._pipeline.slow, "slow_state")
+
+    def _shown(self, follower: Follower, name: str) -> Any:
+        """Put views into containers like those of the parameters, which only show them."""
+        self._look_at_followers()
+        return read_only(self._parameters.tree(follower.views()), f"opt.{name}")
 
     @property
     def grad_norm(self) -> float | None:
@@ -285,8 +341,8 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
 
     @property
     def skipped(self) -> int:
-        """How many steps have been left out for gradients that were not finite."""
-        return self._pipeline.skipped
+        """How many steps have been left out for gradients that were not finite, or too large."""
+        return self._pipeline.skips.total
 
     def report(self) -> "list[GroupReport]":
         """Say what the last step has done, for each group; needs ``stats=True``.
@@ -328,9 +384,23 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Hooks):
         return "\n  ".join([head, *map(repr, self.groups)])
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if not (name.startswith("_") or name in _ATTRIBUTES or hasattr(type(self), name)):
+        if name.startswith("_"):
+            super().__setattr__(name, value)
+            return
+        if not (name in _ATTRIBUTES or hasattr(type(self), name)):
             known = suggest(name, {**self.hyperparameters, **self.declared})
             raise AttributeError(f"{type(self).__name__} has no hyperparameter {name!r}: {known}")
         if name in _ATTRIBUTES and hasattr(self, name):  # not vars(): it slows every later look
-            raise AttributeError(f"{name} is decided when an optimizer is made: make a new one")
+            remedy = GROUPS if name == "groups" else "make a new one"
+            raise AttributeError(f"{name} is decided when an optimizer is made: {remedy}")
+        if is_shown(self, name):
+            check_same(self, name, value)
+            return
         super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if name in _ATTRIBUTES or is_shown(self, name):
+            refuse(self, name, "be deleted")
+        if name in self.hyperparameters or name in self.declared:
+            raise AttributeError(f"opt.{name} cannot be deleted: an optimizer always has one")
+        super().__delattr__(name)

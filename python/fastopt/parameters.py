@@ -1,15 +1,20 @@
 """The arrays that an optimizer updates: their names, their groups, and where the caller keeps them."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastopt import checks
-from fastopt.grouping import Which, chosen, combined, split
+from fastopt.apart import Written
+from fastopt.extents import Extents
+from fastopt.grouping import Which, combined, matches, split
 from fastopt.holding import Hold
 from fastopt.hyperparameters import describe, shown
+from fastopt.read_only import read_only_dict
 from fastopt.structure import Path, Structure
 
 _NEW = "make a new optimizer"
@@ -24,6 +29,7 @@ class Parameters:
     groups : list of (container, options), one for each group
     frozen, paths : lists with one entry for each array
     by_name : whether ``groups=`` has divided them
+    singles : for each group the name of its first array that is float32, or None
     hold : keeps the memory of the arrays where it is
     """
 
@@ -53,21 +59,34 @@ class Parameters:
             self._split(groups)
         frozen = [_frozen(options) for _, options in self.groups]
         self.frozen = [frozen[group] for group in self.group_of]
+        self.singles = self._first_singles()
 
     def _split(self, groups: Any) -> None:
         """Divide the groups by patterns of names."""
         self.group_of, parts = split(self.names, self.arrays, self.group_of, groups)
+        members: list[dict[str, NDArray[Any]]] = [{} for _ in parts]
+        for name, p, group in zip(self.names, self.arrays, self.group_of, strict=True):
+            members[group][name] = p
+        remedy = "opt.add_params(...) and opt.remove_params(...) change what is in it"
         self.groups = [
             (
-                {
-                    n: p
-                    for n, p, k in zip(self.names, self.arrays, self.group_of, strict=True)
-                    if k == i
-                },
+                read_only_dict(arrays, remedy, f"opt.groups[{i}].params"),
                 combined(self.groups[old][1], options),
             )
-            for i, (old, options) in enumerate(parts)
+            for i, (arrays, (old, options)) in enumerate(zip(members, parts, strict=True))
         ]
+
+    def _first_singles(self) -> list[str | None]:
+        found: list[str | None] = [None] * len(self.groups)
+        for name, p, group in zip(self.names, self.arrays, self.group_of, strict=True):
+            if found[group] is None and p.dtype == np.float32:
+                found[group] = name
+        return found
+
+    @cached_property
+    def extents(self) -> Extents:
+        """Where the arrays lie in memory, found out when it is first asked for."""
+        return Extents(zip(self.names, self.arrays, strict=True))
 
     def now(self) -> Sequence[Any] | None:
         """List what the caller's containers hold now; nothing where they cannot change."""
@@ -84,16 +103,14 @@ class Parameters:
 
     def names_of_groups(self) -> list[list[str]]:
         """List the names of each group's parameters."""
-        count = range(len(self.groups))
-        pairs = list(zip(self.names, self.group_of, strict=True))
-        return [[name for name, group in pairs if group == k] for k in count]
+        found: list[list[str]] = [[] for _ in self.groups]
+        for name, group in zip(self.names, self.group_of, strict=True):
+            found[group].append(name)
+        return found
 
     def has(self, which: Which) -> bool:
-        """Say whether a pattern means any."""
-        try:
-            return any(chosen(which, self.names, self.arrays, ""))
-        except ValueError:
-            return False
+        """Return whether a pattern matches any."""
+        return bool(matches(which, self.names, self.arrays, "groups"))
 
     def tree(self, leaves: Sequence[Any]) -> Any:
         """Put leaves into containers that are built like params."""
@@ -117,7 +134,7 @@ class Parameters:
     ) -> None:
         """Raise for whatever is wrong with the arrays of a step, of which `beside` are written too."""
         now = self.now() or self.arrays
-        written = [*self.named(), *beside.named]
+        written = Written([*self.named(), *beside.named])
         for i, p in enumerate(self.arrays):
             place = self._places[i]
             if now[i] is not p:
@@ -135,7 +152,7 @@ class Parameters:
             if g is not None:
                 what = f"the gradient of {self.names[i]!r}"
                 checks.check_gradient(g, what, p, casts)
-                checks.check_apart(g, what, written)
+                written.check_apart(g, what)
                 named.append((what, g))
         if zeroes:
             checks.check_zeroable(named)
@@ -143,12 +160,13 @@ class Parameters:
     def _check(self) -> None:
         if not self.arrays:
             raise ValueError("there are no parameters: params is empty")
-        doubles = {name for name in self.names if self.names.count(name) > 1}
-        if doubles:
-            raise ValueError(f"two parameters have the name {min(doubles)!r}; rename one of their keys")
-        for what, p in self.named():
+        if len(set(self.names)) < len(self.names):
+            name = min(name for name, count in Counter(self.names).items() if count > 1)
+            raise ValueError(f"two parameters have the name {name!r}; rename one of their keys")
+        named = self.named()
+        for what, p in named:
             checks.check_written(p, what)
-        checks.check_disjoint(self.named())
+        checks.check_disjoint(named)
 
 
 def _frozen(options: dict[str, Any]) -> bool:

@@ -3,24 +3,31 @@
 Everything that can fail is here, before the sweep; nothing has changed until it begins.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastopt import overflow
 from fastopt.averaging import averages_for
-from fastopt.backends import UNUSED, Extras, Plan, Row
+from fastopt.backends import UNUSED, Extras, Plan, Row, Taking
 from fastopt.casting import taken
 from fastopt.changes import Change
 from fastopt.checks import Named
 from fastopt.copies import Copies
 from fastopt.following import Follower
+from fastopt.hyperparameters import Values
 from fastopt.loss_scaling import LossScale
-from fastopt.norms import Norms, clip_factor, norms_of
+from fastopt.moderate import LIMIT, Risks
+from fastopt.norms import Norms, clip_factor, common_clip_factor, norms_of
+from fastopt.overflow import Bound
 from fastopt.parameters import Parameters
 from fastopt.report import GroupReport, reports
-from fastopt.settings import clips_each
+from fastopt.settings import clips_each, guards
+from fastopt.skipping import Skips
 from fastopt.slow_weights import slow_weights_for
+from fastopt.state_form import listed
 from fastopt.threads import get_num_threads
 
 
@@ -35,16 +42,24 @@ class Pipeline:
         self.averages = averages_for(given, parameters.arrays)
         self.slow = slow_weights_for(given, parameters.arrays)
         self.grad_norm: float | None = None
-        self.skipped = 0
+        self.skips = Skips()
+        self._risks = Risks()
+        self._wild: frozenset[int] = frozenset()  # parameters that are near the end of the range
         self.report: list[GroupReport] | None = None
 
     def attach(self, plan: Plan) -> None:
         """Give the plan the arrays that it writes besides parameters and states."""
+        self._risks = Risks()
         slow = None if self.slow is None else self.slow.arrays
         averages = None if self.averages is None else self.averages.arrays
         copies, halves = (None, []) if self.copies is None else (self.copies.arrays, self.copies.halves)
         if not (slow is averages is copies is None):
             plan.attach(slow, averages, copies, halves)
+
+    def beside(self, i: int) -> tuple[Any, Any]:
+        """Return the slow weights and the average of a parameter, None for what there is not."""
+        slow = None if self.slow is None else self.slow.arrays[i]
+        return slow, None if self.averages is None else self.averages.arrays[i]
 
     def followers(self) -> dict[str, Follower]:
         """Give what has an array beside every parameter, under the names of a checkpoint."""
@@ -54,6 +69,28 @@ class Pipeline:
     def rebind(self, parameters: Parameters) -> None:
         """Go on with other parameters, for which the followers have arrays."""
         self._parameters = parameters
+        self._wild = frozenset()
+
+    def refresh(self) -> None:
+        """Let what has not been through a step yet follow the parameters as they are now."""
+        for each in self.followers().values():
+            each.refresh(self._parameters.arrays)
+
+    def is_behind(self) -> bool:
+        """Find out whether that would change anything."""
+        arrays = self._parameters.arrays
+        return bool([each for each in self.followers().values() if each.is_behind(arrays)])
+
+    def _begin(self, due: "Due") -> list[Change]:
+        """Begin what goes through a step for the first time; list what changes with the step."""
+        changes: list[Change] = []
+        for follower in self.followers().values():
+            changes += follower.changes()
+            if follower.fresh:
+                changes += follower.begin(self._parameters.arrays, due.gradients)
+        if self.copies is not None and self.copies.fresh:
+            changes += self.copies.begin(self._parameters.arrays, due.gradients)
+        return changes
 
     def write_copies(self) -> None:
         """Write the copies anew, where no step does."""
@@ -76,24 +113,36 @@ class Pipeline:
 
     def step(self, plan: Plan, due: "Due") -> bool:
         """Decide and sweep; say whether the step was taken."""
-        given, threads = self._given, get_num_threads()
+        given, threads, arrays = self._given, get_num_threads(), self._parameters.arrays
         unscale = 1.0 / (self.scale.value * due.added)
         factors = [1.0] * len(due.gradients)
         changes: list[Change] = [*due.changes, *due.anyway, (self, "report", None)]
-        norms = None
+        norms, norm, guarded = None, 0.0, guards(given)
         if reads(given, due.clips):
-            norms = norms_of(plan.sums_of_squares(threads), due.gradients, self._parameters.arrays)
+            norms = norms_of(plan.sums_of_squares(threads), due.gradients, arrays)
             norm = norms.of(range(len(factors))) * unscale
-            if not self._goes_on(plan, norms, due):
-                self.grad_norm, self.report = norm, None
-                return False
+            if guarded and any(norms.nonfinite):
+                return self._leave_out(plan, due, norm, partial(self._not_finite, norms, due))
             changes.append((self, "grad_norm", norm))
             factors = self._factors(norms, norm, unscale, due)
         extras = self._extras(due, norms is not None)
         rows, row_of = _scaled(due, unscale, factors)
+        if guarded and norms is not None:
+            if self.skips.in_a_row:
+                changes.append(self.skips.ended())
+            calm = max(norms.each) * unscale <= LIMIT and not self._wild
+            risks = self._risks.of(due.rows, due.values)
+            if calm and not self._risks.are_calm:
+                calm = overflow.decay_is_moderate(plan, arrays, due, risks)
+            if not calm:
+                how = rows, row_of, extras, given["flush_subnormals"], risks
+                step = overflow.Step(plan, arrays, due, norms.each, unscale, factors, *how)
+                found = overflow.look(step, self._wild)
+                if found.reason:
+                    return self._leave_out(plan, due, norm, partial(overflow.complaint, found.reason))
+                changes.append((self, "_wild", found.wild))
         changes += self.scale.changes(finite=True)
-        for follower in self.followers().values():
-            changes += follower.changes()
+        changes += self._begin(due)
         if given["stats"]:
             assert norms is not None
             sums = plan.run_with_sums(rows, threads, extras, changes, row_of)
@@ -102,24 +151,34 @@ class Pipeline:
             plan.run(rows, threads, extras, changes, row_of)
         return True
 
-    def _goes_on(self, plan: Plan, norms: Norms, due: "Due") -> bool:
-        """Raise or skip where gradients are not finite and that is asked for."""
-        if not any(norms.nonfinite):
-            return True
-        choice = self._given["nonfinite"]
-        if choice == "raise":
-            raise FloatingPointError(complaint(self._parameters, norms, due.gradients))
-        if choice != "skip" and not self.scale.dynamic:
-            return True
+    def _leave_out(self, plan: Plan, due: "Due", norm: float, complaint: Callable[[bool], str]) -> bool:
+        """Leave the step out, or raise where that is asked for; `complaint` takes whether it is."""
+        if self._given["nonfinite"] == "raise":
+            raise FloatingPointError(complaint(True))
+        skips, scale = self.skips, self.scale.changes(finite=False)
+        skips.check(self._given["max_consecutive_skips"], complaint)
+        warns = skips.warns()
         if due.zero:
             zero(due.gradients)
-        left_out: Change = (self, "skipped", self.skipped + 1)
-        plan.commit([left_out, *due.anyway, *self.scale.changes(finite=False)])
+        left_out: list[Change] = [*skips.changes(), (self, "grad_norm", norm), (self, "report", None)]
+        plan.commit([*left_out, *due.anyway, *scale])
+        if warns:  # when all has been decided and counted: where warnings are errors, it raises
+            skips.warn(complaint)
         return False
+
+    def _not_finite(self, norms: Norms, due: "Due", raises: bool) -> str:
+        """Say which gradients are not finite, and where if an error is raised for this step alone."""
+        if raises:
+            return complaint(self._parameters, norms, due.gradients)
+        bad = [n for n, count in zip(self._parameters.names, norms.nonfinite, strict=True) if count]
+        what = "gradient of" if len(bad) == 1 else "gradients of"
+        return (
+            f"the {what} {listed(list(map(repr, bad)))} {'is' if len(bad) == 1 else 'are'} not finite"
+        )
 
     def _factors(self, norms: Norms, norm: float, unscale: float, due: "Due") -> list[float]:
         """Compute by what the norm of each gradient is clipped."""
-        common = clip_factor(norm, self._given["global_clipnorm"])
+        common = common_clip_factor(norm, self._given["global_clipnorm"])
         if not clips_each(due.clips):
             return [common] * len(norms.each)
         return [
@@ -148,10 +207,13 @@ class Due(NamedTuple):
     gradients: Sequence[Any]  # bound to the plan
     clips: Sequence[float | None]  # clipnorm of each group
     step: int  # how many have been taken before, 0, 1, 2, ...
-    added: int  # of how many gradients these are the sum
+    added: float  # of how many gradients these are the sum: the sum of their weights
     zero: bool  # whether to zero them
     changes: Sequence[Change]  # that come with the step
     anyway: Sequence[Change]  # those that come also where it is left out
+    values: list[Values | None]  # hyperparameters of each row that is used
+    taking: Taking | None  # with which they were bound
+    bound: Callable[[int], Bound]  # what is bound to the plan for a parameter
 
 
 def reads(given: Mapping[str, Any], clips: Sequence[float | None]) -> bool:

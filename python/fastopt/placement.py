@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Memory = tuple[int, int]  # address and bytes
+
 
 def chain(array: Any) -> Iterator[Any]:
     """Give an array, what it is a view of, and so on to the object whose memory it is."""
@@ -29,6 +31,11 @@ def _exporter(view: memoryview) -> Any:
 
 def _owner(array: NDArray[Any]) -> NDArray[Any] | None:
     """Find the array that owns the memory of a view; csrc/bound_array.hpp does the same."""
+    if array.flags.owndata:
+        return None
+    base: Any = array.base
+    if type(base) is np.ndarray and base.flags.owndata:  # as nearly always: for speed alone
+        return base
     for link in chain(array):
         if isinstance(link, np.ndarray) and link.flags.owndata:
             return None if link is array else link
@@ -38,17 +45,21 @@ def _owner(array: NDArray[Any]) -> NDArray[Any] | None:
 class Placement:
     """How an array was when it was bound: address, shape, dtype, order, and its owner's memory."""
 
-    def __init__(self, array: NDArray[Any]) -> None:
-        self._owner = _owner(array)
-        self._memory = self._of_owner()
-        self._address, self._shape, self._dtype = _address(array), array.shape, array.dtype
+    def __init__(self, array: NDArray[Any], owners: dict[int, Memory] | None = None) -> None:
+        """Remember how it is; `owners` keeps the memory of owners that several arrays have."""
+        self._owner = owner = _owner(array)
+        known = None if owners is None or owner is None else owners.get(id(owner))
+        self._memory = known or self._of_owner()
+        if owners is not None and self._memory is not None:
+            owners[id(owner)] = self._memory
+        self._address, self._shape, self._dtype = address(array), array.shape, array.dtype
         self._orders = _orders(array)
 
     def unchanged(self, array: NDArray[Any]) -> bool:
         """Say whether the array is still as it was, and can still be written."""
         return (
             array.flags.writeable
-            and _address(array) == self._address
+            and address(array) == self._address
             and array.shape == self._shape
             and array.dtype == self._dtype
             and _orders(array) == self._orders
@@ -77,7 +88,7 @@ class Placement:
             raise ValueError(
                 f"{what} is read-only; it is updated in place: allow it, a.setflags(write=True)"
             )
-        if _address(array) != self._address:
+        if address(array) != self._address:
             raise ValueError(
                 f"{what} has been given other memory {since}; write into the array, a[...] = x, and "
                 "make a new optimizer"
@@ -88,13 +99,14 @@ class Placement:
                 "points to what is gone; make a new optimizer of new arrays"
             )
 
-    def _of_owner(self) -> tuple[int, int] | None:
-        return None if self._owner is None else (_address(self._owner), self._owner.nbytes)
+    def _of_owner(self) -> Memory | None:
+        return None if self._owner is None else (address(self._owner), self._owner.nbytes)
 
 
-def _address(array: NDArray[Any]) -> int:
-    address: int = array.__array_interface__["data"][0]
-    return address
+def address(array: NDArray[Any]) -> int:
+    """Return where its first element lies."""
+    found: int = array.__array_interface__["data"][0]
+    return found
 
 
 def _orders(array: NDArray[Any]) -> tuple[bool, bool]:

@@ -28,8 +28,10 @@ def reports(
 ) -> list[GroupReport]:
     """Add up the arrays of each group."""
     found = []
-    for group in range(max(group_of) + 1):
-        mine = [i for i, g in enumerate(group_of) if g == group]
+    members: list[list[int]] = [[] for _ in range(max(group_of) + 1)]
+    for i, group in enumerate(group_of):
+        members[group].append(i)
+    for mine in members:
         update = math.sqrt(total(sums[i][0] for i in mine))
         weight = math.sqrt(total(sums[i][1] for i in mine))
         found.append(

@@ -43,12 +43,13 @@ def restore(
     followers = [
         (
             each,
+            state.followers.get(key, each.state()),
             _following(opt, room, each, f"*{key}", arrays),
-            each.state() | state.followers.get(key, {}),
+            state.fresh[key],
         )
         for key, each in opt._pipeline.followers().items()
     ]
-    accumulator = _accumulator(opt, state.accumulated, arrays)
+    accumulator = _accumulator(opt, state, arrays)
     undo = _undo(opt, state)
     try:
         if state.groups is not None:
@@ -57,9 +58,8 @@ def restore(
                 for schedule, saved in each.schedules:
                     schedule.load_state_dict(saved)
         opt._states, opt._cohorts, opt._cohort_of = states, state.cohorts, state.cohort_of
-        for follower, found, scalars in followers:
-            follower.arrays = found
-            follower.restore(scalars)
+        for follower, scalars, found, fresh in followers:
+            follower.restore(scalars, found, fresh)
         opt._plan = opt._make_plan()
         opt._accumulator = accumulator
         opt._hold = opt._make_hold(states)
@@ -111,7 +111,7 @@ _TAKEN = (
     *("_states", "_cohorts", "_cohort_of", "_plan", "_planned_rules", "_accumulator", "_frozen"),
     *("_present", "_hold"),
 )
-_TAKEN_OF_PIPELINE = ("skipped", "scale", "grad_norm", "report")
+_TAKEN_OF_PIPELINE = ("skips", "scale", "grad_norm", "report")
 
 
 def _states(
@@ -144,7 +144,8 @@ def _states(
 
 
 def _restore_scalars(opt: "Core", state: CheckedState) -> None:
-    opt._taken.steps, opt._pipeline.skipped = state.steps, state.skipped
+    opt._taken.steps = state.steps
+    opt._pipeline.skips = opt._pipeline.skips.restored(state.skipped, state.skipped_in_a_row)
     opt._pipeline.scale, opt._frozen, opt._present = state.scale, state.frozen, None
     opt._pipeline.grad_norm = opt._pipeline.report = None
     opt._settings.update(state.settings)
@@ -158,12 +159,12 @@ def _following(opt: "Core", room: Room, follower: Follower, key: str, arrays: Ar
     ]
 
 
-def _accumulator(opt: "Core", count: int, arrays: Arrays) -> Accumulator | None:
+def _accumulator(opt: "Core", state: CheckedState, arrays: Arrays) -> Accumulator | None:
     """Make one that has the sums, if there is one or has to be."""
-    if not count and opt._accumulator is None:
+    if not state.accumulated and opt._accumulator is None:
         return None
     found = Accumulator(opt._parameters, opt.backend)
-    found.count = count
+    found.count, found.weight = state.accumulated, state.accumulated_weight
     found.present = [ACCUMULATED in given for given in arrays]
     for total, given in zip(found.sums, arrays, strict=True):
         if ACCUMULATED in given:

@@ -1,20 +1,27 @@
 """Which parameters take part: freezing some for a time, adding and removing others."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from fastopt.between_steps import hold
-from fastopt.cohorts import Cohort
+from fastopt.changes import make
+from fastopt.cohorts import Cohort, divide
 from fastopt.core import Core
+from fastopt.ended import warn_if_ended
 from fastopt.grouping import Named, Which, chosen
 from fastopt.groups import Group
 from fastopt.hyperparameters import describe
+from fastopt.living import enter
 from fastopt.memory import Room
 from fastopt.parameters import Parameters
+from fastopt.read_only import read_only_list
+from fastopt.read_only_attributes import remedy_for
+from fastopt.sharing import check_in_place
 from fastopt.structure import Path
+from fastopt.unseen import watches
 
 _BUSY = "is being given other parameters"
 _REBOUND = (
@@ -29,7 +36,8 @@ class Roster(Core):
     @property
     def frozen(self) -> list[str]:
         """The names of the parameters that sit out all steps."""
-        return [name for name, out in zip(self._parameters.names, self._frozen, strict=True) if out]
+        names = [name for name, out in zip(self._parameters.names, self._frozen, strict=True) if out]
+        return read_only_list(names, remedy_for(self, "frozen"), "opt.frozen")
 
     def freeze(self, which: Which) -> list[str]:
         """Let parameters sit out all steps, whatever their gradients: no update, no decay, no count.
@@ -84,18 +92,24 @@ class Roster(Core):
         RuntimeError
             Inside of a step.
         """
+        for name, value in options.items():
+            line = f"opt.add_params(..., {name}={{}})".format
+            warn_if_ended(name, value, self._taken.steps, line)
         with self._changing():
+            hooks, watching = list(self._after), watches()
             before = set(map(id, self._parameters.arrays))
-            undo = _put(self.params, more, options, self._parameters.grouped)
+            undo = _put(self._params, more, options, self._parameters.grouped)
             try:
                 grouping = dict(self._grouping or {})
                 if options and not self._parameters.grouped:
-                    fresh = Parameters(self.params, self.hyperparameters)
+                    fresh = Parameters(self._params, self.hyperparameters)
                     named = zip(fresh.names, fresh.arrays, strict=True)
                     grouping[Named([n for n, p in named if id(p) not in before])] = options
+                self._after.extend(watching)
                 self._rebuild(grouping or None)
             except BaseException:
                 undo()
+                self._after[:] = hooks
                 raise
 
     def remove_params(self, which: Which) -> list[str]:
@@ -111,10 +125,10 @@ class Roster(Core):
                 raise ValueError("remove_params means all parameters, and nobody would be left")
             names = [name for name, m in zip(parameters.names, meant, strict=True) if m]
             undo = _take_out(
-                self.params, [p for p, m in zip(parameters.paths, meant, strict=True) if m]
+                self._params, [p for p, m in zip(parameters.paths, meant, strict=True) if m]
             )
             try:
-                self._rebuild(_still_meant(self._grouping, self.params, self.hyperparameters))
+                self._rebuild(_still_meant(self._grouping, self._params, self.hyperparameters))
             except BaseException:
                 undo()
                 raise
@@ -125,7 +139,10 @@ class Roster(Core):
         if self._settings["cast_to"] is not None:
             raise ValueError("cast_to has an array for each parameter: make a new optimizer")
         if self._accumulator is not None and self._accumulator.count:
-            raise ValueError("gradients have been accumulated: change parameters after the next step")
+            raise ValueError(
+                "gradients have been accumulated: change parameters after their step; opt.flush() "
+                "takes it"
+            )
         self._begin(_BUSY)
         try:
             yield
@@ -134,7 +151,8 @@ class Roster(Core):
 
     def _rebuild(self, grouping: Mapping[Which, Any] | None) -> None:
         """Bind what the containers hold now; who was there keeps all that it had."""
-        parameters = Parameters(self.params, self.hyperparameters, grouping)
+        parameters = Parameters(self._params, self.hyperparameters, grouping)
+        check_in_place(parameters)
         old = {id(p): i for i, p in enumerate(self._parameters.arrays)}
         was = [old.get(id(p)) for p in parameters.arrays]
         groups = self._regrouped(parameters, was)
@@ -144,28 +162,28 @@ class Roster(Core):
             steps = 0 if cohort is None else cohort.t
             carried = self.initial_carried() if cohort is None else dict(cohort.carried)
             cohorts.append(Cohort(groups[group], steps, carried))
+        # Of those that are alike one: a step computes the scalars of each.
+        cohorts, cohort_of = divide(cohorts, range(len(cohorts)), [True] * len(cohorts))
         kept = {name: getattr(self, name) for name in _REBOUND}
         room = Room()
-        averages = [(each, each.arrays) for each in self._pipeline.followers().values()]
+        followers = [(each, dict(vars(each))) for each in self._pipeline.followers().values()]
         try:
-            for each, arrays in averages:
-                each.arrays = [
-                    room.beside(p, p, each.number) if i is None else arrays[i]
-                    for p, i in zip(parameters.arrays, was, strict=True)
-                ]
+            for each, _ in followers:
+                make(each.among(parameters.arrays, was, room))
             frozen = self._frozen
             self._frozen = [parameters.frozen[k] if i is None else frozen[i] for k, i in enumerate(was)]
             self._states = [{} if i is None else self._states[i] for i in was]
             self._parameters, self._grouping = parameters, grouping
             object.__setattr__(self, "groups", groups)
             self._pipeline.rebind(parameters)
-            self._cohorts, self._cohort_of = cohorts, list(range(len(cohorts)))
+            enter(self)
+            self._cohorts, self._cohort_of = cohorts, cohort_of
             self._accumulator, self._present = None, None
             self._plan = self._make_plan()
             self._follow_changes()
         except BaseException:
-            for each, arrays in averages:
-                each.arrays = arrays
+            for each, values in followers:
+                vars(each).update(values)
             for name, value in kept.items():
                 object.__setattr__(self, name, value)
             self._pipeline.rebind(self._parameters)
@@ -175,9 +193,12 @@ class Roster(Core):
     def _regrouped(self, parameters: Parameters, was: list[int | None]) -> list[Group]:
         """Make the groups; those of parameters that were there keep their hyperparameters."""
         groups = self._make_groups(parameters)
-        for group, i in zip(parameters.group_of, was, strict=True):
-            if i is not None:
-                groups[group].set(self.groups[self._parameters.group_of[i]].current)
+        pairs = zip(parameters.group_of, was, strict=True)
+        before = {group: self._parameters.group_of[i] for group, i in pairs if i is not None}
+        for group, old in before.items():
+            current = self.groups[old].current
+            groups[group].check(current)  # what has joined may have another dtype
+            groups[group].set(current)
         return groups
 
 
@@ -204,7 +225,7 @@ def _put(params: Any, more: Any, options: Mapping[str, Any], grouped: bool) -> C
     return lambda: params.__delitem__(slice(length, None))
 
 
-def _delete(params: dict[Any, Any], keys: list[Any]) -> None:
+def _delete(params: dict[Any, Any], keys: Iterable[Any]) -> None:
     for key in keys:
         del params[key]
 
@@ -223,10 +244,7 @@ def _take_out(params: Any, paths: list[Path]) -> Callable[[], None]:
             )
         parents.setdefault(id(parent), (parent, []))[1].append(path[-1])
     before = [(parent, parent.copy()) for parent, _ in parents.values()]
-    outgoing = [
-        (parent, sorted(keys, reverse=True) if isinstance(parent, list) else keys)
-        for parent, keys in parents.values()
-    ]
+    outgoing = [(parent, set(keys)) for parent, keys in parents.values()]
 
     def undo() -> None:
         for parent, was in before:
@@ -234,8 +252,10 @@ def _take_out(params: Any, paths: list[Path]) -> Callable[[], None]:
             parent.update(was) if isinstance(parent, dict) else parent.extend(was)
 
     for parent, keys in outgoing:
-        for key in keys:
-            del parent[key]
+        if isinstance(parent, list):
+            parent[:] = [each for i, each in enumerate(parent) if i not in keys]
+        else:
+            _delete(parent, keys)
     return undo
 
 

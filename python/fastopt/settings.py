@@ -91,6 +91,7 @@ class Settings(Declared):
 
     global_clipnorm: float | None = setting(default=None, check=_LIMIT)
     nonfinite: str = setting(default="propagate", check=Choice("", ("propagate", "raise", "skip")))
+    max_consecutive_skips: int | None = setting(default=None, check=_steps_or_none(1))
     loss_scale: float | str = setting(default=1.0, check=_loss_scale)
     zero_grad: bool = setting(default=False, check=_FLAG)
     cast_grads: bool = setting(default=False, check=_FLAG)
@@ -145,12 +146,29 @@ def clips_each(clips: Sequence[float | None]) -> bool:
     return clips.count(None) < len(clips)
 
 
+def leaves_out(given: Mapping[str, Any]) -> bool:
+    """Say whether steps are left out whose gradients are not finite."""
+    return bool(given["nonfinite"] == "skip" or given["loss_scale"] == "dynamic")
+
+
+def guards(given: Mapping[str, Any]) -> bool:
+    """Say whether nothing that is not finite may enter parameters and states."""
+    return given["nonfinite"] == "raise" or leaves_out(given)
+
+
 def check_together(given: Mapping[str, Any], clips: Sequence[float | None]) -> None:
     """Raise ValueError for settings that contradict each other, or the groups' clipnorm."""
     if given["global_clipnorm"] is not None and clips_each(clips):
         raise ValueError(
             "clipnorm clips each gradient by its own norm, and global_clipnorm all by their common "
             "one: set one of them to None"
+        )
+    most = given["max_consecutive_skips"]
+    if most is not None and not guards(given):
+        raise ValueError(
+            f"max_consecutive_skips={most} limits how many steps are left out in a row, and with "
+            f"nonfinite={given['nonfinite']!r} none is: set nonfinite='skip' before it, or "
+            "max_consecutive_skips=None"
         )
     if given["loss_scale"] == "dynamic" and given["nonfinite"] == "raise":
         raise ValueError(

@@ -26,6 +26,14 @@ class SlowWeights(Follower):
         """Compute keep and take; see `Follower`."""
         return None if (step + 1) % self._steps else (1.0 - self._alpha, self._alpha)
 
+    def left_fresh(self, gradients: Sequence[Any]) -> tuple[int, ...]:
+        """List those whose parameters take no part; see `Follower`."""
+        return tuple([i for i in self.fresh if gradients[i] is None])
+
+    def is_fresh_at(self, steps: int, own_steps: int) -> bool:
+        """Find out whether the parameter has taken no step; see `Follower`."""
+        return own_steps == 0
+
 
 def slow_weights_for(
     given: Mapping[str, Any], parameters: Sequence[NDArray[Any]]

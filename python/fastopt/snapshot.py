@@ -19,17 +19,25 @@ def snapshot(opt: "Core", copy: bool) -> dict[str, Any]:
         opt._follow_changes()
     names = opt._parameters.names_of_groups()
     followers = opt._pipeline.followers()
-    accumulated = 0 if opt._accumulator is None else opt._accumulator.count
+    if not opt._hold.released:
+        opt._pipeline.refresh()
+    if not copy:
+        for each in followers.values():
+            each.show()
+    fresh = {key: set(each.fresh) for key, each in followers.items()}
+    sums = opt._accumulator
     found = {
         "optimizer": type(opt).__name__,
         "steps": opt._taken.steps,
-        "skipped": opt._pipeline.skipped,
+        "skipped": opt._pipeline.skips.total,
+        "skipped_in_a_row": opt._pipeline.skips.in_a_row,
         "groups": [_group(group, mine) for group, mine in zip(opt.groups, names, strict=True)],
         "settings": settings_config(opt._settings, marks=True),
         "loss_scale": opt._pipeline.scale.state(),
         "followers": {key: each.state() for key, each in followers.items()},
-        "accumulated": accumulated,
-        "parameters": {name: _parameter(opt, i) for i, name in enumerate(opt._parameters.names)},
+        "accumulated": 0 if sums is None else sums.count,
+        "accumulated_weight": 0.0 if sums is None else sums.weight,
+        "parameters": {name: _parameter(opt, i, fresh) for i, name in enumerate(opt._parameters.names)},
     }
     if copy:
         for entry in found["parameters"].values():
@@ -61,7 +69,7 @@ def is_stateful(value: Any) -> bool:
     return bool(getattr(value, "stateful", False))
 
 
-def _parameter(opt: "Core", i: int) -> dict[str, Any]:
+def _parameter(opt: "Core", i: int, fresh: dict[str, set[int]]) -> dict[str, Any]:
     cohort = opt._cohorts[opt._cohort_of[i]]
     arrays = {key: array.view() for key, array in opt._states[i].items()}
     for key, each in opt._pipeline.followers().items():
@@ -72,6 +80,7 @@ def _parameter(opt: "Core", i: int) -> dict[str, Any]:
         "steps": cohort.t,
         "carried": dict(cohort.carried),
         "frozen": opt._frozen[i],
+        "fresh": [key for key, numbers in fresh.items() if i in numbers],
         "arrays": arrays,
     }
 

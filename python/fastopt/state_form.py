@@ -70,6 +70,12 @@ def count(value: Any, what: str) -> int:
     return whole(value, what, 0, MOST_STEPS)
 
 
+def check_list(value: Any, what: str) -> None:
+    """Raise TypeError for what is no list."""
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(f"{what} is {describe(value)}; it must be a list, as state_dict() gives it")
+
+
 def is_mark(value: Any) -> bool:
     """Say whether it stands in place of a function, which no state can hold."""
     return isinstance(value, Mapping) and "function" in value

@@ -7,11 +7,11 @@ import warnings
 _PACKAGE = os.path.dirname(__file__)
 
 
-def warn(message: str) -> None:
-    """Give a RuntimeWarning at the first line outside this package."""
+def warn(message: str, category: type[Warning] = RuntimeWarning) -> None:
+    """Warn at the first line outside this package."""
     depth = 2  # 1 is this function
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
         depth += 1
-    warnings.warn(message, RuntimeWarning, stacklevel=depth)
+    warnings.warn(message, category, stacklevel=depth)

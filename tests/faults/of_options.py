@@ -122,6 +122,7 @@ SETTINGS: list[tuple[str, Callable[[], Iterator[Wrong]]]] = [
     ("global_clipnorm", lambda: of_number(Number(None, -np.inf, 0.0, np.inf, np.inf, True))),
     ("loss_scale", lambda: (w for w in of_number(_POSITIVE) if not isinstance(w[1], str))),
     ("nonfinite", lambda: of_choice(Choice("", ("skip", "raise")))),
+    ("max_consecutive_skips", lambda: of_whole()),
     *(
         (n, lambda: of_choice(Choice(False, (True, False))))
         for n in ("zero_grad", "cast_grads", "stats")

@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastopt import extension
-from fastopt.backends import Extras, Plan
+from fastopt.backends import Extras, Plan, Row
 from fastopt.backends.python_plan import AllScalars, PythonPlan, Scalars, Work
 from fastopt.fpenv import FloatingPointEnvironment
 from fastopt.reduce import BLOCK, LANES
@@ -21,9 +22,21 @@ from fastopt.threads import available
 WORTH_A_THREAD = 1 << 18  # elements
 
 
-@cache
 def why_not() -> str:
-    """Say why this installation cannot use the backend."""
+    """Return why this installation cannot use the backend, as it is set now."""
+    return _missing() or disabled()
+
+
+def disabled() -> str:
+    """Return what has switched Numba's compiler off; nothing if it is on."""
+    if not importlib.import_module("numba").config.DISABLE_JIT:
+        return ""
+    by = "NUMBA_DISABLE_JIT" if os.environ.get("NUMBA_DISABLE_JIT") else "numba.config.DISABLE_JIT"
+    return f"numba compiles nothing, as {by} is set: unset it, or use another backend"
+
+
+@cache
+def _missing() -> str:
     if importlib.util.find_spec("numba") is None:
         return "numba is not installed (pip install 'fastopt[numba]')"
     try:
@@ -64,6 +77,15 @@ class NumbaPlan(PythonPlan):
     """Splits large work over Python threads; the loops inside run without the GIL."""
 
     chunk = 1 << 19  # large enough for a call to cost nothing beside it
+
+    def scalars(self, rows: Sequence[Row | None]) -> AllScalars:
+        """Round them; where Numba has been switched off since, see that all loops are there already."""
+        found = super().scalars(rows)
+        if disabled():
+            for i, (p, *_) in enumerate(self._arrays):
+                if scalars := found[self._row_of[i]]:
+                    _loop(scalars[p.dtype][0], self._rules[i].update)
+        return found
 
     @staticmethod
     def block_sums(x: Any) -> Any:

@@ -13,6 +13,7 @@ from numba.core.errors import TypingError
 from numba.extending import overload
 
 from fastopt import elementwise
+from fastopt.backends.numba import disabled
 
 # The numerics contract: no contraction, no reordering, division as in NumPy.
 CONTRACT: dict[str, Any] = {"fastmath": False, "error_model": "numpy"}
@@ -20,13 +21,21 @@ CONTRACT: dict[str, Any] = {"fastmath": False, "error_model": "numpy"}
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile under the numerics contract."""
+    _check_enabled()
     return njit(nogil=True, no_cfunc_wrapper=True, **CONTRACT)(function)
 
 
 @cache  # a stage is a piece of the loops of many rules, a rule of those of many stages
 def piece(function: Callable[..., Any]) -> Any:
     """Compile what only compiled code calls: without an entry for Python, half as much work again."""
+    _check_enabled()
     return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **CONTRACT)(function)
+
+
+def _check_enabled() -> None:
+    """Raise RuntimeError where Numba would return a function as it is."""
+    if said := disabled():
+        raise RuntimeError(f"{said}, or set it when the optimizer has taken its first step")
 
 
 def complaint(rule: Callable[..., Any], arguments: list[Any], dtype: Any) -> str:

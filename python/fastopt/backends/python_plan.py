@@ -16,7 +16,7 @@ from fastopt.checks import overlaps_itself
 from fastopt.cohorts import Cohort
 from fastopt.dtypes import SUPPORTED
 from fastopt.fpenv import FloatingPointEnvironment, check_environment
-from fastopt.placement import Placement
+from fastopt.placement import Memory, Placement
 from fastopt.reduce import block_sums
 from fastopt.rules import Rule
 from fastopt.stages import Stage, stage_for
@@ -83,7 +83,8 @@ class PythonPlan:
 
     def _watch(self) -> None:
         """Remember where all that is written lies."""
-        self._placements = [list(map(Placement, entry)) for entry in self._arrays]
+        owners: dict[int, Memory] = {}
+        self._placements = [[Placement(a, owners) for a in entry] for entry in self._arrays]
         bounds = sorted(byte_bounds(a) for entry in self._arrays for a in entry if a.size)
         self._begins = [begin for begin, _ in bounds]
         self._ends = [end for _, end in bounds]

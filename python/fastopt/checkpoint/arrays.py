@@ -17,6 +17,7 @@ DTYPES = {
         *("uint8", "uint16", "uint32", "uint64"),
     )
 }
+NAMES = {dtype: name for name, dtype in DTYPES.items()}  # NumPy takes its time to name one
 DIMENSIONS = 64  # the most that NumPy has
 BLOCK = 4 << 20  # bytes that are moved at a time
 
@@ -45,7 +46,7 @@ class ArraySpec(NamedTuple):
         """
         if type(array) not in (np.ndarray, np.memmap):
             raise TypeError(f"{what} is {describe(array)}; it must be a NumPy array: np.asarray(...)")
-        if array.dtype not in DTYPES.values():
+        if array.dtype not in NAMES:
             raise TypeError(
                 f"{what} has dtype {array.dtype.str!r} ({array.dtype}); a checkpoint holds "
                 f"{', '.join(DTYPES)}, little-endian: convert it with .astype(...), or use "

@@ -26,10 +26,15 @@ def compare(found: Mapping[str, ArraySpec], expected: Mapping[str, ArraySpec]) -
         [name for name in found if name not in expected],
         [
             f"{name!r} is {found[name]} in the file, and must be {expected[name]}"
+            + (" (transposed)" if _is_transposed(found[name], expected[name]) else "")
             for name in common
             if found[name][:2] != expected[name][:2]
         ],
     )
+
+
+def _is_transposed(found: ArraySpec, expected: ArraySpec) -> bool:
+    return len(found.shape) > 1 and found.shape != expected.shape == found.shape[::-1]
 
 
 def faults(comparison: Comparison, strict: bool) -> str:

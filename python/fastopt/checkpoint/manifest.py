@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from fastopt.checkpoint.arrays import DIMENSIONS, DTYPES, ArraySpec
+from fastopt.checkpoint.arrays import DIMENSIONS, DTYPES, NAMES, ArraySpec
 from fastopt.version import __version__
 
 FORMAT = "fastopt-state"
@@ -61,7 +61,7 @@ def compose(given: Mapping[str, Any], specs: Mapping[str, ArraySpec], digests: I
     arrays = [
         {
             "name": name,
-            "dtype": spec.dtype.name,
+            "dtype": NAMES[spec.dtype],
             "shape": spec.shape,
             "order": spec.order,
             "nbytes": spec.nbytes,

@@ -5,6 +5,7 @@
 
 import struct
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from io import BytesIO
 from typing import Any, BinaryIO
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
@@ -106,6 +107,7 @@ def _local_header(file: BinaryIO, offset: int) -> tuple[bytes, int, int]:
     return name, length, file.tell()
 
 
+@lru_cache(1024)  # many arrays are alike
 def _npy_header(spec: ArraySpec) -> bytes:
     header = BytesIO()
     fields = {"descr": spec.dtype.str, "fortran_order": spec.order == "F", "shape": spec.shape}
@@ -115,6 +117,10 @@ def _npy_header(spec: ArraySpec) -> bytes:
 
 def _npy_data(file: BinaryIO, name: str, spec: ArraySpec) -> int:
     """Check the header of an array's member, at which the file stands; say where it ends."""
+    begin, usual = file.tell(), _npy_header(spec)
+    if file.read(len(usual)) == usual:
+        return begin + len(usual)
+    file.seek(begin)  # written by another NumPy, or wrong
     version: Any = npy.read_magic(file)
     if version != (1, 0):
         raise ValueError(f"array {name!r} has a header of npy version {version}, not (1, 0)")

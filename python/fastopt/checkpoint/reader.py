@@ -15,7 +15,7 @@ from fastopt.checkpoint.error import CheckpointError, reading
 from fastopt.checkpoint.formats import format_of
 from fastopt.checkpoint.progress import meter
 from fastopt.checkpoint.stream import read_verified
-from fastopt.checkpoint.workers import workers
+from fastopt.checkpoint.workers import portions, workers
 from fastopt.threads import get_num_threads
 
 Done = Callable[[int], object]  # told how many bytes have been read
@@ -138,8 +138,13 @@ class Reader:
             raise CheckpointError(f"checkpoint {self._path!r} does not hold these arrays: {said}")
         total = sum(expected[name].nbytes for name in comparison.common)
         with meter("loading ", total, progress) as done, workers(get_num_threads()) as pool:
-            tasks = [pool.submit(self._fresh, n, expected[n], done, make) for n in comparison.common]
-            arrays = [task.result() for task in tasks]
+            sizes = ((name, expected[name].nbytes) for name in comparison.common)
+
+            def read(names: list[str]) -> list[NDArray[Any]]:
+                return [self._fresh(name, expected[name], done, make) for name in names]
+
+            tasks = [pool.submit(read, each) for each in portions(sizes)]
+            arrays = [array for task in tasks for array in task.result()]
         named = dict(zip(comparison.common, arrays, strict=True))
         return Found(named, comparison.missing, comparison.extra)
 

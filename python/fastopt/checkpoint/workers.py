@@ -1,8 +1,23 @@
 """Threads that hash while others read or write."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+
+PORTION = 1 << 20  # bytes that are worth the time that it takes to tell a thread of them
+
+
+def portions(sizes: Iterable[tuple[str, int]]) -> list[list[str]]:
+    """Cut names of arrays, given with their bytes, into lists for one thread each."""
+    found: list[list[str]] = []
+    room = 0
+    for name, size in sizes:
+        if room <= 0:
+            found.append([])
+            room = PORTION
+        found[-1].append(name)
+        room -= size + 1024  # what a small one costs in any case
+    return found
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from fastopt.checkpoint.error import writing
 from fastopt.checkpoint.formats import format_of
 from fastopt.checkpoint.manifest import UNKNOWN, compose
 from fastopt.checkpoint.progress import meter
-from fastopt.checkpoint.workers import workers
+from fastopt.checkpoint.workers import portions, workers
 from fastopt.hyperparameters import describe
 from fastopt.threads import get_num_threads
 
@@ -61,16 +61,17 @@ def write(
         meter("saving ", total, progress) as wrote,
         workers(get_num_threads() - 1) as pool,  # and the caller, who writes
     ):
-        hashing = [pool.submit(_digest, each) for each in data.values()]
+        sizes = ((name, spec.nbytes) for name, spec in specs.items())
+        hashing = [pool.submit(_digests, [data[n] for n in each]) for each in portions(sizes)]
 
         def final() -> bytes:
-            return compose(manifest, specs, [digest.result() for digest in hashing])
+            return compose(manifest, specs, [digest for each in hashing for digest in each.result()])
 
         form.write(file, specs, data, draft, final, wrote)
 
 
-def _digest(data: memoryview) -> str:
-    return sha256(data).hexdigest()
+def _digests(data: list[memoryview]) -> list[str]:
+    return [sha256(each).hexdigest() for each in data]
 
 
 def _check_names(arrays: Mapping[str, Any]) -> None:

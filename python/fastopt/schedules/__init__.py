@@ -10,7 +10,7 @@ from fastopt.schedules.annealing import cosine, cosine_restarts
 from fastopt.schedules.base import Schedule
 from fastopt.schedules.cycles import cyclic, one_cycle, one_cycle_momentum
 from fastopt.schedules.decay import linear, polynomial, rex
-from fastopt.schedules.joining import join, scaled
+from fastopt.schedules.joining import delayed, join, scaled
 from fastopt.schedules.milestones import constant, multi_step, piecewise, step
 from fastopt.schedules.open_ended import exponential, inverse_sqrt, inverse_time
 from fastopt.schedules.plateau import ReduceOnPlateau, reduce_on_plateau
@@ -25,6 +25,7 @@ __all__ = [
     "cosine",
     "cosine_restarts",
     "cyclic",
+    "delayed",
     "exponential",
     "from_config",
     "inverse_sqrt",

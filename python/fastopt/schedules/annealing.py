@@ -49,6 +49,9 @@ class cosine(Schedule):
             there = self.steps - abs(self.steps - step % (2 * self.steps))
         return mixed(self.value, self.end, half_cosine(there / self.steps) ** self.exponent)
 
+    def _length(self) -> int | None:
+        return None if self.periodic else self.steps
+
     def _span(self) -> int:
         return 4 * self.steps if self.periodic else self.steps
 

@@ -52,6 +52,10 @@ class Schedule:
         """Give the value for a step that has been checked."""
         raise NotImplementedError(f"{self.name} has to define _at(self, step)")
 
+    def _length(self) -> int | None:
+        """Return the step from which the value stays as it is; None where it goes on, or is unknown."""
+        return None
+
     def _span(self) -> int:
         """Say how many steps a picture shows, unless it is told."""
         return 1000

@@ -71,6 +71,9 @@ class one_cycle(Schedule):
     def _at(self, step: int) -> float:
         return _between(self._knots, SHAPES[self.anneal], step)
 
+    def _length(self) -> int | None:
+        return self.steps
+
     def _span(self) -> int:
         return self.steps
 
@@ -107,6 +110,9 @@ class one_cycle_momentum(Schedule):
 
     def _at(self, step: int) -> float:
         return _between(self._knots, SHAPES[self.anneal], step)
+
+    def _length(self) -> int | None:
+        return self.steps
 
     def _span(self) -> int:
         return self.steps

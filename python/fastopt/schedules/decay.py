@@ -35,6 +35,9 @@ class linear(Schedule):
         left = max(self.steps - step, 0) / self.steps
         return mixed(self.value, self.end, left)
 
+    def _length(self) -> int | None:
+        return self.steps
+
     def _span(self) -> int:
         return self.steps
 
@@ -78,6 +81,9 @@ class polynomial(Schedule):
         left = max(steps - step, 0) / steps
         return mixed(self.value, self.end, left**self.power)
 
+    def _length(self) -> int | None:
+        return None if self.cycle else self.steps
+
     def _span(self) -> int:
         return 4 * self.steps if self.cycle else self.steps
 
@@ -110,6 +116,9 @@ class rex(Schedule):
     def _at(self, step: int) -> float:
         left = max(self.steps - step, 0) / self.steps
         return mixed(self.value, self.end, left / (0.5 + 0.5 * left))
+
+    def _length(self) -> int | None:
+        return self.steps
 
     def _span(self) -> int:
         return self.steps

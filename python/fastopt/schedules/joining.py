@@ -1,4 +1,4 @@
-"""Schedules made of schedules: one after the other, or multiplied."""
+"""Schedules made of schedules: one after the other, later, or multiplied."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastopt.hyperparameters import describe
-from fastopt.schedules.arguments import Milestones, Value
+from fastopt.schedules.arguments import Count, Milestones, Value
 from fastopt.schedules.base import Schedule
 
 
@@ -26,6 +26,12 @@ def _schedules(value: Any, where: str) -> tuple[Schedule, ...]:
     if not isinstance(value, (list, tuple)):
         raise TypeError(f"{where} is {describe(value)}; it must be a list of schedules")
     return tuple(schedule(each, f"entry {i} of {where}") for i, each in enumerate(value))
+
+
+def after(steps: int, follows: Schedule) -> int | None:
+    """Return the length of a schedule that is followed by another after so many steps."""
+    length = follows._length()
+    return None if length is None else steps + length
 
 
 Inner = Annotated[Schedule, schedule]
@@ -64,8 +70,44 @@ class join(Schedule):
         i = bisect_right(self.boundaries, step)
         return self.schedules[i]._at(step - self.boundaries[i - 1] if i else step)
 
+    def _length(self) -> int | None:
+        return after(self.boundaries[-1], self.schedules[-1])
+
     def _span(self) -> int:
         return self.boundaries[-1] + self.schedules[-1]._span()
+
+
+@dataclass(frozen=True)
+class delayed(Schedule):
+    """Stay where a schedule begins, then follow it from its step 0.
+
+    ::
+
+        base(0)                 for step < steps
+        base(step - steps)      from then on
+
+    To begin a schedule in the middle of training:
+    ``opt.lr = schedules.delayed(schedules.cosine(1e-3, 1000), opt.step_count)``.
+
+    Parameters
+    ----------
+    base : Schedule
+        What follows.
+    steps : int >= 0
+        The step at which it begins.
+    """
+
+    base: Inner
+    steps: Count
+
+    def _at(self, step: int) -> float:
+        return self.base._at(max(step - self.steps, 0))
+
+    def _length(self) -> int | None:
+        return after(self.steps, self.base)
+
+    def _span(self) -> int:
+        return self.steps + self.base._span()
 
 
 @dataclass(frozen=True)
@@ -85,6 +127,9 @@ class scaled(Schedule):
 
     def _at(self, step: int) -> float:
         return self.base._at(step) * self.factor
+
+    def _length(self) -> int | None:
+        return self.base._length()
 
     def _span(self) -> int:
         return self.base._span()

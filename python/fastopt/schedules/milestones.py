@@ -26,6 +26,9 @@ class constant(Schedule):
     def _at(self, step: int) -> float:
         return self.value
 
+    def _length(self) -> int | None:
+        return 0
+
 
 @dataclass(frozen=True)
 class step(Schedule):
@@ -81,6 +84,9 @@ class multi_step(Schedule):
     def _at(self, step: int) -> float:
         return self.value * power(self.gamma, bisect_right(self.milestones, step))
 
+    def _length(self) -> int | None:
+        return self.milestones[-1]
+
     def _span(self) -> int:
         return self.milestones[-1] * 5 // 4 + 1
 
@@ -130,6 +136,9 @@ class piecewise(Schedule):
         begin = self.boundaries[i - 1] if i else 0
         left = SHAPES[self.shape]((step - begin) / (self.boundaries[i] - begin))
         return mixed(self.levels[i], self.levels[i + 1], left)
+
+    def _length(self) -> int | None:
+        return self.boundaries[-1]
 
     def _span(self) -> int:
         return self.boundaries[-1] * 5 // 4 + 1

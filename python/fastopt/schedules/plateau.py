@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from fastopt.hyperparameters import choice, describe, measured, number, whole
 from fastopt.schedules.arguments import BelowOne, Count, NotNegative, Value
@@ -72,6 +72,7 @@ class ReduceOnPlateau(Schedule, name="reduce_on_plateau"):
     _state: _State = field(init=False, repr=False)
 
     stateful = True
+    observed: ClassVar[bool] = False  # whether it has been shown a metric here; no part of its state
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -89,6 +90,7 @@ class ReduceOnPlateau(Schedule, name="reduce_on_plateau"):
         NaN and infinity are taken as torch takes them: NaN is never better. TypeError for no number.
         """
         found = measured(metric, "the metric", "float(loss)")
+        object.__setattr__(self, "observed", True)
         state = self._state
         if self._better(found, state.best):
             state.best, state.bad_observations = found, 0

@@ -68,5 +68,8 @@ class warmup_stable_decay(Schedule):
             return self.value
         return mixed(self.value, self.end, SHAPES[self.shape](falling / self.decay_steps))
 
+    def _length(self) -> int | None:
+        return self.steps
+
     def _span(self) -> int:
         return self.steps

@@ -7,7 +7,7 @@ from fastopt.schedules.annealing import cosine
 from fastopt.schedules.arguments import Count, Shape, Value
 from fastopt.schedules.base import Schedule
 from fastopt.schedules.decay import linear
-from fastopt.schedules.joining import Inner
+from fastopt.schedules.joining import Inner, after
 from fastopt.schedules.shapes import SHAPES, mixed
 
 
@@ -46,6 +46,9 @@ class warmup(Schedule):
         if step >= self.steps:
             return self.base._at(step - self.steps)
         return mixed(self.start, self.base._at(0), SHAPES[self.shape](step / self.steps))
+
+    def _length(self) -> int | None:
+        return after(self.steps, self.base)
 
     def _span(self) -> int:
         return self.steps + self.base._span()

@@ -1,12 +1,14 @@
 """Batches: mini-batches of arrays, in an order that depends on seed and epoch alone."""
 
-from collections.abc import Iterator, Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.hyperparameters import describe, flag, whole
+from fastopt.training.one_pass import Pass
 from fastopt.training.samples import Samples
 
 _FLAG = flag(default=True)
@@ -21,8 +23,15 @@ class Batches:
         data = fastopt.Batches((x, y), 32)
         for x, y in data:                               one epoch; the next loop is the next epoch
 
-    A loop gives what is left of the epoch: after a break, or `load_state_dict`, it goes on with the
-    next batch. There is one position, so do not iterate twice at the same time. The order of epoch e is
+    Each loop is independent of all others: nested, in ``zip(data, data)``, in another thread, or a look
+    at the first batch, ``next(iter(data))``. It begins where the data stands: at the beginning of an
+    epoch, or where `load_state_dict` has put it. The loop that gives the last batch of that epoch moves
+    the data to the next one. One that is left before, by a break, moves nothing: the next loop gives
+    the same epoch once more. To go on after a break, keep the iterator: ``batches = iter(data)``.
+
+    `epoch`, `position` and `state_dict` are the place of the loop that is going on, of the farthest if
+    there are several; after a break, where the loop was left, until the next one begins. An iterator
+    has all three of its own. The order of epoch e is
     ``Generator(PCG64(SeedSequence([seed, e]))).permutation(n)``, so any batch can be found again, as
     long as NumPy keeps its random streams.
 
@@ -64,12 +73,14 @@ class Batches:
         self.shuffle = _FLAG.check(shuffle, "shuffle") and size is not None
         self.seed = whole(seed, "seed", 0, _LARGEST)
         self.drop_last = _FLAG.check(drop_last, "drop_last")
-        self._epoch = self._position = 0
+        self._epoch = self._position = 0  # of the loop that is going on
+        self._start = 0, 0  # of the next loop
+        self._ahead: weakref.ref[Pass] | None = None  # the loop that the place is of
         self._order: tuple[int, NDArray[np.intp]] | None = None  # of which epoch
 
     @property
     def epoch(self) -> int:
-        """The number of the epoch that is being given: 0, 1, 2, ..."""
+        """The number of the epoch that is being given, or comes next: 0, 1, 2, ..."""
         return self._epoch
 
     @property
@@ -82,36 +93,60 @@ class Batches:
         count = self._samples.count
         return count // self.size if self.drop_last else -(-count // self.size)
 
-    def __iter__(self) -> Iterator[Any]:
-        if self._position == len(self):
-            self._next_epoch()
-        while self._position < len(self):
-            batch = self._batch(self._position)
-            self._position += 1  # before it is given: what is saved meanwhile counts it
-            yield batch
-        self._next_epoch()
+    def __iter__(self) -> Pass:
+        epoch, position = self._start
+        if position == len(self):  # loaded after the last batch of an epoch
+            epoch, position = epoch + 1, 0
+        return Pass(self, epoch, position, self._batches_of(epoch))
 
-    def _next_epoch(self) -> None:
-        self._epoch, self._position = self._epoch + 1, 0
+    def _gave(self, loop: Pass) -> None:
+        """Take the place of a loop that has given a batch, unless another that goes on is farther.
 
-    def _batch(self, number: int) -> Any:
-        part = slice(number * self.size, (number + 1) * self.size)
+        One in a later epoch counts when it has given all of it: before, it may be a look at its first
+        batch, from within the last batch of the one before.
+        """
+        whole_epoch = loop.position == len(self)
+        if whole_epoch:
+            self._start = max(self._start, (loop.epoch + 1, 0))
+        ahead = None if self._ahead is None else self._ahead()
+        later = ahead is not None and loop.epoch > ahead.epoch and whole_epoch
+        if ahead is None or later or (loop.epoch == ahead.epoch and loop.position >= ahead.position):
+            self._ahead = weakref.ref(loop)
+            self._epoch, self._position = loop.epoch, loop.position
+
+    def _ended(self, loop: Pass) -> None:
+        """Go to the next epoch when the farthest loop has ended."""
+        if (self._epoch, self._position) == (loop.epoch, len(self)):
+            self._epoch, self._position, self._ahead = loop.epoch + 1, 0, None
+
+    def _batches_of(self, epoch: int) -> Callable[[int], Any]:
+        """Return the function from the number of a batch to the batch."""
+
+        def part(number: int) -> slice:
+            return slice(number * self.size, (number + 1) * self.size)
+
         if not self.shuffle:
-            return self._samples.view(part)
-        if self._order is None or self._order[0] != self._epoch:
-            seeds = np.random.SeedSequence([self.seed, self._epoch])
+            return lambda number: self._samples.view(part(number))
+        order = self._order  # the last one, which several loops may share
+        if order is None or order[0] != epoch:
+            seeds = np.random.SeedSequence([self.seed, epoch])
             rng = np.random.Generator(np.random.PCG64(seeds))
-            self._order = self._epoch, rng.permutation(self._samples.count)
-        return self._samples.take(self._order[1][part])
+            order = self._order = epoch, rng.permutation(self._samples.count)
+        drawn = order[1]
+        return lambda number: self._samples.take(drawn[part(number)])
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the place, and what it is a place in, as JSON can hold them."""
-        return {"epoch": self._epoch, "position": self._position, **self._kind()}
+        """Return the place, and what it is a place in, as JSON can hold them."""
+        return self._state(self._epoch, self._position)
+
+    def _state(self, epoch: int, position: int) -> dict[str, Any]:
+        return {"epoch": epoch, "position": position, **self._kind()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go to the place that `state_dict` gave.
+        """Go to the place that `state_dict` gave: where each loop begins until an epoch has ended.
 
-        TypeError for what is no such state, ValueError for one of other batches; nothing has changed.
+        Loops that are going on are not moved. TypeError for what is no such state, ValueError for one
+        of other batches; nothing has changed.
         """
         kind = self._kind()
         if not isinstance(state, Mapping) or set(state) != {"epoch", "position", *kind}:
@@ -126,8 +161,9 @@ class Batches:
                     f": make them as they were, or begin anew"
                 )
         epoch = whole(state["epoch"], "epoch", 0, _LARGEST)
-        self._position = whole(state["position"], "position", 0, len(self))
-        self._epoch = epoch
+        position = whole(state["position"], "position", 0, len(self))
+        self._epoch, self._position, self._ahead = epoch, position, None
+        self._start = epoch, position
 
     def _kind(self) -> dict[str, Any]:
         """Say what the order of the batches depends on."""
@@ -138,6 +174,9 @@ class Batches:
             "seed": self.seed,
             "drop_last": self.drop_last,
         }
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_ahead": None}  # a copy has no loops
 
     def __repr__(self) -> str:
         kind = ", ".join(f"{name}={value!r}" for name, value in self._kind().items())

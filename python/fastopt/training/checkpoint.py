@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from fastopt.hyperparameters import describe, flag, whole
-from fastopt.training.packing import packed, unpacked
+from fastopt.training.packing import packed
+from fastopt.training.resuming import KEY
 from fastopt.training.run import Run
 
-_KEY = "training"  # in what is saved beside the optimizer
 _PARAMS = flag(default=True)
 
 
@@ -69,17 +69,5 @@ class Checkpoint:
         sums = run.opt._accumulator
         if self._due and not (sums is not None and sums.count):
             opt: Any = run.opt
-            opt.save(self.path, params=self.params, extra={_KEY: packed(run.state_dict())})
+            opt.save(self.path, params=self.params, extra={KEY: packed(run.state_dict())})
             self._due = False
-
-
-def saved_run(opt: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Load the optimizer from the file of a `Checkpoint`; give the state of the run."""
-    extra = opt.load(path).extra
-    if not isinstance(extra, dict) or _KEY not in extra:
-        raise ValueError(
-            f"{os.fspath(path)!r} was not saved by a Checkpoint of fit, but by opt.save: load it with "
-            "opt.load(path), and fit without resume"
-        )
-    found: dict[str, Any] = unpacked(extra[_KEY])
-    return found

@@ -4,10 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from numpy.typing import NDArray
-
 from fastopt.hyperparameters import choice, flag, number, whole
-from fastopt.optimizer import Optimizer
+from fastopt.rewinding import Moment, keep, put_back
 from fastopt.training.evaluation import metric_name
 from fastopt.training.run import Run
 
@@ -33,8 +31,10 @@ class EarlyStopping:
     min_delta : float >= 0
         By how much a better metric has to be better.
     restore_best : bool
-        When training ends, by this or otherwise, put the parameters and averages (``ema=``) of the best
-        epoch back. State of the optimizer, such as moments, stays.
+        When training ends, by this or otherwise, put the best epoch back, as a checkpoint of it would:
+        the parameters and the whole optimizer with its state, counts of steps, averages, slow weights,
+        ``cast_to=`` copies, hyperparameters and schedules. Until then, it is kept in memory: as much
+        again as parameters and state take. The history of the run stays.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class EarlyStopping:
         self.best = math.inf if self.mode == "min" else -math.inf
         self.best_epoch = 0
         self._bad = 0  # epochs since the best
-        self._kept: list[NDArray[Any]] = []
+        self._kept: Moment | None = None
 
     def on_begin(self, run: Run) -> None:
         """Forget what an earlier run had."""
@@ -74,40 +74,52 @@ class EarlyStopping:
         """Look at the metric; say whether training ends."""
         metric = run.metric(self.monitor)
         if self._better(metric):
-            self.best, self.best_epoch, self._bad = metric, run.epoch, 0
             if self.restore_best:
-                self._kept = [array.copy() for array in _arrays(run.opt)]
+                kept, self._kept = self._kept, None  # if interrupted none, rather than half of one
+                self._kept = keep(run.opt, kept)
+            self.best, self.best_epoch, self._bad = metric, run.epoch, 0
         else:
             self._bad += 1
         return self._bad >= self.patience
 
     def on_end(self, run: Run) -> None:
-        """Put the best parameters back."""
-        if self._kept and self.best_epoch < run.epoch:
-            for array, kept in zip(_arrays(run.opt), self._kept, strict=True):
-                array[...] = kept
-            run.opt._pipeline.write_copies()
+        """Put the best epoch back."""
+        kept, self._kept = self._kept, None
+        if kept is None or self.best_epoch >= run.epoch:
+            return
+        try:
+            put_back(run.opt, kept)
+        except ValueError as error:
+            raise ValueError(
+                f"the best epoch, {self.best_epoch}, is not put back: {error}. The optimizer is as "
+                "training has left it; EarlyStopping(..., restore_best=False) leaves it so"
+            ) from error
 
     def _better(self, metric: float) -> bool:
         gain = self.best - metric if self.mode == "min" else metric - self.best
         return bool(gain > self.min_delta)
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the best so far, with the parameters that are kept, and the epochs since."""
+        """Return the best so far, with the optimizer that is kept, and the epochs since."""
+        kept = self._kept
         return {
             "best": self.best,
             "best_epoch": self.best_epoch,
             "bad": self._bad,
-            "kept": self._kept,
+            "kept": None if kept is None else {"state": kept.state, "params": kept.params},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` gave."""
-        self.best, self.best_epoch = state["best"], state["best_epoch"]
-        self._bad, self._kept = state["bad"], state["kept"]
+        """Go on from what `state_dict` returned.
 
-
-def _arrays(opt: Optimizer) -> list[NDArray[Any]]:
-    """List what a best model is made of."""
-    averages = opt._pipeline.averages
-    return [*opt._parameters.arrays, *([] if averages is None else averages.arrays)]
+        ValueError, and nothing changed, with `restore_best` where the best epoch was not kept whole.
+        """
+        kept = state["kept"]
+        if self.restore_best and state["best_epoch"] and not isinstance(kept, Mapping):
+            raise ValueError(
+                f"the run was saved without the optimizer of its best epoch, {state['best_epoch']}, "
+                "which restore_best=True would put back: resume with "
+                "EarlyStopping(..., restore_best=False)"
+            )
+        self.best, self.best_epoch, self._bad = state["best"], state["best_epoch"], state["bad"]
+        self._kept = Moment(kept["state"], kept["params"]) if self.restore_best and kept else None

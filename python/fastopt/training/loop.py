@@ -6,16 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.hyperparameters import describe, whole
+from fastopt.hyperparameters import describe, flag, whole
 from fastopt.optimizer import Optimizer
 from fastopt.structure import Structure
 from fastopt.training import evaluation
 from fastopt.training.batches import Batches
 from fastopt.training.callbacks import Callbacks
-from fastopt.training.checkpoint import saved_run
 from fastopt.training.history import History
 from fastopt.training.progress import meter
+from fastopt.training.resuming import given_to, saved_run
 from fastopt.training.run import Run
+from fastopt.training.watching import Watch
+
+_FLAG = flag(default=True)
 
 
 def fit(
@@ -29,6 +32,7 @@ def fit(
     validation: Callable[[Any], Any] | None = None,
     progress: bool | None = None,
     resume: str | os.PathLike[str] | None = None,
+    hyperparameters: bool = True,
 ) -> History:
     """Train: for each batch of each epoch, compute the loss and its gradients, and take a step.
 
@@ -49,7 +53,8 @@ def fit(
         What `loss_and_grad` and `validation` are given: ``opt.params``, or another container with all
         of the arrays that `opt` updates.
     opt : Optimizer
-        With ``gradient_accumulation_steps`` it is ``opt.accumulate`` that is called for each batch.
+        With ``gradient_accumulation_steps`` it is ``opt.accumulate`` that is called for each batch, and
+        ``opt.flush`` at the end of each epoch, which takes the step with the gradients that are left.
     data : Batches, or another iterable of batches, or an array, or a tuple or dict of arrays
         Arrays are one batch: each step is over all of the data.
     epochs : int >= 1
@@ -62,7 +67,12 @@ def fit(
         Show a progress bar with the loss: by default if stderr is a terminal and tqdm is installed.
     resume : path, optional
         Go on from the file of a `Checkpoint`, with the bits that the run would have had: data and
-        callbacks are made as they were, and put where they were.
+        callbacks are made as they were, and put where they were. A warning names each hyperparameter
+        and setting that the optimizer is given otherwise here than when the run began; those that were
+        saved hold.
+    hyperparameters : bool
+        With `resume`, take hyperparameters, schedules, settings and what is frozen from the file, as
+        ``opt.load`` does; False trains on with those of `opt`.
 
     Returns
     -------
@@ -71,16 +81,25 @@ def fit(
     Raises
     ------
     TypeError, ValueError
-        For what cannot be trained with; nothing has changed if it was found before the first step. A
-        `resume` has loaded the optimizer by the time that data or callbacks are found to be others.
+        For what cannot be trained with, such as a ``schedules.reduce_on_plateau`` in `opt` that no
+        `Plateau` among the callbacks shows a metric; nothing has changed if it was found before the
+        first step. A `resume` has loaded the optimizer by the time that data or callbacks are found to
+        be others.
     """
     _check(loss_and_grad, params, opt, validation)
     epochs = whole(epochs, "epochs", 1)
+    hyperparameters = _FLAG.check(hyperparameters, "hyperparameters")
     batches = _batches(data, epochs)
-    run = Run(opt, params, batches, Callbacks(callbacks))
+    run = Run(opt, params, batches, Callbacks(callbacks), given_to(opt))
+    watch = Watch(opt, callbacks, epochs)
     take = opt.accumulate if opt.gradient_accumulation_steps > 1 else opt.step
     with meter(progress, run, epochs, batches) as show:
-        run.begin(None if resume is None else saved_run(opt, resume))
+        if resume is None:
+            run.begin(None)
+        else:
+            saved = saved_run(opt, resume, hyperparameters)
+            watch.look_at(opt)
+            run.begin(saved, hyperparameters)
         while run.goes_on(epochs):
             for batch in run.batches():
                 loss, grads = evaluation.loss_and_gradients(loss_and_grad, params, batch)
@@ -90,10 +109,20 @@ def fit(
                 if run.stopped:
                     break
             else:
+                _flush(opt)
                 run.end_epoch(evaluation.metrics(validation, params))
+                watch.after_epoch()
                 show()
+        _flush(opt)  # of an epoch that a callback has ended
         run.end()
     return run.history
+
+
+def _flush(opt: Optimizer) -> None:
+    """Take the step with gradients that wait, if there are any: in eval mode there may be none."""
+    sums = opt._accumulator
+    if sums is not None and sums.count:
+        opt.flush()
 
 
 def _check(loss_and_grad: Any, params: Any, opt: Any, validation: Any) -> None:
@@ -105,7 +134,7 @@ def _check(loss_and_grad: Any, params: Any, opt: Any, validation: Any) -> None:
         raise TypeError(f"loss_and_grad is {describe(loss_and_grad)}; it must be a function")
     if not (validation is None or callable(validation)):
         raise TypeError(f"validation is {describe(validation)}; it must be a function, or None")
-    if params is opt.params:
+    if params is opt._params:
         return
     there = set(map(id, Structure.of(params).leaves(params, "params", "give opt.params")))
     for name, p in zip(opt.names, opt._parameters.arrays, strict=True):

@@ -5,8 +5,10 @@ from typing import Any
 
 from fastopt.hyperparameters import describe, suggest
 from fastopt.optimizer import Optimizer
+from fastopt.training.batches import Batches
 from fastopt.training.callbacks import Callbacks
 from fastopt.training.history import History
+from fastopt.training.one_pass import Pass
 
 _VERSION = 1
 
@@ -25,7 +27,9 @@ class Run:
         Whether a callback has ended the training; can be set.
     """
 
-    def __init__(self, opt: Optimizer, params: Any, data: Any, callbacks: Callbacks) -> None:
+    def __init__(
+        self, opt: Optimizer, params: Any, data: Any, callbacks: Callbacks, given: Mapping[str, Any]
+    ) -> None:
         self.opt = opt
         self.params = params
         self.history = History()
@@ -33,8 +37,10 @@ class Run:
         self.stopped = False
         self._data = data
         self._callbacks = callbacks
+        self._options = given  # of the optimizer, as the run began
         self._begun = False  # whether the epoch has not been ended yet
         self._given = 0  # batches of it
+        self._pass: Pass | None = None  # the loop over `Batches`
 
     @property
     def step(self) -> int:
@@ -60,11 +66,14 @@ class Run:
 
     # What `fit` goes through.
 
-    def begin(self, saved: Mapping[str, Any] | None) -> None:
+    def begin(self, saved: Mapping[str, Any] | None, hyperparameters: bool = True) -> None:
         """Tell the callbacks, and go on from what has been saved, if there is something."""
         self._callbacks.call("on_begin", self)
         if saved is not None:
+            given = self._options
             self.load_state_dict(saved)
+            if not hyperparameters:
+                self._options = given
 
     def goes_on(self, epochs: int) -> bool:
         """Say whether there is more to do."""
@@ -76,7 +85,7 @@ class Run:
             self.epoch, self._begun, self._given = self.epoch + 1, True, 0
         elif self._all_given():
             return
-        for batch in self._data:
+        for batch in self._loop():
             self._given += 1
             yield batch
         if not self._given:
@@ -84,6 +93,16 @@ class Run:
                 f"data gave no batch in epoch {self.epoch}; give an iterable that has some each time, "
                 "such as fastopt.Batches"
             )
+
+    def _loop(self) -> Iterator[Any]:
+        """Begin a loop over the data, where the last one of this run has ended."""
+        if not isinstance(self._data, Batches):
+            return iter(self._data)
+        if self._pass is not None:  # callbacks may have looped over the same batches
+            self._data.load_state_dict(self._pass.state_dict())
+        loop: Iterator[Any] = iter(self._data)
+        self._pass = loop if isinstance(loop, Pass) else None  # a subclass may have another
+        return loop
 
     def end_step(self, loss: float) -> None:
         """Write down the loss of a step, and tell the callbacks."""
@@ -114,10 +133,16 @@ class Run:
             "begun": self._begun,
             "given": self._given,
             "stopped": self.stopped,
-            "data": self._data.state_dict() if hasattr(self._data, "state_dict") else None,
+            "options": self._options,
+            "data": self._place(),
             "history": self.history.state_dict(),
             "callbacks": self._callbacks.state(),
         }
+
+    def _place(self) -> Any:
+        """Return the place in the data: that of the loop of this run, where there is one."""
+        source = self._data if self._pass is None else self._pass
+        return source.state_dict() if hasattr(self._data, "load_state_dict") else None
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` gave; ValueError where data or callbacks are others."""
@@ -126,7 +151,9 @@ class Run:
                 f"a run of version {_VERSION} is needed to go on; this is {describe(state)}"
             )
         self._callbacks.check(state["callbacks"])
+        self._options = state.get("options", self._options)
         self.epoch, self._begun, self._given = state["epoch"], state["begun"], state["given"]
+        self._pass = None
         if state["data"] is not None:
             self._data.load_state_dict(state["data"])
         elif self._begun and not self._all_given():
