@@ -28,7 +28,7 @@ PIECE = 1 << 20  # elements that are tried at a time
 
 
 class Bound(NamedTuple):
-    """What is bound to the plan for one parameter."""
+    """The arrays that are bound to the plan for one parameter, and their rule."""
 
     backend: str
     rule: Rule
@@ -54,7 +54,7 @@ class Step(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What has been found out about a step."""
+    """The outcome of a trial: a reason against the step, or none."""
 
     reason: str  # against it, or nothing
     wild: frozenset[int]  # parameters with numbers near the end of the range after the step
@@ -89,7 +89,7 @@ def _suspects(step: Step, wild: frozenset[int]) -> list[int]:
 
 
 def decay_is_moderate(plan: Plan, arrays: Sequence[Array], due: "Due", risks: Sequence[float]) -> bool:
-    """Say whether what decays with its gradient is so small that nothing has to be tried."""
+    """Return whether all that decays with its gradient is too small to be tried."""
     largest = max(risks)
     if largest == math.inf:
         return False
@@ -163,7 +163,7 @@ def _pieces(p: Array) -> Iterator[Any]:
 
 
 def _reason(step: Step, i: int, name: str, value: Any) -> str:
-    """Say what would become of which array, and what the step had to do with."""
+    """Spell what would become of which array, and the numbers that the step began with."""
     p = step.arrays[i]
     g = taken(step.due.gradients[i], p.dtype)
     at = np.unravel_index(int(np.argmax(np.abs(g))), g.shape)

@@ -167,7 +167,7 @@ class Pipeline:
         return False
 
     def _not_finite(self, norms: Norms, due: "Due", raises: bool) -> str:
-        """Say which gradients are not finite, and where if an error is raised for this step alone."""
+        """Name the gradients that are not finite; where, if the error is for this step alone."""
         if raises:
             return complaint(self._parameters, norms, due.gradients)
         bad = [n for n, count in zip(self._parameters.names, norms.nonfinite, strict=True) if count]

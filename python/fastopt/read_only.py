@@ -25,7 +25,7 @@ def write_into(tree: Any, *place: Any) -> str:
 
 
 class _ReadOnly:
-    """What both kinds have: where they were read, and the remedy; none where they hold arrays."""
+    """The base of both kinds: where they were read, and the remedy; none where they hold arrays."""
 
     __slots__ = ()
     _about: About

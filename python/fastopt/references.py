@@ -104,7 +104,7 @@ def _numbers(objects: list[Any]) -> list[int]:
 
 
 def _of_optimizer(opt: "Core") -> Iterator[int]:
-    """Give the id of what the optimizer refers to, once for each reference."""
+    """Yield the id of what the optimizer refers to, once for each reference."""
     for held in _holders(opt):
         yield from map(id, held)
 

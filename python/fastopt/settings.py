@@ -147,12 +147,12 @@ def clips_each(clips: Sequence[float | None]) -> bool:
 
 
 def leaves_out(given: Mapping[str, Any]) -> bool:
-    """Say whether steps are left out whose gradients are not finite."""
+    """Return whether steps are left out whose gradients are not finite."""
     return bool(given["nonfinite"] == "skip" or given["loss_scale"] == "dynamic")
 
 
 def guards(given: Mapping[str, Any]) -> bool:
-    """Say whether nothing that is not finite may enter parameters and states."""
+    """Return whether nothing that is not finite may enter parameters and states."""
     return given["nonfinite"] == "raise" or leaves_out(given)
 
 

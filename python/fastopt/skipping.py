@@ -29,7 +29,7 @@ class Skips:
             )
 
     def warns(self) -> bool:
-        """Say whether the next one that is left out is the one to warn of."""
+        """Return whether the next one that is left out is the one to warn of."""
         return not self._warned and self.in_a_row + 1 >= SILENT
 
     def changes(self) -> list[Change]:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 class Pass:
-    """What ``iter(data)`` of `Batches` returns: the batches of one epoch, independent of other loops.
+    """An iterator over the batches of one epoch of `Batches`, independent of other loops.
 
     Attributes
     ----------
