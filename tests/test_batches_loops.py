@@ -55,6 +55,16 @@ def test_two_loops_at_once_have_all_batches_each() -> None:
         assert pairs == [(batch, batch) for batch in epoch]
 
 
+def test_a_slow_loop_that_ends_late_moves_nothing_back() -> None:
+    batches, expected = made(), epochs(3)
+    slow = iter(batches)
+    first = next(slow).tolist()
+    assert [listed(batches) for _ in range(2)] == expected[:2]
+    assert [first, *listed(slow)] == expected[0]
+    assert (batches.epoch, batches.position) == (2, 0)
+    assert listed(batches) == expected[2]
+
+
 def test_nested_loops() -> None:
     batches, expected = made(), epochs(4)
     outer: Epoch = []

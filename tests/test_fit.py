@@ -67,6 +67,24 @@ def test_accumulation_takes_a_step_for_several_batches() -> None:
     assert (ours.step_count, history.steps) == (4, 6)
 
 
+def test_each_epoch_ends_with_its_sums() -> None:
+    """Before the validation, which shows what the whole epoch has done."""
+    hand, ours = adam(gradient_accumulation_steps=4), adam(gradient_accumulation_steps=4)
+    data, seen, expected = Batches((X, Y), 4, seed=1), [], []
+    for _ in range(2):
+        for x, y in data:
+            hand.accumulate(loss_and_grad(hand.params, x, y)[1])
+        assert hand.flush()
+        expected.append(bits(hand.params))
+
+    def look(params: Any) -> dict[str, float]:
+        seen.append(bits(params))
+        return {"val": 0.0}
+
+    fastopt.fit(loss_and_grad, ours.params, ours, Batches((X, Y), 4, seed=1), 2, validation=look)
+    assert (seen, ours.step_count) == (expected, 4)
+
+
 def test_a_second_fit_goes_on_with_the_next_epoch() -> None:
     once, twice = adam(), adam()
     fastopt.fit(loss_and_grad, once.params, once, Batches((X, Y), 5), 4)

@@ -63,7 +63,7 @@ class ReadOnlyList(_ReadOnly, list[Any]):
     __slots__ = ("_about",)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        if isinstance(key, slice) or self[key] is not value:
+        if self[key] is not value:  # of a slice it never is
             self._refuse(key)
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:

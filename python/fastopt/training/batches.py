@@ -105,6 +105,8 @@ class Batches:
         One in a later epoch counts when it has given all of it: before, it may be a look at its first
         batch, from within the last batch of the one before.
         """
+        if loop.epoch < self._start[0]:  # another has given all of that epoch
+            return
         whole_epoch = loop.position == len(self)
         if whole_epoch:
             self._start = max(self._start, (loop.epoch + 1, 0))
