@@ -4,7 +4,10 @@ That is tried on a project of one file and two tests.
 """
 
 import shutil
+import signal
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -170,6 +173,20 @@ def test_a_fault_with_which_tests_hang(tree: Tree, monkeypatch: pytest.MonkeyPat
     assert said[1].startswith(trials.NAMED)
 
 
+def test_an_interrupt_ends_the_tests_that_run(tree: Tree) -> None:
+    """They are in a session of their own, which Ctrl-C does not reach."""
+    (tree.root / "tests" / "test_other.py").write_text(
+        "import time\n\n\ndef test():\n    time.sleep(1000)\n"
+    )
+    main = threading.main_thread().ident
+    assert main is not None
+    threading.Timer(3.0, signal.pthread_kill, [main, signal.SIGINT]).start()
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        try_out([fault("a + b", "a - b", ("tests/test_other.py",))], [tree], None, lambda line: None)
+    assert time.monotonic() - begun < 100
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [(fault("a / b", ""), "is out of date"), (fault("return", ""), "is out of date")],
@@ -211,6 +228,7 @@ def test_the_command(
     monkeypatch.setattr(command, "Project", lambda folder: folder.name)
     only = ["--only", "csrc/gather.hpp", "--skip", "1", "--jobs", "2", *(["--quick"] if quick else [])]
     monkeypatch.setattr(sys, "argv", ["mutants", *only])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
     assert command.main() == status
     chosen, trees, whole, _ = asked
     assert chosen == [fault for fault in FAULTS if fault.file == "csrc/gather.hpp"][1:]

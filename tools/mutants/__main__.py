@@ -7,6 +7,7 @@ status 1 if a fault was noticed by none, or by others alone: each has a test of 
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,7 @@ def main() -> int:
     chosen = [mutant for mutant in mutants() if arguments.only in mutant.label][arguments.skip :]
     if not chosen:
         parser.error(f"no fault of the table contains {arguments.only!r}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what runs is ended, and removed
     jobs = range(arguments.jobs)
     with tempfile.TemporaryDirectory() as folder:
         try:

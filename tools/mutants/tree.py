@@ -1,6 +1,7 @@
 """A copy of a project, in which faults are planted and tests are run."""
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -52,6 +53,7 @@ class Tree:
     def __init__(self, root: Path, python: str) -> None:
         self.root = root
         self.python = python
+        self._running: subprocess.Popen[str] | None = None
 
     def build(self) -> bool:
         """Compile what has changed; return whether it compiles."""
@@ -71,14 +73,21 @@ class Tree:
             text=True,
             start_new_session=True,
         ) as process:
+            self._running = process
             try:
                 said, _ = process.communicate(timeout=longest)
             except subprocess.TimeoutExpired:
                 said = f"it hung: not at an end after {longest:.0f} s"
-            finally:  # and whatever it has started, which may hang too
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+            finally:
+                self.stop()
         return TestRun(process.returncode, time.monotonic() - begun, said)
+
+    def stop(self) -> None:
+        """End the tests that run, and whatever they have started, which may hang too."""
+        if self._running is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._running.pid, signal.SIGKILL)
+            self._running = None
 
     def check_intact(self, tests: Sequence[str], longest: float) -> float:
         """Run tests with no fault planted; StopError unless some pass and none fails.
@@ -86,7 +95,7 @@ class Tree:
         Return how long they take.
         """
         found = self.run(tests, longest)
-        if found.status != 0 or " passed" not in found.said.splitlines()[-1]:
+        if found.status != 0 or not re.search(r"^\d+ passed\b", found.said, re.MULTILINE):
             raise StopError(
                 f"with no fault planted, this does not pass: pytest {shlex.join(tests)}\n{found.said}"
             )

@@ -35,7 +35,8 @@ class Trials:
         self, trees: Sequence[Tree], whole: Sequence[str] | None, say: Callable[[str], None]
     ) -> None:
         self._pool = ThreadPoolExecutor(len(trees))
-        self._trees: SimpleQueue[Tree] = SimpleQueue()
+        self._all = trees
+        self._trees: SimpleQueue[Tree] = SimpleQueue()  # those that are free
         for tree in trees:
             self._trees.put(tree)
         self._whole = None if whole is None else tuple(whole)
@@ -94,8 +95,11 @@ class Trials:
         return tree.run(tests, self._longest[tests])
 
     def close(self) -> None:
-        """Begin nothing more."""
-        self._pool.shutdown(cancel_futures=True)
+        """End what runs, and begin nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for tree in self._all:
+            tree.stop()
+        self._pool.shutdown()
 
 
 def try_out(
