@@ -10,7 +10,7 @@ from fastopt.checks import Named
 from fastopt.hyperparameters import Number
 from fastopt.memory import Room
 from fastopt.parameters import Parameters
-from fastopt.rules import rule_of
+from fastopt.rules import rule_of, shipped
 from fastopt.stages import NOTHING
 from fastopt.threads import get_num_threads
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 WEIGHT = Number(1.0, 2.0**-126, float("-inf"), (2.0 - 2.0**-23) * 2.0**127, float("inf"), False)
 
 
+@shipped
 def accumulate(p: Any, g: Any, c: Any) -> Any:
     """Add a gradient to the sum that stands in place of a parameter."""
     return p + c.take * g

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fastopt import frameworks, regularization
 from fastopt.hyperparameters import Hyper, Values, choice, flag, number, shown, suggest
-from fastopt.rules import RuleFunction
+from fastopt.rules import RuleFunction, is_shipped
 from fastopt.scheduled import Scheduled, ScheduledOrNone
 from fastopt.settings import Settings
 from fastopt.stages import StageScalars
@@ -117,8 +117,8 @@ class Algorithm(Settings):
 
     @classmethod
     def is_ours(cls) -> bool:
-        """Say whether fastopt defines it."""
-        return cls.__module__.startswith("fastopt.optimizers.")
+        """Return whether fastopt ships it."""
+        return is_shipped(cls)
 
     @classmethod
     def hyperparameters_of(cls, like: Any, *given: Mapping[str, Any]) -> dict[str, Any]:

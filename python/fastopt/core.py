@@ -59,7 +59,7 @@ class Core(Algorithm):
         self._end: Callable[[], None] = partial(self._free.append, True)
         self._taken.free = self._free
         self._scheduled = [group for group in self.groups if group.scheduled]
-        self._pipeline = Pipeline(self._settings, self._parameters)
+        self._pipeline = Pipeline(self._settings, self._parameters, self.is_ours())
         self._accumulator: Accumulator | None = None
         self._taking: Taking | None = None
         self._plan = self._make_plan()

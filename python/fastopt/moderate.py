@@ -32,7 +32,8 @@ class Risks:
     at.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ours: bool) -> None:
+        self._ours = ours
         self._of: list[Values | None] | None = None
         self._found: list[float] = []  # for each row
         self.are_calm = False  # whether all of the last ones are 0
@@ -40,9 +41,9 @@ class Risks:
     def of(self, rows: Sequence[Row | None], values: list[Values | None]) -> list[float]:
         """Return the risk of each row, of which `values` are the hyperparameters."""
         if values != self._of:
-            self._found = list(map(risk, rows))
+            self._found = [risk(row, self._ours) for row in rows]
             self.are_calm = self._found.count(0.0) == len(rows)
-            self._of = values if False not in map(_is_ours, rows) else None
+            self._of = values if self._ours else None
         return self._found
 
 
@@ -51,10 +52,9 @@ class _Roles(NamedTuple):
     eps: Callable[[Any], tuple[float, ...]]
     has_eps: bool
     decays: bool
-    is_ours: bool
 
 
-def risk(row: Row | None) -> float:
+def risk(row: Row | None, ours: bool) -> float:
     """Return 0 for moderate scalars, the coupled decay where there is one, and infinity for others."""
     if row is None:
         return 0.0
@@ -70,12 +70,8 @@ def risk(row: Row | None) -> float:
     if kind.decays:
         return decay + c.decay  # type: ignore[attr-defined,no-any-return]
     # SGD: nothing is squared, and the buffer is no larger than a share of the parameter.
-    linear = kind.is_ours and not kind.has_eps
+    linear = ours and not kind.has_eps
     return 0.0 if linear and size <= 10.0 and decay <= 0.01 * (1.0 - kept) else decay
-
-
-def _is_ours(row: Row | None) -> bool:
-    return row is None or _roles(type(row[1])).is_ours
 
 
 def _decay(stage: Any) -> float:
@@ -95,8 +91,7 @@ def _roles(kind: type) -> _Roles:
     names: Sequence[str] = getattr(kind, "_fields", ())
     eps = [k for k, name in enumerate(names) if name in _EPS]
     keeps = [k for k, name in enumerate(names) if name in _KEEPS]
-    ours = kind.__module__.startswith("fastopt.optimizers.")
-    return _Roles(_getter(keeps), _getter(eps), bool(eps), _DECAY in names, ours)
+    return _Roles(_getter(keeps), _getter(eps), bool(eps), _DECAY in names)
 
 
 def _getter(places: list[int]) -> Callable[[Any], tuple[float, ...]]:

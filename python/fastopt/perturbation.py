@@ -14,7 +14,7 @@ from fastopt.hyperparameters import Choice, Number
 from fastopt.moving import copied, moved
 from fastopt.norms import norms_of
 from fastopt.pipeline import complaint, zero
-from fastopt.rules import RuleFunction, rule_of
+from fastopt.rules import RuleFunction, rule_of, shipped
 from fastopt.stages import NOTHING
 from fastopt.threads import get_num_threads
 
@@ -26,11 +26,13 @@ _FLAG = Choice(False, (True, False))
 _LARGEST = float(np.finfo(np.float32).max)  # which both dtypes hold
 
 
+@shipped
 def weighed(p: Any, g: Any, c: Any) -> Any:
     """Give the gradient times ``|p| + eta``, in place of a copy of the parameter."""
     return (np.abs(p) + c.eta) * g
 
 
+@shipped
 def perturb_adaptively(p: Any, g: Any, c: Any) -> Any:
     """Ascend along the gradient, each element as far as it is large."""
     reach = np.abs(p) + c.eta

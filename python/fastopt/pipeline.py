@@ -34,22 +34,23 @@ from fastopt.threads import get_num_threads
 class Pipeline:
     """What an optimizer keeps for its settings."""
 
-    def __init__(self, given: Mapping[str, Any], parameters: Parameters) -> None:
+    def __init__(self, given: Mapping[str, Any], parameters: Parameters, ours: bool) -> None:
         self._given = given
         self._parameters = parameters
+        self._ours = ours
         self.scale = LossScale(given["loss_scale"])
         self.copies = None if given["cast_to"] is None else Copies(given["cast_to"], parameters)
         self.averages = averages_for(given, parameters.arrays)
         self.slow = slow_weights_for(given, parameters.arrays)
         self.grad_norm: float | None = None
         self.skips = Skips()
-        self._risks = Risks()
+        self._risks = Risks(ours)
         self._wild: frozenset[int] = frozenset()  # parameters that are near the end of the range
         self.report: list[GroupReport] | None = None
 
     def attach(self, plan: Plan) -> None:
         """Give the plan the arrays that it writes besides parameters and states."""
-        self._risks = Risks()
+        self._risks = Risks(self._ours)
         slow = None if self.slow is None else self.slow.arrays
         averages = None if self.averages is None else self.averages.arrays
         copies, halves = (None, []) if self.copies is None else (self.copies.arrays, self.copies.halves)

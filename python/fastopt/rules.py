@@ -8,11 +8,12 @@ fallback's kernel; a struct of the same name in csrc/rules/ is the native one.
 import inspect
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from fastopt.stages import Stage
 
 RuleFunction = Callable[..., Any]
+Shipped = TypeVar("Shipped")
 
 
 class Rule(NamedTuple):
@@ -30,9 +31,22 @@ class Rule(NamedTuple):
 
     @property
     def is_ours(self) -> bool:
-        """Whether fastopt defines it, so that a native kernel of that name is the same rule."""
-        ours = ("fastopt.optimizers.", "fastopt.accumulation", "fastopt.perturbation")
-        return self.update.__module__.startswith(ours)
+        """Whether fastopt ships it, so that a native kernel of that name is the same rule."""
+        return is_shipped(self.update)
+
+
+_shipped: set[Any] = set()
+
+
+def shipped(thing: Shipped) -> Shipped:
+    """Register a rule or a class of optimizers as fastopt's own; a decorator."""
+    _shipped.add(thing)
+    return thing
+
+
+def is_shipped(thing: Any) -> bool:
+    """Return whether a rule or a class is fastopt's own, and not a copy or a subclass of such."""
+    return thing in _shipped
 
 
 @cache

@@ -4,13 +4,14 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from fastopt.optimizer import Optimizer
+from fastopt.rules import shipped
 
 CLASSES: dict[str, type[Optimizer]] = {}
 
 for _module in iter_modules(__path__):
     for _name, _thing in vars(import_module(f"{__name__}.{_module.name}")).items():
         if isinstance(_thing, type) and issubclass(_thing, Optimizer) and _thing is not Optimizer:
-            CLASSES[_name] = _thing
+            CLASSES[_name] = shipped(_thing)
 
 globals().update(CLASSES)
 __all__ = sorted(CLASSES)

@@ -7,8 +7,10 @@ import numpy as np
 from fastopt.hyperparameters import Values, number
 from fastopt.optimizer import Optimizer
 from fastopt.scheduled import Scheduled
+from fastopt.rules import shipped
 
 
+@shipped
 def adadelta(p: Any, g: Any, v: Any, u: Any, c: Any) -> Any:
     """Measure the step in the units of the steps before it."""
     v = c.rho * v + c.one_minus_rho * g * g

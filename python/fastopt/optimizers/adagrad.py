@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 from fastopt.hyperparameters import Values, choice, number
 from fastopt.optimizer import Optimizer
 from fastopt.scheduled import Scheduled
+from fastopt.rules import shipped
 
 
+@shipped
 def adagrad(p: Any, g: Any, a: Any, c: Any) -> Any:
     """Divide by the root of the sum of all squared gradients."""
     a = a + g * g

@@ -10,11 +10,12 @@ from fastopt.elementwise import maximum
 from fastopt.hyperparameters import Values, choice, flag, number, pair
 from fastopt.optimizer import Optimizer
 from fastopt.regularization import CONVENTIONS
-from fastopt.rules import RuleFunction
+from fastopt.rules import RuleFunction, shipped
 from fastopt.scalars import power
 from fastopt.scheduled import Scheduled, ScheduledPair
 
 
+@shipped
 def adam(p: Any, g: Any, m: Any, v: Any, c: Any) -> Any:
     """Divide the first moment by the root of the second; both corrections are in the scalars."""
     m = c.beta1 * m + c.one_minus_beta1 * g
@@ -23,6 +24,7 @@ def adam(p: Any, g: Any, m: Any, v: Any, c: Any) -> Any:
     return p, m, v
 
 
+@shipped
 def amsgrad(p: Any, g: Any, m: Any, v: Any, v_max: Any, c: Any) -> Any:
     """Divide by the root of the largest second moment so far."""
     m = c.beta1 * m + c.one_minus_beta1 * g

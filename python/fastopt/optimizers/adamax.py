@@ -9,8 +9,10 @@ from fastopt.hyperparameters import Values, choice, flag, number, pair
 from fastopt.optimizer import Optimizer
 from fastopt.scalars import power
 from fastopt.scheduled import Scheduled, ScheduledPair
+from fastopt.rules import shipped
 
 
+@shipped
 def adamax(p: Any, g: Any, m: Any, u: Any, c: Any) -> Any:
     """Divide the first moment by a decaying maximum of the gradient."""
     m = c.beta1 * m + c.one_minus_beta1 * g

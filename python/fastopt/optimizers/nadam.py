@@ -9,10 +9,12 @@ from fastopt.hyperparameters import Values, choice, flag, number, pair
 from fastopt.optimizer import Optimizer
 from fastopt.scalars import exp, power
 from fastopt.scheduled import Scheduled, ScheduledOrNone, ScheduledPair
+from fastopt.rules import shipped
 
 _LOG_OF_0_96 = -0.040821994520255166
 
 
+@shipped
 def nadam(p: Any, g: Any, m: Any, v: Any, c: Any) -> Any:
     """Mix the gradient into the first moment, as Nesterov's momentum does."""
     m = c.beta1 * m + c.one_minus_beta1 * g

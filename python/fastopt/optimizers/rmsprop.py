@@ -11,11 +11,12 @@ from fastopt.elementwise import nonnegative
 from fastopt.hyperparameters import Values, choice, flag, number
 from fastopt.optimizer import Optimizer
 from fastopt.optimizers.sgd import momentum_ahead
-from fastopt.rules import RuleFunction
+from fastopt.rules import RuleFunction, shipped
 from fastopt.scalars import power
 from fastopt.scheduled import Scheduled
 
 
+@shipped
 def rmsprop(p: Any, g: Any, v: Any, c: Any) -> Any:
     """Divide by a running root mean square of the gradient."""
     v = c.alpha * v + c.one_minus_alpha * g * g
@@ -23,6 +24,7 @@ def rmsprop(p: Any, g: Any, v: Any, c: Any) -> Any:
     return p, v
 
 
+@shipped
 def rmsprop_momentum(p: Any, g: Any, v: Any, b: Any, c: Any) -> Any:
     """Keep a buffer of the divided gradients."""
     v = c.alpha * v + c.one_minus_alpha * g * g
@@ -31,6 +33,7 @@ def rmsprop_momentum(p: Any, g: Any, v: Any, b: Any, c: Any) -> Any:
     return p, v, b
 
 
+@shipped
 def rmsprop_nesterov(p: Any, g: Any, v: Any, b: Any, c: Any) -> Any:
     """Look one buffer update ahead."""
     v = c.alpha * v + c.one_minus_alpha * g * g
@@ -40,6 +43,7 @@ def rmsprop_nesterov(p: Any, g: Any, v: Any, b: Any, c: Any) -> Any:
     return p, v, b
 
 
+@shipped
 def rmsprop_centered(p: Any, g: Any, v: Any, g_mean: Any, c: Any) -> Any:
     """Divide by the gradient's standard deviation; rounding can make its variance no less than 0."""
     v = c.alpha * v + c.one_minus_alpha * g * g
@@ -49,6 +53,7 @@ def rmsprop_centered(p: Any, g: Any, v: Any, g_mean: Any, c: Any) -> Any:
     return p, v, g_mean
 
 
+@shipped
 def rmsprop_centered_momentum(p: Any, g: Any, v: Any, g_mean: Any, b: Any, c: Any) -> Any:
     """Do both."""
     v = c.alpha * v + c.one_minus_alpha * g * g
@@ -59,6 +64,7 @@ def rmsprop_centered_momentum(p: Any, g: Any, v: Any, g_mean: Any, b: Any, c: An
     return p, v, g_mean, b
 
 
+@shipped
 def rmsprop_centered_nesterov(p: Any, g: Any, v: Any, g_mean: Any, b: Any, c: Any) -> Any:
     """Do all."""
     v = c.alpha * v + c.one_minus_alpha * g * g

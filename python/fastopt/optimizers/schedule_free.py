@@ -13,8 +13,10 @@ from fastopt.optimizer import Optimizer
 from fastopt.scalars import power, real_power
 from fastopt.scheduled import Scheduled, ScheduledPair
 from fastopt.stages import StageScalars
+from fastopt.rules import shipped
 
 
+@shipped
 def sgd_schedule_free(p: Any, g: Any, z: Any, c: Any) -> Any:
     """Take p towards z and along the gradient, and z along the gradient; z begins as p."""
     z = z + c.begin * (p - z)
@@ -23,6 +25,7 @@ def sgd_schedule_free(p: Any, g: Any, z: Any, c: Any) -> Any:
     return p, z
 
 
+@shipped
 def adamw_schedule_free(p: Any, g: Any, z: Any, v: Any, c: Any) -> Any:
     """Do the same along the gradient over the root of its second moment, and along the decay."""
     z = z + c.begin * (p - z)
@@ -33,6 +36,7 @@ def adamw_schedule_free(p: Any, g: Any, z: Any, v: Any, c: Any) -> Any:
     return p, z, v
 
 
+@shipped
 def schedule_free_average(p: Any, g: Any, c: Any) -> Any:
     """Take p, which lies between x and z, to x; z stands in place of the gradient."""
     return p + c.weight * (g - p)

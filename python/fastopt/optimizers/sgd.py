@@ -5,15 +5,17 @@ from typing import Any, NamedTuple
 from fastopt.algorithm import Move
 from fastopt.hyperparameters import Values, flag, number
 from fastopt.optimizer import Optimizer
-from fastopt.rules import RuleFunction
+from fastopt.rules import RuleFunction, shipped
 from fastopt.scheduled import Scheduled
 
 
+@shipped
 def sgd(p: Any, g: Any, c: Any) -> Any:
     """Descend along the gradient."""
     return p - c.lr * g
 
 
+@shipped
 def momentum(p: Any, g: Any, b: Any, c: Any) -> Any:
     """Descend along a buffer of gradients."""
     b = c.mu * b + c.take * g
@@ -21,6 +23,7 @@ def momentum(p: Any, g: Any, b: Any, c: Any) -> Any:
     return p, b
 
 
+@shipped
 def nesterov(p: Any, g: Any, b: Any, c: Any) -> Any:
     """Look one buffer update ahead."""
     b = c.mu * b + c.take * g
