@@ -15,11 +15,11 @@ from bench import loops
 from bench.ceiling import Streams, WholeStep
 
 import fastopt
+from fastopt.algorithm.hyperparameters import Values
 from fastopt.bench import beside, handwritten, pipeline
 from fastopt.bench.arrays import arrays, copies, refill
 from fastopt.bench.peers import torch as torch_peer
 from fastopt.bench.turns import Prepared, in_turn
-from fastopt.hyperparameters import Values
 from fastopt.registry import ALGORITHMS
 
 THREADS = 2

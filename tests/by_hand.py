@@ -12,7 +12,7 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.reduce import BLOCK, LANES
+from fastopt.numerics.sums import BLOCK, LANES
 
 Array = NDArray[Any]
 Model = dict[str, Array]

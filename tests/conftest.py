@@ -9,8 +9,9 @@ from textwrap import dedent
 import pytest
 from environment import SETTINGS
 
-from fastopt import backends, threads
-from fastopt.extension import native
+from fastopt import backends
+from fastopt.runtime import threads
+from fastopt.runtime.extension import native
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

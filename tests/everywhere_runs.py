@@ -15,7 +15,7 @@ import numpy as np
 
 import fastopt
 from fastopt import schedules
-from fastopt.averaging import SWAPPED
+from fastopt.followers.averages import SWAPPED
 
 Run = Callable[[str], Iterator[Any]]
 RUNS: list[Run] = []

@@ -19,8 +19,8 @@ from variants import label, variants
 
 import fastopt
 from fastopt import schedules
+from fastopt.algorithm.settings import Settings
 from fastopt.registry import ALGORITHMS, optimizer_class
-from fastopt.settings import Settings
 
 STEPS = int(os.environ.get("FASTOPT_TEST_RESUME_STEPS", "8"))  # 200: at 199 of 199 points
 SUFFIXES = (".npz", ".safetensors")  # in turns

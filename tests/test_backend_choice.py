@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import fastopt
-from fastopt.elementwise import sign
-from fastopt.hyperparameters import Values, number
+from fastopt.algorithm.elementwise import sign
+from fastopt.algorithm.hyperparameters import Values, number
 
 pytestmark = pytest.mark.usefixtures("default_settings")
 

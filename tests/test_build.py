@@ -11,7 +11,7 @@ import pytest
 from tools.check_dist import machine_code
 
 import fastopt
-from fastopt.extension import native
+from fastopt.runtime.extension import native
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads an ELF file")
 

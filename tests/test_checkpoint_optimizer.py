@@ -13,8 +13,8 @@ from resume_runs import digest, everything, gradients, model
 
 import fastopt
 from fastopt import CheckpointError, checkpoint, schedules
+from fastopt.algorithm.hyperparameters import Values
 from fastopt.checkpoint import manifest
-from fastopt.hyperparameters import Values
 
 Adam: Any = fastopt.Adam  # to type checkers, hyperparameters are numbers
 MEGABYTES = 64  # that saving and loading may take beside the state
@@ -411,7 +411,7 @@ def test_no_memory_while_loading(
         raise error("no more memory")
 
     for place, raised in (
-        ("fastopt.memory.Room.beside", CheckpointError if error is MemoryError else error),
+        ("fastopt.arrays.allocation.Room.beside", CheckpointError if error is MemoryError else error),
         (f"fastopt.backends.{opt.backend}.make_plan", error),
     ):
         with monkeypatch.context() as patch:

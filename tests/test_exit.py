@@ -6,7 +6,7 @@ from textwrap import dedent, indent
 
 import pytest
 
-from fastopt.extension import native
+from fastopt.runtime.extension import native
 
 # Each leaves `work`, which a daemon thread calls for ever. Arrays are large enough that a step runs
 # without the GIL, but for "small", where threads meet in Python's own code alone.

@@ -11,7 +11,7 @@ from own_kernels import ROW, OwnPlan, at
 from test_indices import reserved
 
 from fastopt.backends import NO_EXTRAS
-from fastopt.extension import native
+from fastopt.runtime.extension import native
 
 pytestmark = pytest.mark.skipif(native is None, reason="there is no extension")
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import fastopt
-from fastopt import fpenv
+from fastopt.numerics import environment as fpenv
 
 Run = Callable[..., str]
 
@@ -137,7 +137,7 @@ WITHOUT_A_WAY = """
     import ctypes, sys, warnings
     import numpy as np
     import fastopt
-    from fastopt import fpenv
+    from fastopt.numerics import environment as fpenv
 
     fpenv._library = lambda: None
     ctypes.CDLL({library!r})

@@ -9,7 +9,7 @@ from by_hand import assert_same, gradients, model
 
 import fastopt
 from fastopt import schedules
-from fastopt.following import Follower
+from fastopt.followers.base import Follower
 
 Options = dict[str, Any]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from variants import AFTER_THE_STEP, OWN_DECAY
 
 import fastopt
-from fastopt.hyperparameters import Choice, Number
+from fastopt.algorithm.hyperparameters import Choice, Number
 from fastopt.registry import ALGORITHMS, optimizer_class
 
 Array = NDArray[Any]

@@ -15,10 +15,10 @@ from everywhere_runs import hashed
 
 import fastopt
 from fastopt import schedules
-from fastopt.averaging import MovingAverage
-from fastopt.core import Core
-from fastopt.groups import Group
-from fastopt.pipeline import Pipeline
+from fastopt.followers.averages import MovingAverage
+from fastopt.model.groups import Group
+from fastopt.step.core import Core
+from fastopt.step.pipeline import Pipeline
 
 
 class HalfWayError(Exception):

@@ -11,7 +11,7 @@ from places import Words, check_message, good, named
 from variants import AFTER_THE_STEP, OWN_DECAY
 
 import fastopt
-from fastopt.hyperparameters import Choice, Hyper, Number, Pair
+from fastopt.algorithm.hyperparameters import Choice, Hyper, Number, Pair
 from fastopt.registry import ALGORITHMS, optimizer_class
 
 HYPERPARAMETERS = [

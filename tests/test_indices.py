@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import as_strided
 
 import fastopt
 from fastopt import backends
-from fastopt.rules import rule_of
+from fastopt.algorithm.rule import rule_of
 
 GIB = 2**30
 HUGE = 2**31 + 17  # elements

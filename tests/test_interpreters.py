@@ -14,7 +14,7 @@ def test_another_interpreter(run_python: Run) -> None:
         import sys
         from textwrap import dedent
         import fastopt
-        from fastopt.extension import native
+        from fastopt.runtime.extension import native
 
         if sys.version_info >= (3, 13):
             import _interpreters as interpreters

@@ -19,7 +19,7 @@ from by_hand import bfloat16
 from lifetime_rooms import ROOMS, SIZE, Array, Room, full, gradients
 
 import fastopt
-from fastopt.placement import chain
+from fastopt.arrays.fingerprint import chain
 
 REPEATS = 12  # of 11 attempts x 3 uses x 3 backends: more than a thousand
 USES = ("parameter", "copy", "gradient")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import fastopt
-from fastopt.apart import Written
-from fastopt.grouping import matches
+from fastopt.arrays.apart import Written
+from fastopt.model.patterns import matches
 
 Adam: Any = fastopt.Adam
 

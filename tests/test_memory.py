@@ -9,7 +9,7 @@ import pytest
 from variants import label, own_options
 
 import fastopt
-from fastopt.memory import LINE, Room
+from fastopt.arrays.allocation import LINE, Room
 from fastopt.optimizers import CLASSES
 from fastopt.registry import ALGORITHMS
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastopt.extension import native
+from fastopt.runtime.extension import native
 
 pytestmark = pytest.mark.skipif(native is None, reason="there is no extension")
 

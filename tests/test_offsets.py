@@ -15,10 +15,10 @@ from own_kernels import OwnPlan, at
 from repeated_memory import ELEMENTS, repeated
 from test_indices import reserved
 
+from fastopt.algorithm.stages import NOTHING
 from fastopt.backends import NO_EXTRAS
-from fastopt.extension import native
 from fastopt.optimizers.sgd import SgdCoefficients
-from fastopt.stages import NOTHING
+from fastopt.runtime.extension import native
 
 pytestmark = pytest.mark.skipif(native is None, reason="there is no extension")
 

@@ -8,9 +8,10 @@ from hashing import digest
 from places import Array, options
 
 import fastopt
-from fastopt import backends, overflow
-from fastopt.hyperparameters import number
+from fastopt import backends
+from fastopt.algorithm.hyperparameters import number
 from fastopt.registry import ALGORITHMS
+from fastopt.step import overflow
 
 HUGE: dict[str, tuple[Any, list[float]]] = {
     "float32": (np.float32, [1e21, -1e21, 3e38]),

@@ -10,9 +10,9 @@ import pytest
 from variants import STAGES, known, own_options
 
 import fastopt
-from fastopt.elementwise import select
-from fastopt.extension import native
+from fastopt.algorithm.elementwise import select
 from fastopt.optimizers import CLASSES
+from fastopt.runtime.extension import native
 
 BACKENDS = ("numba", "numpy")
 
@@ -136,7 +136,7 @@ WRONG_FOR_NUMBA: list[tuple[Callable[..., Any], str]] = [
     (literal, "computes in float64 for float32, .* Constants are coefficients"),
     (hidden_literal, "computes in float64 for float32"),
     (out_argument, "cannot be compiled by Numba"),
-    (where, "builds an array for each element, .* fastopt.elementwise.select"),
+    (where, "builds an array for each element, .* fastopt.algorithm.elementwise.select"),
     (allocates, "builds an array for each element"),
     (beyond_numba, "cannot be compiled by Numba: "),
 ]

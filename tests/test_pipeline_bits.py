@@ -10,7 +10,7 @@ from test_bits import CHUNK_BYTES, LEVELS, finite, raw_bits
 from variants import known
 
 import fastopt
-from fastopt.elementwise import select
+from fastopt.algorithm.elementwise import select
 from fastopt.registry import ALGORITHMS, optimizer_class
 
 Options = dict[str, Any]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastopt
-from fastopt.loss_scaling import LossScale
+from fastopt.step.loss_scaling import LossScale
 
 BAD, GOOD = np.array([np.inf, 1.0]), np.zeros(2)
 

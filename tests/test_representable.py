@@ -9,7 +9,7 @@ from hashing import digest
 
 import fastopt
 from fastopt import frameworks
-from fastopt.hyperparameters import Number, Pair, number
+from fastopt.algorithm.hyperparameters import Number, Pair, number
 from fastopt.registry import ALGORITHMS, optimizer_class
 
 SINGLE = re.escape("in float32, the dtype of 'w'")

@@ -9,11 +9,11 @@ import pytest
 from variants import label, own_options, variants
 
 import fastopt
-from fastopt import stages
-from fastopt.extension import native
-from fastopt.hyperparameters import Values
+from fastopt.algorithm import stages
+from fastopt.algorithm.hyperparameters import Values
+from fastopt.algorithm.rule import rule_of
 from fastopt.optimizers import CLASSES
-from fastopt.rules import rule_of
+from fastopt.runtime.extension import native
 
 HEADERS = Path(__file__).parent.parent / "csrc"
 STRUCT = re.compile(r"template <class T> struct (\w+) \{\s*T ([\w, ]+);")

@@ -12,8 +12,8 @@ from by_hand import same
 
 import fastopt
 from fastopt import functional
-from fastopt.eval_mode import EvalMode
-from fastopt.moving import give_back, move
+from fastopt.moves.base import give_back, move
+from fastopt.moves.evaluation import EvalMode
 
 Params = dict[str, Any]
 
@@ -176,7 +176,7 @@ def test_eval_that_fails_leaves_training_as_it_was(where: str, monkeypatch: Any)
             move(*args)
         raise MemoryError
 
-    monkeypatch.setattr(f"fastopt.eval_mode.{where}", failing)
+    monkeypatch.setattr(f"fastopt.moves.evaluation.{where}", failing)
     with pytest.raises(MemoryError):
         opt.eval()
     assert bits(p) == before

@@ -12,7 +12,7 @@ from resume_runs import digest, gradients, model
 
 import fastopt
 from fastopt import schedules
-from fastopt.hyperparameters import Choice, Number, Pair
+from fastopt.algorithm.hyperparameters import Choice, Number, Pair
 from fastopt.registry import ALGORITHMS, optimizer_class
 
 Adam: Any = fastopt.Adam  # to type checkers, hyperparameters are numbers

@@ -15,7 +15,7 @@ import pytest
 from test_interrupts import interrupted
 
 import fastopt
-from fastopt import living, sharing
+from fastopt.model import living, sharing
 
 Block = Callable[[], AbstractContextManager[None]]
 ONES = np.ones(4)

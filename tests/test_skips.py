@@ -11,7 +11,7 @@ from hashing import digest
 from numpy.typing import NDArray
 
 import fastopt
-from fastopt.skipping import SILENT
+from fastopt.step.skipping import SILENT
 
 Array = NDArray[Any]
 

@@ -12,7 +12,7 @@ from resume_runs import RUNS, digest, everything, gradients, model
 
 import fastopt
 from fastopt import schedules
-from fastopt.hyperparameters import Values, number
+from fastopt.algorithm.hyperparameters import Values, number
 
 Adam: Any = fastopt.Adam  # to type checkers, hyperparameters are numbers
 
@@ -595,7 +595,7 @@ def test_a_failure_while_it_is_taken_changes_nothing(
         "fastopt.backends.native.make_plan",
         "fastopt.backends.numba.make_plan",
         "fastopt.backends.numpy.make_plan",
-        "fastopt.memory.Room.beside",
+        "fastopt.arrays.allocation.Room.beside",
     ):
 
         def fail(*args: Any) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from variants import label, variants
 
 import fastopt
-from fastopt.extension import native
+from fastopt.runtime.extension import native
 
 pytestmark = pytest.mark.skipif(
     native is None or platform.machine().lower() not in ("x86_64", "amd64", "aarch64", "arm64"),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fastopt
-from fastopt import threads
+from fastopt.runtime import threads
 
 pytestmark = pytest.mark.usefixtures("default_settings")
 

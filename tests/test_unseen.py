@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 import fastopt
-from fastopt.references import counted, unseen
+from fastopt.step.references import counted, unseen
 
 Array = NDArray[Any]
 Adam: Any = fastopt.Adam

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from test_backend_choice import HIDE_NATIVE
 
 import fastopt
-from fastopt import averaging
-from fastopt.averaging import SWAPPED
-from fastopt.changes import make
-from fastopt.extension import native
+from fastopt.followers import averages as averaging
+from fastopt.followers.averages import SWAPPED
+from fastopt.model.commit import make
+from fastopt.runtime.extension import native
 
 PACKAGE = Path(fastopt.__file__).parent
 WITHOUT = (

@@ -5,8 +5,8 @@ from itertools import product
 from typing import Any
 
 from fastopt import Optimizer, frameworks
-from fastopt.algorithm import Algorithm
-from fastopt.hyperparameters import Choice, Number, Pair, Values
+from fastopt.algorithm.base import Algorithm
+from fastopt.algorithm.hyperparameters import Choice, Number, Pair, Values
 from fastopt.optimizers import CLASSES
 
 Options = dict[str, Any]

@@ -9,25 +9,25 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fastopt.about import build_info
 from fastopt.backends import use_backend
-from fastopt.grouping import layer_decay, no_decay
+from fastopt.backends.build_info import build_info
 from fastopt.loading import load
+from fastopt.model.patterns import layer_decay, no_decay
 from fastopt.optimizer import Optimizer
 from fastopt.optimizers import *  # noqa: F403 - one name for each algorithm
 from fastopt.optimizers import __all__ as _algorithms
 from fastopt.registry import from_config, get, names
-from fastopt.threads import get_num_threads, set_num_threads
+from fastopt.runtime.threads import get_num_threads, set_num_threads
 from fastopt.version import __version__
 
 if TYPE_CHECKING:
     from fastopt import convert, functional, schedules, training
     from fastopt.checkpoint import CheckpointError
     from fastopt.dialect import dialects
+    from fastopt.runtime.threadpoolctl import register_with_threadpoolctl
     from fastopt.smoothing import EMA, ema
-    from fastopt.threadpoolctl import register_with_threadpoolctl
+    from fastopt.step.unseen import UnseenArrayWarning
     from fastopt.training import Batches, fit
-    from fastopt.unseen import UnseenArrayWarning
 
 __all__ = [
     "EMA",
@@ -61,7 +61,7 @@ __all__ = [
 # What is not used by every program, and takes time to import.
 _LATER = {
     "EMA": "smoothing",
-    "UnseenArrayWarning": "unseen",
+    "UnseenArrayWarning": "step.unseen",
     "Batches": "training",
     "CheckpointError": "checkpoint",
     "convert": "convert",
@@ -69,7 +69,7 @@ _LATER = {
     "ema": "smoothing",
     "fit": "training",
     "functional": "functional",
-    "register_with_threadpoolctl": "threadpoolctl",
+    "register_with_threadpoolctl": "runtime.threadpoolctl",
     "schedules": "schedules",
     "training": "training",
 }

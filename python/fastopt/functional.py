@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from fastopt import backends, checks
-from fastopt.hyperparameters import Values, is_scheduled, suggest, whole
-from fastopt.norms import clip_factor, norms_of
+from fastopt import backends
+from fastopt.algorithm.hyperparameters import Values, is_scheduled
+from fastopt.algorithm.representable import check_number, check_scalars, entries, shown
+from fastopt.algorithm.rule import rule_of
+from fastopt.arrays import checks
 from fastopt.optimizer import Optimizer
 from fastopt.registry import find, names
-from fastopt.representable import check_number, check_scalars, entries, shown
-from fastopt.rules import rule_of
-from fastopt.threads import get_num_threads
+from fastopt.runtime.arguments import suggest, whole
+from fastopt.runtime.threads import get_num_threads
+from fastopt.step.norms import clip_factor, norms_of
 
 
 def __getattr__(name: str) -> Callable[..., dict[str, float]]:

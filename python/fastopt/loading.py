@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastopt.algorithm import Algorithm
-from fastopt.config import plain
-from fastopt.persistence import Path, saved_state
+from fastopt.algorithm.base import Algorithm
 from fastopt.registry import optimizer_class
-from fastopt.state_form import marks
+from fastopt.state.config import plain
+from fastopt.state.form import marks
+from fastopt.state.save import Path, saved_state
 
 
 def load(path: Path, params: Any, *, progress: bool | None = None, **options: Any) -> Any:

@@ -5,27 +5,28 @@ from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import NDArray
 
-from fastopt import sharing
-from fastopt.accumulation import WEIGHT
-from fastopt.algorithm import OPTIONS
-from fastopt.averaging import EqualAverage, MovingAverage
+from fastopt.algorithm.base import OPTIONS
+from fastopt.algorithm.hyperparameters import given
+from fastopt.arrays.read_only import read_only, read_only_list, read_only_states
 from fastopt.backends import BOUND
-from fastopt.between_steps import STEPPING
-from fastopt.closing import Closing
-from fastopt.config import config_of, keywords_of
-from fastopt.elsewhere import Elsewhere
-from fastopt.following import Follower
-from fastopt.hooks import Hooks
-from fastopt.hyperparameters import given, suggest
-from fastopt.persistence import Persistence
-from fastopt.read_only import read_only, read_only_list, read_only_states
-from fastopt.read_only_attributes import GROUPS, check_same, is_shown, refuse, remedy_for
-from fastopt.restarting import Restarting
-from fastopt.roster import Roster
-from fastopt.threads import get_num_threads
+from fastopt.followers.averages import EqualAverage, MovingAverage
+from fastopt.followers.base import Follower
+from fastopt.model import sharing
+from fastopt.model.attributes import GROUPS, check_same, is_shown, refuse, remedy_for
+from fastopt.model.gate import STEPPING
+from fastopt.moves.elsewhere import Elsewhere
+from fastopt.runtime.arguments import suggest
+from fastopt.runtime.threads import get_num_threads
+from fastopt.state.config import config_of, keywords_of
+from fastopt.state.save import Persistence
+from fastopt.step.accumulation import WEIGHT
+from fastopt.step.closing import Closing
+from fastopt.step.hooks import Hooks
+from fastopt.step.membership import Roster
+from fastopt.step.restarting import Restarting
 
 if TYPE_CHECKING:
-    from fastopt.report import GroupReport
+    from fastopt.step.report import GroupReport
 
 _ATTRIBUTES = ("groups", "like", "backend")  # set once, when the optimizer is made
 

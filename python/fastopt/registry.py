@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastopt.hyperparameters import describe, suggest
 from fastopt.optimizer import Optimizer
 from fastopt.optimizers import CLASSES
+from fastopt.runtime.arguments import describe, suggest
 
 # Names that people have for a class with some of its options.
 PRESETS: Mapping[str, tuple[str, Mapping[str, Any]]] = {

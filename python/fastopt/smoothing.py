@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastopt import backends
-from fastopt.dtypes import is_supported
-from fastopt.hyperparameters import describe, flag, number, whole
+from fastopt.algorithm.hyperparameters import flag, number
+from fastopt.numerics.dtypes import is_supported
+from fastopt.runtime.arguments import describe, whole
 
 _BETA = number(default=0.9, at_least=0.0, below=1.0)
 _CORRECTED = flag(default=True)

@@ -1,5 +1,5 @@
 // What every rule of a dtype has in common: sums over a block, the pull, the average, and the copies of
-// 16 bits. Bits as of one element at a time, and of sums as python/fastopt/reduce.py says.
+// 16 bits. Bits as of one element at a time, and of sums as python/fastopt/numerics/sums.py says.
 #include "buffer.hpp"
 #include "levels.hpp"
 #include "parts.hpp"

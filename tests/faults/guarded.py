@@ -40,7 +40,7 @@ def empty(shape: tuple[int, ...], dtype: Any, order: Any = "C", at_end: bool = T
 @contextmanager
 def states_guarded() -> Iterator[None]:
     """Let fastopt allocate states, averages and sums in guarded memory."""
-    from fastopt.memory import Room
+    from fastopt.arrays.allocation import Room
 
     def beside(room: Room, p: Array, fill: Any, number: int) -> Array:
         state = empty(p.shape, p.dtype, "C" if p.flags.c_contiguous else "F", number % 2 == 0)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import fastopt
-from fastopt import extension
+from fastopt.runtime import extension
 
 HOME = str(Path(fastopt.__file__).parent)
 

@@ -9,7 +9,7 @@ import numpy as np
 from hashing import digest_with_identities as digest
 
 import fastopt
-from fastopt.hyperparameters import Choice, Hyper, Number, Pair
+from fastopt.algorithm.hyperparameters import Choice, Hyper, Number, Pair
 from fastopt.registry import ALGORITHMS, optimizer_class
 from faults.objects import AttributesRaise, ReprRaises
 from faults.scene import arrays

@@ -12,7 +12,7 @@ from golden.data import Array, canonical
 from golden.runs import KINDS, Run, runs
 
 from fastopt import backends
-from fastopt.extension import native
+from fastopt.runtime.extension import native
 
 PAGE = Path(__file__).with_name("hashes.json")
 DTYPES = ("float32", "float64")

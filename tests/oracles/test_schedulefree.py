@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastopt
-from fastopt.eval_mode import EvalMode
+from fastopt.moves.evaluation import EvalMode
 
 if TYPE_CHECKING:
     from oracles.conftest import Difference, ProblemMaker

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scenes import VARIANTS, Scene, assert_same, scenes
 
 import fastopt
-from fastopt.extension import native
 from fastopt.optimizers import CLASSES
+from fastopt.runtime.extension import native
 
 LEVELS = native.runnable_levels() if native else []
 # Numba compiles each rule for some time; tests/test_bits.py has them all.

@@ -7,13 +7,13 @@ from importlib import import_module
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol
 
-from fastopt import extension
-from fastopt.changes import Change
-from fastopt.cohorts import Cohort
-from fastopt.hyperparameters import describe, suggest
-from fastopt.rules import Rule
-from fastopt.stages import StageScalars
-from fastopt.warning import warn
+from fastopt.algorithm.rule import Rule
+from fastopt.algorithm.stages import StageScalars
+from fastopt.model.commit import Change
+from fastopt.model.step_counts import Cohort
+from fastopt.runtime import extension
+from fastopt.runtime.arguments import describe, suggest
+from fastopt.runtime.warning import warn
 
 NAMES = ("native", "numba", "numpy")
 

@@ -3,11 +3,11 @@
 import os
 from typing import Any
 
-from fastopt import extension
+from fastopt.algorithm.rule import Rule
 from fastopt.backends import Plan
-from fastopt.hyperparameters import suggest
-from fastopt.rules import Rule
-from fastopt.warning import warn
+from fastopt.runtime import extension
+from fastopt.runtime.arguments import suggest
+from fastopt.runtime.warning import warn
 
 
 def why_not() -> str:

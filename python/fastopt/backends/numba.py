@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from fastopt import extension
+from fastopt.algorithm.rule import Rule
 from fastopt.backends import Extras, Plan, Row
 from fastopt.backends.python_plan import AllScalars, PythonPlan, Scalars, Work
-from fastopt.fpenv import FloatingPointEnvironment
-from fastopt.reduce import BLOCK, LANES
-from fastopt.rules import Rule
-from fastopt.threads import available
+from fastopt.numerics.environment import FloatingPointEnvironment
+from fastopt.numerics.sums import BLOCK, LANES
+from fastopt.runtime import extension
+from fastopt.runtime.threads import available
 
 WORTH_A_THREAD = 1 << 18  # elements
 

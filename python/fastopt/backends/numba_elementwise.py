@@ -12,7 +12,7 @@ from numba import carray, from_dtype, njit, typeof, types
 from numba.core.errors import TypingError
 from numba.extending import overload
 
-from fastopt import elementwise
+from fastopt.algorithm import elementwise
 from fastopt.backends.numba import disabled
 
 # The numerics contract: no contraction, no reordering, division as in NumPy.
@@ -59,7 +59,7 @@ def complaint(rule: Callable[..., Any], arguments: list[Any], dtype: Any) -> str
     if "NRT_MemInfo_alloc" in function.inspect_llvm(signature):
         return (
             "builds an array for each element, as np.zeros and np.where do; for the latter there is "
-            "fastopt.elementwise.select"
+            "fastopt.algorithm.elementwise.select"
         )
     return ""
 

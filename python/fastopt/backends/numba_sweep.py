@@ -11,10 +11,10 @@ import numpy as np
 from numba import carray, cfunc, types
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
+from fastopt.algorithm.rule import Rule
+from fastopt.algorithm.stages import BARE, COUPLED, DECOUPLED, STAGES, Stage
 from fastopt.backends.numba_elementwise import CONTRACT, loop, piece, views
-from fastopt.extension import native
-from fastopt.rules import Rule
-from fastopt.stages import BARE, COUPLED, DECOUPLED, STAGES, Stage
+from fastopt.runtime.extension import native
 
 # Sweep of csrc/kernel.hpp.
 SIGNATURE = types.void(

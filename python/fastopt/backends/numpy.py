@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from fastopt.algorithm.rule import Rule
 from fastopt.backends import Extras, Plan
 from fastopt.backends.python_plan import AllScalars, PythonPlan, Scalars
-from fastopt.fpenv import FloatingPointEnvironment
-from fastopt.rules import Rule
+from fastopt.numerics.environment import FloatingPointEnvironment
 
 
 def why_not() -> str:

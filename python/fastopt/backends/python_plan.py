@@ -9,17 +9,17 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 from numpy.typing import NDArray
 
+from fastopt.algorithm.rule import Rule
+from fastopt.algorithm.stages import Stage, stage_for
+from fastopt.arrays.checks import overlaps_itself
+from fastopt.arrays.fingerprint import Memory, Placement
 from fastopt.backends import BOUND, NO_EXTRAS, SOME_ABSENT, Extras, Row, Taking
-from fastopt.casting import from_bfloat16, to_bfloat16, to_float16
-from fastopt.changes import Change, make
-from fastopt.checks import overlaps_itself
-from fastopt.cohorts import Cohort
-from fastopt.dtypes import SUPPORTED
-from fastopt.fpenv import FloatingPointEnvironment, check_environment
-from fastopt.placement import Memory, Placement
-from fastopt.reduce import block_sums
-from fastopt.rules import Rule
-from fastopt.stages import Stage, stage_for
+from fastopt.model.commit import Change, make
+from fastopt.model.step_counts import Cohort
+from fastopt.numerics.casting import from_bfloat16, to_bfloat16, to_float16
+from fastopt.numerics.dtypes import SUPPORTED
+from fastopt.numerics.environment import FloatingPointEnvironment, check_environment
+from fastopt.numerics.sums import block_sums
 
 TILE = 1 << 14  # elements of a gradient that are copied at a time, where it lies otherwise
 FINISHED = 1 << 15  # elements that are updated at a time where more is done with them

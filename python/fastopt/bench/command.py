@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import fastopt
-from fastopt import registry, threads
+from fastopt import registry
 from fastopt.bench import machine
 from fastopt.bench.arrays import Shape, shape
 from fastopt.bench.peers import LIBRARIES, is_installed, of_libraries
@@ -23,7 +23,8 @@ from fastopt.bench.settings import (
 )
 from fastopt.demo import arguments, plot
 from fastopt.demo.arguments import UsageError
-from fastopt.hyperparameters import suggest
+from fastopt.runtime import threads
+from fastopt.runtime.arguments import suggest
 
 SUMMARY = "measure the steps on this machine, beside NumPy, Numba and other libraries"
 DEFAULT_OUT = ("bench.png", "bench.json")

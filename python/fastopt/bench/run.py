@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import fastopt
-from fastopt import extension
 from fastopt.bench import beside, ceiling, machine, picture, pipeline, report, scaling, steps
 from fastopt.bench.settings import Settings
+from fastopt.runtime import extension
 
 BUSY = 0.7  # processors that others keep busy, from which on figures suffer
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.hyperparameters import describe
+from fastopt.runtime.arguments import describe
 
 DTYPES = {
     name: np.dtype(name).newbyteorder("<")

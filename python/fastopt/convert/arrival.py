@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from fastopt.algorithm.hyperparameters import Values
+from fastopt.algorithm.rule import rule_of
 from fastopt.convert.buffer import lr_inside, rescaled
 from fastopt.convert.counterpart import Counterpart, rule_there
-from fastopt.hyperparameters import Values
 from fastopt.optimizer import Optimizer
-from fastopt.rules import rule_of
 
 
 class Entry(NamedTuple):

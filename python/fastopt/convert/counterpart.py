@@ -5,8 +5,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from fastopt import frameworks
-from fastopt.hyperparameters import Values, describe
+from fastopt.algorithm.hyperparameters import Values
 from fastopt.optimizer import Optimizer
+from fastopt.runtime.arguments import describe
 
 Options = Mapping[str, str | tuple[str, str]]  # two names for a pair
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import fastopt
-from fastopt.hyperparameters import suggest
+from fastopt.runtime.arguments import suggest
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastopt.demo.data import Dataset
 from fastopt.demo.model import Network
-from fastopt.eval_mode import EvalMode
+from fastopt.moves.evaluation import EvalMode
 from fastopt.training import Run
 
 

@@ -16,7 +16,7 @@ from fastopt.demo.data import Array, Dataset, batches
 from fastopt.demo.model import Network, Params
 from fastopt.demo.recorder import Recorder
 from fastopt.demo.run import Run
-from fastopt.eval_mode import EvalMode
+from fastopt.moves.evaluation import EvalMode
 from fastopt.training import fit
 
 POINTS = 200  # of a loss curve

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from fastopt.hyperparameters import describe, suggest
+from fastopt.runtime.arguments import describe, suggest
 
 NAMES = ("torch", "keras", "optax", "tf1", "mlx", "sklearn", "thinc", "paper")
 

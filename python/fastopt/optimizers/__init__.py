@@ -3,8 +3,8 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
+from fastopt.algorithm.rule import shipped
 from fastopt.optimizer import Optimizer
-from fastopt.rules import shipped
 
 CLASSES: dict[str, type[Optimizer]] = {}
 

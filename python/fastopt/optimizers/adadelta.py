@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt.hyperparameters import Values, number
+from fastopt.algorithm.hyperparameters import Values, number
+from fastopt.algorithm.rule import shipped
+from fastopt.algorithm.typing import Scheduled
 from fastopt.optimizer import Optimizer
-from fastopt.scheduled import Scheduled
-from fastopt.rules import shipped
 
 
 @shipped

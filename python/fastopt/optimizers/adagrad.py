@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.hyperparameters import Values, choice, number
+from fastopt.algorithm.hyperparameters import Values, choice, number
+from fastopt.algorithm.rule import shipped
+from fastopt.algorithm.typing import Scheduled
 from fastopt.optimizer import Optimizer
-from fastopt.scheduled import Scheduled
-from fastopt.rules import shipped
 
 
 @shipped

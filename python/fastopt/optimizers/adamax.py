@@ -4,12 +4,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt.elementwise import maximum
-from fastopt.hyperparameters import Values, choice, flag, number, pair
+from fastopt.algorithm.elementwise import maximum
+from fastopt.algorithm.hyperparameters import Values, choice, flag, number, pair
+from fastopt.algorithm.rule import shipped
+from fastopt.algorithm.typing import Scheduled, ScheduledPair
+from fastopt.numerics.powers import power
 from fastopt.optimizer import Optimizer
-from fastopt.scalars import power
-from fastopt.scheduled import Scheduled, ScheduledPair
-from fastopt.rules import shipped
 
 
 @shipped

@@ -5,11 +5,11 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from fastopt.hyperparameters import Values, choice, flag, number, pair
+from fastopt.algorithm.hyperparameters import Values, choice, flag, number, pair
+from fastopt.algorithm.rule import shipped
+from fastopt.algorithm.typing import Scheduled, ScheduledOrNone, ScheduledPair
+from fastopt.numerics.powers import exp, power
 from fastopt.optimizer import Optimizer
-from fastopt.scalars import exp, power
-from fastopt.scheduled import Scheduled, ScheduledOrNone, ScheduledPair
-from fastopt.rules import shipped
 
 _LOG_OF_0_96 = -0.040821994520255166
 

@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm import Move
-from fastopt.elementwise import nonnegative
-from fastopt.hyperparameters import Values, choice, flag, number
+from fastopt.algorithm.base import Move
+from fastopt.algorithm.elementwise import nonnegative
+from fastopt.algorithm.hyperparameters import Values, choice, flag, number
+from fastopt.algorithm.rule import RuleFunction, shipped
+from fastopt.algorithm.typing import Scheduled
+from fastopt.numerics.powers import power
 from fastopt.optimizer import Optimizer
 from fastopt.optimizers.sgd import momentum_ahead
-from fastopt.rules import RuleFunction, shipped
-from fastopt.scalars import power
-from fastopt.scheduled import Scheduled
 
 
 @shipped

@@ -5,15 +5,15 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from fastopt import regularization
-from fastopt.algorithm import Move
-from fastopt.eval_mode import EvalMode
-from fastopt.hyperparameters import Values, flag, number, pair
+from fastopt.algorithm import regularization
+from fastopt.algorithm.base import Move
+from fastopt.algorithm.hyperparameters import Values, flag, number, pair
+from fastopt.algorithm.rule import shipped
+from fastopt.algorithm.stages import StageScalars
+from fastopt.algorithm.typing import Scheduled, ScheduledPair
+from fastopt.moves.evaluation import EvalMode
+from fastopt.numerics.powers import power, real_power
 from fastopt.optimizer import Optimizer
-from fastopt.scalars import power, real_power
-from fastopt.scheduled import Scheduled, ScheduledPair
-from fastopt.stages import StageScalars
-from fastopt.rules import shipped
 
 
 @shipped

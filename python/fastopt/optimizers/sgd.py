@@ -2,11 +2,11 @@
 
 from typing import Any, NamedTuple
 
-from fastopt.algorithm import Move
-from fastopt.hyperparameters import Values, flag, number
+from fastopt.algorithm.base import Move
+from fastopt.algorithm.hyperparameters import Values, flag, number
+from fastopt.algorithm.rule import RuleFunction, shipped
+from fastopt.algorithm.typing import Scheduled
 from fastopt.optimizer import Optimizer
-from fastopt.rules import RuleFunction, shipped
-from fastopt.scheduled import Scheduled
 
 
 @shipped

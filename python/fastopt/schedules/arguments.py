@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from fastopt.hyperparameters import choice, describe, flag, number, whole
+from fastopt.algorithm.hyperparameters import choice, flag, number
+from fastopt.runtime.arguments import describe, whole
 
 
 def at_least(smallest: int) -> Callable[[Any, str], int]:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.hyperparameters import describe, flag, whole
+from fastopt.algorithm.hyperparameters import flag
+from fastopt.runtime.arguments import describe, whole
 from fastopt.training.one_pass import Pass
 from fastopt.training.samples import Samples
 

@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from fastopt.hyperparameters import describe, flag, whole
+from fastopt.algorithm.hyperparameters import flag
+from fastopt.runtime.arguments import describe, whole
 from fastopt.training.packing import packed
 from fastopt.training.resuming import KEY
 from fastopt.training.run import Run

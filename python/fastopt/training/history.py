@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.hyperparameters import describe
+from fastopt.runtime.arguments import describe
 
 _SHOWN = 10  # epochs of the table
 

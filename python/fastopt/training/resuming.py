@@ -4,11 +4,11 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from fastopt.config import plain, settings_config
 from fastopt.optimizer import Optimizer
-from fastopt.state_form import marks
+from fastopt.runtime.warning import warn
+from fastopt.state.config import plain, settings_config
+from fastopt.state.form import marks
 from fastopt.training.packing import unpacked
-from fastopt.warning import warn
 
 KEY = "training"  # in what is saved beside the optimizer
 

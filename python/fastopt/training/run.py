@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fastopt.hyperparameters import describe, suggest
 from fastopt.optimizer import Optimizer
+from fastopt.runtime.arguments import describe, suggest
 from fastopt.training.batches import Batches
 from fastopt.training.callbacks import Callbacks
 from fastopt.training.history import History

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.hyperparameters import describe
+from fastopt.runtime.arguments import describe
 
 
 class Samples:

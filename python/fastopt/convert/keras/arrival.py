@@ -7,8 +7,8 @@ import numpy as np
 from fastopt.convert.arrival import Arrival, Entry, arrive
 from fastopt.convert.counterpart import Counterpart, check_rule, counterpart, rule_there
 from fastopt.convert.keras.table import TABLE
-from fastopt.hyperparameters import describe
 from fastopt.optimizer import Optimizer
+from fastopt.runtime.arguments import describe
 
 
 def from_keras(opt: Optimizer, optimizer: Any, *, hyperparameters: bool = True) -> None:

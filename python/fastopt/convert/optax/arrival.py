@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from fastopt.algorithm.rule import rule_of
 from fastopt.convert.arrival import Arrival, Entry, arrive
 from fastopt.convert.counterpart import CLIPPING, Counterpart, check_rule, counterpart
 from fastopt.convert.optax.search import search
 from fastopt.convert.optax.table import KEEPERS, TABLE
-from fastopt.hyperparameters import whole
+from fastopt.numerics.powers import power
 from fastopt.optimizer import Optimizer
-from fastopt.rules import rule_of
-from fastopt.scalars import power
+from fastopt.runtime.arguments import whole
 
 
 def from_optax(opt: Optimizer, optax_state: Any, *, steps: int | None = None) -> None:

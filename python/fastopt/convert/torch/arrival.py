@@ -7,8 +7,8 @@ from fastopt.convert.arrival import Arrival, Entry, arrive
 from fastopt.convert.counterpart import CLIPPING, Counterpart, check_rule, counterpart, rule_there
 from fastopt.convert.torch.groups import chosen, indices, plain
 from fastopt.convert.torch.table import TABLE, UNCOUNTED
-from fastopt.hyperparameters import describe, whole
 from fastopt.optimizer import Optimizer
+from fastopt.runtime.arguments import describe, whole
 
 
 def from_torch(

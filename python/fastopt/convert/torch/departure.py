@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from fastopt.algorithm.hyperparameters import Values
 from fastopt.convert.buffer import lr_inside, rescaled
 from fastopt.convert.counterpart import check_rule, counterpart
 from fastopt.convert.torch.table import TABLE, UNCOUNTED
-from fastopt.hyperparameters import Values
 from fastopt.optimizer import Optimizer
 
 _MOST = 2**24  # steps that a float32 counts

@@ -1,0 +1,162 @@
+"""Algorithm: what a class of optimizers says about itself."""
+
+import inspect
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple
+
+from numpy.typing import NDArray
+
+from fastopt import frameworks
+from fastopt.algorithm import regularization
+from fastopt.algorithm.hyperparameters import Hyper, Values, choice, flag, number
+from fastopt.algorithm.rule import RuleFunction, is_shipped
+from fastopt.algorithm.settings import Settings
+from fastopt.algorithm.stages import StageScalars
+from fastopt.algorithm.typing import Scheduled, ScheduledOrNone
+from fastopt.runtime.arguments import shown, suggest
+
+# Keywords of the constructor that are no hyperparameters, and their defaults.
+OPTIONS: Mapping[str, Any] = {
+    "like": "torch",
+    "groups": None,
+    "grads": None,
+    "backend": None,
+    **{name: each.default for name, each in Settings.declared.items()},
+}
+
+
+class Move(NamedTuple):
+    """Where a parameter is taken for a time: `rule` with the state of this name as gradient."""
+
+    state: str
+    rule: RuleFunction
+    coefficients: tuple[float, ...]
+
+
+class Algorithm(Settings):
+    """The hyperparameters, rules and scalars of an algorithm. The base of `Optimizer`.
+
+    A subclass declares its hyperparameters, and has
+
+    - ``rule(p, g, <states>, c)``: the update of one element, which returns the new p and states; or
+      `select_rule`, where options choose among several;
+    - ``coefficients(h, t)``: a NamedTuple of every scalar that the rule uses, from the group's
+      hyperparameters ``h`` and the number of the step, 1, 2, ...; computed in double, once per step;
+    - ``carried``: scalars that go from one step to the next, declared like hyperparameters. A class
+      that has some gets them as a third argument of `coefficients`, to read and to set.
+    """
+
+    lr: Scheduled = number(default=1e-3, at_least=0.0)
+    weight_decay: Scheduled = number(default=0.0, at_least=0.0)
+    decoupled_weight_decay: bool | str = choice(*regularization.CONVENTIONS, default=False)
+    max_lr: ScheduledOrNone = number(default=None, above=0.0, optional=True)
+    cautious_weight_decay: bool = flag(default=False)
+    l1: Scheduled = number(default=0.0, at_least=0.0)
+    soft_threshold: bool = flag(default=False)
+    maximize: bool = flag(default=False)
+    clipnorm: ScheduledOrNone = number(default=None, above=0.0, optional=True)
+    clipvalue: ScheduledOrNone = number(default=None, above=0.0, optional=True)
+
+    hyperparameters: ClassVar[Mapping[str, Hyper]] = MappingProxyType({})
+    carried: ClassVar[Mapping[str, Hyper]] = MappingProxyType({})
+    rule: ClassVar[RuleFunction]
+    coefficients: ClassVar[Any]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        found: dict[str, Hyper] = {}
+        for base in reversed(cls.__mro__):
+            found.update({k: v for k, v in vars(base).items() if isinstance(v, Hyper)})
+        cls.hyperparameters = MappingProxyType(found)
+        cls.__signature__ = _signature(cls.hyperparameters)  # type: ignore[attr-defined]
+
+    @classmethod
+    def select_rule(cls, h: Values) -> RuleFunction:
+        """Choose the rule for a group's hyperparameters; by default there is one, ``rule``."""
+        return cls.rule
+
+    @classmethod
+    def initial_state(cls, h: Values, name: str, p: NDArray[Any]) -> Any:
+        """Give what a state begins with: a number, or an array in the shape of p."""
+        return 0.0
+
+    @classmethod
+    def check_hyperparameters(cls, h: Values) -> None:
+        """Raise ValueError for values that do not go together."""
+
+    @classmethod
+    def stage_scalars(cls, h: Values) -> StageScalars:
+        """Compute what a step does around the rule; a rule that itself decays leaves that out."""
+        return regularization.scalars(h)
+
+    @classmethod
+    def ahead(cls, h: Values) -> Move:
+        """Say how `lookahead` moves a parameter; raise for an algorithm that cannot."""
+        raise TypeError(f"{cls.__name__} has no momentum to look ahead along; SGD and RMSprop have")
+
+    @classmethod
+    def check_together(cls, h: Values) -> None:
+        """Raise ValueError for values that do not go together, in every algorithm or in this one."""
+        regularization.check(h)
+        cls.check_hyperparameters(h)
+
+    # What the constructor needs to know.
+
+    @classmethod
+    def initial_carried(cls) -> dict[str, float]:
+        """Give the carried scalars before the first step."""
+        return {name: hyper.default for name, hyper in cls.carried.items()}
+
+    @classmethod
+    def check_class(cls) -> None:
+        """Raise TypeError for a class without a rule or coefficients."""
+        chooses = cls.select_rule.__func__ is not Algorithm.select_rule.__func__  # type: ignore[attr-defined]
+        if not (hasattr(cls, "rule") or chooses):
+            raise TypeError(f"{cls.__name__} has no rule: give it one, or a select_rule")
+        if not hasattr(cls, "coefficients"):
+            raise TypeError(f"{cls.__name__} has no coefficients(h, t), which its rule needs")
+
+    @classmethod
+    def is_ours(cls) -> bool:
+        """Return whether fastopt ships it."""
+        return is_shipped(cls)
+
+    @classmethod
+    def hyperparameters_of(cls, like: Any, *given: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the options of a dialect, with those that are given in their place."""
+        values = frameworks.options(like, cls.__name__ if cls.is_ours() else "", cls.__name__)
+        for each in given:
+            values.update(each)
+        for name, value in values.items():
+            if value is frameworks.REQUIRED:
+                raise TypeError(
+                    f"{like} has no default for {name} of {cls.__name__}: give {name}=... as there"
+                )
+        return values
+
+    @classmethod
+    def check_keywords(cls, args: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
+        """Return the hyperparameters among the constructor's keywords, checked."""
+        if args:
+            raise TypeError(
+                f"{cls.__name__} takes its hyperparameters by keyword alone, as in lr=1e-3; "
+                f"{shown(args[0])} was given by position"
+            )
+        for name in keywords:
+            if name not in cls.hyperparameters and name not in OPTIONS:
+                known = suggest(name, {**cls.hyperparameters, **OPTIONS})
+                raise TypeError(f"{cls.__name__} has no hyperparameter {name!r}: {known}")
+        return {
+            name: cls.hyperparameters[name].accept(value, name)
+            for name, value in keywords.items()
+            if name not in OPTIONS
+        }
+
+
+def _signature(declared: Mapping[str, Hyper]) -> inspect.Signature:
+    """Make the signature that help() shows: params, and the rest by keyword."""
+    kind = inspect.Parameter
+    defaults = {**{name: hyper.default for name, hyper in declared.items()}, **OPTIONS}
+    keywords = [kind(name, kind.KEYWORD_ONLY, default=value) for name, value in defaults.items()]
+    return inspect.Signature([kind("params", kind.POSITIONAL_OR_KEYWORD), *keywords])

@@ -1,0 +1,71 @@
+"""Weight decay in all its conventions, and the L1 penalty: what goes together, and the scalars of it.
+
+docs/weight_decay.md has the formulas, and who means which of them.
+"""
+
+import math
+from typing import NamedTuple
+
+from fastopt.algorithm.hyperparameters import Values
+from fastopt.algorithm.stages import (
+    CautiousL1Scalars,
+    CautiousScalars,
+    DecayScalars,
+    L1Scalars,
+    StageScalars,
+)
+
+# What decoupled_weight_decay can be. False is coupled.
+CONVENTIONS = (False, True, "fixed", "corrected", "after", "proximal")
+
+
+def check(h: Values) -> None:
+    """Raise ValueError for values that do not go together."""
+    if h.decoupled_weight_decay == "corrected" and h.max_lr is None:
+        raise ValueError(
+            "decoupled_weight_decay='corrected' decays by lr * lr / max_lr * weight_decay, and max_lr "
+            f"is None: give max_lr={h.lr!r}, or the largest learning rate of your schedule, together "
+            "with it or before it"
+        )
+    if h.cautious_weight_decay and h.decoupled_weight_decay is False:
+        raise ValueError(
+            "cautious_weight_decay=True leaves decay out where the update goes the other way, and with "
+            "decoupled_weight_decay=False the decay is part of the update: set "
+            "decoupled_weight_decay=True"
+        )
+
+
+def scalars(h: Values) -> StageScalars:
+    """Compute the scalars of the stage from the hyperparameters of a group."""
+    scale = -1.0 if h.maximize else 1.0
+    limit = math.inf if h.clipvalue is None else h.clipvalue
+    decay, shrink, keep_after = _weight_decay(h)
+    cautious = CautiousScalars(scale, limit, shrink, keep_after)
+    usual = DecayScalars(scale, limit, decay, 1.0 - shrink, keep_after)
+    is_cautious = h.cautious_weight_decay and h.weight_decay != 0.0
+    if h.l1 == 0.0:
+        return cautious if is_cautious else usual
+    l1 = (0.0, h.lr * h.l1) if h.soft_threshold else (h.l1, 0.0)  # slope, threshold
+    return CautiousL1Scalars(*cautious, *l1) if is_cautious else L1Scalars(*usual, *l1)
+
+
+class _WeightDecay(NamedTuple):
+    decay: float  # the share of p that joins the gradient
+    shrink: float  # the share of p that is taken off it
+    keep_after: float  # the share of the new p that is kept
+
+
+def _weight_decay(h: Values) -> _WeightDecay:
+    convention = h.decoupled_weight_decay
+    if convention is False:
+        return _WeightDecay(h.weight_decay, 0.0, 1.0)
+    if convention == "after":
+        return _WeightDecay(0.0, 0.0, 1.0 - h.weight_decay * h.lr)
+    if convention == "proximal":
+        return _WeightDecay(0.0, 0.0, 1.0 / (1.0 + h.weight_decay * h.lr))
+    rate = h.lr
+    if convention == "fixed":
+        rate = 1.0
+    elif convention == "corrected":
+        rate = h.lr * (h.lr / h.max_lr)  # at the largest lr exactly that
+    return _WeightDecay(0.0, h.weight_decay * rate, 1.0)

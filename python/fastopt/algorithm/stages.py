@@ -1,0 +1,160 @@
+"""What rides along in the sweep around the rule: gradient scale, clipping by value, decay, L1 penalty.
+
+csrc/stages.hpp is the same text in C++, with the scalars in the same order. A stage has a part before
+the rule, and one after it, which also sees what the parameter was.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from fastopt.algorithm.elementwise import bounded, outward, select, sign
+
+
+class DecayScalars(NamedTuple):
+    """The scalars of the stages without an L1 penalty, for one group and one step."""
+
+    scale: float
+    limit: float
+    decay: float
+    keep: float
+    keep_after: float
+
+
+class CautiousScalars(NamedTuple):
+    """The scalars of the stage with cautious weight decay."""
+
+    scale: float
+    limit: float
+    shrink: float
+    keep_after: float
+
+
+class L1Scalars(NamedTuple):
+    """The scalars of the stage with an L1 penalty."""
+
+    scale: float
+    limit: float
+    decay: float
+    keep: float
+    keep_after: float
+    slope: float
+    threshold: float
+
+
+class CautiousL1Scalars(NamedTuple):
+    """The scalars of the stage with both."""
+
+    scale: float
+    limit: float
+    shrink: float
+    keep_after: float
+    slope: float
+    threshold: float
+
+
+StageScalars = DecayScalars | CautiousScalars | L1Scalars | CautiousL1Scalars
+
+NOTHING = DecayScalars(1.0, math.inf, 0.0, 1.0, 1.0)
+
+
+class Stage(NamedTuple):
+    """``before(p, g, s)`` gives the rule its p and g, ``after(p, old, s)`` the parameter its new p."""
+
+    name: str
+    scalars: type[StageScalars]
+    before: Callable[[Any, Any, Any], Any]
+    after: Callable[[Any, Any, Any], Any]
+
+
+def before_bare(p: Any, g: Any, s: Any) -> Any:
+    """Do nothing: what the others do with scalars that change nothing, in less time."""
+    return p, g
+
+
+def after_bare(p: Any, old: Any, s: Any) -> Any:
+    """Do nothing."""
+    return p
+
+
+def before_decoupled(p: Any, g: Any, s: Any) -> Any:
+    """Scale and limit the gradient; shrink the parameter, of which the gradient does not know."""
+    g = bounded(s.scale * g, s.limit)
+    p = s.keep * p
+    return p, g
+
+
+def after_decoupled(p: Any, old: Any, s: Any) -> Any:
+    """Shrink the parameter once more when the rule has updated it."""
+    return s.keep_after * p
+
+
+def before_coupled(p: Any, g: Any, s: Any) -> Any:
+    """Scale and limit the gradient and add that of decay / 2 * p * p to it."""
+    g = bounded(s.scale * g, s.limit)
+    g = g + s.decay * p
+    p = s.keep * p
+    return p, g
+
+
+def before_cautious(p: Any, g: Any, s: Any) -> Any:
+    """Scale and limit the gradient."""
+    g = bounded(s.scale * g, s.limit)
+    return p, g
+
+
+def after_cautious(p: Any, old: Any, s: Any) -> Any:
+    """Shrink the parameter where the rule has not moved it away from zero."""
+    away = outward(p, old)
+    p = select(away, p, p - s.shrink * old)
+    return select(away, p, s.keep_after * p)
+
+
+def before_l1(p: Any, g: Any, s: Any) -> Any:
+    """Add the gradients of decay / 2 * p * p and of slope * |p|; shrink the parameter."""
+    g = bounded(s.scale * g, s.limit)
+    g = g + s.decay * p
+    g = g + s.slope * sign(p)
+    p = s.keep * p
+    return p, g
+
+
+def after_l1(p: Any, old: Any, s: Any) -> Any:
+    """Move the parameter towards zero by the threshold and no further; shrink it."""
+    p = p - bounded(p, s.threshold)
+    return s.keep_after * p
+
+
+def before_cautious_l1(p: Any, g: Any, s: Any) -> Any:
+    """Add the gradient of slope * |p|."""
+    g = bounded(s.scale * g, s.limit)
+    g = g + s.slope * sign(p)
+    return p, g
+
+
+def after_cautious_l1(p: Any, old: Any, s: Any) -> Any:
+    """Shrink the parameter where the rule has not moved it away from zero; apply the threshold."""
+    away = outward(p, old)
+    p = select(away, p, p - s.shrink * old)
+    p = p - bounded(p, s.threshold)
+    return select(away, p, s.keep_after * p)
+
+
+BARE = Stage("bare", DecayScalars, before_bare, after_bare)
+DECOUPLED = Stage("decoupled", DecayScalars, before_decoupled, after_decoupled)
+COUPLED = Stage("coupled", DecayScalars, before_coupled, after_decoupled)
+CAUTIOUS = Stage("cautious", CautiousScalars, before_cautious, after_cautious)
+L1 = Stage("l1", L1Scalars, before_l1, after_l1)
+CAUTIOUS_L1 = Stage("cautious_l1", CautiousL1Scalars, before_cautious_l1, after_cautious_l1)
+
+STAGES = (BARE, DECOUPLED, COUPLED, CAUTIOUS, L1, CAUTIOUS_L1)  # in the order of csrc/kernel.hpp
+USUAL = STAGES[:3]  # what a user's rule is compiled for before anyone asks
+
+
+def stage_for(s: StageScalars) -> Stage:
+    """Choose the stage: 0 * p is not 0 where p is infinite, so no decay is not a decay of 0."""
+    if isinstance(s, DecayScalars):
+        if s == NOTHING:
+            return BARE
+        return COUPLED if s.decay != 0.0 else DECOUPLED
+    return next(stage for stage in STAGES if stage.scalars is type(s))

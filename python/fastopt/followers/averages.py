@@ -1,0 +1,153 @@
+"""Averages of the parameters, which are updated in the sweep, and stand in for them in a with block."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastopt.algorithm.hyperparameters import Hyper, number
+from fastopt.followers.base import Follower
+from fastopt.model.commit import Change, make
+from fastopt.runtime.arguments import describe
+from fastopt.runtime.extension import native
+from fastopt.state.form import count
+
+SWAPPED = 1 << 16  # elements that are swapped at a time
+
+
+class Averages(Follower):
+    """An average beside each parameter, whether it takes part in a step or not."""
+
+    number = 7
+    setting: ClassVar[str]  # that asks for them
+    example: ClassVar[str]  # of its value
+    _are_in = False  # the parameters' places
+
+    @contextmanager
+    def swapped_in(self, parameters: Sequence[NDArray[Any]]) -> Iterator[None]:
+        """Swap the averages with the parameters for the time of a with block."""
+        arrays = list(parameters)
+        forth, back = [(self, "_are_in", True)], [(self, "_are_in", False)]
+        try:
+            swap(arrays, self.arrays, forth)
+            yield
+        finally:
+            if self._are_in:
+                swap(arrays, self.arrays, back)
+
+
+class MovingAverage(Averages):
+    """The exponential moving average: ``e = beta * e + (1 - beta) * p``.
+
+    Without bias correction it begins at a copy of the parameters, with it at nothing: the weights are
+    then such that it is the mean that a beginning at 0, corrected, would have.
+    """
+
+    setting, example = "ema", "0.999"
+    scalars: ClassVar[Mapping[str, Hyper]] = {
+        "remains": number(default=1.0, at_least=0.0, at_most=1.0)  # the product of all betas
+    }
+
+    def __init__(
+        self, beta: float | Callable[[int], float], corrected: bool, parameters: Sequence[NDArray[Any]]
+    ) -> None:
+        super().__init__(parameters)
+        self._beta = beta
+        self._corrected = corrected
+        self.remains = self._pending = 1.0
+
+    def weights(self, step: int) -> tuple[float, float]:
+        """Compute keep and take; see `Follower`."""
+        beta = self._beta_at(step)
+        self._pending = self.remains * beta
+        if not self._corrected:
+            return beta, 1.0 - beta
+        left = 1.0 - self._pending
+        return beta * (1.0 - self.remains) / left, (1.0 - beta) / left
+
+    def changes(self) -> list[Change]:
+        """List what changes when the step is taken; see `Follower`."""
+        return [(self, "remains", self._pending)]
+
+    def restarts(self, step: int) -> list[Change]:
+        """List what changes when it begins anew; see `Follower`."""
+        return [*super().restarts(step), (self, "remains", 1.0)]
+
+    def _beta_at(self, step: int) -> float:
+        if not callable(self._beta):
+            return self._beta
+        beta = self._beta(step)
+        if isinstance(beta, bool) or not isinstance(beta, (int, float, np.floating)):
+            raise TypeError(f"ema({step}) is {describe(beta)}; it must be a number >= 0 and < 1")
+        if not 0.0 <= beta < 1.0:
+            raise ValueError(f"ema({step}) is {beta!r}; it must be a number >= 0 and < 1")
+        return float(beta)
+
+
+class _Steps(Hyper):
+    """A number of steps."""
+
+    def check(self, value: Any, where: str) -> int:
+        """Return it as an int."""
+        return count(value, where)
+
+
+class EqualAverage(Averages):
+    """Stochastic weight averaging: the mean of the weights after `start` steps and every so many more.
+
+    Until then it is the parameters. It depends on the number of the step alone, and on that of the step
+    after which it last began anew, with the parameters of then as the first that are averaged.
+    """
+
+    setting, example = "swa_start", "1000"
+    scalars: ClassVar[Mapping[str, Hyper]] = {"restarted": _Steps(0)}
+    added = frozenset(["restarted"])
+
+    def __init__(self, start: int, every: int, parameters: Sequence[NDArray[Any]]) -> None:
+        super().__init__(parameters)
+        self._start = start
+        self._every = every
+        self.restarted = 0
+
+    def weights(self, step: int) -> tuple[float, float] | None:
+        """Compute keep and take; see `Follower`."""
+        since = step + 1 - max(self._start, self.restarted)
+        if since <= 0:
+            return 0.0, 1.0
+        if since % self._every:
+            return None
+        averaged = since // self._every
+        return averaged / (averaged + 1), 1.0 / (averaged + 1)
+
+    def restarts(self, step: int) -> list[Change]:
+        """List what changes when it begins anew; see `Follower`."""
+        return [*super().restarts(step), (self, "restarted", step)]
+
+
+def averages_for(given: Mapping[str, Any], parameters: Sequence[NDArray[Any]]) -> Averages | None:
+    """Make those that the settings ask for."""
+    if given["ema"] is not None:
+        return MovingAverage(given["ema"], given["ema_bias_correction"], parameters)
+    if given["swa_start"] is not None:
+        return EqualAverage(given["swa_start"], given["swa_every"], parameters)
+    return None
+
+
+def _swap_in_python(
+    some: Sequence[NDArray[Any]], others: Sequence[NDArray[Any]], changes: Sequence[Change]
+) -> None:
+    for a, b in zip(some, others, strict=True):
+        x, y = (array if a.flags.c_contiguous else array.T for array in (a, b))
+        x, y = x.reshape(-1), y.reshape(-1)  # views
+        for begin in range(0, x.size, SWAPPED):
+            end = begin + SWAPPED
+            kept = x[begin:end].copy()
+            x[begin:end] = y[begin:end]
+            y[begin:end] = kept
+    make(changes)
+
+
+# Swaps, and makes the changes; with the extension no signal's handler comes in between, or before it.
+swap = _swap_in_python if native is None else native.swap

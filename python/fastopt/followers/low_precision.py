@@ -1,0 +1,55 @@
+"""Copies of the parameters in 16 bits, which the sweep writes: what ``cast_to=`` is given."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastopt.arrays.checks import Named, check_disjoint, check_kind, check_layout
+from fastopt.model.commit import Change
+from fastopt.model.parameters import Parameters
+from fastopt.numerics.casting import is_bfloat16, to_bfloat16, to_float16
+from fastopt.numerics.environment import FloatingPointEnvironment
+
+
+class Copies:
+    """One array for each parameter: its bits, and whether they are float16 or bfloat16."""
+
+    def __init__(self, given: Any, parameters: Parameters) -> None:
+        remedy = "give an array of ml_dtypes.bfloat16, np.float16 or np.uint16 for each parameter"
+        leaves = parameters.leaves_of(given, "cast_to", remedy)
+        self.arrays: list[NDArray[Any]] = []
+        self.halves: list[bool] = []
+        self.named: list[Named] = []
+        for name, p, copy in zip(parameters.names, parameters.arrays, leaves, strict=True):
+            what = f"the copy of {name!r} in cast_to"
+            check_kind(copy, what)
+            is_half = copy.dtype == np.float16
+            if not (is_half or copy.dtype == np.uint16 or is_bfloat16(copy.dtype)):
+                raise TypeError(
+                    f"{what} has dtype {copy.dtype}; {remedy} (np.uint16 holds the bits of bfloat16)"
+                )
+            check_layout(copy, what, p, f"np.zeros_like(p, dtype={copy.dtype})")
+            self.arrays.append(copy)
+            self.halves.append(is_half)
+            self.named.append((what, copy))
+        check_disjoint([*parameters.named(), *self.named])
+        self.fresh = True  # no step has been taken since all were written
+
+    def begin(self, parameters: Sequence[NDArray[Any]], gradients: Sequence[Any]) -> list[Change]:
+        """Write what the first step does not write; list what changes when it is taken."""
+        self._write([i for i, g in enumerate(gradients) if g is None], parameters)
+        return [(self, "fresh", False)]
+
+    def write(self, parameters: Sequence[NDArray[Any]]) -> None:
+        """Write the copies of all parameters as they are now."""
+        self.fresh = True
+        self._write(range(len(self.arrays)), parameters)
+
+    def _write(self, which: Iterable[int], parameters: Sequence[NDArray[Any]]) -> None:
+        with np.errstate(all="ignore"), FloatingPointEnvironment():
+            for i in which:
+                p, copy, is_half = parameters[i], self.arrays[i], self.halves[i]
+                bits = copy if is_half else copy.view(np.uint16)
+                bits[...] = to_float16(p) if is_half else to_bfloat16(p)

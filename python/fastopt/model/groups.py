@@ -1,0 +1,253 @@
+"""A group: parameters that share their hyperparameters."""
+
+import weakref
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fastopt.algorithm.hyperparameters import Hyper, Number, Values, is_scheduled
+from fastopt.algorithm.representable import LARGE, VANISHES, check_first_step, check_number, entries
+from fastopt.algorithm.stages import StageScalars
+from fastopt.arrays.read_only import read_only_dict
+from fastopt.model.ended_schedules import warn_if_ended
+from fastopt.model.gate import hold
+from fastopt.runtime.arguments import describe, suggest
+
+if TYPE_CHECKING:
+    from fastopt.algorithm.base import Algorithm
+
+
+class Given(NamedTuple):
+    """What a group has been given, checked: values and functions of the step, and factors."""
+
+    values: Mapping[str, Any]
+    multiply: Mapping[str, float]
+    h: Values  # what they are at the step that comes
+
+
+class Group(MutableMapping[str, Any]):
+    """The hyperparameters of one group, and under ``"params"`` its parameters as they were given.
+
+    Every write is checked. A value can be a function of the step, 0, 1, 2, ...; what is read is its
+    value for the step that comes. ``multiply={"lr": 0.1}`` are factors that values are taken with, and
+    read without. ``group.h`` has all of them as attributes, multiplied, for `coefficients`.
+    """
+
+    # No attribute can be set that would mean nothing; those of hyperparameters are in `group_class`.
+    __slots__ = (
+        *("_algorithm", "_declared", "_factors", "_given", "_news", "_params", "_single", "_taken"),
+        *("h", "index", "scheduled", "stage_scalars"),
+    )
+
+    h: Values
+    stage_scalars: StageScalars
+
+    def __init__(
+        self,
+        params: Any,
+        index: int | None,
+        algorithm: "type[Algorithm]",
+        given: Mapping[str, Any],
+        taken: Values,
+        news: Values,
+        single: str | None,
+    ) -> None:
+        self.index = index  # None for the only one
+        self._params = params
+        self._algorithm = algorithm
+        self._declared = algorithm.hyperparameters
+        self._taken = taken  # counts the steps
+        self._news = news  # of all groups; says to the optimizer that it has to look
+        self._single = single  # the name of a parameter that is float32
+        self._given: Mapping[str, Any] = {k: hyper.default for k, hyper in self._declared.items()}
+        self._factors: Mapping[str, float] = {}
+        self.set(self.with_values(given))
+
+    def with_values(self, given: Mapping[str, Any], step: int | None = None) -> Given:
+        """Give the hyperparameters with some of them changed, checked (for a step) but not yet set."""
+        values, multiply = dict(self._given), self._factors
+        for name, value in given.items():
+            if name == "multiply":
+                multiply = self._checked_factors(value)
+            else:
+                values[name] = self._hyper(name).accept(value, name + self._which())
+        h = Values(**{name: self._at(name, values, multiply, step) for name in values})
+        self._algorithm.check_together(h)
+        found = Given(values, multiply, h)
+        self.check(found)
+        return found
+
+    def check(self, given: Given) -> None:
+        """Raise ValueError for numbers that the dtype of the parameters cannot hold."""
+        for entry in entries(self._declared, given.values, given.h):
+            check_number(entry, self._single, self._which())
+        check_first_step(self._algorithm, given.h, self._single, self._which())
+
+    def set(self, given: Given) -> None:
+        """Set what `with_values` gave: all, or nothing if its scalars cannot be computed."""
+        scheduled = [name for name, value in given.values.items() if is_scheduled(value)]
+        self.now(given.h)
+        self._given, self._factors, self.scheduled = given.values, given.multiply, scheduled
+        self._news.changed = True
+
+    def next(self) -> Values:
+        """Compute the hyperparameters for the step that comes, where some are functions of it."""
+        changed = {name: self._at(name, self._given, self._factors) for name in self.scheduled}
+        h = Values(**{**vars(self.h), **changed})
+        self._algorithm.check_together(h)
+        for value in changed.values():
+            if type(value) is not float or not VANISHES < value < LARGE:  # rarely
+                self.check(Given(self._given, self._factors, h))
+                break
+        return h
+
+    def now(self, h: Values) -> None:
+        """Take what `next` computed."""
+        scalars = self._algorithm.stage_scalars(h)
+        self.h, self.stage_scalars = h, scalars
+
+    @property
+    def params(self) -> Any:
+        """Its parameters, as they were given; a dict by name where ``groups=`` has divided them."""
+        self._news.read = True
+        return self._params
+
+    @params.setter
+    def params(self, value: Any) -> None:
+        raise AttributeError(
+            "the parameters of a group cannot be replaced: opt.add_params(...) and "
+            "opt.remove_params(...) change them"
+        )
+
+    @property
+    def current(self) -> Given:
+        """What `set` was given last."""
+        return Given(self._given, self._factors, self.h)
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """What has been given: values and functions of the step."""
+        place = self._place()
+        return read_only_dict(self._given, f"set a value, {place}['lr'] = 0.1", f"{place}.given")
+
+    @property
+    def multiply(self) -> Mapping[str, float]:
+        """The factors that values are taken with."""
+        place = f"{self._place()}['multiply']"
+        return read_only_dict(
+            self._factors, f"give all factors, {place} = {{**{place}, 'lr': 0.1}}", place
+        )
+
+    @multiply.setter
+    def multiply(self, value: Mapping[str, float]) -> None:
+        self["multiply"] = value
+
+    def _place(self) -> str:
+        return f"opt.groups[{self.index or 0}]"
+
+    def _at(
+        self,
+        name: str,
+        values: Mapping[str, Any],
+        multiply: Mapping[str, float],
+        step: int | None = None,
+    ) -> Any:
+        """Give a value at a step, the one that comes unless it is said, multiplied."""
+        where = name + self._which()
+        step = self._taken.steps if step is None else step
+        value = self._declared[name].at(values[name], step, where)
+        if name not in multiply or value is None:
+            return value
+        factor = multiply[name]
+        return self._declared[name].check(value * factor, f"{where}, multiplied by {factor!r},")
+
+    def _checked_factors(self, given: Any) -> Mapping[str, float]:
+        where = f"multiply{self._which()}"
+        if not isinstance(given, Mapping):
+            raise TypeError(f'{where} is {describe(given)}; it must be like {{"lr": 0.1}}')
+        factor = Number(None, 0.0, float("-inf"), float("inf"), float("inf"), False)
+        found: dict[str, Any] = {}
+        for name, value in given.items():
+            if not isinstance(self._hyper(name), Number):
+                raise TypeError(f"{where} has {name!r}, which is no number and cannot be multiplied")
+            found[name] = factor.check(value, f"{where} for {name}")
+        return found
+
+    def _which(self) -> str:
+        return "" if self.index is None else f" of group {self.index}"
+
+    def _hyper(self, name: str) -> Hyper:
+        if name not in self._declared:
+            known = suggest(name, self._declared)
+            raise TypeError(f"there is no hyperparameter {name!r}{self._which()}: {known}")
+        return self._declared[name]
+
+    def __getitem__(self, name: str) -> Any:
+        if name in ("params", "multiply"):
+            return getattr(self, name)
+        if name not in self._declared:
+            raise KeyError(f"there is no hyperparameter {name!r}: {suggest(name, self._declared)}")
+        return self._at(name, self._given, {})
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.update({name: value})
+
+    def update(self, *given: Any, **more: Any) -> None:
+        """Change several at once: all of them, or none if one is wrong."""
+        values = dict(*given, **more)
+        if "params" in values:
+            raise TypeError("the parameters of a group cannot be replaced: make a new optimizer")
+        held = hold(self._taken)
+        try:
+            given, before = self.with_values(values), self.current
+            for name, value in values.items():
+                line = f"opt.groups[{self.index or 0}][{name!r}] = {{}}".format
+                warn_if_ended(name + self._which(), value, self._taken.steps, line)
+            try:
+                self.set(given)
+            except BaseException:  # of a signal's handler, when a part has been set
+                self.set(before)
+                raise
+        finally:
+            held.append(True)
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError(f"hyperparameters cannot be deleted; set group[{name!r}] to a value instead")
+
+    def __iter__(self) -> Iterator[str]:
+        yield "params"
+        yield from self._declared
+
+    def __len__(self) -> int:
+        return 1 + len(self._declared)
+
+    def __repr__(self) -> str:
+        given = [("lr", self._given["lr"])] if "lr" in self._given else []
+        for name, value in self._given.items():
+            if name != "lr" and value != self._declared[name].default:
+                given.append((name, value))
+        if self._factors:
+            given.append(("multiply", self._factors))
+        return f"Group({', '.join(f'{name}={value!r}' for name, value in given)})"
+
+
+def group_class(algorithm: "type[Algorithm]") -> type[Group]:
+    """Make the class of an algorithm's groups, once: ``group.lr = 0.1`` is ``group["lr"] = 0.1``."""
+    found = _classes.get(algorithm)
+    if found is None:
+        names = [name for name in algorithm.hyperparameters if not hasattr(Group, name)]
+        members = {"__slots__": (), "__doc__": Group.__doc__, **{n: _item(n) for n in names}}
+        found = _classes[algorithm] = type("Group", (Group,), members)
+    return found
+
+
+_classes: "weakref.WeakKeyDictionary[type[Algorithm], type[Group]]" = weakref.WeakKeyDictionary()
+
+
+def _item(name: str) -> property:
+    def read(group: Group) -> Any:
+        return group[name]
+
+    def write(group: Group, value: Any) -> None:
+        group[name] = value
+
+    return property(read, write)

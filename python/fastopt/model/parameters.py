@@ -1,0 +1,205 @@
+"""The arrays that an optimizer updates: their names, their groups, and where the caller keeps them."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastopt.arrays import checks
+from fastopt.arrays.apart import Written
+from fastopt.arrays.extents import Extents
+from fastopt.arrays.lifetime import Hold
+from fastopt.arrays.read_only import read_only_dict
+from fastopt.arrays.structure import Path, Structure
+from fastopt.model.patterns import Which, combined, matches, split
+from fastopt.runtime.arguments import describe, shown
+
+_NEW = "make a new optimizer"
+
+
+class Parameters:
+    """What the caller gave as params, checked.
+
+    Attributes
+    ----------
+    arrays, names, group_of : lists with one entry for each array
+    groups : list of (container, options), one for each group
+    frozen, paths : lists with one entry for each array
+    by_name : whether ``groups=`` has divided them
+    singles : for each group the name of its first array that is float32, or None
+    hold : keeps the memory of the arrays where it is
+    """
+
+    def __init__(self, params: Any, hyperparameters: Iterable[str], groups: Any = None) -> None:
+        self._given = params
+        self.grouped = _is_list_of_groups(params, set(hyperparameters))
+        entries: list[Mapping[str, Any]] = list(params) if self.grouped else [{"params": params}]
+        self.groups = [
+            (entry["params"], {k: v for k, v in entry.items() if k != "params"}) for entry in entries
+        ]
+        structure = Structure.of(self._containers())
+        self._structure = structure
+        self.leaves = structure.leaves  # of any container that is built like params
+        paths = list(structure.paths())
+        self.paths = [
+            (path[0], "params", *path[1:]) if self.grouped else path for path in paths
+        ]  # keys and indices of each in params
+        self.group_of = [path[0] if self.grouped else 0 for path in paths]
+        self.names = _names(paths, self.grouped)
+        self._places = list(map(_expression, self.paths))
+        self.arrays: list[NDArray[Any]] = list(self.leaves(self._containers(), "params", _NEW))
+        self._watched = self.grouped or structure.mutable
+        self._check()
+        self.hold = Hold(self.named())
+        self.by_name = groups is not None
+        if self.by_name:
+            self._split(groups)
+        frozen = [_frozen(options) for _, options in self.groups]
+        self.frozen = [frozen[group] for group in self.group_of]
+        self.singles = self._first_singles()
+
+    def _split(self, groups: Any) -> None:
+        """Divide the groups by patterns of names."""
+        self.group_of, parts = split(self.names, self.arrays, self.group_of, groups)
+        members: list[dict[str, NDArray[Any]]] = [{} for _ in parts]
+        for name, p, group in zip(self.names, self.arrays, self.group_of, strict=True):
+            members[group][name] = p
+        remedy = "opt.add_params(...) and opt.remove_params(...) change what is in it"
+        self.groups = [
+            (
+                read_only_dict(arrays, remedy, f"opt.groups[{i}].params"),
+                combined(self.groups[old][1], options),
+            )
+            for i, (arrays, (old, options)) in enumerate(zip(members, parts, strict=True))
+        ]
+
+    def _first_singles(self) -> list[str | None]:
+        found: list[str | None] = [None] * len(self.groups)
+        for name, p, group in zip(self.names, self.arrays, self.group_of, strict=True):
+            if found[group] is None and p.dtype == np.float32:
+                found[group] = name
+        return found
+
+    @cached_property
+    def extents(self) -> Extents:
+        """Where the arrays lie in memory, found out when it is first asked for."""
+        return Extents(zip(self.names, self.arrays, strict=True))
+
+    def now(self) -> Sequence[Any] | None:
+        """List what the caller's containers hold now; nothing where they cannot change."""
+        if not self._watched:
+            return None
+        containers = self._containers() if self.grouped else self._given
+        return self.leaves(containers, "params", _NEW)
+
+    def leaves_of(self, tree: Any, what: str, remedy: str) -> Sequence[Any]:
+        """List the leaves of a container that is built like params."""
+        if self.grouped and isinstance(tree, (list, tuple)):
+            tree = [g.get("params") if isinstance(g, dict) and "params" in g else g for g in tree]
+        return self.leaves(tree, what, remedy)
+
+    def names_of_groups(self) -> list[list[str]]:
+        """List the names of each group's parameters."""
+        found: list[list[str]] = [[] for _ in self.groups]
+        for name, group in zip(self.names, self.group_of, strict=True):
+            found[group].append(name)
+        return found
+
+    def has(self, which: Which) -> bool:
+        """Return whether a pattern matches any."""
+        return bool(matches(which, self.names, self.arrays, "groups"))
+
+    def tree(self, leaves: Sequence[Any]) -> Any:
+        """Put leaves into containers that are built like params."""
+        return self._structure.tree(iter(leaves))
+
+    def _containers(self) -> Any:
+        if not self.grouped:
+            return self._given
+        return [g.get("params") if isinstance(g, dict) else g for g in self._given]
+
+    def named(self) -> list[checks.Named]:
+        """List the arrays with what messages call them."""
+        return [(f"parameter {n!r}", p) for n, p in zip(self.names, self.arrays, strict=True)]
+
+    def explain(
+        self,
+        gradients: Sequence[Any],
+        beside: Hold,
+        casts: bool = False,
+        zeroes: bool = False,
+    ) -> None:
+        """Raise for whatever is wrong with the arrays of a step, of which `beside` are written too."""
+        now = self.now() or self.arrays
+        written = Written([*self.named(), *beside.named])
+        for i, p in enumerate(self.arrays):
+            place = self._places[i]
+            if now[i] is not p:
+                raise ValueError(
+                    f"{place} is not the array that this optimizer updates: an expression such as "
+                    f"{place} = {place} - x put a new array there, and the optimizer would go on with "
+                    f"the old one. Write into the array, {place}[...] = {place} - x, or make a new "
+                    "optimizer"
+                )
+            checks.check_written(p, f"parameter {self.names[i]!r}")
+        self.hold.check()
+        beside.check()
+        named = []
+        for i, (p, g) in enumerate(zip(self.arrays, gradients, strict=True)):
+            if g is not None:
+                what = f"the gradient of {self.names[i]!r}"
+                checks.check_gradient(g, what, p, casts)
+                written.check_apart(g, what)
+                named.append((what, g))
+        if zeroes:
+            checks.check_zeroable(named)
+
+    def _check(self) -> None:
+        if not self.arrays:
+            raise ValueError("there are no parameters: params is empty")
+        if len(set(self.names)) < len(self.names):
+            name = min(name for name, count in Counter(self.names).items() if count > 1)
+            raise ValueError(f"two parameters have the name {name!r}; rename one of their keys")
+        named = self.named()
+        for what, p in named:
+            checks.check_written(p, what)
+        checks.check_disjoint(named)
+
+
+def _frozen(options: dict[str, Any]) -> bool:
+    value = options.pop("frozen", False)
+    if not isinstance(value, bool):
+        raise TypeError(f"frozen is {describe(value)}; it must be True or False")
+    return value
+
+
+def _is_list_of_groups(params: Any, hyperparameters: set[str]) -> bool:
+    form = 'a group is a dict {"params": ..., "lr": ...}, and groups stand in a list'
+    if isinstance(params, dict) and "params" in params:
+        values = [k for k, v in params.items() if k in hyperparameters and np.isscalar(v)]
+        if values:
+            names = ", ".join(map(repr, values))
+            raise TypeError(f"params has hyperparameters among its keys ({names}); {form}: [params]")
+    if not isinstance(params, (list, tuple)):
+        return False
+    grouped = [isinstance(group, dict) and "params" in group for group in params]
+    if any(grouped) and not all(grouped):
+        i = grouped.index(False)
+        raise TypeError(f"params[{i}] has no 'params' ({shown(params[i])}); {form}")
+    return any(grouped)
+
+
+def _names(paths: list[Path], grouped: bool) -> list[str]:
+    """Join the keys of each path; the number of the group leads where names would be double."""
+    if grouped:
+        inner = _names([path[1:] for path in paths], False)
+        if len(set(inner)) == len(inner):
+            return inner
+    return [".".join(map(str, path)) or "params" for path in paths]
+
+
+def _expression(path: Path) -> str:
+    return "params" + "".join(f"[{key!r}]" for key in path)

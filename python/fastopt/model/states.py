@@ -1,0 +1,32 @@
+"""The state of all parameters: arrays that are allocated when a rule first needs them."""
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from fastopt.algorithm.base import Algorithm
+from fastopt.algorithm.rule import Rule
+from fastopt.arrays.allocation import Room
+from fastopt.model.groups import Group
+from fastopt.model.parameters import Parameters
+
+States = list[dict[str, NDArray[Any]]]  # by name, one entry for each parameter
+
+
+def completed(
+    states: States,
+    parameters: Parameters,
+    groups: list[Group],
+    rules: list[Rule],
+    algorithm: type[Algorithm],
+) -> States:
+    """Add what the groups' rules need and is not there yet; what is there stays, needed or not."""
+    found, room = [], Room()
+    for had, p, group in zip(states, parameters.arrays, parameters.group_of, strict=True):
+        has = dict(had)
+        for number, name in enumerate(rules[group].states):
+            if name not in has:
+                fill = algorithm.initial_state(groups[group].h, name, p)
+                has[name] = room.beside(p, fill, number)
+        found.append(has)
+    return found

@@ -1,0 +1,78 @@
+"""The floating-point environment that the numerics contract asks for, where NumPy and Numba compute.
+
+csrc/fpenv.hpp is the same for the native kernels. A library built with -ffast-math may have left
+another environment behind in any thread, in which numbers below the smallest normal one are zero.
+"""
+
+import sys
+from contextlib import AbstractContextManager
+from functools import cache
+from types import TracebackType
+from typing import Any
+
+from fastopt.runtime.warning import warn
+
+# Two names, as Python computes an expression of literals beforehand.
+_ONE = 1.0
+_SUBNORMAL = 5e-324
+
+
+def keeps_subnormals() -> bool:
+    """Say whether this thread does."""
+    return _SUBNORMAL * _ONE > 0.0
+
+
+class FloatingPointEnvironment(AbstractContextManager[None]):
+    """Sets the environment for a with block, where it can, and gives the thread's own one back."""
+
+    def __enter__(self) -> None:
+        self._saved = None if keeps_subnormals() else _replace()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._saved is not None:
+            _library().fesetenv(self._saved)
+
+
+def check_environment() -> None:
+    """Warn once, before anything is written, where the environment cannot be set."""
+    if keeps_subnormals():
+        return
+    with FloatingPointEnvironment():
+        mended = keeps_subnormals()
+    if not mended:
+        _warn_once()
+
+
+def _replace() -> Any:
+    """Set the environment; give the thread's own one, or None where there is no way to."""
+    if _library() is None:
+        return None
+    import ctypes
+
+    saved = ctypes.create_string_buffer(256)  # larger than any system's fenv_t
+    if _library().fegetenv(saved) or _library().fesetenv(ctypes.c_void_p(-1)):  # FE_DFL_ENV
+        return None
+    return saved
+
+
+@cache
+def _library() -> Any:
+    """Give the C library, where FE_DFL_ENV is known to be -1: glibc and musl."""
+    import ctypes
+
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    return library if hasattr(library, "fesetenv") else None
+
+
+@cache
+def _warn_once() -> None:
+    warn(
+        "this thread takes subnormal numbers for zero, as a library built with -ffast-math may have "
+        "told the processor, and the backends 'numba' and 'numpy' cannot change that on this system: "
+        "their results may differ in the last bits from those of backend='native', which can"
+    )

@@ -1,0 +1,58 @@
+"""Arguments of functions: numbers checked, and values described in messages."""
+
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+
+def measured(value: Any, where: str, example: str) -> float:
+    """Return a number that came out of something, and can be NaN or infinite; TypeError for none."""
+    if type(value) is float:
+        return value
+    unfit = isinstance(value, (bool, np.bool_, np.complexfloating)) or not hasattr(
+        type(value), "__float__"
+    )
+    if unfit or np.ndim(value) != 0:
+        raise TypeError(f"{where} is {describe(value)}; it must be a number, such as {example}")
+    return float(value)
+
+
+def whole(value: Any, where: str, at_least: int, at_most: int | None = None) -> int:
+    """Return a whole number in a range; raise TypeError or ValueError for anything else."""
+    words = f"a whole number >= {at_least}" + ("" if at_most is None else f" and <= {at_most}")
+    try:
+        number = operator.index(value)
+        if isinstance(value, (bool, np.bool_)) or np.ndim(value) != 0:
+            raise TypeError
+    except TypeError:
+        raise TypeError(f"{where} is {describe(value)}; it must be {words}") from None
+    if number < at_least or (at_most is not None and number > at_most):
+        raise ValueError(f"{where} is {number}; it must be {words}")
+    return number
+
+
+def describe(value: Any) -> str:
+    """Name a value that has the wrong type."""
+    return f"{shown(value)} ({type(value).__name__})"
+
+
+def shown(value: Any) -> str:
+    """Give the beginning of its repr, which of an object that is not ours may raise anything."""
+    try:
+        text = repr(value)
+    except Exception:
+        text = "something that has no repr"
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def suggest(name: str, known: Iterable[str], most: int | None = None) -> str:
+    """Say what there is, at `most` so many, and which of it a misspelt name may have meant."""
+    import difflib
+
+    known = sorted(known)
+    close = difflib.get_close_matches(str(name).lower(), known, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    more = ", ..." if most is not None and len(known) > most else ""
+    return f"{hint}there are {', '.join(known[:most])}{more}"

@@ -1,0 +1,263 @@
+"""A state that has been checked against an optimizer: all that can be wrong with it is said here."""
+
+import copy
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from fastopt.algorithm.hyperparameters import Choice, Number, Values
+from fastopt.algorithm.representable import check_settings
+from fastopt.algorithm.rule import Rule, rule_of
+from fastopt.algorithm.settings import check_together
+from fastopt.arrays.checks import check_kind
+from fastopt.arrays.shapes import LISTED, misfit
+from fastopt.model.step_counts import Cohort
+from fastopt.state.capture import ACCUMULATED
+from fastopt.state.check_groups import GroupRestoration, checked_groups
+from fastopt.state.config import made, plain
+from fastopt.state.form import Differences, check_form, check_list, count, is_mark
+from fastopt.step.loss_scaling import LossScale
+
+if TYPE_CHECKING:
+    from fastopt.step.core import Core
+
+_FLAG = Choice(False, (True, False))
+_WEIGHT = Number(0.0, 0.0, float("-inf"), float("inf"), float("inf"), False)
+
+
+class CheckedState:
+    """What an optimizer can take over; nothing has been changed, and nothing is copied.
+
+    Attributes
+    ----------
+    differences : Differences
+    steps, skipped, skipped_in_a_row, accumulated : int
+    accumulated_weight : float
+    groups : list of GroupRestoration, or None where hyperparameters are not taken
+    settings : dict of what changes
+    scale : LossScale
+    followers : dict of scalars, by the names of the followers
+    fresh : dict of lists of numbers of parameters, likewise
+    cohorts : list of Cohort
+    cohort_of, frozen, entries, arrays : lists, one entry for each parameter
+        In `entries` its part of the state, or None; in `arrays` what is taken of that, by key, with
+        the dtype and the shape of the parameter.
+    """
+
+    def __init__(
+        self, opt: "Core", state: Any, strict: bool, hyperparameters: bool, described: bool = False
+    ) -> None:
+        """Check everything; raise TypeError or ValueError for a state that does not fit.
+
+        Where they are `described`, the state has in place of its arrays the dtype and shape of each.
+        """
+        check_form(state)
+        name = type(opt).__name__
+        if state["optimizer"] != name:
+            raise ValueError(
+                f"this is the state of {state['optimizer']}, and this optimizer is {name}: give it to "
+                f"one that is made with {state['optimizer']}(...)"
+            )
+        self._opt, self._state, self._strict, self._described = opt, state, strict, described
+        self.differences = Differences([], [])
+        self._check_names()
+        self.steps = count(state["steps"], "the number of steps")
+        self.skipped = count(state["skipped"], "the number of steps left out")
+        row = state.get("skipped_in_a_row", 0)  # 0.1 has not written it
+        self.skipped_in_a_row = count(row, "the number of steps left out in a row")
+        self.groups = self._check_groups() if hyperparameters else None
+        self.settings = self._check_settings() if hyperparameters else {}
+        self.scale = self._check_scale()
+        self.accumulated = self._check_accumulated()
+        self.accumulated_weight = self._check_weight()
+        self.followers = self._check_followers()
+        given = [each.given.h for each in self.groups or ()]
+        self.h: list[Values] = given or [group.h for group in opt.groups]
+        self._rules: list[Rule] = [rule_of(opt.select_rule(h)) for h in self.h]
+        settings = {**opt._settings, **self.settings}
+        check_together(settings, [h.clipnorm for h in self.h])
+        check_settings(settings, self.h, opt._parameters.singles)
+        self.entries = [state["parameters"].get(name) for name in opt._parameters.names]
+        self.cohorts, self.cohort_of = self._check_steps()
+        self.frozen = self._check_frozen() if hyperparameters else list(opt._frozen)
+        self.arrays = [self._check_arrays(i) for i in range(len(self.entries))]
+        self.fresh = {key: self._check_fresh(key) for key in opt._pipeline.followers()}
+        self._complain()
+
+    def needed(self, i: int) -> tuple[str, ...]:
+        """Give the states that the rule of a parameter has."""
+        return self._rules[self._opt._parameters.group_of[i]].states
+
+    def _complain(self) -> None:
+        if self._strict and any(self.differences):
+            raise ValueError(self.differences.complaint())
+
+    def _check_names(self) -> None:
+        mine, theirs = dict.fromkeys(self._opt._parameters.names), self._state["parameters"]
+        self.differences.missing.extend(name for name in mine if name not in theirs)
+        self.differences.unexpected.extend(name for name in theirs if name not in mine)
+        self._complain()
+
+    def _check_groups(self) -> list[GroupRestoration]:
+        """Check the hyperparameters, as they were for the last step."""
+        opt, saved = self._opt, self._state["groups"]
+        both = [name for name in opt._parameters.names if name in self._state["parameters"]]
+        names, last = opt._parameters.names_of_groups(), max(self.steps - 1, 0)
+        return checked_groups(opt.groups, names, saved, both, last)
+
+    def _check_settings(self) -> dict[str, Any]:
+        """Give the settings that can change; raise where one that cannot is another."""
+        declared, now = type(self._opt).declared, self._opt._settings
+        found = {name: each.default for name, each in declared.items() if not each.fixed}
+        for name, value in self._state["settings"].items():
+            if name not in declared:
+                raise ValueError(f"the state has the setting {name!r}, unknown to this version")
+            if not declared[name].fixed:
+                found[name] = declared[name].check(made(value), name)
+            elif self._strict:
+                self._check_fixed(name, value, now[name])
+        for name in declared if self._strict else ():
+            if declared[name].fixed and name != "cast_to" and name not in self._state["settings"]:
+                self._check_fixed(name, declared[name].default, now[name])
+        return found
+
+    def _check_fixed(self, name: str, was: Any, now: Any) -> None:
+        now = plain(now, name, marks=True)
+        if now != was and not (is_mark(now) and is_mark(was)):
+            raise ValueError(
+                f"the state was saved with {name}={was!r}, and this optimizer has {now!r}: make one "
+                "that has the same, or load with hyperparameters=False"
+            )
+
+    def _check_scale(self) -> LossScale:
+        """Give the loss scale; what is saved counts where it is dynamic on both sides."""
+        found = LossScale(self.settings.get("loss_scale", self._opt._settings["loss_scale"]))
+        if self._state["settings"].get("loss_scale") == "dynamic":
+            return found.restored(self._state["loss_scale"])
+        return found if self.settings else self._opt._pipeline.scale
+
+    def _check_accumulated(self) -> int:
+        found = count(self._state["accumulated"], "the number of gradients that have been added up")
+        most: int = self._opt._settings["gradient_accumulation_steps"]
+        if found > most:
+            raise ValueError(
+                f"the state has {found} gradients added up, and this optimizer takes a step with "
+                f"{most}: make it with gradient_accumulation_steps={found}, or more"
+            )
+        return found
+
+    def _check_weight(self) -> float:
+        """Return the sum of the weights; in states of 0.1.0 each gradient counted once."""
+        found = self._state.get("accumulated_weight", float(self.accumulated))
+        checked: Any = _WEIGHT.check(found, "the sum of the weights of gradients")
+        if bool(checked) != bool(self.accumulated):
+            raise ValueError(
+                f"the state has {self.accumulated} gradients added up, with weights that sum to "
+                f"{checked!r}: one is 0 and the other is not"
+            )
+        return float(checked)
+
+    def _check_followers(self) -> dict[str, Any]:
+        """Give the scalars of those that are on both sides."""
+        saved = self._state["followers"]
+        found = {key: each for key, each in self._opt._pipeline.followers().items() if key in saved}
+        for key, each in found.items():
+            copy.copy(each).restore(saved[key])  # to see whether it can be
+        return {key: saved[key] for key in found}
+
+    def _check_steps(self) -> tuple[list[Cohort], list[int]]:
+        """Part the parameters by the steps that they have taken."""
+        opt = self._opt
+        found: list[Cohort] = []
+        cohorts: dict[Any, int] = {}
+        cohort_of = []
+        for i, entry in enumerate(self.entries):
+            before = opt._cohorts[opt._cohort_of[i]]
+            steps, carried = before.t, dict(before.carried)
+            if entry is not None:
+                name = opt._parameters.names[i]
+                steps = count(entry["steps"], f"the number of steps of {name!r}")
+                carried = self._check_carried(entry["carried"], name)
+            group = opt.groups[opt._parameters.group_of[i]]
+            key = (id(group), steps, *carried.items())
+            if key not in cohorts:
+                cohorts[key] = len(found)
+                found.append(Cohort(group, steps, carried))
+            cohort_of.append(cohorts[key])
+        return found, cohort_of
+
+    def _check_carried(self, given: Mapping[str, Any], name: str) -> dict[str, float]:
+        declared = type(self._opt).carried
+        if set(given) != set(declared):
+            raise ValueError(f"the state of {name!r} carries {sorted(given)}, not {sorted(declared)}")
+        return {key: declared[key].check(given[key], f"{key} of {name!r}") for key in declared}
+
+    def _check_frozen(self) -> list[bool]:
+        names, now = self._opt._parameters.names, self._opt._frozen
+        return [
+            was if entry is None else bool(_FLAG.check(entry["frozen"], f"frozen of {name!r}"))
+            for name, entry, was in zip(names, self.entries, now, strict=True)
+        ]
+
+    def _check_fresh(self, key: str) -> list[int]:
+        """List the arrays of a follower that have not been through a step."""
+        follower = self._opt._pipeline.followers()[key]
+        now = set(follower.fresh)
+        found = []
+        for i, (entry, arrays) in enumerate(zip(self.entries, self.arrays, strict=True)):
+            if f"*{key}" not in arrays:  # it stays what it is
+                fresh = i in now
+            elif "fresh" in entry:
+                what = f"fresh of {self._opt._parameters.names[i]!r}"
+                check_list(entry["fresh"], what)
+                fresh = key in entry["fresh"]
+            else:
+                fresh = follower.is_fresh_at(self.steps, entry["steps"])
+            if fresh:
+                found.append(i)
+        return found
+
+    def _check_arrays(self, i: int) -> dict[str, Any]:
+        opt, entry = self._opt, self.entries[i]
+        if entry is None:
+            return {}
+        name, p, given = opt._parameters.names[i], opt._parameters.arrays[i], entry["arrays"]
+        followers = [f"*{key}" for key in opt._pipeline.followers()]
+        # A parameter that has taken no step begins with what its rule begins with.
+        needed = [*(self.needed(i) if entry["steps"] else ()), *followers]
+        known = {*followers, ACCUMULATED}
+        unexpected = [key for key in given if key.startswith("*") and key not in known]
+        for listed, keys in (
+            (self.differences.missing, [key for key in needed if key not in given]),
+            (self.differences.unexpected, unexpected),
+        ):
+            listed.extend(f"{word(key)} of {name}" for key in keys)
+        taken = {key: array for key, array in given.items() if key not in unexpected}
+        for key, array in taken.items():
+            what = f"{word(key)} of {name!r}"
+            if not self._described:
+                check_kind(array, what)
+            check_fit(array, what, p)
+        return taken
+
+
+def word(key: str) -> str:
+    """Say what messages call an array."""
+    return {ACCUMULATED: "the sum of gradients"}.get(key, key.lstrip("*"))
+
+
+def check_fit(array: Any, what: str, p: Any) -> None:
+    """Raise ValueError for an array that has not the dtype and the shape of its parameter."""
+    if array.dtype != p.dtype or array.shape != p.shape:
+        raise ValueError(
+            f"{what} is {array.dtype} of shape {array.shape}; its parameter is {p.dtype} of shape "
+            f"{p.shape}, and nothing is cast or cut{_reason(array, p)}"
+        )
+
+
+def _reason(array: Any, p: Any) -> str:
+    """Return why a shape is another one, where that can be seen."""
+    found = misfit(array.shape, p.shape, "a")
+    lines = [line for line in found.lines if ".sum(" not in line]
+    if array.dtype != p.dtype or not lines:
+        return ""
+    return f": {found.what}, and {' or '.join(lines[:LISTED])} of an array of the state has that shape"

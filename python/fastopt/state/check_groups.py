@@ -1,0 +1,85 @@
+"""Hyperparameters out of a state, for the groups of an optimizer: checked before any of them is set."""
+
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+from fastopt.model.groups import Given, Group
+from fastopt.state.capture import is_stateful, parts
+from fastopt.state.config import made, plain
+from fastopt.state.form import is_mark, listed, marks
+
+
+class GroupRestoration(NamedTuple):
+    """What a group will be given."""
+
+    given: Given
+    schedules: list[tuple[Any, Any]]  # those that have a state, and their states
+
+
+def checked_groups(
+    groups: Sequence[Group],
+    names: Sequence[Sequence[str]],
+    saved: Sequence[Mapping[str, Any]],
+    known: Sequence[str],
+    step: int,
+) -> list[GroupRestoration]:
+    """Give what the groups will be given, as it is for a step; raise where it does not fit.
+
+    `names` are those of each group's parameters; only those that are `known` on both sides must be in
+    the same groups.
+    """
+    both = set(known)
+    mine = [sorted(both & set(each)) for each in names]
+    theirs = [sorted(both & set(group["names"])) for group in saved]
+    ours, others = [each for each in mine if each], [each for each in theirs if each]
+    nobody: list[str] = []
+    for a, b in zip_longest(ours, others, fillvalue=nobody):
+        if a != b:
+            raise ValueError(
+                f"the state has a group of {listed(b)}, where the optimizer has one of {listed(a)}; "
+                "hyperparameters=False takes the state without hyperparameters"
+            )
+    if len(mine) != len(theirs):  # a group that nobody is in has nobody to be given to
+        saved = [group for group, each in zip(saved, theirs, strict=True) if each]
+        rest = iter(saved)
+        return [
+            _checked(group, next(rest), step) if each else GroupRestoration(group.current, [])
+            for group, each in zip(groups, mine, strict=True)
+        ]
+    return [_checked(group, each, step) for group, each in zip(groups, saved, strict=True)]
+
+
+def _checked(group: Group, saved: Mapping[str, Any], step: int) -> GroupRestoration:
+    values = {name: _kept(group, name, value) for name, value in saved["hyperparameters"].items()}
+    given = group.with_values(values, step)
+    schedules = []
+    for name, states in saved["schedules"].items():
+        schedules_now = parts(given.values.get(name))
+        if not isinstance(states, (list, tuple)) or len(states) != len(schedules_now):
+            raise TypeError(f"the states of the schedules of {name!r} are not what state_dict() gives")
+        for schedule, state in zip(schedules_now, states, strict=True):
+            if is_stateful(schedule):
+                made(schedule.get_config()).load_state_dict(state)  # to see whether it is one
+                schedules.append((schedule, state))
+    return GroupRestoration(given, schedules)
+
+
+def _kept(group: Group, name: str, saved: Any) -> Any:
+    """Give a saved value, or what the group has now where that is the same schedule or a function."""
+    if name == "multiply" or not isinstance(saved, (list, tuple)):
+        return saved if name == "multiply" else _same(group.given.get(name), saved, name)
+    now = group.given.get(name)
+    each = now if isinstance(now, tuple) and len(now) == len(saved) else [None] * len(saved)
+    return tuple(_same(mine, theirs, name) for mine, theirs in zip(each, saved, strict=True))
+
+
+def _same(now: Any, saved: Any, name: str) -> Any:
+    if is_mark(saved):
+        if not callable(now):
+            raise ValueError(
+                f"{name} was a function ({marks(saved)[0]}), which no state can hold: give the same "
+                f"one again, {name}=..., before loading, or load with hyperparameters=False"
+            )
+        return now
+    return now if callable(now) and plain(now, name, marks=True) == saved else made(saved)

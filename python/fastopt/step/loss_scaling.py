@@ -1,0 +1,56 @@
+"""Dynamic loss scaling, by the rule and the defaults of ``torch.amp.GradScaler``.
+
+The loss is multiplied by a scale, so that small gradients do not vanish in 16 bits; the step divides by
+it. Where a gradient overflows, the step is left out and the scale is halved; after a number of good
+steps it is doubled.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from fastopt.algorithm.hyperparameters import Number
+from fastopt.model.commit import Change
+from fastopt.runtime.arguments import whole
+
+START = 65536.0
+GROWTH = 2.0
+BACKOFF = 0.5
+INTERVAL = 2000  # good steps in a row before the scale grows
+LARGEST = (2.0 - 2.0**-23) * 2.0**127  # of float32: beyond it, it does not grow
+SMALLEST = 2.0**-126
+
+_POSITIVE = Number(1.0, -math.inf, 0.0, math.inf, math.inf, False)
+
+
+class LossScale:
+    """The scale, fixed or dynamic."""
+
+    def __init__(self, given: float | str) -> None:
+        self.dynamic = isinstance(given, str)
+        self.value = START if isinstance(given, str) else given
+        self._good = 0
+
+    def state(self) -> dict[str, Any]:
+        """Give what a checkpoint has to hold."""
+        return {"value": self.value, "good_steps": self._good}
+
+    def restored(self, state: Mapping[str, Any]) -> "LossScale":
+        """Give one in that state, if it is dynamic; raise TypeError or ValueError for what is none."""
+        if not self.dynamic:
+            return self
+        found = LossScale("dynamic")
+        found.value = float(_POSITIVE.check(state["value"], "the loss scale") or START)
+        found._good = whole(state["good_steps"], "the number of good steps", 0, INTERVAL)
+        return found
+
+    def changes(self, finite: bool) -> list[Change]:
+        """List what changes with a step, taken or left out."""
+        if not self.dynamic:
+            return []
+        value, good = self.value, self._good + 1
+        if not finite:
+            value, good = max(value * BACKOFF, SMALLEST), 0
+        elif good == INTERVAL:
+            value, good = (value * GROWTH if value * GROWTH <= LARGEST else value), 0
+        return [(self, "value", value), (self, "_good", good)]

@@ -1,0 +1,162 @@
+"""References of others to the arrays of an optimizer, and to the containers that they are in.
+
+Those of the optimizer itself are told apart by what its objects hold, those of the native plan by one
+that is made to see. An array counts as unseen only where the interpreter counts exactly as many.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastopt.algorithm.rule import rule_of
+from fastopt.arrays.lifetime import Hold
+from fastopt.backends import backend
+from fastopt.backends.python_plan import PythonPlan
+from fastopt.step.accumulation import accumulate
+
+if TYPE_CHECKING:
+    from fastopt.step.core import Core
+
+
+def unseen(opt: "Core", gradients: bool = False) -> list[str]:
+    """List the names of the parameters, or of those whose bound gradients, nothing else refers to."""
+    # The model may have the copies of `cast_to` alone.
+    if not gradients and (opt._news.read or opt._pipeline.copies is not None):
+        return []
+    given = "_grads" if gradients else "_params"
+    if _is_container(getattr(opt, given)) and _of_root(opt, given):
+        return []
+    others, survey = counted(opt, given)
+    names = opt._parameters.names
+    if len(survey.leaves) != len(names):  # the container has been changed: the next step says so
+        return []
+    return [
+        name
+        for name, (above, chain, foreign) in zip(names, survey.leaves, strict=True)
+        if not (foreign or any([others[each] for each in (*above, *chain)]))
+    ]
+
+
+class Survey:
+    """The arrays of a container, the containers that they are in, and what they are views of."""
+
+    def __init__(self, given: Any) -> None:
+        self.objects: list[Any] = []  # each once; all else here are ids, which are no references
+        self.held: Counter[int] = Counter()  # references of the objects to each other
+        self.leaves: list[tuple[tuple[int, ...], tuple[int, ...], bool]] = []
+        self._known: set[int] = set()
+        self._look(given, ())
+
+    def _look(self, tree: Any, above: tuple[int, ...]) -> None:
+        if not _is_container(tree):
+            is_array = isinstance(tree, np.ndarray)
+            chain, foreign = self._chain(tree) if is_array else ((), True)
+            if is_array or tree is None:
+                self.leaves.append((above, chain, foreign))
+            return
+        self._add(tree)
+        children = tree.values() if isinstance(tree, dict) else tree
+        self.held.update(map(id, children))
+        for child in children:
+            self._look(child, (*above, id(tree)))
+
+    def _chain(self, array: Any) -> tuple[tuple[int, ...], bool]:
+        """Return the ids of an array and of what it is a view of, and whether that ends elsewhere."""
+        found = []
+        while isinstance(array, np.ndarray):
+            found.append(id(array))
+            is_new = self._add(array)
+            array = array.base
+            if is_new and array is not None:
+                self.held[id(array)] += 1
+        return tuple(found), array is not None
+
+    def _add(self, one: Any) -> bool:
+        if id(one) in self._known:
+            return False
+        self._known.add(id(one))
+        self.objects.append(one)
+        return True
+
+
+def _is_container(tree: Any) -> bool:
+    return isinstance(tree, (dict, list, tuple))
+
+
+def counted(opt: "Core", given: str) -> tuple[dict[int, int], Survey]:
+    """Count the references of others to each array and container of an attribute, by id."""
+    survey = Survey(getattr(opt, given))  # no name for it here, which were a reference
+    survey.held.update(_of_optimizer(opt))
+    numbers = _numbers(survey.objects)
+    ids = map(id, survey.objects)
+    return {key: n - survey.held[key] for key, n in zip(ids, numbers, strict=True)}, survey
+
+
+def _numbers(objects: list[Any]) -> list[int]:
+    """Count references, those of the list and of the counting taken off as the interpreter has them."""
+    alone = [object()]
+    (usual,) = [sys.getrefcount(each) for each in alone]
+    return [sys.getrefcount(each) - usual for each in objects]
+
+
+def _of_optimizer(opt: "Core") -> Iterator[int]:
+    """Yield the id of what the optimizer refers to, once for each reference."""
+    for held in _holders(opt):
+        yield from map(id, held)
+
+
+def _of_root(opt: "Core", given: str) -> int:
+    """Count the references of others to the container that was given, without a look into it."""
+    held = Counter([id(each) for each in _containers(opt)])
+    return _numbers([getattr(opt, given)])[0] - held[id(getattr(opt, given))]
+
+
+def _containers(opt: "Core") -> Iterator[Any]:
+    yield from (opt._params, opt._parameters._given, opt._grads)
+    for container, _ in opt._parameters.groups:
+        yield container
+    for group in opt.groups:
+        yield group._params
+
+
+def _holders(opt: "Core") -> Iterator[Iterable[Any]]:
+    parameters, plan = opt._parameters, opt._plan
+    yield _containers(opt)
+    yield parameters.arrays
+    if parameters.by_name:
+        for container, _ in parameters.groups:
+            yield container.values()
+    yield from _of_hold(parameters.hold)
+    yield from _of_hold(opt._hold)
+    if isinstance(plan, PythonPlan):
+        yield from plan._arrays
+        yield [flat.base for flats in plan._flat for flat in flats]
+        yield [each._owner for placements in plan._placements for each in placements]
+    else:
+        arrays = parameters.arrays
+        to_array, to_owner = _of_native_plan()
+        owners = [each._owner for each in parameters.hold._placements]
+        yield arrays * to_array
+        yield list({id(owner): owner for owner in owners}.values()) * to_owner
+
+
+def _of_hold(hold: Hold) -> Iterator[Iterable[Any]]:
+    yield [array for _, array in hold.named]
+    yield hold._links
+    yield [each._owner for each in hold._placements]
+
+
+@cache
+def _of_native_plan() -> tuple[int, int]:
+    """Count the references of a native plan to an array, and to the owner of a view."""
+    arrays = [np.zeros(8), np.zeros(8)]
+    views = [arrays[1][:]]
+    before = _numbers(arrays)
+    plan = backend("native").make_plan([(arrays[0],), (views[0],)], [rule_of(accumulate)] * 2, [0] * 2)
+    after = _numbers(arrays)
+    del plan
+    return after[0] - before[0], after[1] - before[1]
