@@ -8,6 +8,8 @@ from fastopt.registry import optimizer_class
 from fastopt.state.config import plain
 from fastopt.state.form import marks
 from fastopt.state.save import Path, saved_state
+from fastopt.state.save import load as restored_from
+from fastopt.step.core import core_of
 
 
 def load(path: Path, params: Any, *, progress: bool | None = None, **options: Any) -> Any:
@@ -50,7 +52,7 @@ def load(path: Path, params: Any, *, progress: bool | None = None, **options: An
             raise TypeError(_forgotten(forgotten[0], settings[forgotten[0]]))
         config = {"name": state["optimizer"], "groups": groups, "settings": settings}
         opt = cls.from_config(config, params, **left)
-        opt._load_from(file, path, None, True, True, progress)
+        restored_from(core_of(opt), file, path, progress=progress)
     return opt
 
 

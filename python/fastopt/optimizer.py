@@ -1,37 +1,42 @@
 """Optimizer: the public face of every algorithm."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from numpy.typing import NDArray
 
-from fastopt.algorithm.base import OPTIONS
+from fastopt.algorithm.base import OPTIONS, Algorithm
 from fastopt.algorithm.hyperparameters import given
-from fastopt.arrays.read_only import read_only, read_only_list, read_only_states
+from fastopt.arrays.read_only import read_only, read_only_dict, read_only_list, read_only_states
 from fastopt.backends import BOUND
-from fastopt.followers.averages import EqualAverage, MovingAverage
+from fastopt.followers.averages import Averages, EqualAverage, MovingAverage
 from fastopt.followers.base import Follower
-from fastopt.model import sharing
-from fastopt.model.attributes import GROUPS, check_same, is_shown, refuse, remedy_for
+from fastopt.model.commit import commit
+from fastopt.model.ended_schedules import warn_if_ended
 from fastopt.model.gate import STEPPING
-from fastopt.moves.elsewhere import Elsewhere
-from fastopt.runtime.arguments import suggest
+from fastopt.model.patterns import Which
+from fastopt.runtime.arguments import describe, suggest
 from fastopt.runtime.threads import get_num_threads
-from fastopt.state.config import config_of, keywords_of
-from fastopt.state.save import Persistence
-from fastopt.step.accumulation import WEIGHT
-from fastopt.step.closing import Closing
-from fastopt.step.hooks import Hooks
-from fastopt.step.membership import Roster
-from fastopt.step.restarting import Restarting
+from fastopt.runtime.warning import warn
+from fastopt.step import accumulation, closing, membership, program, sharing
+from fastopt.step.attributes import GROUPS, check_same, is_shown, refuse, remedy_for
+from fastopt.step.bind import bind, prepare, set_setting
+from fastopt.step.core import Core
+from fastopt.step.gradients import take_gradients
+from fastopt.step.unseen import watch
 
 if TYPE_CHECKING:
+    from fastopt.model.groups import Group
+    from fastopt.state.form import Differences
+    from fastopt.state.save import Loaded, Path
     from fastopt.step.report import GroupReport
 
-_ATTRIBUTES = ("groups", "like", "backend")  # set once, when the optimizer is made
+Hook = Callable[[Any], object]
 
 
-class Optimizer(Closing, Persistence, Roster, Elsewhere, Restarting, Hooks):
+class Optimizer(Algorithm):
     """Updates parameters in place from their gradients. The base of every algorithm.
 
     What a subclass defines is said at `Algorithm`. The memory of its arrays cannot go away until
@@ -144,16 +149,43 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Restarting, Hooks):
         groups: Any = None  # patterns to give, a list of groups to read
         grads: Any = None
         backend: Any = None  # a name or None to give, a name to read
+    else:
+
+        @property
+        def params(self) -> Any:
+            """The parameters, as they were given."""
+            self._core.gate.read = True
+            return self._core.bound.params
+
+        @property
+        def groups(self) -> "list[Group]":
+            """The groups, with parameters and hyperparameters: ``opt.groups[0]["lr"] = 0.1``."""
+            return self._core.bound.groups
+
+        @property
+        def like(self) -> Any:
+            """The dialect, as it was given."""
+            return self._core.bound.like
+
+        @property
+        def backend(self) -> str:
+            """The name of the backend."""
+            return self._core.bound.backend
 
     def __init__(self, params: Any, *args: Any, **keywords: Any) -> None:
         self.check_class()
         shared = self.check_keywords(args, keywords)
-        self._build(params, keywords.get("like", OPTIONS["like"]), shared, keywords)
-        if self._grads is not None:
-            self._bind(self._grads)
-            self._hold = self._make_hold(self._states)
-        sharing.register(self)
-        self._pipeline.write_copies()
+        self._before: list[Hook] = []
+        self._after: list[Hook] = []
+        self._core = core = Core()
+        like = keywords.get("like", OPTIONS["like"])
+        core.bound = bind(core.gate, type(self), params, like, shared, keywords)
+        core.gate.changed = False
+        if core.bound.grads is not None:
+            take_gradients(core, None)
+        sharing.register(core)
+        core.bound.followers.write_copies(core.bound.parameters.arrays)
+        watch(self._after)
 
     # The step.
 
@@ -191,32 +223,31 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Restarting, Hooks):
         """
         if self._before:
             self._call(self._before)
+        core = self._core
+        gate = core.gate
         try:
-            self._free.pop()
+            gate.free.pop()
         except IndexError:
-            raise self._busy() from None
-        except BaseException:  # as in `_begin`
-            self._free.append(True)
+            raise gate.busy() from None
+        except BaseException:  # as in `Gate.take`
+            gate.free.append(True)
             raise
         try:
-            self._taken.doing = STEPPING
-            if self._news.changed or self._scheduled:
-                self._prepare()
-            gradients = self._listed(self._grads if grads is None else grads)
-            now = self._parameters.now()
+            gate.doing = STEPPING
+            bound = core.bound
+            if gate.changed or bound.scheduled:
+                bound = prepare(core)
+            gradients = bound.leaves(grads)
+            now = bound.parameters.now()
             # In as few calls as can be: they are what a small step costs.
-            cohorts, threads = self._cohorts, get_num_threads()
+            counts, threads = bound.counts, get_num_threads()
             taken = (
-                self._direct
-                and self._plan.step(gradients, now, cohorts, self.coefficients, threads, self._taken)
+                bound.direct
+                and bound.plan.step(gradients, now, counts, self.coefficients, threads, bound.progress)
                 == BOUND
-            )
-            if not taken:
-                gradients = self._bind_arrays(gradients, now, self._taking)
-                self._check_nothing_waits()
-                taken = self._update(gradients, 1, self._settings["zero_grad"])
+            ) or program.step(core, gradients, now)
         finally:
-            self._free.append(True)
+            gate.free.append(True)
         if taken and self._after:
             del gradients, now  # no references of ours while hooks run
             self._call(self._after)
@@ -244,16 +275,16 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Restarting, Hooks):
         After FloatingPointError the sum begins again. If a step fails otherwise, all that was given
         stays in the sum, and the next call takes the step with it, adding nothing.
         """
-        counts: Any = WEIGHT.check(weight, "weight")
-        added = 0 if self._accumulator is None else self._accumulator.count
-        if added + 1 >= self.gradient_accumulation_steps:
+        counts: Any = accumulation.WEIGHT.check(weight, "weight")
+        core = self._core
+        if accumulation.is_due(core):
             self._call(self._before)
-        self._begin()
+        core.gate.enter()
         try:
-            taken = self._accumulate(grads, counts)
+            taken = accumulation.accumulate(core, grads, counts)
         finally:
-            self._end()
-        if taken and self._after:
+            core.gate.leave()
+        if taken:
             self._call(self._after)
         return taken
 
@@ -274,29 +305,255 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Restarting, Hooks):
         As `accumulate`. After FloatingPointError the sum begins again; after another error the
         gradients wait as before.
         """
-        if self._accumulator is not None and self._accumulator.count:
+        core = self._core
+        if self.accumulated:
             self._call(self._before)
-        self._begin()
+        core.gate.enter()
         try:
-            taken = self._flush()
+            taken = accumulation.flush(core)
         finally:
-            self._end()
-        if taken and self._after:
+            core.gate.leave()
+        if taken:
             self._call(self._after)
         return taken
 
-    # Parameters, groups, state.
-
     @property
-    def step_count(self) -> int:
-        """How many steps have been taken."""
-        steps: int = self._taken.steps
-        return steps
+    def accumulated(self) -> int:
+        """The number of calls of `accumulate` whose gradients wait for their step."""
+        sums = self._core.bound.sums
+        return 0 if sums is None else sums.count
+
+    def before_step(self, hook: Hook) -> Callable[[], None]:
+        """Call ``hook(opt)`` before each step, when nothing has changed yet.
+
+        It may change hyperparameters. What it raises leaves the step out. Gives back a function that
+        takes it away again.
+        """
+        return _added(self._before, hook)
+
+    def after_step(self, hook: Hook) -> Callable[[], None]:
+        """Call ``hook(opt)`` after each step that was taken; else as `before_step`."""
+        return _added(self._after, hook)
+
+    def _call(self, hooks: list[Hook]) -> None:
+        """Call hooks, which may remove themselves meanwhile."""
+        for hook in tuple(hooks):
+            hook(self)
+
+    # Parameters elsewhere for a time.
+
+    def at_nesterov_point(self) -> AbstractContextManager[None]:
+        """Move the parameters to where momentum alone would take them, for the time of a with block.
+
+        Nesterov's momentum: ``with opt.at_nesterov_point(): grads = ...`` takes the gradient there, and
+        ``opt.step(grads)`` after the block the step. The parameters are given back bit by
+        bit, also after an exception. For `SGD` and `RMSprop` with momentum and without ``nesterov``.
+        Not Zhang's Lookahead with its slow weights, which is the setting ``lookahead_steps``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For an algorithm or a group without momentum.
+        RuntimeError
+            If another thread is inside a step, or the optimizer looks ahead already, or one that shares
+            memory with it does either; and inside the block from `step`, of those too.
+        """
+        from fastopt.moves.nesterov import at_nesterov_point
+
+        return at_nesterov_point(self._core)
+
+    def lookahead(self) -> AbstractContextManager[None]:
+        """Call `at_nesterov_point`; this is its old name, which the next version has no more."""
+        warn("opt.lookahead() is opt.at_nesterov_point() now", DeprecationWarning)
+        return self.at_nesterov_point()
+
+    def perturbed(
+        self, grads: Any = None, *, rho: float = 0.05, adaptive: bool = False, eta: float = 0.01
+    ) -> AbstractContextManager[None]:
+        """Move the parameters to where the loss is larger, for the time of a with block.
+
+        Sharpness-aware minimization: ``with opt.perturbed(grads): there = ...`` takes the gradient
+        there, and ``opt.step(there)`` after the block the step. The parameters are given back bit by
+        bit, also after an exception. ::
+
+            p + rho * g / ||g||                    SAM: Foret et al. (arXiv:2010.01412)
+            p + rho * T * T * g / ||T * g||        ASAM: Kwon et al. (arXiv:2102.11600), T = |p| + eta
+
+        The norm is that of all gradients together. Where it is 0 or not finite, there is no such
+        place, and the parameters stay. ASAM's own code has T = 1 for biases, and ours has not.
+
+        Parameters
+        ----------
+        grads : as of `step`
+            They are read alone, but for ``zero_grad``. A loss scale makes no difference.
+        rho : float >= 0
+            How far: the norm of the move. For ASAM about ten times that of SAM.
+        adaptive : bool
+            Take ASAM.
+        eta : float >= 0
+            How far ASAM moves what is 0.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a gradient that does not fit, as `step` does, and values out of range.
+        FloatingPointError
+            For a gradient that is not finite, with ``nonfinite="raise"``.
+        RuntimeError
+            As `lookahead` does.
+        """
+        from fastopt.moves.sharpness import Ball, perturbed
+
+        return perturbed(self._core, grads, Ball(rho, adaptive, eta))
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Swap the averages of ``ema=`` or ``swa_start=`` with the parameters, for a with block.
+
+        Raises ValueError where there are none, or where a parameter is not as it was given; and
+        RuntimeError as `lookahead` does.
+        """
+        from fastopt.moves.averages import averaged
+
+        return averaged(self._core)
+
+    def restart_averages(self) -> None:
+        """Begin averages and slow weights anew, from the parameters as they are now.
+
+        ::
+
+            np.copyto(params["w"], pretrained)  # in the middle of training
+            opt.restart_averages()
+
+        Before the first step that is not needed: they begin with the parameters that it finds. The
+        averages of ``ema=`` and ``swa_start=`` are those of the steps that come, with the parameters of
+        now as the first that are averaged. Slow weights are the parameters, and the next pull comes
+        after the step that it would have come after. Arrays of ``cast_to=`` are written anew.
+        Parameters and states stay.
+
+        Raises
+        ------
+        ValueError
+            If the optimizer has none of these, or a parameter is not as it was given. Nothing has
+            changed then.
+        RuntimeError
+            Inside of a step, where a with block or `eval` has moved the parameters, or after `close`.
+        """
+        from fastopt.followers.restart import check_restartable, restart
+
+        core = self._core
+        check_restartable(core.bound.followers)
+        core.gate.enter("is restarting its averages")
+        try:
+            bound = core.bound
+            bound.check_arrays()
+            restart(bound.followers, bound.parameters.arrays, bound.progress.steps)
+        finally:
+            core.gate.leave()
+
+    # Parameters and groups.
 
     @property
     def names(self) -> list[str]:
         """The names of the parameters, by their keys and indices: ``"layer.w"``."""
-        return read_only_list(self._parameters.names, remedy_for(self, "names"), "opt.names")
+        names = self._core.bound.parameters.names
+        return read_only_list(names, remedy_for(self, "names"), "opt.names")
+
+    def named_parameters(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays of the parameters, by their names."""
+        self._core.gate.read = True
+        parameters = self._core.bound.parameters
+        return dict(zip(parameters.names, parameters.arrays, strict=True))
+
+    @property
+    def frozen(self) -> list[str]:
+        """The names of the parameters that sit out all steps."""
+        names = membership.frozen(self._core.bound)
+        return read_only_list(names, remedy_for(self, "frozen"), "opt.frozen")
+
+    def freeze(self, which: Which) -> list[str]:
+        """Let parameters sit out all steps, whatever their gradients: no update, no decay, no count.
+
+        `which` is a pattern of names such as ``"embed.*"``, or a function of name and array. Gives back
+        the names that it means; ValueError if there are none.
+        """
+        return membership.freeze(self._core, which, True)
+
+    def unfreeze(self, which: Which) -> list[str]:
+        """Let frozen parameters take part again, with the state that they had; as `freeze`."""
+        return membership.freeze(self._core, which, False)
+
+    def add_params(self, more: Any, **options: Any) -> None:
+        """Take more parameters, and put them into the container that was given as params.
+
+        ::
+
+            opt.add_params({"head": {"w": w, "b": b}}, lr=1e-4)
+
+        Parameters
+        ----------
+        more : dict, array, or list of arrays
+            A dict with new keys where params is a dict; arrays where it is a list; where it is a list
+            of groups, the ``"params"`` of a new group.
+        **options
+            Options of a group of their own, as in ``groups=``; else they join those that the others
+            are in.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For arrays that cannot be updated, names that are taken, a tuple, which cannot grow; where
+            ``cast_to=`` has been given, or gradients have been accumulated. Nothing has changed then.
+        RuntimeError
+            Inside of a step.
+        """
+        membership.add(self._core, more, options)
+        watch(self._after)
+
+    def remove_params(self, which: Which) -> list[str]:
+        """Let go of parameters and their states, and take them out of the container they were in.
+
+        `which` is as of `freeze`. Gives back the names. Raises as `add_params`, and ValueError where
+        nobody would be left.
+        """
+        return membership.remove(self._core, which)
+
+    # What can be read.
+
+    @property
+    def step_count(self) -> int:
+        """How many steps have been taken."""
+        return self._core.bound.progress.steps
+
+    @property
+    def skipped(self) -> int:
+        """How many steps have been left out for gradients that were not finite, or too large."""
+        return self._core.bound.progress.skips.total
+
+    @property
+    def grad_norm(self) -> float | None:
+        """The L2 norm of all gradients of the last step, after the loss scale and before clipping.
+
+        None where nothing has asked for it: a limit on norms, ``nonfinite``, ``stats``, ...
+        """
+        return self._core.bound.progress.grad_norm
+
+    def report(self) -> "list[GroupReport]":
+        """Say what the last step has done, for each group; needs ``stats=True``.
+
+        Norms are L2: of the gradients (after the loss scale, before clipping), of the update, of the
+        new parameters; the ratio of the last two; the smallest factor of clipping; and how many
+        entries of the gradients were not finite. RuntimeError where there is nothing to say.
+        """
+        found = self._core.bound.progress.report
+        if found is None:
+            raise RuntimeError("there is no report: set stats=True before the step")
+        return found
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings as they were set, by name: ``opt.settings["loss_scale"]`` can be "dynamic"."""
+        remedy = "set a setting, opt.nonfinite = 'skip'"
+        return read_only_dict(self._core.bound.settings, remedy, "opt.settings")
 
     @property
     def state(self) -> dict[str, dict[str, NDArray[Any]]]:
@@ -306,7 +563,8 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Restarting, Hooks):
         dicts cannot be changed. Whatever else becomes of a view, such as another shape, does nothing to
         the optimizer.
         """
-        return read_only_states(self._parameters.names, self._states)
+        bound = self._core.bound
+        return read_only_states(bound.parameters.names, bound.states)
 
     @property
     def ema_state(self) -> Any:
@@ -321,40 +579,132 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Restarting, Hooks):
     @property
     def slow_state(self) -> Any:
         """Views of the slow weights of ``lookahead_steps=``, in the structure of the parameters."""
-        if self._pipeline.slow is None:
+        slow = self._core.bound.followers.slow
+        if slow is None:
             raise ValueError(
                 "there are no slow weights: make the optimizer with lookahead_steps=5 or the like"
             )
-        return self._shown(self._pipeline.slow, "slow_state")
+        return self._shown(slow, "slow_state")
+
+    def _averages(self, kind: type[Averages]) -> Averages:
+        from fastopt.moves.averages import averages_of
+
+        return averages_of(self._core.bound.followers, kind)
 
     def _shown(self, follower: Follower, name: str) -> Any:
         """Put views into containers like those of the parameters, which only show them."""
-        self._look_at_followers()
-        return read_only(self._parameters.tree(follower.views()), f"opt.{name}")
+        closing.refresh_followers(self._core)
+        return read_only(self._core.bound.parameters.tree(follower.views()), f"opt.{name}")
 
-    @property
-    def grad_norm(self) -> float | None:
-        """The L2 norm of all gradients of the last step, after the loss scale and before clipping.
+    # Save and load; training resumes bit for bit.
 
-        None where nothing has asked for it: a limit on norms, ``nonfinite``, ``stats``, ...
+    def state_dict(self, copy: bool = True) -> dict[str, Any]:
+        """Give the whole state: hyperparameters, counts and arrays, by the names of the parameters.
+
+        ``state["parameters"]["layer.w"]["arrays"]["m"]`` is an array, all that is not is what JSON can
+        hold. With ``copy=False`` they are views of the optimizer's: the next step changes them.
+
+        Raises RuntimeError inside of a step, or where a with block has moved the parameters.
         """
-        return self._pipeline.grad_norm
+        from fastopt.state import save
 
-    @property
-    def skipped(self) -> int:
-        """How many steps have been left out for gradients that were not finite, or too large."""
-        return self._pipeline.skips.total
+        return save.state_dict(self._core, copy)
 
-    def report(self) -> "list[GroupReport]":
-        """Say what the last step has done, for each group; needs ``stats=True``.
+    def load_state_dict(
+        self, state: Mapping[str, Any], *, strict: bool = True, hyperparameters: bool = True
+    ) -> "Differences":
+        """Take a state: after it, training goes on with the bits that it would have had.
 
-        Norms are L2: of the gradients (after the loss scale, before clipping), of the update, of the
-        new parameters; the ratio of the last two; the smallest factor of clipping; and how many
-        entries of the gradients were not finite. RuntimeError where there is nothing to say.
+        Parameters are found by name, and their arrays copied. Unlike torch, nothing is cast. Functions
+        of the step, which no state can hold, stay as they are here; so do schedules that were saved
+        with the same arguments, and those with a state take it over.
+
+        Parameters
+        ----------
+        state : dict
+            What `state_dict` gave.
+        strict : bool
+            Raise for parameters and arrays that are on one side only, and for another ``ema`` or
+            ``gradient_accumulation_steps``; else take what fits, and give back what does not.
+        hyperparameters : bool
+            Take hyperparameters, schedules, settings, and who is frozen, too, in place of this
+            optimizer's.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a state that does not fit; the message says what. Nothing has changed then.
+        RuntimeError
+            As of `state_dict`.
         """
-        if self._pipeline.report is None:
-            raise RuntimeError("there is no report: set stats=True before the step")
-        return self._pipeline.report
+        from fastopt.state import save
+
+        return save.load_state_dict(self._core, state, strict, hyperparameters)
+
+    def save(
+        self, path: "Path", *, params: bool = False, extra: Any = None, progress: bool | None = None
+    ) -> None:
+        """Write a checkpoint: one file, ``.npz`` or ``.safetensors``, that is whole or not there.
+
+        Parameters
+        ----------
+        path : str or path
+            Where; a file that is there is replaced when the new one is complete.
+        params : bool
+            Write the parameters, too.
+        extra : optional
+            Anything that JSON can hold, for `load` to give back.
+        progress : bool, optional
+            Show a progress bar; by default from 1 GB, on a terminal.
+
+        Raises
+        ------
+        CheckpointError
+            If it cannot be written. The file that was there is still there.
+        TypeError, ValueError
+            For an `extra` that JSON cannot hold, and a path of another suffix.
+        RuntimeError
+            As of `state_dict`.
+        """
+        from fastopt.state import save
+
+        save.save(self._core, path, params, extra, progress)
+
+    def load(
+        self,
+        path: "Path",
+        *,
+        params: bool | None = None,
+        strict: bool = True,
+        hyperparameters: bool = True,
+        progress: bool | None = None,
+    ) -> "Loaded":
+        """Take a checkpoint: after it, training goes on with the bits that it would have had.
+
+        Parameters
+        ----------
+        path : str or path
+            What `save` has written.
+        params : bool, optional
+            Whether to write the parameters, too; by default where the checkpoint has them.
+        strict, hyperparameters : bool
+            As of `load_state_dict`.
+        progress : bool, optional
+            As of `save`.
+
+        Raises
+        ------
+        CheckpointError
+            For a file that is damaged, cut short, of a newer version, or of something else; the
+            message says what. Nothing has changed then, no parameter and no state.
+        RuntimeError
+            As of `state_dict`.
+        """
+        from fastopt import checkpoint
+        from fastopt.state import save
+
+        with checkpoint.Reader(path) as file:
+            return save.load(self._core, file, path, params, strict, hyperparameters, progress)
 
     def get_config(self) -> dict[str, Any]:
         """Give the name of the class, the hyperparameters and the settings, as JSON can hold them.
@@ -362,11 +712,14 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Restarting, Hooks):
         Groups are frozen in it where all their parameters are. TypeError for a function of the step
         that is none of `fastopt.schedules`.
         """
-        names = self._parameters.names_of_groups()
-        out = set(self.frozen)
+        from fastopt.state.config import config_of
+
+        bound = self._core.bound
+        names = bound.parameters.names_of_groups()
+        out = set(membership.frozen(bound))
         frozen = [bool(group) and out.issuperset(group) for group in names]
-        by_name = names if self._parameters.by_name else []
-        return config_of(type(self).__name__, self.groups, by_name, frozen, self._settings)
+        by_name = names if bound.parameters.by_name else []
+        return config_of(type(self).__name__, bound.groups, by_name, frozen, bound.settings)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], params: Any, **options: Any) -> Self:
@@ -375,23 +728,106 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Restarting, Hooks):
         `params` is as of the constructor; for several groups a list with the parameters of each, or
         as it was where ``groups=`` has divided it. `options` are other keywords of the constructor.
         """
+        from fastopt.state.config import keywords_of
+
         params, keywords = keywords_of(config, cls.__name__, params)
         return cls(params, **{**keywords, **options})
 
+    # The end.
+
+    def close(self) -> None:
+        """Let go of the memory of all arrays; do nothing if that has been done.
+
+        As long as an optimizer is there and not closed, the memory of its arrays cannot go away:
+        ``p.resize(..., refcheck=False)`` is a ValueError, for p and for what it is a view of, and
+        closing the mmap or the shared memory that it lies in a BufferError. That holds for parameters,
+        states, averages, copies, sums, and gradients bound with ``grads=``. Afterwards it is allowed.
+
+        What has been trained stays: `state`, `state_dict` and `save` work as before. Whatever takes a
+        step, loads a state, or changes or moves the parameters is a RuntimeError. A block
+        ``with fastopt.Adam(p) as opt:`` closes at its end.
+
+        Raises
+        ------
+        RuntimeError
+            If another thread is inside a step, or the parameters are elsewhere: in eval mode, or in a
+            with block such as that of `averaged`. Nothing has been let go then.
+        """
+        closing.close(self._core)
+
+    def __enter__(self) -> Self:
+        if self._core.gate.closed:
+            raise self._core.gate.busy()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        """Refuse copies of every kind: one would be bound to arrays that nothing else has."""
+        raise TypeError(
+            "an optimizer is bound to the memory of its arrays, and cannot be copied or serialized: "
+            "make one of the copied parameters, and let it load_state_dict(opt.state_dict()); or use "
+            "opt.save(path) and fastopt.load"
+        )
+
     def __repr__(self) -> str:
-        arrays = self._parameters.arrays
+        arrays = self._core.bound.parameters.arrays
         values = sum(p.size for p in arrays)
         head = f"{type(self).__name__}({len(arrays)} arrays, {values:,} values, {self.backend})"
         return "\n  ".join([head, *map(repr, self.groups)])
+
+    # Attributes: those of hyperparameters and settings, and no others.
+
+    def _read(self, name: str) -> Any:
+        """Return a hyperparameter of all groups."""
+        values = [group[name] for group in self._core.bound.groups]
+        if any(value != values[0] for value in values):
+            listed = ", ".join(map(repr, values))
+            raise ValueError(
+                f"the groups have different values of {name} ({listed}): read opt.groups[i][{name!r}]"
+            )
+        return values[0]
+
+    def _write(self, name: str, value: Any) -> None:
+        """Set a hyperparameter of all groups."""
+        bound = self._core.bound
+        value = self.hyperparameters[name].accept(value, name)
+        changes = [
+            change
+            for group in bound.groups
+            for change in group.changes(group.with_values({name: value}))
+        ]
+        if callable(value) or type(value) is tuple:
+            warn_if_ended(name, value, bound.progress.steps, f"opt.{name} = {{}}".format)
+        leave = self._core.gate.enter_to_change()
+        try:
+            commit(changes)
+        finally:
+            leave()
+
+    def _get(self, name: str) -> Any:
+        """Return a setting."""
+        bound = self._core.bound
+        return bound.progress.scale.value if name == "loss_scale" else bound.settings[name]
+
+    def _set(self, name: str, value: Any) -> None:
+        """Change a setting."""
+        set_setting(self._core, name, value)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith("_"):
             super().__setattr__(name, value)
             return
-        if not (name in _ATTRIBUTES or hasattr(type(self), name)):
+        if not hasattr(type(self), name):
             known = suggest(name, {**self.hyperparameters, **self.declared})
             raise AttributeError(f"{type(self).__name__} has no hyperparameter {name!r}: {known}")
-        if name in _ATTRIBUTES and hasattr(self, name):  # not vars(): it slows every later look
+        if name in ("groups", "like", "backend"):
             remedy = GROUPS if name == "groups" else "make a new one"
             raise AttributeError(f"{name} is decided when an optimizer is made: {remedy}")
         if is_shown(self, name):
@@ -400,8 +836,20 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Restarting, Hooks):
         super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
-        if name in _ATTRIBUTES or is_shown(self, name):
+        if is_shown(self, name):
             refuse(self, name, "be deleted")
         if name in self.hyperparameters or name in self.declared:
             raise AttributeError(f"opt.{name} cannot be deleted: an optimizer always has one")
         super().__delattr__(name)
+
+
+def _added(hooks: list[Hook], hook: Hook) -> Callable[[], None]:
+    if not callable(hook):
+        raise TypeError(f"the hook is {describe(hook)}; it must be a function of the optimizer")
+    hooks.append(hook)
+
+    def remove() -> None:
+        if hook in hooks:
+            hooks.remove(hook)
+
+    return remove

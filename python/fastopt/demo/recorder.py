@@ -6,7 +6,6 @@ from typing import Any
 
 from fastopt.demo.data import Dataset
 from fastopt.demo.model import Network
-from fastopt.moves.evaluation import EvalMode
 from fastopt.training import Run
 
 
@@ -55,7 +54,7 @@ class Recorder:
 
     def _evaluate(self, run: Run) -> None:
         network, data = self._network, self._data
-        with run.opt.averaged() if isinstance(run.opt, EvalMode) else nullcontext():
+        with run.opt.averaged() if hasattr(run.opt, "eval") else nullcontext():
             loss = network.loss(network.output(run.params, data.x_train), data.y_train)[0]
             output = network.output(run.params, data.x_test)
         accuracy = network.loss.accuracy(output, data.y_test)

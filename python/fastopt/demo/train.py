@@ -16,7 +16,6 @@ from fastopt.demo.data import Array, Dataset, batches
 from fastopt.demo.model import Network, Params
 from fastopt.demo.recorder import Recorder
 from fastopt.demo.run import Run
-from fastopt.moves.evaluation import EvalMode
 from fastopt.training import fit
 
 POINTS = 200  # of a loss curve
@@ -83,7 +82,7 @@ def train(
         epochs = -(-steps // len(drawn))
         fit(loss_and_grad, params, optimizer, drawn, epochs, [recorder], progress=False)
 
-    if isinstance(optimizer, EvalMode):
+    if hasattr(optimizer, "eval"):
         optimizer.eval()
     losses, test_losses, accuracies = map(list, zip(*recorder.curve, strict=True))
     return Run(

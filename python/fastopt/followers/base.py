@@ -1,6 +1,7 @@
 """Arrays that follow the parameters: averages, and the slow weights of Lookahead."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from typing import Any, ClassVar
 
 import numpy as np
@@ -101,8 +102,8 @@ class Follower:
         shown = {i: frozenset([digest(array)]) for i, array in enumerate(self.arrays)}
         return [(self, "_shown", shown), (self, "fresh", tuple(range(len(self.arrays))))]
 
-    def among(self, parameters: Sequence[Array], was: Sequence[int | None], room: Room) -> list[Change]:
-        """List what changes when there are other parameters: the number that each had, or None."""
+    def among(self, parameters: Sequence[Array], was: Sequence[int | None], room: Room) -> "Follower":
+        """Make one that follows other parameters; `was` has the number that each had, or None."""
         place = {i: k for k, i in enumerate(was) if i is not None}
         fresh = [place[i] for i in self.fresh if i in place]
         fresh += [k for k, i in enumerate(was) if i is None]
@@ -111,11 +112,12 @@ class Follower:
             for p, i in zip(parameters, was, strict=True)
         ]
         shown = {place[i]: known for i, known in self._shown.items() if i in place}
-        return [
-            (self, "arrays", arrays),
-            (self, "fresh", tuple(sorted(fresh))),
-            (self, "_shown", shown),
-        ]
+        return self._but(arrays=arrays, fresh=tuple(sorted(fresh)), _shown=shown)
+
+    def _but(self, **changed: Any) -> "Follower":
+        found = copy(self)
+        vars(found).update(changed)
+        return found
 
     def state(self) -> dict[str, float]:
         """Return the scalars to save with the arrays, as JSON can hold them."""
@@ -126,13 +128,13 @@ class Follower:
         """Find out whether an array is fresh that 0.1 saved: the steps, and those of its parameter."""
         return steps == 0
 
-    def restore(
+    def restored(
         self,
         scalars: Mapping[str, Any],
         arrays: list[Array] | None = None,
         fresh: Iterable[int] = (),
-    ) -> None:
-        """Take scalars that `state` gave; TypeError or ValueError, and no change, for others."""
+    ) -> "Follower":
+        """Make one with scalars that `state` returned; TypeError or ValueError for others."""
         if not isinstance(scalars, Mapping):
             raise TypeError(f"what state() gives is a dict; this is {describe(scalars)}")
         if set(scalars) | self.added != set(self.scalars):
@@ -143,6 +145,7 @@ class Follower:
                 "optimizer with the same settings"
             )
         given = {name: scalars.get(name, each.default) for name, each in self.scalars.items()}
-        vars(self).update({name: each.check(given[name], name) for name, each in self.scalars.items()})
-        if arrays is not None:
-            self.arrays, self.fresh, self._shown = arrays, tuple(fresh), {}
+        checked = {name: each.check(given[name], name) for name, each in self.scalars.items()}
+        if arrays is None:
+            return self._but(**checked)
+        return self._but(**checked, arrays=arrays, fresh=tuple(fresh), _shown={})

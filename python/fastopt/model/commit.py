@@ -1,12 +1,18 @@
-"""What a step changes besides arrays; csrc/changes.hpp makes such changes in the call that sweeps."""
+"""What changes besides arrays, made in one go; csrc/ makes such changes in the call that sweeps."""
 
 from collections.abc import Sequence
 from typing import Any
+
+from fastopt.runtime.extension import native
 
 Change = tuple[Any, str, Any]  # an object, the name of an attribute, and the value that it gets
 
 
 def make(changes: Sequence[Change]) -> None:
-    """Make them, one after the other."""
+    """Make changes, one after the other."""
     for owner, name, value in changes:
         setattr(owner, name, value)
+
+
+# With the extension no signal's handler comes in between.
+commit = make if native is None else native.Plan.commit

@@ -2,14 +2,16 @@
 
 import weakref
 from collections.abc import Iterator, Mapping, MutableMapping
+from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastopt.algorithm.hyperparameters import Hyper, Number, Values, is_scheduled
 from fastopt.algorithm.representable import LARGE, VANISHES, check_first_step, check_number, entries
 from fastopt.algorithm.stages import StageScalars
 from fastopt.arrays.read_only import read_only_dict
+from fastopt.model.commit import Change, commit, make
 from fastopt.model.ended_schedules import warn_if_ended
-from fastopt.model.gate import hold
+from fastopt.model.gate import Gate
 from fastopt.runtime.arguments import describe, suggest
 
 if TYPE_CHECKING:
@@ -34,12 +36,13 @@ class Group(MutableMapping[str, Any]):
 
     # No attribute can be set that would mean nothing; those of hyperparameters are in `group_class`.
     __slots__ = (
-        *("_algorithm", "_declared", "_factors", "_given", "_news", "_params", "_single", "_taken"),
+        *("_algorithm", "_counter", "_declared", "_factors", "_gate", "_given", "_params", "_single"),
         *("h", "index", "scheduled", "stage_scalars"),
     )
 
     h: Values
     stage_scalars: StageScalars
+    scheduled: list[str]  # hyperparameters that are functions of the step
 
     def __init__(
         self,
@@ -47,20 +50,20 @@ class Group(MutableMapping[str, Any]):
         index: int | None,
         algorithm: "type[Algorithm]",
         given: Mapping[str, Any],
-        taken: Values,
-        news: Values,
+        gate: Gate,
+        counter: Any,
         single: str | None,
     ) -> None:
         self.index = index  # None for the only one
         self._params = params
         self._algorithm = algorithm
         self._declared = algorithm.hyperparameters
-        self._taken = taken  # counts the steps
-        self._news = news  # of all groups; says to the optimizer that it has to look
+        self._gate = gate
+        self._counter = counter  # of the steps
         self._single = single  # the name of a parameter that is float32
         self._given: Mapping[str, Any] = {k: hyper.default for k, hyper in self._declared.items()}
         self._factors: Mapping[str, float] = {}
-        self.set(self.with_values(given))
+        make(self.changes(self.with_values(given)))
 
     def with_values(self, given: Mapping[str, Any], step: int | None = None) -> Given:
         """Give the hyperparameters with some of them changed, checked (for a step) but not yet set."""
@@ -82,12 +85,23 @@ class Group(MutableMapping[str, Any]):
             check_number(entry, self._single, self._which())
         check_first_step(self._algorithm, given.h, self._single, self._which())
 
-    def set(self, given: Given) -> None:
-        """Set what `with_values` gave: all, or nothing if its scalars cannot be computed."""
-        scheduled = [name for name, value in given.values.items() if is_scheduled(value)]
-        self.now(given.h)
-        self._given, self._factors, self.scheduled = given.values, given.multiply, scheduled
-        self._news.changed = True
+    def changes(self, given: Given) -> list[Change]:
+        """List what changes when the group gets what `with_values` made."""
+        scalars = self._algorithm.stage_scalars(given.h)
+        return [
+            (self, "h", given.h),
+            (self, "stage_scalars", scalars),
+            (self, "_given", given.values),
+            (self, "_factors", given.multiply),
+            (self, "scheduled", [k for k, value in given.values.items() if is_scheduled(value)]),
+            (self._gate, "changed", True),
+        ]
+
+    def draft(self, given: Given) -> "Group":
+        """Make a group as this one will be: what others need to be made before it is changed."""
+        found = copy(self)
+        make([change for change in found.changes(given) if change[0] is found])
+        return found
 
     def next(self) -> Values:
         """Compute the hyperparameters for the step that comes, where some are functions of it."""
@@ -108,7 +122,7 @@ class Group(MutableMapping[str, Any]):
     @property
     def params(self) -> Any:
         """Its parameters, as they were given; a dict by name where ``groups=`` has divided them."""
-        self._news.read = True
+        self._gate.read = True
         return self._params
 
     @params.setter
@@ -120,7 +134,7 @@ class Group(MutableMapping[str, Any]):
 
     @property
     def current(self) -> Given:
-        """What `set` was given last."""
+        """What it has been given, as `changes` takes it."""
         return Given(self._given, self._factors, self.h)
 
     @property
@@ -153,7 +167,7 @@ class Group(MutableMapping[str, Any]):
     ) -> Any:
         """Give a value at a step, the one that comes unless it is said, multiplied."""
         where = name + self._which()
-        step = self._taken.steps if step is None else step
+        step = self._counter.steps if step is None else step
         value = self._declared[name].at(values[name], step, where)
         if name not in multiply or value is None:
             return value
@@ -196,19 +210,15 @@ class Group(MutableMapping[str, Any]):
         values = dict(*given, **more)
         if "params" in values:
             raise TypeError("the parameters of a group cannot be replaced: make a new optimizer")
-        held = hold(self._taken)
+        leave = self._gate.enter_to_change()
         try:
-            given, before = self.with_values(values), self.current
+            found = self.with_values(values)
             for name, value in values.items():
                 line = f"opt.groups[{self.index or 0}][{name!r}] = {{}}".format
-                warn_if_ended(name + self._which(), value, self._taken.steps, line)
-            try:
-                self.set(given)
-            except BaseException:  # of a signal's handler, when a part has been set
-                self.set(before)
-                raise
+                warn_if_ended(name + self._which(), value, self._counter.steps, line)
+            commit(self.changes(found))
         finally:
-            held.append(True)
+            leave()
 
     def __delitem__(self, name: str) -> None:
         raise TypeError(f"hyperparameters cannot be deleted; set group[{name!r}] to a value instead")

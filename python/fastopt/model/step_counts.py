@@ -1,7 +1,7 @@
-"""A cohort: the parameters of one group that have taken the same steps, and so share every scalar.
+"""Step counts: the parameters of one group that have taken the same steps share every scalar.
 
-All parameters of a group are one cohort until some of them sit out a step (their gradient is None).
-Each parameter counts its own steps, as in PyTorch, or its bias corrections would be another one's.
+All parameters of a group share one count until some of them sit out a step (their gradient is None).
+Each parameter counts its own steps, as in PyTorch, or its bias corrections would be those of another.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class Cohort:
 def divide(
     cohorts: Sequence[Cohort], rows: Sequence[int], present: Sequence[bool]
 ) -> tuple[list[Cohort], list[int]]:
-    """Part those who take this step from those who do not, and join those who are alike again."""
+    """Divide counts by who takes the step that comes, and join those that are alike again."""
     found: dict[Any, int] = {}
     divided: list[Cohort] = []
     assigned = []

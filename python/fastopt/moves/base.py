@@ -1,8 +1,8 @@
-"""Parameters that a rule moves for a time, to be given back bit by bit."""
+"""Parameters that are moved for a time, to be given back bit by bit."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,20 +14,30 @@ from fastopt.algorithm.stages import NOTHING
 from fastopt.backends import NO_EXTRAS, Extras, Plan, Row
 from fastopt.followers.averages import swap
 from fastopt.runtime.threads import get_num_threads
+from fastopt.step.bound import Bound
+from fastopt.step.core import Core
+from fastopt.step.sharing import Moving
 
-if TYPE_CHECKING:
-    from fastopt.step.core import Core
+
+@contextmanager
+def away(core: Core, doing: str) -> Iterator[None]:
+    """Hold an optimizer, and those that share memory with it, while its parameters are elsewhere."""
+    moving = Moving()
+    try:
+        moving.begin(core, doing)
+        yield
+    finally:
+        moving.end()
 
 
-def along_states(opt: "Core", moves: Sequence[Move]) -> tuple[Plan, list[Row]]:
-    """Plan the move of each group, when all arrays have been checked; give its scalars too."""
-    arrays, group_of = opt._parameters.arrays, opt._parameters.group_of
-    opt._check_arrays()
-    states = opt._states
-    steps = [opt._cohorts[cohort].t for cohort in opt._cohort_of]
+def along_states(bound: Bound, moves: Sequence[Move]) -> tuple[Plan, list[Row]]:
+    """Plan the move of each group, when all arrays have been checked; return its scalars too."""
+    arrays, group_of, states = bound.parameters.arrays, bound.parameters.group_of, bound.states
+    bound.check_arrays()
+    steps = [bound.counts[count].t for count in bound.count_of]
     # One without a step stays where it is, and one whose group has only just got momentum: no buffer.
     moved = [i for i, g in enumerate(group_of) if steps[i] > 0 and moves[g].state in states[i]]
-    plan = backends.backend(opt.backend).make_plan(
+    plan = backends.backend(bound.backend).make_plan(
         [(arrays[i],) for i in moved],
         [rule_of(moves[group_of[i]].rule) for i in moved],
         [group_of[i] for i in moved],
@@ -36,31 +46,31 @@ def along_states(opt: "Core", moves: Sequence[Move]) -> tuple[Plan, list[Row]]:
     return plan, [(NOTHING, each.coefficients) for each in moves]
 
 
-def copied(opt: "Core") -> list[NDArray[Any]]:
+def copied(bound: Bound) -> list[NDArray[Any]]:
     """Copy the parameters, each in its order."""
-    return [p.copy(order="K") for p in opt._parameters.arrays]
+    return [p.copy(order="K") for p in bound.parameters.arrays]
 
 
-def move(opt: "Core", plan: Plan, rows: Sequence[Row], extras: Extras = NO_EXTRAS) -> None:
-    """Move the parameters, and what ``cast_to=`` has been given."""
+def move(bound: Bound, plan: Plan, rows: Sequence[Row], extras: Extras = NO_EXTRAS) -> None:
+    """Move the parameters, and the copies of ``cast_to=`` with them."""
     plan.run(rows, get_num_threads(), extras)
-    opt._pipeline.write_copies()
+    bound.followers.write_copies(bound.parameters.arrays)
 
 
-def give_back(opt: "Core", before: Sequence[NDArray[Any]]) -> None:
+def give_back(bound: Bound, before: Sequence[NDArray[Any]]) -> None:
     """Give the parameters the bits that were `copied`."""
-    for p, was in zip(opt._parameters.arrays, before, strict=True):
+    for p, was in zip(bound.parameters.arrays, before, strict=True):
         np.copyto(p, was)
-    opt._pipeline.write_copies()
+    bound.followers.write_copies(bound.parameters.arrays)
 
 
 @contextmanager
-def moved(opt: "Core", plan: Plan, rows: Sequence[Row], extras: Extras = NO_EXTRAS) -> Iterator[None]:
+def moved(bound: Bound, plan: Plan, rows: Sequence[Row], extras: Extras = NO_EXTRAS) -> Iterator[None]:
     """Move the parameters for the time of a with block."""
-    arrays, before = opt._parameters.arrays, copied(opt)
+    arrays, before = bound.parameters.arrays, copied(bound)
     try:
-        move(opt, plan, rows, extras)
+        move(bound, plan, rows, extras)
         yield
     finally:
         swap(arrays, before, ())  # in one call, which no signal's handler finds half done
-        opt._pipeline.write_copies()
+        bound.followers.write_copies(arrays)

@@ -1,89 +1,61 @@
 """Eval mode: parameters where an algorithm's averages are, which is where the model is used."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
 from fastopt.algorithm.base import Move
 from fastopt.algorithm.hyperparameters import Values
-from fastopt.backends import Plan, Row
-from fastopt.model.sharing import Moving
-from fastopt.moves.base import along_states, copied, give_back, move, moved
+from fastopt.moves.base import along_states, away, copied, give_back, move, moved
 from fastopt.step.core import Core
+from fastopt.step.sharing import Moving
+
+Average = Callable[[Values], Move]  # how a parameter of training is taken to its average
 
 
-class EvalMode(Core):
-    """What an optimizer has besides if it finds averages between its parameters and its state."""
+class Evaluation(NamedTuple):
+    """What is kept in eval mode."""
 
-    def _build(self, params: Any, like: Any, shared: dict[str, Any], keywords: dict[str, Any]) -> None:
-        super()._build(params, like, shared, keywords)
-        self._trained: list[NDArray[Any]] | None = None  # the parameters of training, in eval mode
-        self._moving = Moving()  # of eval mode
+    moving: Moving
+    trained: list[NDArray[Any]]  # the parameters of training
 
-    @classmethod
-    def average(cls, h: Values) -> Move:
-        """Say how a parameter of training is taken to its average."""
-        raise NotImplementedError  # pragma: no cover - every algorithm has its own
 
-    def eval(self) -> None:
-        """Move the parameters to their averages, where the model is used, until `train`.
-
-        A second call does nothing. Copies of the parameters are kept for `train`: as much memory again
-        as they take. Arrays of ``cast_to=`` are moved too.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is not as it was given. Nothing has changed then.
-        RuntimeError
-            If another thread is inside a step, or a with block has moved the parameters, or an
-            optimizer that shares memory with this one is so; and until `train` from `step`, of those
-            too.
-        """
-        if self._trained is not None:
-            return
-        moving = Moving()
-        try:
-            moving.begin(self, "is in eval mode: call its train() first")
-            plan, rows = self._to_averages()
-            self._moving = moving
-            self._trained = copied(self)
-            move(self, plan, rows)
-        except BaseException:
-            if self._trained is None:
-                moving.end()
-            self.train()
-            raise
-
-    def train(self) -> None:
-        """Give the parameters back as they were before `eval`, bit by bit; else do nothing.
-
-        What has been written to them in between is lost. ValueError, and eval mode goes on, if a
-        parameter is no longer the array that was given.
-        """
-        if self._trained is None:
-            return
-        self._check_arrays()
-        give_back(self, self._trained)
-        self._trained = None
-        self._moving.end()
-
-    @contextmanager
-    def averaged(self) -> Iterator[None]:
-        """Move the parameters to their averages, for the time of a with block.
-
-        They are given back bit by bit, also after an exception. With ``ema=``, that is an average of
-        the parameters of training, and is in `ema_state`. Raises as `eval` does.
-        """
-        moving = Moving()
-        try:
-            moving.begin(self, "has its averages in the parameters: take the step after the with block")
-            with moved(self, *self._to_averages()):
-                yield
-        finally:
+def begin(core: Core, average: Average) -> None:
+    """Move the parameters to their averages until `end`; else do nothing."""
+    if core.evaluation is not None:
+        return
+    moving = Moving()
+    try:
+        moving.begin(core, "is in eval mode: call its train() first")
+        bound = core.bound
+        plan, rows = along_states(bound, [average(group.h) for group in bound.groups])
+        core.evaluation = Evaluation(moving, copied(bound))
+        move(bound, plan, rows)
+    except BaseException:
+        if core.evaluation is None:
             moving.end()
+        end(core)
+        raise
 
-    def _to_averages(self) -> tuple[Plan, list[Row]]:
-        return along_states(self, [self.average(group.h) for group in self.groups])
+
+def end(core: Core) -> None:
+    """Give the parameters back as they were in training; do nothing outside of eval mode."""
+    evaluation: Evaluation | None = core.evaluation
+    if evaluation is None:
+        return
+    core.bound.check_arrays()
+    give_back(core.bound, evaluation.trained)
+    core.evaluation = None
+    evaluation.moving.end()
+
+
+@contextmanager
+def evaluated(core: Core, average: Average) -> Iterator[None]:
+    """Move the parameters to their averages, for the time of a with block."""
+    with away(core, "has its averages in the parameters: take the step after the with block"):
+        bound = core.bound
+        moves = [average(group.h) for group in bound.groups]
+        with moved(bound, *along_states(bound, moves)):
+            yield

@@ -1,15 +1,18 @@
-"""Nesterov's look ahead: parameters where momentum alone would take them."""
+"""Nesterov's point: parameters where momentum alone would take them."""
 
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from fastopt.moves.base import along_states, moved
+from fastopt.moves.base import along_states, away, moved
+from fastopt.step.bind import prepare
+from fastopt.step.core import Core
 
-if TYPE_CHECKING:
-    from fastopt.step.core import Core
 
-
-def moved_ahead(opt: "Core") -> AbstractContextManager[None]:
-    """Move the parameters of an optimizer, which holds its lock, for the time of a with block."""
-    opt._prepare()
-    return moved(opt, *along_states(opt, [opt.ahead(group.h) for group in opt.groups]))
+@contextmanager
+def at_nesterov_point(core: Core) -> Iterator[None]:
+    """Move the parameters ahead, for the time of a with block."""
+    with away(core, "looks ahead: take the step after the with block"):
+        bound = prepare(core)
+        moves = [bound.kind.ahead(group.h) for group in bound.groups]
+        with moved(bound, *along_states(bound, moves)):
+            yield

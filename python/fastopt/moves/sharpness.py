@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,14 +12,14 @@ from fastopt.algorithm.hyperparameters import Choice, Number
 from fastopt.algorithm.rule import RuleFunction, rule_of, shipped
 from fastopt.algorithm.stages import NOTHING
 from fastopt.backends import NO_EXTRAS, Plan
-from fastopt.moves.base import copied, moved
+from fastopt.moves.base import away, copied, moved
 from fastopt.runtime.threads import get_num_threads
-from fastopt.step.accumulation import AccumulateCoefficients, accumulate
+from fastopt.step.accumulator import AccumulateCoefficients, accumulate
+from fastopt.step.bound import Bound
+from fastopt.step.core import Core
+from fastopt.step.decide import complaint, zero
+from fastopt.step.gradients import take_gradients
 from fastopt.step.norms import norms_of
-from fastopt.step.pipeline import complaint, zero
-
-if TYPE_CHECKING:
-    from fastopt.step.core import Core
 
 _RADIUS = Number(0.0, 0.0, -math.inf, math.inf, math.inf, False)
 _FLAG = Choice(False, (True, False))
@@ -73,48 +73,56 @@ class Ball(NamedTuple):
 
 
 @contextmanager
-def perturbed(opt: "Core", grads: Any, ball: Ball) -> Iterator[None]:
-    """Move the parameters of an optimizer, which holds its lock, for the time of a with block."""
-    gradients = opt._bind(grads)  # alive until they have been read: a plan knows their addresses alone
-    plan = _plan(opt, opt._parameters.arrays, perturb_adaptively if ball.adaptive else accumulate)
-    norm = _norm(opt, plan, gradients, ball)
-    if not 0.0 < norm < math.inf:
-        if opt.zero_grad:
-            zero(gradients)
-        yield
-        return
-    plan.bind(gradients, None, True, opt._taking)
-    scale = min(ball.rho / norm, _LARGEST)
-    uphill = [-scale if group.h.maximize else scale for group in opt.groups]
-    rows = [(NOTHING, ball.coefficients(each)) for each in uphill]
-    with moved(opt, plan, rows, NO_EXTRAS._replace(zero=opt.zero_grad)):
-        yield
+def perturbed(core: Core, grads: Any, ball: Ball) -> Iterator[None]:
+    """Move the parameters uphill, for the time of a with block."""
+    ball.check()
+    with away(core, "has its parameters perturbed: take the step after the with block"):
+        gradients = take_gradients(
+            core, grads
+        )  # alive until they are read: a plan knows their addresses alone
+        bound = core.bound
+        zeroes = bound.settings["zero_grad"]
+        plan = _plan(
+            bound, bound.parameters.arrays, perturb_adaptively if ball.adaptive else accumulate
+        )
+        norm = _norm(bound, plan, gradients, ball)
+        if not 0.0 < norm < math.inf:
+            if zeroes:
+                zero(gradients)
+            yield
+            return
+        plan.bind(gradients, None, True, bound.forms)
+        scale = min(ball.rho / norm, _LARGEST)
+        uphill = [-scale if group.h.maximize else scale for group in bound.groups]
+        rows = [(NOTHING, ball.coefficients(each)) for each in uphill]
+        with moved(bound, plan, rows, NO_EXTRAS._replace(zero=zeroes)):
+            yield
 
 
-def _norm(opt: "Core", plan: Plan, gradients: Sequence[Any], ball: Ball) -> float:
+def _norm(bound: Bound, plan: Plan, gradients: Sequence[Any], ball: Ball) -> float:
     """Compute the norm that the move is divided by; see what is not finite."""
     what = "gradient"
     if ball.adaptive:
-        what, gradients = "gradient times |p| + eta", _weighed(opt, gradients, ball.eta)
-    plan.bind(gradients, None, True, opt._taking)
-    arrays = opt._parameters.arrays
+        what, gradients = "gradient times |p| + eta", _weighed(bound, gradients, ball.eta)
+    plan.bind(gradients, None, True, bound.forms)
+    arrays = bound.parameters.arrays
     norms = norms_of(plan.sums_of_squares(get_num_threads()), gradients, arrays)
-    if any(norms.nonfinite) and opt.nonfinite == "raise":
-        raise FloatingPointError(complaint(opt._parameters, norms, gradients, what))
+    if any(norms.nonfinite) and bound.settings["nonfinite"] == "raise":
+        raise FloatingPointError(complaint(bound.parameters, norms, gradients, what))
     return norms.of(range(len(arrays)))
 
 
-def _weighed(opt: "Core", gradients: Sequence[Any], eta: float) -> list[Any]:
+def _weighed(bound: Bound, gradients: Sequence[Any], eta: float) -> list[Any]:
     """Multiply each gradient by ``|p| + eta``."""
-    found = copied(opt)
-    plan = _plan(opt, found, weighed)
-    plan.bind(gradients, None, True, opt._taking)
-    plan.run([(NOTHING, WeighedCoefficients(eta))] * len(opt.groups), get_num_threads())
+    found = copied(bound)
+    plan = _plan(bound, found, weighed)
+    plan.bind(gradients, None, True, bound.forms)
+    plan.run([(NOTHING, WeighedCoefficients(eta))] * len(bound.groups), get_num_threads())
     return [None if g is None else w for g, w in zip(gradients, found, strict=True)]
 
 
-def _plan(opt: "Core", arrays: Sequence[Any], rule: RuleFunction) -> Plan:
+def _plan(bound: Bound, arrays: Sequence[Any], rule: RuleFunction) -> Plan:
     """Plan a rule without states over arrays in place of the parameters."""
-    return backends.backend(opt.backend).make_plan(
-        [(array,) for array in arrays], [rule_of(rule)] * len(arrays), opt._parameters.group_of
+    return backends.backend(bound.backend).make_plan(
+        [(array,) for array in arrays], [rule_of(rule)] * len(arrays), bound.parameters.group_of
     )

@@ -1,5 +1,6 @@
 """Schedule-Free SGD and AdamW: a running average in place of a schedule of the learning rate."""
 
+from contextlib import AbstractContextManager
 from math import sqrt
 from typing import Any, ClassVar, NamedTuple
 
@@ -11,7 +12,7 @@ from fastopt.algorithm.hyperparameters import Values, flag, number, pair
 from fastopt.algorithm.rule import shipped
 from fastopt.algorithm.stages import StageScalars
 from fastopt.algorithm.typing import Scheduled, ScheduledPair
-from fastopt.moves.evaluation import EvalMode
+from fastopt.moves import evaluation
 from fastopt.numerics.powers import power, real_power
 from fastopt.optimizer import Optimizer
 
@@ -87,7 +88,7 @@ def to_average(beta: float) -> Move:
     return Move("z", schedule_free_average, AverageCoefficients(1.0 - 1.0 / beta))
 
 
-class ScheduleFree(EvalMode):
+class ScheduleFree(Optimizer):
     """What both algorithms have."""
 
     warmup_steps: Scheduled = number(default=0.0, at_least=0.0)
@@ -110,8 +111,46 @@ class ScheduleFree(EvalMode):
                     f"set {name}=False"
                 )
 
+    @classmethod
+    def average(cls, h: Values) -> Move:
+        """Return how a parameter of training is taken to its average."""
+        raise NotImplementedError  # pragma: no cover - every algorithm has its own
 
-class SGDScheduleFree(ScheduleFree, Optimizer):
+    def eval(self) -> None:
+        """Move the parameters to their averages, where the model is used, until `train`.
+
+        A second call does nothing. Copies of the parameters are kept for `train`: as much memory again
+        as they take. Arrays of ``cast_to=`` are moved too.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is not as it was given. Nothing has changed then.
+        RuntimeError
+            If another thread is inside a step, or a with block has moved the parameters, or an
+            optimizer that shares memory with this one is so; and until `train` from `step`, of those
+            too.
+        """
+        evaluation.begin(self._core, self.average)
+
+    def train(self) -> None:
+        """Give the parameters back as they were before `eval`, bit by bit; else do nothing.
+
+        What has been written to them in between is lost. ValueError, and eval mode goes on, if a
+        parameter is no longer the array that was given.
+        """
+        evaluation.end(self._core)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Move the parameters to their averages, for the time of a with block.
+
+        They are given back bit by bit, also after an exception. With ``ema=``, that is an average of
+        the parameters of training, and is in `ema_state`. Raises as `eval` does.
+        """
+        return evaluation.evaluated(self._core, self.average)
+
+
+class SGDScheduleFree(ScheduleFree):
     """Schedule-Free SGD, as ``schedulefree.SGDScheduleFree``: needs no schedule, but `eval`.
 
     ::
@@ -166,7 +205,7 @@ class SGDScheduleFree(ScheduleFree, Optimizer):
         return averaging(h, t, h.momentum, carried)
 
 
-class AdamWScheduleFree(ScheduleFree, Optimizer):
+class AdamWScheduleFree(ScheduleFree):
     """Schedule-Free AdamW, as ``schedulefree.AdamWScheduleFree``: needs no schedule, but `eval`.
 
     ::

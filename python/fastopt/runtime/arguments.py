@@ -1,7 +1,7 @@
 """Arguments of functions: numbers checked, and values described in messages."""
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,3 +56,8 @@ def suggest(name: str, known: Iterable[str], most: int | None = None) -> str:
     hint = f"did you mean {close[0]!r}? " if close else ""
     more = ", ..." if most is not None and len(known) > most else ""
     return f"{hint}there are {', '.join(known[:most])}{more}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """List the first names in a message."""
+    return (", ".join(names[:6]) or "none") + (", ..." if len(names) > 6 else "")

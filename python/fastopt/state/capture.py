@@ -1,43 +1,47 @@
 """What an optimizer is in the middle of training: its state, by the names of its parameters."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
+from fastopt.followers.base import Follower
 from fastopt.model.groups import Group
 from fastopt.state.config import plain, settings_config
+from fastopt.step.bind import follow
+from fastopt.step.bound import Bound
+from fastopt.step.core import Core
 
-if TYPE_CHECKING:
-    from fastopt.step.core import Core
 
-
-def snapshot(opt: "Core", copy: bool) -> dict[str, Any]:
-    """Take the state, with copies of the arrays or with views of them.
+def snapshot(core: Core, copy: bool) -> dict[str, Any]:
+    """Return the state, with copies of the arrays or with views of them.
 
     All else is what JSON can hold. Functions of the step that are no schedules are only marked, as
     ``{"function": name}``: they cannot be written down.
     """
-    if opt._news.changed:  # what a rule that was chosen since needs is part of the state
-        opt._follow_changes()
-    names = opt._parameters.names_of_groups()
-    followers = opt._pipeline.followers()
-    if not opt._hold.released:
-        opt._pipeline.refresh()
+    # What a rule that was chosen since needs is part of the state.
+    bound = follow(core) if core.gate.changed else core.bound
+    followers, progress, sums = bound.followers.by_key(), bound.progress, bound.sums
+    if not core.gate.closed:
+        bound.followers.refresh(bound.parameters.arrays)
     if not copy:
         for each in followers.values():
             each.show()
     fresh = {key: set(each.fresh) for key, each in followers.items()}
-    sums = opt._accumulator
-    found = {
-        "optimizer": type(opt).__name__,
-        "steps": opt._taken.steps,
-        "skipped": opt._pipeline.skips.total,
-        "skipped_in_a_row": opt._pipeline.skips.in_a_row,
-        "groups": [_group(group, mine) for group, mine in zip(opt.groups, names, strict=True)],
-        "settings": settings_config(opt._settings, marks=True),
-        "loss_scale": opt._pipeline.scale.state(),
+    names = bound.parameters.names_of_groups()
+    found: dict[str, Any] = {
+        "optimizer": bound.kind.__name__,
+        "steps": progress.steps,
+        "skipped": progress.skips.total,
+        "skipped_in_a_row": progress.skips.in_a_row,
+        "groups": [_group(group, mine) for group, mine in zip(bound.groups, names, strict=True)],
+        "settings": settings_config(bound.settings, marks=True),
+        "loss_scale": progress.scale.state(),
         "followers": {key: each.state() for key, each in followers.items()},
         "accumulated": 0 if sums is None else sums.count,
         "accumulated_weight": 0.0 if sums is None else sums.weight,
-        "parameters": {name: _parameter(opt, i, fresh) for i, name in enumerate(opt._parameters.names)},
+        "parameters": {
+            name: _parameter(bound, i, followers, fresh)
+            for i, name in enumerate(bound.parameters.names)
+        },
     }
     if copy:
         for entry in found["parameters"].values():
@@ -69,17 +73,19 @@ def is_stateful(value: Any) -> bool:
     return bool(getattr(value, "stateful", False))
 
 
-def _parameter(opt: "Core", i: int, fresh: dict[str, set[int]]) -> dict[str, Any]:
-    cohort = opt._cohorts[opt._cohort_of[i]]
-    arrays = {key: array.view() for key, array in opt._states[i].items()}
-    for key, each in opt._pipeline.followers().items():
+def _parameter(
+    bound: Bound, i: int, followers: Mapping[str, Follower], fresh: Mapping[str, set[int]]
+) -> dict[str, Any]:
+    count = bound.counts[bound.count_of[i]]
+    arrays = {key: array.view() for key, array in bound.states[i].items()}
+    for key, each in followers.items():
         arrays[f"*{key}"] = each.arrays[i].view()  # no state of a rule can have such a name
-    if opt._accumulator is not None and opt._accumulator.present[i]:
-        arrays[ACCUMULATED] = opt._accumulator.sums[i].view()
+    if bound.sums is not None and bound.sums.present[i]:
+        arrays[ACCUMULATED] = bound.sums.sums[i].view()
     return {
-        "steps": cohort.t,
-        "carried": dict(cohort.carried),
-        "frozen": opt._frozen[i],
+        "steps": count.t,
+        "carried": dict(count.carried),
+        "frozen": bound.frozen[i],
         "fresh": [key for key, numbers in fresh.items() if i in numbers],
         "arrays": arrays,
     }

@@ -1,8 +1,7 @@
 """A state that has been checked against an optimizer: all that can be wrong with it is said here."""
 
-import copy
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastopt.algorithm.hyperparameters import Choice, Number, Values
 from fastopt.algorithm.representable import check_settings
@@ -15,10 +14,8 @@ from fastopt.state.capture import ACCUMULATED
 from fastopt.state.check_groups import GroupRestoration, checked_groups
 from fastopt.state.config import made, plain
 from fastopt.state.form import Differences, check_form, check_list, count, is_mark
+from fastopt.step.bound import Bound
 from fastopt.step.loss_scaling import LossScale
-
-if TYPE_CHECKING:
-    from fastopt.step.core import Core
 
 _FLAG = Choice(False, (True, False))
 _WEIGHT = Number(0.0, 0.0, float("-inf"), float("inf"), float("inf"), False)
@@ -44,20 +41,21 @@ class CheckedState:
     """
 
     def __init__(
-        self, opt: "Core", state: Any, strict: bool, hyperparameters: bool, described: bool = False
+        self, bound: Bound, state: Any, strict: bool, hyperparameters: bool, described: bool = False
     ) -> None:
         """Check everything; raise TypeError or ValueError for a state that does not fit.
 
         Where they are `described`, the state has in place of its arrays the dtype and shape of each.
         """
         check_form(state)
-        name = type(opt).__name__
+        name = bound.kind.__name__
         if state["optimizer"] != name:
             raise ValueError(
                 f"this is the state of {state['optimizer']}, and this optimizer is {name}: give it to "
                 f"one that is made with {state['optimizer']}(...)"
             )
-        self._opt, self._state, self._strict, self._described = opt, state, strict, described
+        self._bound, self._state, self._strict, self._described = bound, state, strict, described
+        self._followers = bound.followers.by_key()
         self.differences = Differences([], [])
         self._check_names()
         self.steps = count(state["steps"], "the number of steps")
@@ -71,42 +69,42 @@ class CheckedState:
         self.accumulated_weight = self._check_weight()
         self.followers = self._check_followers()
         given = [each.given.h for each in self.groups or ()]
-        self.h: list[Values] = given or [group.h for group in opt.groups]
-        self._rules: list[Rule] = [rule_of(opt.select_rule(h)) for h in self.h]
-        settings = {**opt._settings, **self.settings}
+        self.h: list[Values] = given or [group.h for group in bound.groups]
+        self._rules: list[Rule] = [rule_of(bound.kind.select_rule(h)) for h in self.h]
+        settings = {**bound.settings, **self.settings}
         check_together(settings, [h.clipnorm for h in self.h])
-        check_settings(settings, self.h, opt._parameters.singles)
-        self.entries = [state["parameters"].get(name) for name in opt._parameters.names]
+        check_settings(settings, self.h, bound.parameters.singles)
+        self.entries = [state["parameters"].get(name) for name in bound.parameters.names]
         self.cohorts, self.cohort_of = self._check_steps()
-        self.frozen = self._check_frozen() if hyperparameters else list(opt._frozen)
+        self.frozen = self._check_frozen() if hyperparameters else list(bound.frozen)
         self.arrays = [self._check_arrays(i) for i in range(len(self.entries))]
-        self.fresh = {key: self._check_fresh(key) for key in opt._pipeline.followers()}
+        self.fresh = {key: self._check_fresh(key) for key in self._followers}
         self._complain()
 
     def needed(self, i: int) -> tuple[str, ...]:
         """Give the states that the rule of a parameter has."""
-        return self._rules[self._opt._parameters.group_of[i]].states
+        return self._rules[self._bound.parameters.group_of[i]].states
 
     def _complain(self) -> None:
         if self._strict and any(self.differences):
             raise ValueError(self.differences.complaint())
 
     def _check_names(self) -> None:
-        mine, theirs = dict.fromkeys(self._opt._parameters.names), self._state["parameters"]
+        mine, theirs = dict.fromkeys(self._bound.parameters.names), self._state["parameters"]
         self.differences.missing.extend(name for name in mine if name not in theirs)
         self.differences.unexpected.extend(name for name in theirs if name not in mine)
         self._complain()
 
     def _check_groups(self) -> list[GroupRestoration]:
         """Check the hyperparameters, as they were for the last step."""
-        opt, saved = self._opt, self._state["groups"]
-        both = [name for name in opt._parameters.names if name in self._state["parameters"]]
-        names, last = opt._parameters.names_of_groups(), max(self.steps - 1, 0)
-        return checked_groups(opt.groups, names, saved, both, last)
+        bound, saved = self._bound, self._state["groups"]
+        both = [name for name in bound.parameters.names if name in self._state["parameters"]]
+        names, last = bound.parameters.names_of_groups(), max(self.steps - 1, 0)
+        return checked_groups(bound.groups, names, saved, both, last)
 
     def _check_settings(self) -> dict[str, Any]:
         """Give the settings that can change; raise where one that cannot is another."""
-        declared, now = type(self._opt).declared, self._opt._settings
+        declared, now = self._bound.kind.declared, self._bound.settings
         found = {name: each.default for name, each in declared.items() if not each.fixed}
         for name, value in self._state["settings"].items():
             if name not in declared:
@@ -130,14 +128,14 @@ class CheckedState:
 
     def _check_scale(self) -> LossScale:
         """Give the loss scale; what is saved counts where it is dynamic on both sides."""
-        found = LossScale(self.settings.get("loss_scale", self._opt._settings["loss_scale"]))
+        found = LossScale(self.settings.get("loss_scale", self._bound.settings["loss_scale"]))
         if self._state["settings"].get("loss_scale") == "dynamic":
             return found.restored(self._state["loss_scale"])
-        return found if self.settings else self._opt._pipeline.scale
+        return found if self.settings else self._bound.progress.scale
 
     def _check_accumulated(self) -> int:
         found = count(self._state["accumulated"], "the number of gradients that have been added up")
-        most: int = self._opt._settings["gradient_accumulation_steps"]
+        most: int = self._bound.settings["gradient_accumulation_steps"]
         if found > most:
             raise ValueError(
                 f"the state has {found} gradients added up, and this optimizer takes a step with "
@@ -159,25 +157,25 @@ class CheckedState:
     def _check_followers(self) -> dict[str, Any]:
         """Give the scalars of those that are on both sides."""
         saved = self._state["followers"]
-        found = {key: each for key, each in self._opt._pipeline.followers().items() if key in saved}
+        found = {key: each for key, each in self._followers.items() if key in saved}
         for key, each in found.items():
-            copy.copy(each).restore(saved[key])  # to see whether it can be
+            each.restored(saved[key])  # to see whether it can be
         return {key: saved[key] for key in found}
 
     def _check_steps(self) -> tuple[list[Cohort], list[int]]:
         """Part the parameters by the steps that they have taken."""
-        opt = self._opt
+        bound = self._bound
         found: list[Cohort] = []
         cohorts: dict[Any, int] = {}
         cohort_of = []
         for i, entry in enumerate(self.entries):
-            before = opt._cohorts[opt._cohort_of[i]]
+            before = bound.counts[bound.count_of[i]]
             steps, carried = before.t, dict(before.carried)
             if entry is not None:
-                name = opt._parameters.names[i]
+                name = bound.parameters.names[i]
                 steps = count(entry["steps"], f"the number of steps of {name!r}")
                 carried = self._check_carried(entry["carried"], name)
-            group = opt.groups[opt._parameters.group_of[i]]
+            group = bound.groups[bound.parameters.group_of[i]]
             key = (id(group), steps, *carried.items())
             if key not in cohorts:
                 cohorts[key] = len(found)
@@ -186,13 +184,13 @@ class CheckedState:
         return found, cohort_of
 
     def _check_carried(self, given: Mapping[str, Any], name: str) -> dict[str, float]:
-        declared = type(self._opt).carried
+        declared = self._bound.kind.carried
         if set(given) != set(declared):
             raise ValueError(f"the state of {name!r} carries {sorted(given)}, not {sorted(declared)}")
         return {key: declared[key].check(given[key], f"{key} of {name!r}") for key in declared}
 
     def _check_frozen(self) -> list[bool]:
-        names, now = self._opt._parameters.names, self._opt._frozen
+        names, now = self._bound.parameters.names, self._bound.frozen
         return [
             was if entry is None else bool(_FLAG.check(entry["frozen"], f"frozen of {name!r}"))
             for name, entry, was in zip(names, self.entries, now, strict=True)
@@ -200,14 +198,14 @@ class CheckedState:
 
     def _check_fresh(self, key: str) -> list[int]:
         """List the arrays of a follower that have not been through a step."""
-        follower = self._opt._pipeline.followers()[key]
+        follower = self._followers[key]
         now = set(follower.fresh)
         found = []
         for i, (entry, arrays) in enumerate(zip(self.entries, self.arrays, strict=True)):
             if f"*{key}" not in arrays:  # it stays what it is
                 fresh = i in now
             elif "fresh" in entry:
-                what = f"fresh of {self._opt._parameters.names[i]!r}"
+                what = f"fresh of {self._bound.parameters.names[i]!r}"
                 check_list(entry["fresh"], what)
                 fresh = key in entry["fresh"]
             else:
@@ -217,11 +215,11 @@ class CheckedState:
         return found
 
     def _check_arrays(self, i: int) -> dict[str, Any]:
-        opt, entry = self._opt, self.entries[i]
+        bound, entry = self._bound, self.entries[i]
         if entry is None:
             return {}
-        name, p, given = opt._parameters.names[i], opt._parameters.arrays[i], entry["arrays"]
-        followers = [f"*{key}" for key in opt._pipeline.followers()]
+        name, p, given = bound.parameters.names[i], bound.parameters.arrays[i], entry["arrays"]
+        followers = [f"*{key}" for key in self._followers]
         # A parameter that has taken no step begins with what its rule begins with.
         needed = [*(self.needed(i) if entry["steps"] else ()), *followers]
         known = {*followers, ACCUMULATED}

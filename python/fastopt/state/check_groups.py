@@ -5,9 +5,10 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from fastopt.model.groups import Given, Group
+from fastopt.runtime.arguments import listed
 from fastopt.state.capture import is_stateful, parts
 from fastopt.state.config import made, plain
-from fastopt.state.form import is_mark, listed, marks
+from fastopt.state.form import is_mark, marks
 
 
 class GroupRestoration(NamedTuple):

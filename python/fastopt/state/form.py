@@ -1,9 +1,9 @@
 """The form of a state: what `state_dict` gives, and what is taken for one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from fastopt.runtime.arguments import describe, whole
+from fastopt.runtime.arguments import describe, listed, whole
 
 MOST_STEPS = 2**53  # which a double counts exactly
 
@@ -40,11 +40,6 @@ class Differences(NamedTuple):
             f"the state is not that of these parameters: {'; '.join(words)}. strict=False takes what "
             "fits"
         )
-
-
-def listed(names: Sequence[str]) -> str:
-    """List some names in a message."""
-    return (", ".join(names[:6]) or "nobody") + (", ..." if len(names) > 6 else "")
 
 
 def check_form(state: Any, arrays: type = Mapping) -> None:

@@ -1,20 +1,22 @@
 """An optimizer as it was at one time, its parameters included: kept in memory, and put back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.algorithm.hyperparameters import is_scheduled
+from fastopt.model.commit import commit
 from fastopt.model.groups import Group
-from fastopt.optimizer import Optimizer
 from fastopt.state.capture import snapshot
 from fastopt.state.check import CheckedState, check_fit
 from fastopt.state.restore import restore
+from fastopt.state.save import BUSY
+from fastopt.step.core import Core, core_of
 
 Array = NDArray[Any]
-_BUSY = "is being saved or loaded"
 
 
 class Moment(NamedTuple):
@@ -25,69 +27,71 @@ class Moment(NamedTuple):
     functions: Sequence[Mapping[str, Any]] = ()  # of each group: hyperparameters that no state can hold
 
 
-def keep(opt: Optimizer, before: Moment | None = None) -> Moment:
+def keep(opt: Any, before: Moment | None = None) -> Moment:
     """Copy all that an optimizer is, into the arrays of an earlier moment where they fit.
 
     In eval mode it is the parameters of training that are kept.
     """
-    evaluating = _to_training(opt)
-    try:
-        opt._begin(_BUSY)
+    core = core_of(opt)
+    with _in_training(opt, core):
+        core.gate.enter(BUSY)
         try:
-            state = snapshot(opt, copy=False)
+            state = snapshot(core, copy=False)
             for name, entry in state["parameters"].items():
                 kept = {} if before is None else before.state["parameters"].get(name, {})
                 entry["arrays"] = _copied(entry["arrays"], kept.get("arrays", {}))
-            named = dict(zip(opt.names, opt._parameters.arrays, strict=True))
+            parameters = core.bound.parameters
+            named = dict(zip(parameters.names, parameters.arrays, strict=True))
             params = _copied(named, {} if before is None else before.params)
-            return Moment(state, params, [_functions(group) for group in opt.groups])
+            return Moment(state, params, [_functions(group) for group in core.bound.groups])
         finally:
-            opt._end()
-    finally:
-        if evaluating:
-            opt.eval()  # type: ignore[attr-defined]
+            core.gate.leave()
 
 
-def put_back(opt: Optimizer, kept: Moment) -> None:
+def put_back(opt: Any, kept: Moment) -> None:
     """Make an optimizer and its parameters what they were: all of it, as a checkpoint would.
 
     ValueError where parameters have been added or taken out since. Nothing has changed then.
     """
-    others = set(opt.names) ^ set(kept.params)
+    core = core_of(opt)
+    others = set(core.bound.parameters.names) ^ set(kept.params)
     if others:
         raise ValueError(
             f"parameters have been added or removed since ({min(others)!r}), so what was kept cannot "
             "be put back"
         )
-    evaluating = _to_training(opt)
-    try:
-        opt._begin(_BUSY)
-        before = [group.current for group in opt.groups]
+    with _in_training(opt, core):
+        core.gate.enter(BUSY)
+        bound = core.bound
+        pairs = list(zip(bound.groups, kept.functions, strict=True))
+        before = [change for group, _ in pairs for change in group.changes(group.current)]
         try:
-            for group, functions in zip(opt.groups, kept.functions, strict=False):
+            for group, functions in pairs:
                 if any([group.given[name] is not value for name, value in functions.items()]):
-                    group.set(group.with_values(functions))  # `restore` takes functions that are there
-            checked = CheckedState(opt, kept.state, True, True)
-            for name, p in zip(opt.names, opt._parameters.arrays, strict=True):
+                    # `restore` takes functions that are there.
+                    commit(group.changes(group.with_values(functions)))
+            checked = CheckedState(bound, kept.state, True, True)
+            for name, p in zip(bound.parameters.names, bound.parameters.arrays, strict=True):
                 check_fit(kept.params[name], f"what was kept of {name!r}", p)
-            restore(opt, checked, checked.arrays, kept.params)
+            restore(core, checked, checked.arrays, kept.params)
         except BaseException:
-            for group, given in zip(opt.groups, before, strict=True):
-                group.set(given)
+            commit(before)
             raise
         finally:
-            opt._end()
+            core.gate.leave()
+
+
+@contextmanager
+def _in_training(opt: Any, core: Core) -> Iterator[None]:
+    """Leave eval mode for the time of a with block."""
+    evaluating = core.evaluation is not None
+    if evaluating:
+        opt.train()
+    try:
+        yield
     finally:
         if evaluating:
-            opt.eval()  # type: ignore[attr-defined]
-
-
-def _to_training(opt: Optimizer) -> bool:
-    """Leave eval mode; return whether the optimizer was in it."""
-    if getattr(opt, "_trained", None) is None:
-        return False
-    opt.train()  # type: ignore[attr-defined]
-    return True
+            opt.eval()
 
 
 def _copied(arrays: Mapping[str, Array], into: Mapping[str, Array]) -> dict[str, Array]:

@@ -1,92 +1,57 @@
-"""Gradients of several calls, added up in one buffer for each parameter."""
+"""Gradients of several calls, added up, and one step with their mean."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
-from fastopt import backends
 from fastopt.algorithm.hyperparameters import Number
-from fastopt.algorithm.rule import rule_of, shipped
-from fastopt.algorithm.stages import NOTHING
-from fastopt.arrays.allocation import Room
-from fastopt.arrays.checks import Named
-from fastopt.backends import NO_EXTRAS, Taking
-from fastopt.model.commit import Change
-from fastopt.model.parameters import Parameters
-from fastopt.runtime.threads import get_num_threads
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+from fastopt.step.accumulator import Accumulator
+from fastopt.step.bind import changed, held, install, prepare
+from fastopt.step.core import Core
+from fastopt.step.gradients import bind_gradients, take_gradients
+from fastopt.step.program import take
 
 # What float32 holds, as the weights of both dtypes: one that became 0 or infinite there would be lost.
 WEIGHT = Number(1.0, 2.0**-126, float("-inf"), (2.0 - 2.0**-23) * 2.0**127, float("inf"), False)
 
 
-@shipped
-def accumulate(p: Any, g: Any, c: Any) -> Any:
-    """Add a gradient to the sum that stands in place of a parameter."""
-    return p + c.take * g
+def is_due(core: Core) -> bool:
+    """Return whether the next gradients take a step."""
+    bound = core.bound
+    most: int = bound.settings["gradient_accumulation_steps"]
+    return (0 if bound.sums is None else bound.sums.count) + 1 >= most
 
 
-class AccumulateCoefficients(NamedTuple):
-    """Scalars of `accumulate`."""
+def accumulate(core: Core, grads: Any, weight: float) -> bool:
+    """Add gradients to the sums; take the step when it is due, and return whether it was taken."""
+    bound = prepare(core)
+    sums, most = bound.sums, bound.settings["gradient_accumulation_steps"]
+    if sums is None:
+        sums = Accumulator(bound.parameters, bound.backend)
+        install(core, held(changed(bound, sums=sums)))
+    if sums.count < most:
+        gradients = take_gradients(core, grads)
+        bound = core.bound
+        if not sums.add(gradients, bound.forms, bound.settings["zero_grad"], weight):
+            bound.hold.check()
+            raise RuntimeError("the sums of the gradients cannot be updated")
+    else:
+        bound.hold.check()
+    return sums.count >= most and _step_with(core, sums)
 
-    take: float
+
+def flush(core: Core) -> bool:
+    """Take the step with the sums that wait, if there are any."""
+    sums = core.bound.sums
+    if sums is None or not sums.count:
+        return False
+    prepare(core).hold.check()
+    return _step_with(core, sums)
 
 
-class Accumulator:
-    """The weighted sums, how many gradients are in them, and the sum of the weights."""
-
-    def __init__(self, parameters: Parameters, backend: str) -> None:
-        self.count = 0
-        self.weight = 0.0
-        self._backend = backend
-        room = Room()
-        self.sums: list[NDArray[Any]] = [room.beside(p, 0.0, 6) for p in parameters.arrays]
-        self.present = [False] * len(self.sums)
-        self.named: list[Named] = [
-            (f"the sum of the gradients of {name!r}", total)
-            for name, total in zip(parameters.names, self.sums, strict=True)
-        ]
-        rule = rule_of(accumulate)
-        arrays = [(total,) for total in self.sums]
-        self._plan = backends.backend(backend).make_plan(
-            arrays, [rule] * len(arrays), [0] * len(arrays)
-        )
-
-    def add(
-        self, gradients: Sequence[Any], taking: Taking | None, zero: bool, weight: float = 1.0
-    ) -> bool:
-        """Add gradients that have been checked, times their weight, and zero them if asked.
-
-        Says whether that was done: not if one of the sums is no longer as it was.
-        """
-        if self._plan.bind(gradients, None, True, taking) >= 0:
-            return False
-        present = [had or g is not None for had, g in zip(self.present, gradients, strict=True)]
-        changes: list[Change] = [
-            (self, "present", present),
-            (self, "count", self.count + 1),
-            (self, "weight", self.weight + weight),
-        ]
-        rows = [(NOTHING, AccumulateCoefficients(weight))]
-        self._plan.run(rows, get_num_threads(), NO_EXTRAS._replace(zero=zero), changes)
-        return True
-
-    def close(self) -> None:
-        """Let the plan go."""
-        self._plan = backends.backend(self._backend).make_plan([], [], [])
-
-    def totals(self) -> list[Any]:
-        """List the sums; None where there has been no gradient."""
-        return [s if present else None for s, present in zip(self.sums, self.present, strict=True)]
-
-    def begun_again(self) -> list[Change]:
-        """List what changes with the step that has taken and zeroed the sums."""
-        present = [False] * len(self.sums)
-        return [(self, "count", 0), (self, "weight", 0.0), (self, "present", present)]
-
-    def waiting(self) -> str:
-        """Return what messages call the sums that wait for their step."""
-        gradients = "1 gradient waits" if self.count == 1 else f"{self.count} gradients wait"
-        return f"{gradients} in the sums of accumulate"
+def _step_with(core: Core, sums: Accumulator) -> bool:
+    """Take the step with the mean of what has been added up."""
+    totals = bind_gradients(core, sums.totals(), core.bound.parameters.now(), None)
+    try:
+        return take(core.bound, totals, sums.weight, True, sums.begun_again())
+    except FloatingPointError:
+        core.bound = changed(core.bound, sums=None)
+        raise

@@ -1,209 +1,149 @@
-"""Which parameters take part: freezing some for a time, adding and removing others."""
+"""Freeze, unfreeze, add and remove parameters."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from fastopt.arrays.allocation import Room
-from fastopt.arrays.read_only import read_only_list
 from fastopt.arrays.structure import Path
-from fastopt.model.attributes import remedy_for
 from fastopt.model.commit import make
 from fastopt.model.ended_schedules import warn_if_ended
-from fastopt.model.gate import hold
-from fastopt.model.groups import Group
-from fastopt.model.living import enter
+from fastopt.model.groups import Given
 from fastopt.model.parameters import Parameters
 from fastopt.model.patterns import Named, Which, chosen
-from fastopt.model.sharing import check_in_place
 from fastopt.model.step_counts import Cohort, divide
 from fastopt.runtime.arguments import describe
+from fastopt.step.bind import changed, install, make_groups, planned
+from fastopt.step.bound import Bound
 from fastopt.step.core import Core
-from fastopt.step.unseen import watches
+from fastopt.step.living import enter
+from fastopt.step.sharing import check_in_place
 
 _BUSY = "is being given other parameters"
-_REBOUND = (
-    *("_parameters", "_grouping", "groups", "_frozen", "_states", "_cohorts", "_cohort_of"),
-    *("_accumulator", "_present", "_plan", "_planned_rules", "_hold"),
-)
 
 
-class Roster(Core):
-    """What an optimizer has to change who takes part."""
+def frozen(bound: Bound) -> list[str]:
+    """List the names of the parameters that take part in no step."""
+    return [name for name, out in zip(bound.parameters.names, bound.frozen, strict=True) if out]
 
-    @property
-    def frozen(self) -> list[str]:
-        """The names of the parameters that sit out all steps."""
-        names = [name for name, out in zip(self._parameters.names, self._frozen, strict=True) if out]
-        return read_only_list(names, remedy_for(self, "frozen"), "opt.frozen")
 
-    def freeze(self, which: Which) -> list[str]:
-        """Let parameters sit out all steps, whatever their gradients: no update, no decay, no count.
+def freeze(core: Core, which: Which, value: bool) -> list[str]:
+    """Freeze parameters or unfreeze them; list the names that a pattern means."""
+    if core.gate.closed:
+        raise core.gate.busy()
+    parameters = core.bound.parameters
+    meant = chosen(which, parameters.names, parameters.arrays, "freeze" if value else "unfreeze")
+    leave = core.gate.enter_to_change()
+    try:
+        bound = core.bound
+        now = [value if m else was for m, was in zip(meant, bound.frozen, strict=True)]
+        core.bound = changed(bound, frozen=now)
+    finally:
+        leave()
+    return [name for name, m in zip(parameters.names, meant, strict=True) if m]
 
-        `which` is a pattern of names such as ``"embed.*"``, or a function of name and array. Gives back
-        the names that it means; ValueError if there are none.
-        """
-        return self._set_frozen(which, True)
 
-    def unfreeze(self, which: Which) -> list[str]:
-        """Let frozen parameters take part again, with the state that they had; as `freeze`."""
-        return self._set_frozen(which, False)
-
-    def _set_frozen(self, which: Which, value: bool) -> list[str]:
-        self._check_open()
-        names = self._parameters.names
-        meant = chosen(which, names, self._parameters.arrays, "freeze" if value else "unfreeze")
-        found = [name for name, m in zip(names, meant, strict=True) if m]
-        held = hold(self._taken)
-        before = self._frozen
+def add(core: Core, more: Any, options: Mapping[str, Any]) -> None:
+    """Put parameters into the caller's container, and bind what it holds then."""
+    for name, value in options.items():
+        line = f"opt.add_params(..., {name}={{}})".format
+        warn_if_ended(name, value, core.bound.progress.steps, line)
+    _enter(core)
+    try:
+        bound = core.bound
+        before = set(map(id, bound.parameters.arrays))
+        undo = _put(bound.params, more, options, bound.parameters.grouped)
         try:
-            self._frozen = [value if m else was for m, was in zip(meant, before, strict=True)]
-            self._choose_way()
+            grouping = dict(bound.grouping or {})
+            if options and not bound.parameters.grouped:
+                fresh = Parameters(bound.params, bound.kind.hyperparameters)
+                named = zip(fresh.names, fresh.arrays, strict=True)
+                grouping[Named([n for n, p in named if id(p) not in before])] = options
+            _bind_anew(core, grouping or None)
         except BaseException:
-            self._frozen = before
+            undo()
             raise
-        finally:
-            held.append(True)
-        return found
+    finally:
+        core.gate.leave()
 
-    def add_params(self, more: Any, **options: Any) -> None:
-        """Take more parameters, and put them into the container that was given as params.
 
-        ::
-
-            opt.add_params({"head": {"w": w, "b": b}}, lr=1e-4)
-
-        Parameters
-        ----------
-        more : dict, array, or list of arrays
-            A dict with new keys where params is a dict; arrays where it is a list; where it is a list
-            of groups, the ``"params"`` of a new group.
-        **options
-            Options of a group of their own, as in ``groups=``; else they join those that the others
-            are in.
-
-        Raises
-        ------
-        TypeError, ValueError
-            For arrays that cannot be updated, names that are taken, a tuple, which cannot grow; where
-            ``cast_to=`` has been given, or gradients have been accumulated. Nothing has changed then.
-        RuntimeError
-            Inside of a step.
-        """
-        for name, value in options.items():
-            line = f"opt.add_params(..., {name}={{}})".format
-            warn_if_ended(name, value, self._taken.steps, line)
-        with self._changing():
-            hooks, watching = list(self._after), watches()
-            before = set(map(id, self._parameters.arrays))
-            undo = _put(self._params, more, options, self._parameters.grouped)
-            try:
-                grouping = dict(self._grouping or {})
-                if options and not self._parameters.grouped:
-                    fresh = Parameters(self._params, self.hyperparameters)
-                    named = zip(fresh.names, fresh.arrays, strict=True)
-                    grouping[Named([n for n, p in named if id(p) not in before])] = options
-                self._after.extend(watching)
-                self._rebuild(grouping or None)
-            except BaseException:
-                undo()
-                self._after[:] = hooks
-                raise
-
-    def remove_params(self, which: Which) -> list[str]:
-        """Let go of parameters and their states, and take them out of the container they were in.
-
-        `which` is as of `freeze`. Gives back the names. Raises as `add_params`, and ValueError where
-        nobody would be left.
-        """
-        with self._changing():
-            parameters = self._parameters
-            meant = chosen(which, parameters.names, parameters.arrays, "remove_params")
-            if all(meant):
-                raise ValueError("remove_params means all parameters, and nobody would be left")
-            names = [name for name, m in zip(parameters.names, meant, strict=True) if m]
-            undo = _take_out(
-                self._params, [p for p, m in zip(parameters.paths, meant, strict=True) if m]
-            )
-            try:
-                self._rebuild(_still_meant(self._grouping, self._params, self.hyperparameters))
-            except BaseException:
-                undo()
-                raise
-            return names
-
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
-        if self._settings["cast_to"] is not None:
-            raise ValueError("cast_to has an array for each parameter: make a new optimizer")
-        if self._accumulator is not None and self._accumulator.count:
+def remove(core: Core, which: Which) -> list[str]:
+    """Take parameters out of the caller's container, and bind what it holds then; list their names."""
+    _enter(core)
+    try:
+        bound = core.bound
+        parameters = bound.parameters
+        meant = chosen(which, parameters.names, parameters.arrays, "remove_params")
+        if all(meant):
             raise ValueError(
-                "gradients have been accumulated: change parameters after their step; opt.flush() "
-                "takes it"
+                "the pattern of remove_params matches every parameter; at least one must remain"
             )
-        self._begin(_BUSY)
+        undo = _take_out(bound.params, [p for p, m in zip(parameters.paths, meant, strict=True) if m])
         try:
-            yield
-        finally:
-            self._end()
-
-    def _rebuild(self, grouping: Mapping[Which, Any] | None) -> None:
-        """Bind what the containers hold now; who was there keeps all that it had."""
-        parameters = Parameters(self._params, self.hyperparameters, grouping)
-        check_in_place(parameters)
-        old = {id(p): i for i, p in enumerate(self._parameters.arrays)}
-        was = [old.get(id(p)) for p in parameters.arrays]
-        groups = self._regrouped(parameters, was)
-        cohorts: list[Cohort] = []
-        for group, i in zip(parameters.group_of, was, strict=True):
-            cohort = None if i is None else self._cohorts[self._cohort_of[i]]
-            steps = 0 if cohort is None else cohort.t
-            carried = self.initial_carried() if cohort is None else dict(cohort.carried)
-            cohorts.append(Cohort(groups[group], steps, carried))
-        # Of those that are alike one: a step computes the scalars of each.
-        cohorts, cohort_of = divide(cohorts, range(len(cohorts)), [True] * len(cohorts))
-        kept = {name: getattr(self, name) for name in _REBOUND}
-        room = Room()
-        followers = [(each, dict(vars(each))) for each in self._pipeline.followers().values()]
-        try:
-            for each, _ in followers:
-                make(each.among(parameters.arrays, was, room))
-            frozen = self._frozen
-            self._frozen = [parameters.frozen[k] if i is None else frozen[i] for k, i in enumerate(was)]
-            self._states = [{} if i is None else self._states[i] for i in was]
-            self._parameters, self._grouping = parameters, grouping
-            object.__setattr__(self, "groups", groups)
-            self._pipeline.rebind(parameters)
-            enter(self)
-            self._cohorts, self._cohort_of = cohorts, cohort_of
-            self._accumulator, self._present = None, None
-            self._plan = self._make_plan()
-            self._follow_changes()
+            _bind_anew(core, _still_meant(bound.grouping, bound.params, bound.kind.hyperparameters))
         except BaseException:
-            for each, values in followers:
-                vars(each).update(values)
-            for name, value in kept.items():
-                object.__setattr__(self, name, value)
-            self._pipeline.rebind(self._parameters)
-            self._news.changed = True  # what follows from them is found out anew by the next step
+            undo()
             raise
+        return [name for name, m in zip(parameters.names, meant, strict=True) if m]
+    finally:
+        core.gate.leave()
 
-    def _regrouped(self, parameters: Parameters, was: list[int | None]) -> list[Group]:
-        """Make the groups; those of parameters that were there keep their hyperparameters."""
-        groups = self._make_groups(parameters)
-        pairs = zip(parameters.group_of, was, strict=True)
-        before = {group: self._parameters.group_of[i] for group, i in pairs if i is not None}
-        for group, old in before.items():
-            current = self.groups[old].current
-            groups[group].check(current)  # what has joined may have another dtype
-            groups[group].set(current)
-        return groups
+
+def _enter(core: Core) -> None:
+    bound = core.bound
+    if bound.settings["cast_to"] is not None:
+        raise ValueError("cast_to has an array for each parameter: make a new optimizer")
+    if bound.sums is not None and bound.sums.count:
+        raise ValueError(
+            "gradients have been accumulated: change parameters after their step; opt.flush() takes it"
+        )
+    core.gate.enter(_BUSY)
+
+
+def _bind_anew(core: Core, grouping: Mapping[Which, Any] | None) -> None:
+    """Bind what the containers hold now; parameters that were there keep all that they had."""
+    bound = core.bound
+    parameters = Parameters(bound.params, bound.kind.hyperparameters, grouping)
+    check_in_place(parameters)
+    old = {id(p): i for i, p in enumerate(bound.parameters.arrays)}
+    was = [old.get(id(p)) for p in parameters.arrays]
+    groups, changes = make_groups(core.gate, bound, parameters), []
+    for group, given in _kept(bound, parameters, was).items():
+        groups[group].check(given)  # what has joined may have another dtype
+        changes += groups[group].changes(given)
+    make(changes)
+    counts = []
+    for group, i in zip(parameters.group_of, was, strict=True):
+        count = None if i is None else bound.counts[bound.count_of[i]]
+        carried = bound.kind.initial_carried() if count is None else dict(count.carried)
+        counts.append(Cohort(groups[group], 0 if count is None else count.t, carried))
+    # Of those that are alike one: a step computes the scalars of each.
+    counts, count_of = divide(counts, range(len(counts)), [True] * len(counts))
+    found = bound.but(
+        parameters=parameters,
+        grouping=grouping,
+        groups=groups,
+        frozen=[parameters.frozen[k] if i is None else bound.frozen[i] for k, i in enumerate(was)],
+        states=[{} if i is None else bound.states[i] for i in was],
+        followers=bound.followers.among(parameters.arrays, was),
+        counts=counts,
+        count_of=count_of,
+        sums=None,
+        present=None,
+    )
+    install(core, planned(found), [(bound.progress, "wild", frozenset())])
+    enter(core)
+
+
+def _kept(bound: Bound, parameters: Parameters, was: list[int | None]) -> dict[int, Given]:
+    """Return what groups have been given, by the numbers of those that they go on as."""
+    pairs = zip(parameters.group_of, was, strict=True)
+    before = {group: bound.parameters.group_of[i] for group, i in pairs if i is not None}
+    return {group: bound.groups[old].current for group, old in before.items()}
 
 
 def _put(params: Any, more: Any, options: Mapping[str, Any], grouped: bool) -> Callable[[], None]:
-    """Put parameters into the caller's container; give back what undoes it."""
+    """Put parameters into the caller's container; return what undoes it."""
     if isinstance(params, dict):
         if not isinstance(more, Mapping):
             raise TypeError(f"params is a dict; what is added is {describe(more)}, and must be one too")
@@ -231,7 +171,7 @@ def _delete(params: dict[Any, Any], keys: Iterable[Any]) -> None:
 
 
 def _take_out(params: Any, paths: list[Path]) -> Callable[[], None]:
-    """Take arrays out of the caller's containers; give back what undoes it."""
+    """Take arrays out of the caller's containers; return what undoes it."""
     parents: dict[int, tuple[Any, list[Any]]] = {}
     for path in paths:
         parent = params
@@ -262,7 +202,7 @@ def _take_out(params: Any, paths: list[Path]) -> Callable[[], None]:
 def _still_meant(
     grouping: Mapping[Which, Any] | None, params: Any, hyperparameters: Any
 ) -> Mapping[Which, Any] | None:
-    """Drop the patterns that mean nobody any more."""
+    """Drop the patterns that match no parameter any more."""
     if grouping is None:
         return None
     fresh = Parameters(params, hyperparameters)

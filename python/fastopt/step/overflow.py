@@ -6,19 +6,17 @@ tell. Where one of them is not, the step is tried on copies first, piece by piec
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm.rule import Rule
-from fastopt.backends import Extras, Plan, Row, backend
+from fastopt.backends import Extras, Row, backend
 from fastopt.numerics.casting import taken
 from fastopt.runtime.threads import get_num_threads
+from fastopt.step.bound import Bound
+from fastopt.step.due import Due
 from fastopt.step.moderate import LIMIT, LIMITS
-
-if TYPE_CHECKING:
-    from fastopt.step.pipeline import Due
 
 Array = NDArray[Any]
 
@@ -27,30 +25,17 @@ WILD = {np.dtype(np.float32): 1e30, np.dtype(np.float64): 1e300}
 PIECE = 1 << 20  # elements that are tried at a time
 
 
-class Bound(NamedTuple):
-    """The arrays that are bound to the plan for one parameter, and their rule."""
-
-    backend: str
-    rule: Rule
-    written: list[tuple[str, Array]]  # parameter and states, with what messages call them
-    slow: Array | None
-    average: Array | None
-
-
 class Step(NamedTuple):
     """A step that is about to be taken."""
 
-    plan: Plan
-    arrays: Sequence[Array]
-    due: "Due"
+    bound: Bound
+    due: Due
     norms: Sequence[float]  # of the gradients, as they are given
     unscale: float
     factors: Sequence[float]  # of clipping
     rows: Sequence[Row | None]  # with the scale of the step
-    row_of: Sequence[int]  # nothing where each parameter uses that of its cohort
+    row_of_each: Sequence[int]  # nothing where each parameter uses that of its step count
     extras: Extras
-    flush: bool  # subnormal numbers
-    risks: Sequence[float]  # of the scalars of each cohort
 
 
 class Found(NamedTuple):
@@ -60,10 +45,16 @@ class Found(NamedTuple):
     wild: frozenset[int]  # parameters with numbers near the end of the range after the step
 
 
-def look(step: Step, wild: frozenset[int]) -> Found:
-    """Try the step for each parameter that may overflow; `wild` is as it was found before the step."""
+def look(step: Step) -> Found | None:
+    """Try the step for each parameter that may overflow; return None where none may."""
+    bound, wild = step.bound, step.bound.progress.wild
+    values = [count.group.h if count.active else None for count in bound.counts]
+    risks = bound.risks.of(step.due.rows, values)
+    calm = max(step.norms) * step.unscale <= LIMIT and not wild
+    if calm and (bound.risks.are_calm or _decay_is_moderate(step, risks)):
+        return None
     still = [i for i in wild if step.due.gradients[i] is None]
-    for i in _suspects(step, wild):
+    for i in _suspects(step, risks):
         outcome = _tried(step, i)
         if isinstance(outcome, str):
             return Found(outcome, wild)
@@ -72,10 +63,11 @@ def look(step: Step, wild: frozenset[int]) -> Found:
     return Found("", frozenset(still))
 
 
-def _suspects(step: Step, wild: frozenset[int]) -> list[int]:
+def _suspects(step: Step, risks: Sequence[float]) -> list[int]:
     """List the parameters with a gradient for which the step has to be tried."""
-    limits = [LIMITS[p.dtype] for p in step.arrays]
-    decays = [step.risks[cohort] for cohort in step.due.cohort_of]
+    bound = step.bound
+    limits = [LIMITS[p.dtype] for p in bound.parameters.arrays]
+    decays = [risks[count] for count in bound.count_of]
     weights = _weights(step, decays)
     norms = [
         norm * (step.unscale * factor) for norm, factor in zip(step.norms, step.factors, strict=True)
@@ -84,34 +76,36 @@ def _suspects(step: Step, wild: frozenset[int]) -> list[int]:
         i
         for i, (g, limit) in enumerate(zip(step.due.gradients, limits, strict=True))
         if g is not None
-        and not (norms[i] <= limit and decays[i] * weights[i] <= limit and i not in wild)
+        and not (norms[i] <= limit and decays[i] * weights[i] <= limit and i not in bound.progress.wild)
     ]
 
 
-def decay_is_moderate(plan: Plan, arrays: Sequence[Array], due: "Due", risks: Sequence[float]) -> bool:
+def _decay_is_moderate(step: Step, risks: Sequence[float]) -> bool:
     """Return whether all that decays with its gradient is too small to be tried."""
     largest = max(risks)
     if largest == math.inf:
         return False
-    decays = [risks[cohort] for cohort in due.cohort_of] if 0.0 in risks else [largest] * len(arrays)
-    return largest * max(_norms(plan, arrays, due, decays)) <= LIMIT
+    count_of = step.bound.count_of
+    decays = [risks[count] for count in count_of] if 0.0 in risks else [largest] * len(count_of)
+    return largest * max(_norms(step, decays)) <= LIMIT
 
 
 def _weights(step: Step, decays: Sequence[float]) -> Sequence[float]:
     """Compute the norms of the parameters that decay with their gradients; those of others are 1."""
     if decays.count(0.0) == len(decays):
         return [1.0] * len(decays)
-    norms = _norms(step.plan, step.arrays, step.due, decays)
+    norms = _norms(step, decays)
     return [x if 0.0 < decay < math.inf else 1.0 for x, decay in zip(norms, decays, strict=True)]
 
 
-def _norms(plan: Plan, arrays: Sequence[Array], due: "Due", decays: Sequence[float]) -> Sequence[float]:
+def _norms(step: Step, decays: Sequence[float]) -> Sequence[float]:
+    plan, arrays = step.bound.plan, step.bound.parameters.arrays
     asked = arrays
     if 0.0 in decays or math.inf in decays:
         asked = [p if 0.0 < d < math.inf else None for p, d in zip(arrays, decays, strict=True)]  # type: ignore[misc]
     plan.bind(asked, None, True)  # in place of the gradients, to be read by all threads
     sums = plan.sums_of_squares(get_num_threads())
-    plan.bind(due.gradients, None, True, due.taking)
+    plan.bind(step.due.gradients, None, True, step.bound.forms)
     return list(map(math.sqrt, sums))
 
 
@@ -120,21 +114,25 @@ def _tried(step: Step, i: int) -> str | bool:
 
     Return what speaks against it, or whether it leaves numbers near the end of the range.
     """
-    bound, row = step.due.bound(i), step.rows[(step.row_of or step.due.cohort_of)[i]]
+    bound, row = step.bound, step.rows[(step.row_of_each or step.bound.count_of)[i]]
     assert row is not None
-    rule = bound.rule if bound.rule.is_ours else bound.rule._replace(coefficients=type(row[1]))
-    limit, wild = WILD[step.arrays[i].dtype], False
-    names = [name for name, _ in bound.written] + ["the slow weights of it", "the average of it"]
-    for piece in _pieces(step.arrays[i]):
-        given = [*(array for _, array in bound.written), bound.slow, bound.average]
-        before = [None if array is None else array[piece] for array in given]
+    name, p = bound.parameters.names[i], bound.parameters.arrays[i]
+    rule = bound.rules[bound.parameters.group_of[i]]
+    rule = rule if rule.is_ours else rule._replace(coefficients=type(row[1]))
+    states = {f"state {state!r} of {name!r}": bound.states[i][state] for state in rule.states}
+    beside = bound.followers.beside(i)
+    whole = [p, *states.values(), *beside]
+    names = [f"parameter {name!r}", *states, "the slow weights of it", "the average of it"]
+    limit, wild = WILD[p.dtype], False
+    for piece in _pieces(p):
+        before = [None if array is None else array[piece] for array in whole]
         after = [None if array is None else np.array(array, order="K") for array in before]
         slow, average = [None if array is None else [array] for array in after[-2:]]
         plan = backend(bound.backend).make_plan([tuple(after[:-2])], [rule], [0])
         if not (slow is average is None):
             plan.attach(slow, average, None, [])
-        plan.flush_subnormals(step.flush)
-        g = taken(step.due.gradients[i][piece], step.arrays[i].dtype)
+        plan.flush_subnormals(bound.settings["flush_subnormals"])
+        g = taken(step.due.gradients[i][piece], p.dtype)  # which the plan knows by its address alone
         plan.bind([g], None, True)
         plan.run([row], get_num_threads(), step.extras._replace(zero=False, backwards=False))
         for name, array in zip(names, after, strict=True):
@@ -145,7 +143,7 @@ def _tried(step: Step, i: int) -> str | bool:
                 for each in before:  # what was not finite before is nothing new
                     spoilt &= True if each is None else np.isfinite(each)
                 if spoilt.any():
-                    return _reason(step, i, name, array[spoilt][0])
+                    return _reason(p, step.due.gradients[i], name, array[spoilt][0])
             wild = wild or not bool(np.abs(array).max(initial=0.0) <= limit)
     return wild
 
@@ -162,10 +160,9 @@ def _pieces(p: Array) -> Iterator[Any]:
         yield part if p.flags.c_contiguous else (..., part)
 
 
-def _reason(step: Step, i: int, name: str, value: Any) -> str:
-    """Spell what would become of which array, and the numbers that the step began with."""
-    p = step.arrays[i]
-    g = taken(step.due.gradients[i], p.dtype)
+def _reason(p: Array, gradient: Array, name: str, value: Any) -> str:
+    """Return what would become of which array, and the numbers that the step began with."""
+    g = taken(gradient, p.dtype)
     at = np.unravel_index(int(np.argmax(np.abs(g))), g.shape)
     where = f" at {tuple(int(k) for k in at)}" if at else ""
     return (

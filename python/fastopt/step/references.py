@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,22 +16,20 @@ from fastopt.algorithm.rule import rule_of
 from fastopt.arrays.lifetime import Hold
 from fastopt.backends import backend
 from fastopt.backends.python_plan import PythonPlan
-from fastopt.step.accumulation import accumulate
-
-if TYPE_CHECKING:
-    from fastopt.step.core import Core
+from fastopt.step.accumulator import accumulate
+from fastopt.step.core import Core
 
 
-def unseen(opt: "Core", gradients: bool = False) -> list[str]:
+def unseen(core: Core, gradients: bool = False) -> list[str]:
     """List the names of the parameters, or of those whose bound gradients, nothing else refers to."""
     # The model may have the copies of `cast_to` alone.
-    if not gradients and (opt._news.read or opt._pipeline.copies is not None):
+    if not gradients and (core.gate.read or core.bound.followers.copies is not None):
         return []
-    given = "_grads" if gradients else "_params"
-    if _is_container(getattr(opt, given)) and _of_root(opt, given):
+    given = "grads" if gradients else "params"
+    if _is_container(getattr(core.bound, given)) and _of_root(core, given):
         return []
-    others, survey = counted(opt, given)
-    names = opt._parameters.names
+    others, survey = counted(core, given)
+    names = core.bound.parameters.names
     if len(survey.leaves) != len(names):  # the container has been changed: the next step says so
         return []
     return [
@@ -87,10 +85,10 @@ def _is_container(tree: Any) -> bool:
     return isinstance(tree, (dict, list, tuple))
 
 
-def counted(opt: "Core", given: str) -> tuple[dict[int, int], Survey]:
+def counted(core: Core, given: str) -> tuple[dict[int, int], Survey]:
     """Count the references of others to each array and container of an attribute, by id."""
-    survey = Survey(getattr(opt, given))  # no name for it here, which were a reference
-    survey.held.update(_of_optimizer(opt))
+    survey = Survey(getattr(core.bound, given))  # no name for it here, which were a reference
+    survey.held.update(_of_optimizer(core))
     numbers = _numbers(survey.objects)
     ids = map(id, survey.objects)
     return {key: n - survey.held[key] for key, n in zip(ids, numbers, strict=True)}, survey
@@ -103,35 +101,35 @@ def _numbers(objects: list[Any]) -> list[int]:
     return [sys.getrefcount(each) - usual for each in objects]
 
 
-def _of_optimizer(opt: "Core") -> Iterator[int]:
+def _of_optimizer(core: Core) -> Iterator[int]:
     """Yield the id of what the optimizer refers to, once for each reference."""
-    for held in _holders(opt):
+    for held in _holders(core):
         yield from map(id, held)
 
 
-def _of_root(opt: "Core", given: str) -> int:
+def _of_root(core: Core, given: str) -> int:
     """Count the references of others to the container that was given, without a look into it."""
-    held = Counter([id(each) for each in _containers(opt)])
-    return _numbers([getattr(opt, given)])[0] - held[id(getattr(opt, given))]
+    held = Counter([id(each) for each in _containers(core)])
+    return _numbers([getattr(core.bound, given)])[0] - held[id(getattr(core.bound, given))]
 
 
-def _containers(opt: "Core") -> Iterator[Any]:
-    yield from (opt._params, opt._parameters._given, opt._grads)
-    for container, _ in opt._parameters.groups:
+def _containers(core: Core) -> Iterator[Any]:
+    yield from (core.bound.params, core.bound.parameters._given, core.bound.grads)
+    for container, _ in core.bound.parameters.groups:
         yield container
-    for group in opt.groups:
+    for group in core.bound.groups:
         yield group._params
 
 
-def _holders(opt: "Core") -> Iterator[Iterable[Any]]:
-    parameters, plan = opt._parameters, opt._plan
-    yield _containers(opt)
+def _holders(core: Core) -> Iterator[Iterable[Any]]:
+    parameters, plan = core.bound.parameters, core.bound.plan
+    yield _containers(core)
     yield parameters.arrays
     if parameters.by_name:
         for container, _ in parameters.groups:
             yield container.values()
     yield from _of_hold(parameters.hold)
-    yield from _of_hold(opt._hold)
+    yield from _of_hold(core.bound.hold)
     if isinstance(plan, PythonPlan):
         yield from plan._arrays
         yield [flat.base for flats in plan._flat for flat in flats]

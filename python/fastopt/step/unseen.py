@@ -1,12 +1,10 @@
 """Arrays to which nothing refers but an optimizer: a model has others by now, and learns nothing."""
 
 import sys
-from typing import TYPE_CHECKING
+from typing import Any
 
 from fastopt.runtime.warning import warn
-
-if TYPE_CHECKING:
-    from fastopt.step.core import Core
+from fastopt.step.core import Core, core_of
 
 SHOWN = 3  # names in a message
 
@@ -18,38 +16,40 @@ class UnseenArrayWarning(UserWarning):
 class Watch:
     """A hook after steps that looks once, after the second one, and is gone then."""
 
-    def __init__(self) -> None:
+    def __init__(self, hooks: list[Any]) -> None:
+        self._hooks = hooks
         self._left = 2
 
-    def __call__(self, opt: "Core") -> None:
-        """Count a step; after the second one warn of what is unseen."""
+    def __call__(self, opt: Any) -> None:
+        """Count a step; after the second one warn of arrays that are unseen."""
         self._left -= 1
         if self._left > 0:
             return
-        opt._after[:] = [hook for hook in opt._after if hook is not self]
-        message = complaint(opt)
+        self._hooks[:] = [hook for hook in self._hooks if hook is not self]
+        message = complaint(core_of(opt))
         if message:
             warn(message, UnseenArrayWarning)
 
 
-def watches() -> list[Watch]:
-    """Return the hooks of a new optimizer: one, where references are counted."""
-    return [Watch()] if sys.implementation.name == "cpython" else []
+def watch(hooks: list[Any]) -> None:
+    """Add the hook of a new optimizer, or of one with new parameters, where references are counted."""
+    if sys.implementation.name == "cpython":
+        hooks.append(Watch(hooks))
 
 
-def complaint(opt: "Core") -> str:
+def complaint(core: Core) -> str:
     """Describe the arrays of an optimizer that are unseen; return nothing where all are seen."""
     from fastopt.step.references import unseen
 
     said = []
-    if params := unseen(opt):
+    if params := unseen(core):
         said.append(
             f"nothing refers to {_listed('parameter', params)} but this optimizer, which trains what "
             "no model has: an expression such as layer.W = layer.W - x puts a new array in place of "
             "the one that was given. Write into that, layer.W[...] = layer.W - x, or keep what the "
             "optimizer is given, or read opt.params"
         )
-    if grads := unseen(opt, gradients=True):
+    if grads := unseen(core, gradients=True):
         said.append(
             f"nothing refers to {_listed('the gradient', grads, ' of')} bound with grads= but this "
             "optimizer, so that every step reads the same old numbers: write into the array, "

@@ -12,6 +12,7 @@ from fastopt.convert.optax.search import search
 from fastopt.convert.optax.table import KEEPERS, TABLE
 from fastopt.numerics.powers import power
 from fastopt.optimizer import Optimizer
+from fastopt.step.core import core_of
 from fastopt.runtime.arguments import whole
 
 
@@ -67,7 +68,7 @@ def from_optax(opt: Optimizer, optax_state: Any, *, steps: int | None = None) ->
         columns["b"] = [np.asarray(-b) for b in columns["b"]]
     groups = _groups(opt, theirs, found.hyperparameters)
     entries = {}
-    for i, (key, of) in enumerate(zip(opt.names, opt._parameters.group_of, strict=True)):
+    for i, (key, of) in enumerate(zip(opt.names, core_of(opt).bound.parameters.group_of, strict=True)):
         h = opt.groups[of].with_values({} if groups is None else groups[of]).h
         carried = {"mu_product": power(h.betas[0], counted)} if name == "NAdam" else {}
         entries[key] = Entry(counted, {state: column[i] for state, column in columns.items()}, carried)
@@ -88,7 +89,7 @@ def _check_needed(opt: Optimizer, theirs: Counterpart, states: Collection[str]) 
 
 def _column(opt: Optimizer, tree: Any, what: str) -> list[Any]:
     """List the arrays of all parameters."""
-    leaves = opt._parameters.leaves_of(tree, what, "make opt of parameters that are built alike")
+    leaves = core_of(opt).bound.parameters.leaves_of(tree, what, "make opt of parameters that are built alike")
     return [np.asarray(leaf) for leaf in leaves]
 
 

@@ -10,14 +10,12 @@ import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastopt.arrays.extents import Extents
-from fastopt.model.living import enter, near
-
-if TYPE_CHECKING:
-    from fastopt.model.parameters import Parameters
-    from fastopt.step.core import Core
+from fastopt.model.parameters import Parameters
+from fastopt.step.core import Core
+from fastopt.step.living import enter, near
 
 _moves: dict[int, "weakref.ref[Moving]"] = {}  # those that are under way
 
@@ -31,7 +29,7 @@ class Moving:
     """
 
     def __init__(self) -> None:
-        self._tokens: list[list[bool]] = []  # the `_free` of each optimizer
+        self._tokens: list[list[bool]] = []  # `free` of each gate
         given_back = map(list.append, self._tokens, repeat(True))
         over = map(_moves.pop, [id(self)], [None])
         self._ending: Iterator[Any] = chain(given_back, over)
@@ -39,50 +37,50 @@ class Moving:
         self.doing = ""
         self.extents = Extents(())
 
-    def begin(self, opt: "Core", doing: str) -> None:
+    def begin(self, core: Core, doing: str) -> None:
         """Hold an optimizer and those that share memory with it; RuntimeError where one is held."""
-        self._take(opt, doing, opt._busy)
-        self.doing, self.extents = doing, opt._parameters.extents
+        self._take(core, doing, core.gate.busy)
+        self.doing, self.extents = doing, core.bound.parameters.extents
         gone = partial(operator.countOf, self._ending)  # counts the reference that it is called with
         _moves[id(self)] = weakref.ref(self, gone)
-        held = [opt]
+        held = [core]
         for other in near(self.extents):
-            if other is opt or other._hold.released:
+            if other is core or other.gate.closed:
                 continue
-            if name := other._parameters.extents.shared(self.extents):
+            if name := other.bound.parameters.extents.shared(self.extents):
                 words = f"shares {name!r} with an optimizer that {doing}"
-                self._take(other, words, partial(_busy, opt, other))
+                self._take(other, words, partial(_busy, core, other))
                 held.append(other)
         for each in held:  # looks at what is fresh find the parameters as they are before the move
-            each._pipeline.refresh()
+            each.bound.followers.refresh(each.bound.parameters.arrays)
 
-    def _take(self, opt: "Core", doing: str, busy: Callable[[], RuntimeError]) -> None:
-        free = opt._free
+    def _take(self, core: Core, doing: str, busy: Callable[[], RuntimeError]) -> None:
+        free = core.gate.free
         try:
             free.pop()
         except IndexError:
-            if self._tokens and opt._hold.released:  # another that has been closed meanwhile
+            if self._tokens and core.gate.closed:  # another that has been closed meanwhile
                 return
             raise busy() from None
         except BaseException:  # of a signal's handler, which runs when the token has been taken
             free.append(True)
             raise
         self._tokens.append(free)
-        opt._taken.doing = doing
+        core.gate.doing = doing
 
 
-def _busy(opt: "Core", other: "Core") -> RuntimeError:
-    name = opt._parameters.extents.shared(other._parameters.extents)
-    return RuntimeError(f"this optimizer shares {name!r} with an optimizer that {other._taken.doing}")
+def _busy(core: Core, other: Core) -> RuntimeError:
+    name = core.bound.parameters.extents.shared(other.bound.parameters.extents)
+    return RuntimeError(f"this optimizer shares {name!r} with an optimizer that {other.gate.doing}")
 
 
-def register(opt: "Core") -> None:
-    """Let others know of a new optimizer; RuntimeError where one has moved its parameters."""
-    enter(opt)
-    check_in_place(opt._parameters)
+def register(core: Core) -> None:
+    """Let others find a new optimizer; RuntimeError where one has moved its parameters."""
+    enter(core)
+    check_in_place(core.bound.parameters)
 
 
-def check_in_place(parameters: "Parameters") -> None:
+def check_in_place(parameters: Parameters) -> None:
     """Raise RuntimeError where an optimizer has moved one of these arrays."""
     for reference in list(_moves.values()):
         move = reference()

@@ -1,13 +1,11 @@
 """Attributes of an optimizer that can only be read, and what to write instead."""
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from fastopt.arrays.read_only import write_into
-
-if TYPE_CHECKING:
-    from fastopt.step.core import Core
+from fastopt.step.core import core_of
 
 _COUNTED = (
     "it is counted by the steps; opt.load_state_dict(state) restores it, and a new optimizer has 0"
@@ -20,9 +18,10 @@ _NAMES = "names are the keys and indices in params: make a new optimizer of cont
 _ARRAYS = ("state", "ema_state", "swa_state", "slow_state")
 
 
-def remedy_for(opt: "Core", name: str) -> str:
+def remedy_for(opt: Any, name: str) -> str:
     """Spell what is to be done instead of writing to an attribute."""
-    names = opt._parameters.names
+    bound = core_of(opt).bound
+    first = bound.parameters.names[0]
     if name in _ARRAYS:
         try:
             return write_into(getattr(opt, name), f"opt.{name}")
@@ -30,9 +29,9 @@ def remedy_for(opt: "Core", name: str) -> str:
             return str(error)
     if name == "params":
         decided = "params is decided when an optimizer is made: make a new one"
-        return f"{decided}, or {write_into(opt._params, 'opt.params')}"
+        return f"{decided}, or {write_into(bound.params, 'opt.params')}"
     if name == "frozen":
-        return f"use opt.freeze({names[0]!r}) and opt.unfreeze({names[0]!r})"
+        return f"use opt.freeze({first!r}) and opt.unfreeze({first!r})"
     remedies = {
         "groups": GROUPS,
         "names": _NAMES,
@@ -43,19 +42,19 @@ def remedy_for(opt: "Core", name: str) -> str:
     return remedies.get(name, "it can only be read")
 
 
-def is_shown(opt: "Core", name: str) -> bool:
+def is_shown(opt: Any, name: str) -> bool:
     """Find out whether an attribute is a property that can only be read."""
     found = getattr(type(opt), name, None)
     return isinstance(found, property) and found.fset is None
 
 
-def check_same(opt: "Core", name: str, value: Any) -> None:
+def check_same(opt: Any, name: str, value: Any) -> None:
     """Raise unless a value is what the attribute shows: ``opt.ema_state *= 0.5`` has been done then."""
     if not (isinstance(value, np.ndarray) and name in _ARRAYS and _is_shown_now(opt, name, value)):
         refuse(opt, name, "be replaced")
 
 
-def _is_shown_now(opt: "Core", name: str, value: Any) -> bool:
+def _is_shown_now(opt: Any, name: str, value: Any) -> bool:
     try:
         now = getattr(opt, name)
     except ValueError:  # there are no such averages
@@ -63,6 +62,6 @@ def _is_shown_now(opt: "Core", name: str, value: Any) -> bool:
     return isinstance(now, np.ndarray) and now.__array_interface__ == value.__array_interface__
 
 
-def refuse(opt: "Core", name: str, what: str) -> NoReturn:
+def refuse(opt: Any, name: str, what: str) -> NoReturn:
     """Raise AttributeError with the remedy."""
     raise AttributeError(f"opt.{name} cannot {what}: {remedy_for(opt, name)}")

@@ -2,32 +2,26 @@
 
 import weakref
 from functools import partial
-from typing import TYPE_CHECKING
 
 from fastopt.arrays.extents import Extents
+from fastopt.step.core import Core
 
-if TYPE_CHECKING:
-    from fastopt.step.core import Core
+Reference = weakref.ref[Core]
+Table = tuple[object, list[tuple[int, int, Reference]]]  # its stamp, and from where to where
 
-    Reference = weakref.ref[Core]
-
-# By their id: a class of the user's may compare its optimizers as it likes.
-_alive: dict[int, "Reference"] = {}
+_alive: dict[int, Reference] = {}  # by id
 _stamp = object()  # another whenever one enters
-_table: tuple[object, list[tuple[int, int, "Reference"]]] = (
-    None,
-    [],
-)  # its stamp, and from where to where
+_table: Table = (None, [])
 
 
-def enter(opt: "Core") -> None:
+def enter(core: Core) -> None:
     """Let an optimizer be found: a new one, or one that has been given other parameters."""
     global _stamp
-    _alive[id(opt)] = weakref.ref(opt, partial(_alive.pop, id(opt)))  # called as pop(id, reference)
+    _alive[id(core)] = weakref.ref(core, partial(_alive.pop, id(core)))  # called as pop(id, reference)
     _stamp = object()
 
 
-def near(extents: Extents) -> list["Core"]:
+def near(extents: Extents) -> list[Core]:
     """List those whose parameters reach into where some arrays lie, and perhaps share none of it.
 
     Unless one has come since the last look, that is a comparison of two numbers for each.
@@ -38,15 +32,15 @@ def near(extents: Extents) -> list["Core"]:
         table = _table = _made()
     first, last = extents.begin, extents.end
     found = [reference() for begin, end, reference in table[1] if begin < last and first < end]
-    return [opt for opt in found if opt is not None]
+    return [core for core in found if core is not None]
 
 
-def _made() -> tuple[object, list[tuple[int, int, "Reference"]]]:
+def _made() -> Table:
     stamp = _stamp  # before the look: one that enters meanwhile makes it out of date
     rows = []
     for reference in list(_alive.values()):
-        opt = reference()
-        if opt is not None:
-            extents = opt._parameters.extents
+        core = reference()
+        if core is not None:
+            extents = core.bound.parameters.extents
             rows.append((extents.begin, extents.end, reference))
     return stamp, rows

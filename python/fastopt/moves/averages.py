@@ -1,0 +1,29 @@
+"""Averages of the parameters in their places, where the model is used."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fastopt.followers.averages import Averages, EqualAverage, MovingAverage
+from fastopt.followers.followers import Followers
+from fastopt.moves.base import away
+from fastopt.step.core import Core
+
+
+def averages_of(followers: Followers, *kinds: type[Averages]) -> Averages:
+    """Return the averages, if they are of one of these kinds; else raise ValueError."""
+    if not isinstance(followers.averages, kinds):
+        settings = " or ".join(kind.setting for kind in kinds)
+        examples = " or ".join(f"{kind.setting}={kind.example}" for kind in kinds)
+        raise ValueError(f"there are no averages of {settings}: make the optimizer with {examples}")
+    return followers.averages
+
+
+@contextmanager
+def averaged(core: Core) -> Iterator[None]:
+    """Swap averages and parameters, for the time of a with block."""
+    averages = averages_of(core.bound.followers, MovingAverage, EqualAverage)
+    with away(core, "has its averages in the parameters: take the step after the with block"):
+        core.bound.check_arrays()
+        averages.show()
+        with averages.swapped_in(core.bound.parameters.arrays):
+            yield

@@ -1,0 +1,261 @@
+"""Bind an optimizer: the one maker of what it works with, and what follows from a change of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastopt import backends
+from fastopt.algorithm import settings as declared
+from fastopt.algorithm.base import Algorithm
+from fastopt.algorithm.hyperparameters import Values
+from fastopt.algorithm.representable import check_settings
+from fastopt.algorithm.rule import Rule, rule_of
+from fastopt.algorithm.stages import USUAL, stage_for
+from fastopt.arrays.lifetime import Hold
+from fastopt.arrays.read_only import read_only_list
+from fastopt.backends import Row, Taking
+from fastopt.followers.followers import Followers
+from fastopt.model.commit import Change, commit
+from fastopt.model.gate import Gate
+from fastopt.model.groups import Group, group_class
+from fastopt.model.parameters import Parameters
+from fastopt.model.states import completed
+from fastopt.model.step_counts import Cohort
+from fastopt.step.attributes import GROUPS
+from fastopt.step.bound import Bound
+from fastopt.step.core import Core
+from fastopt.step.loss_scaling import LossScale
+from fastopt.step.moderate import Risks
+from fastopt.step.progress import Progress
+
+
+def bind(
+    gate: Gate,
+    kind: type[Algorithm],
+    params: Any,
+    like: Any,
+    shared: Mapping[str, Any],
+    keywords: Mapping[str, Any],
+) -> Bound:
+    """Bind a new optimizer of a class to the arrays of `params`."""
+    settings = declared.checked(keywords)
+    grouping = keywords.get("groups")
+    parameters = Parameters(params, kind.hyperparameters, grouping)
+    progress = Progress(settings["loss_scale"])
+    bound = Bound(
+        kind=kind,
+        like=like,
+        settings=settings,
+        shared=shared,
+        params=params,
+        grads=keywords.get("grads"),
+        grouping=grouping,
+        parameters=parameters,
+        frozen=parameters.frozen,
+        progress=progress,
+        states=[{} for _ in parameters.arrays],
+        count_of=list(parameters.group_of),
+        present=None,
+        sums=None,
+        forms=None,
+    )
+    groups = make_groups(gate, bound, parameters)
+    bound = bound.but(
+        groups=groups,
+        counts=[Cohort(group, 0, kind.initial_carried()) for group in groups],
+    )
+    backend = backends.choose(keywords.get("backend"), rules(bound))
+    return planned(bound.but(backend=backend, followers=Followers.of(settings, parameters)))
+
+
+def make_groups(gate: Gate, bound: Bound, parameters: Parameters) -> list[Group]:
+    """Make the groups that parameters are divided into."""
+    containers, kind = parameters.groups, bound.kind
+    make = group_class(kind)
+    groups = [
+        make(
+            container,
+            i if len(containers) > 1 else None,
+            kind,
+            kind.hyperparameters_of(bound.like, bound.shared, own),
+            gate,
+            bound.progress,
+            parameters.singles[i],
+        )
+        for i, (container, own) in enumerate(containers)
+    ]
+    return read_only_list(groups, GROUPS, "opt.groups")
+
+
+def rules(bound: Bound) -> list[Rule]:
+    """List the rules that the groups ask for."""
+    return [_rule(bound.kind, group) for group in bound.groups]
+
+
+def _rule(kind: type[Algorithm], group: Group) -> Rule:
+    rule, stage = rule_of(kind.select_rule(group.h)), stage_for(group.stage_scalars)
+    return rule if rule.is_ours or stage in USUAL else rule._replace(stage=stage)
+
+
+def planned(bound: Bound) -> Bound:
+    """Bind arrays to the rules that the groups ask for; allocate states that these need."""
+    parameters, asked = bound.parameters, rules(bound)
+    dtypes = {p.dtype for p in parameters.arrays}
+    tried = [
+        rule if rule.is_ours else _tried(bound, rule, group, dtypes)
+        for rule, group in zip(asked, bound.groups, strict=True)
+    ]
+    states = completed(bound.states, parameters, bound.groups, tried, bound.kind)
+    chosen = [tried[group] for group in parameters.group_of]
+    arrays = [
+        (p, *(state[name] for name in rule.states))
+        for p, state, rule in zip(parameters.arrays, states, chosen, strict=True)
+    ]
+    found = held(bound.but(states=states))
+    plan = backends.backend(bound.backend).make_plan(arrays, chosen, bound.count_of)
+    bound.followers.attach(plan)
+    risks = Risks(bound.kind.is_ours())
+    return changed(followed(found.but(rules=asked, plan=plan, risks=risks)))
+
+
+def _tried(bound: Bound, rule: Rule, group: Group, dtypes: set[np.dtype[Any]]) -> Rule:
+    """Try a user's rule, which can be wrong in many ways."""
+    from fastopt.backends.rule_trial import try_rule
+
+    row = row_of(bound, Cohort(group, 0, bound.kind.initial_carried()))
+    assert row is not None
+    return try_rule(rule, row, bound.backend, dtypes, bound.kind.__name__)
+
+
+def held(bound: Bound) -> Bound:
+    """Hold what steps write besides the parameters, and the gradients that were bound."""
+    named = [
+        (f"state {state!r} of {name!r}", array)
+        for name, arrays in zip(bound.parameters.names, bound.states, strict=True)
+        for state, array in arrays.items()
+    ]
+    named += bound.followers.named(bound.parameters.names)
+    named += [] if bound.sums is None else bound.sums.named
+    try:
+        gradients = () if bound.grads is None else bound.leaves(None)
+    except (TypeError, ValueError):
+        gradients = ()  # parameters have come or gone; the step says what is wrong
+    return bound.but(hold=Hold(named, gradients))
+
+
+def row_of(bound: Bound, cohort: Cohort) -> Row | None:
+    """Compute the scalars of a step."""
+    if not cohort.active:
+        return None
+    group, kind = cohort.group, bound.kind
+    if not kind.carried:
+        return group.stage_scalars, kind.coefficients(group.h, cohort.t + 1)
+    carried = cohort.pending = Values(**cohort.carried)
+    return group.stage_scalars, kind.coefficients(group.h, cohort.t + 1, carried)
+
+
+# What follows from settings and hyperparameters.
+
+
+def followed(bound: Bound) -> Bound:
+    """Find out what a step has to do; raise ValueError for settings that contradict each other."""
+    given, clips = bound.settings, [group.h.clipnorm for group in bound.groups]
+    declared.check_together(given, clips)
+    check_settings(given, [group.h for group in bound.groups], bound.parameters.singles)
+    forms = None
+    if given["zero_grad"] or given["cast_grads"]:
+        bfloat16 = bound.forms is not None and bound.forms.bfloat16
+        forms = Taking(given["zero_grad"], given["cast_grads"], bfloat16)
+    works = reads(given, clips) or given["zero_grad"] or given["loss_scale"] != 1.0
+    scheduled = [group for group in bound.groups if group.scheduled]
+    plain = not (works or any(bound.followers))
+    if _made_of(bound) == (scheduled, forms, plain):  # as after most changes
+        return bound
+    return changed(bound, scheduled=scheduled, forms=forms, plain=plain)
+
+
+def _made_of(bound: Bound) -> tuple[Any, ...] | None:
+    return (bound.scheduled, bound.forms, bound.plain) if hasattr(bound, "direct") else None
+
+
+def changed(bound: Bound, **values: Any) -> Bound:
+    """Put values in place of some, and find out whether the plan can take a step by itself.
+
+    It can where there is nothing but the update, of all parameters.
+    """
+    found = bound.but(**values)
+    some = found.present is not None or any(found.frozen)
+    more = found.forms is not None or bool(found.kind.carried) or found.sums is not None
+    return found.but(direct=found.plain and not (some or more))
+
+
+def reads(given: Mapping[str, Any], clips: Sequence[float | None]) -> bool:
+    """Return whether a step has to read all gradients before it begins."""
+    return (
+        given["global_clipnorm"] is not None
+        or given["nonfinite"] != "propagate"
+        or given["loss_scale"] == "dynamic"
+        or given["stats"]
+        or declared.clips_each(clips)
+    )
+
+
+def install(core: Core, bound: Bound, changes: Sequence[Change] = (), still: bool = False) -> Bound:
+    """Bind an optimizer otherwise from now on, and change what else changes with that.
+
+    `still` says whether the next step has to look at hyperparameters.
+    """
+    core.gate.changed = True  # what a signal's handler interrupts is done by the next step
+    commit([*changes, *_forgotten(bound), (core, "bound", bound)])
+    bound.plan.flush_subnormals(bound.settings["flush_subnormals"])
+    bound.plan.assign(bound.count_of)
+    core.gate.changed = still
+    return bound
+
+
+def _forgotten(bound: Bound) -> list[Change]:
+    """List what is not measured any more."""
+    given, progress = bound.settings, bound.progress
+    found: list[Change] = []
+    if not reads(given, [group.h.clipnorm for group in bound.groups]):
+        found.append((progress, "grad_norm", None))  # of a step when that was still asked for
+    if not declared.guards(given):
+        found.append((progress.skips, "in_a_row", 0))  # from now on each step is taken
+    if not given["stats"]:
+        found.append((progress, "report", None))
+    return found
+
+
+def set_setting(core: Core, name: str, value: Any) -> None:
+    """Change a setting between steps."""
+    leave = core.gate.enter_to_change()
+    try:
+        bound, changes = core.bound, []
+        if name == "loss_scale":
+            changes.append((bound.progress, "scale", LossScale(value)))
+        found = followed(bound.but(settings={**bound.settings, name: value}))
+        install(core, found, changes, still=core.gate.changed)
+    finally:
+        leave()
+
+
+def follow(core: Core) -> Bound:
+    """Look at hyperparameters that were set: another plan may be needed."""
+    bound = core.bound
+    other = rules(bound) != bound.rules and not core.gate.closed
+    return install(core, planned(bound) if other else followed(bound))
+
+
+def prepare(core: Core) -> Bound:
+    """Compute hyperparameters that change by themselves, and look at those that were set."""
+    bound = core.bound
+    scheduled = bound.scheduled
+    if core.gate.changed:
+        scheduled = [group for group in bound.groups if group.scheduled]
+    if scheduled:
+        for group, h in [(group, group.next()) for group in scheduled]:
+            group.now(h)
+        if rules(bound) != bound.rules:
+            core.gate.changed = True
+    return follow(core) if core.gate.changed else bound

@@ -1,0 +1,85 @@
+"""What an optimizer is bound to, from one change of it to the next."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastopt.algorithm.base import Algorithm
+from fastopt.algorithm.rule import Rule
+from fastopt.arrays.lifetime import Hold
+from fastopt.backends import Plan, Taking
+from fastopt.followers.followers import Followers
+from fastopt.model.groups import Group
+from fastopt.model.parameters import Parameters
+from fastopt.model.states import States
+from fastopt.model.step_counts import Cohort
+from fastopt.step.accumulator import Accumulator
+from fastopt.step.moderate import Risks
+from fastopt.step.progress import Progress
+
+
+class Bound:
+    """All that a step works with: it is never changed, but replaced as a whole by `but`.
+
+    Lists have one entry for each parameter, where nothing else is said.
+    """
+
+    kind: type[Algorithm]
+    like: Any
+    backend: str
+    settings: Mapping[str, Any]
+    # As the caller gave them.
+    shared: Mapping[str, Any]  # hyperparameters of all groups
+    params: Any
+    grads: Any
+    grouping: Mapping[Any, Any] | None  # groups=
+    # What that became.
+    parameters: Parameters
+    groups: list[Group]  # one entry for each
+    frozen: Sequence[bool]
+    states: States
+    followers: Followers
+    sums: Accumulator | None  # of `accumulate`
+    # The steps.
+    progress: Progress
+    counts: list[Cohort]  # one entry for each
+    count_of: list[int]
+    present: Sequence[bool] | None  # which took part in the last step, if not all did
+    # What follows from all that; see `fastopt.step.bind`.
+    rules: Sequence[Rule]  # one for each group
+    plan: Plan
+    hold: Hold  # of what steps write besides parameters, and of gradients that are bound
+    risks: Risks
+    scheduled: Sequence[Group]  # those with hyperparameters that change by themselves
+    forms: Taking | None  # what gradients are taken, where that is not the usual
+    plain: bool  # a step is the update alone
+    direct: bool  # and of all parameters, so that the plan takes it by itself
+
+    __slots__ = (
+        *("kind", "like", "backend", "settings", "shared", "params", "grads", "grouping"),
+        *("parameters", "groups", "frozen", "states", "followers", "sums"),
+        *("progress", "counts", "count_of", "present"),
+        *("rules", "plan", "hold", "risks", "scheduled", "forms", "plain", "direct"),
+    )
+
+    def __init__(self, **given: Any) -> None:
+        for name, value in given.items():
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{name} of what is bound cannot be set: but({name}=...) makes another")
+
+    def but(self, **changed: Any) -> "Bound":
+        """Make one that is the same but for some."""
+        given = {name: getattr(self, name) for name in self.__slots__ if hasattr(self, name)}
+        return Bound(**{**given, **changed})
+
+    def leaves(self, grads: Any) -> Sequence[Any]:
+        """List gradients, or those that are bound."""
+        given = self.grads if grads is None else grads
+        if given is None:
+            raise TypeError("there are no gradients: use step(grads), or bind them with grads=...")
+        return self.parameters.leaves(given, "grads", "None where a parameter sits out")
+
+    def check_arrays(self) -> None:
+        """Raise unless parameters and what is written besides are as they were."""
+        self.parameters.explain([None] * len(self.parameters.arrays), self.hold)

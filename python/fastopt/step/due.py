@@ -1,0 +1,18 @@
+"""A step that is to be taken."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from fastopt.backends import Row
+from fastopt.model.commit import Change
+
+
+class Due(NamedTuple):
+    """What is asked of a step, when its gradients are bound."""
+
+    rows: list[Row | None]  # of scalars, one for each step count
+    gradients: Sequence[Any]
+    added: float  # of how many gradients these are the sum: the sum of their weights
+    zero: bool  # whether to zero them
+    changes: Sequence[Change]  # that come with the step
+    anyway: Sequence[Change]  # those of them that come also where it is left out

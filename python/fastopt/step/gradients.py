@@ -1,0 +1,89 @@
+"""Gradients taken for a step: checked, bound to the plan, and counted where some are missing."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fastopt import backends
+from fastopt.backends import Taking
+from fastopt.model.step_counts import divide
+from fastopt.numerics import casting
+from fastopt.step.bind import changed, install
+from fastopt.step.core import Core
+
+
+def take_gradients(core: Core, grads: Any) -> Sequence[Any]:
+    """List the gradients of a step, and check all that it needs of its arrays."""
+    bound = core.bound
+    return bind_gradients(core, bound.leaves(grads), bound.parameters.now(), bound.forms)
+
+
+def bind_gradients(
+    core: Core, gradients: Sequence[Any], now: Sequence[Any] | None, forms: Taking | None
+) -> Sequence[Any]:
+    """Bind gradients to the plan; divide the step counts where some are None."""
+    bound = core.bound
+    plan, parameters = bound.plan, bound.parameters
+    if any(bound.frozen):
+        gradients = [None if frozen else g for g, frozen in zip(gradients, bound.frozen, strict=True)]
+    given = gradients
+    if bound.forms is not None and bound.forms.bfloat16:
+        gradients = list(map(_bits, given))
+    found = plan.bind(gradients, now, False, forms)
+    if found >= 0:
+        given = list(map(_plain, given))
+        gradients, forms = _as_bits(core, given, forms)
+        found = plan.bind(gradients, now, False, forms)
+    if found >= 0:
+        casts, zeroes = forms is not None and forms.cast, forms is not None and forms.written
+        parameters.explain(given, bound.hold, casts, zeroes)
+        # Nothing is wrong: a strided gradient only reaches across memory that is written.
+        found = plan.bind(gradients, None, True, forms)
+        if found >= 0:
+            raise RuntimeError(f"parameter {parameters.names[found]!r} cannot be updated")
+    present = None if found == backends.BOUND else [g is not None for g in gradients]
+    if present != bound.present:
+        _divide(core, present)
+    return gradients
+
+
+def _divide(core: Core, present: list[bool] | None) -> None:
+    """Let parameters that take part in a step count it apart from those that do not."""
+    bound = core.bound
+    takes_part = present or [True] * len(bound.count_of)
+    counts, count_of = divide(bound.counts, bound.count_of, takes_part)
+    install(core, changed(bound, counts=counts, count_of=count_of, present=present))
+
+
+def _as_bits(
+    core: Core, gradients: Sequence[Any], forms: Taking | None
+) -> tuple[Sequence[Any], Taking | None]:
+    """Take bfloat16, which NumPy does not know, as its bits, if there is any."""
+    if forms is None or not forms.cast:
+        return gradients, forms
+    # No generator: what a signal's handler raises while one is being closed is lost.
+    bfloat16 = any(map(_has_bfloat16, gradients))
+    forms = forms._replace(bfloat16=bfloat16)
+    core.bound = core.bound.but(forms=forms)
+    return (list(map(_bits, gradients)) if bfloat16 else gradients), forms
+
+
+def _plain(g: Any) -> Any:
+    """Make an array of a scalar, which NumPy's arithmetic makes of 0-d arrays."""
+    return np.asarray(g) if isinstance(g, np.generic) else g
+
+
+def _has_bfloat16(g: Any) -> bool:
+    return isinstance(g, np.ndarray) and casting.is_bfloat16(g.dtype)
+
+
+def _bits(g: Any) -> Any:
+    """Return the bits of bfloat16; of what only looks like them, something that no plan takes."""
+    g = _plain(g)
+    if isinstance(g, np.ndarray):
+        if casting.is_bfloat16(g.dtype):
+            return g.view(np.uint16)
+        if g.dtype == np.uint16:
+            return g.view(np.int16)
+    return g

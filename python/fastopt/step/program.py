@@ -1,0 +1,116 @@
+"""A step that does more than update: what its gradients are read for first, and what is decided then.
+
+Everything that can fail is here, before the sweep; nothing has changed until it begins.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from fastopt.algorithm.settings import guards
+from fastopt.backends import UNUSED, Extras, Row
+from fastopt.followers.followers import Followers
+from fastopt.model.commit import Change
+from fastopt.runtime.threads import get_num_threads
+from fastopt.step import decide, overflow
+from fastopt.step.accumulator import check_nothing_waits
+from fastopt.step.bind import reads, row_of
+from fastopt.step.bound import Bound
+from fastopt.step.core import Core
+from fastopt.step.due import Due
+from fastopt.step.gradients import bind_gradients
+from fastopt.step.norms import norms_of
+from fastopt.step.report import reports
+
+
+def step(core: Core, gradients: Sequence[Any], now: Sequence[Any] | None) -> bool:
+    """Take a step that the plan cannot take by itself; return whether it was taken."""
+    gradients = bind_gradients(core, gradients, now, core.bound.forms)
+    bound = core.bound
+    check_nothing_waits(bound.sums)
+    return take(bound, gradients, 1, bound.settings["zero_grad"])
+
+
+def take(
+    bound: Bound, gradients: Sequence[Any], added: float, zero: bool, anyway: Sequence[Change] = ()
+) -> bool:
+    """Take the step with gradients that are bound, and that live until then.
+
+    They are sums of `added` gradients, and zeroed when they have been read if that is asked for. What
+    changes `anyway` does so where the step is left out, too. Returns whether it was taken.
+    """
+    rows = [row_of(bound, count) for count in bound.counts]
+    changes = [change for count in bound.counts for change in count.changes()]
+    changes.append((bound.progress, "steps", bound.progress.steps + 1))
+    if bound.plain and not zero and added == 1:
+        bound.plan.run(rows, get_num_threads(), None, changes)
+        return True
+    return _decided(bound, Due(rows, gradients, added, zero, [*changes, *anyway], anyway))
+
+
+def _decided(bound: Bound, due: Due) -> bool:
+    """Read what has to be known of all gradients, decide, and sweep."""
+    given, threads, arrays = bound.settings, get_num_threads(), bound.parameters.arrays
+    plan, progress = bound.plan, bound.progress
+    unscale = 1.0 / (progress.scale.value * due.added)
+    factors = [1.0] * len(due.gradients)
+    changes: list[Change] = [*due.changes, (progress, "report", None)]
+    clips = [group.h.clipnorm for group in bound.groups]
+    norms, norm, guarded = None, 0.0, guards(given)
+    if reads(given, clips):
+        norms = norms_of(plan.sums_of_squares(threads), due.gradients, arrays)
+        norm = norms.of(range(len(factors))) * unscale
+        if guarded and any(norms.nonfinite):
+            complaint = partial(decide.not_finite, bound.parameters, norms, due.gradients)
+            return decide.leave_out(bound, due, norm, complaint)
+        changes.append((progress, "grad_norm", norm))
+        factors = decide.clip_factors(bound, norms, norm, unscale, clips)
+    extras = _extras(bound.followers, progress.steps, due.zero, norms is not None)
+    rows, row_of_each = _scaled(bound, due.rows, unscale, factors)
+    if guarded and norms is not None:
+        if progress.skips.in_a_row:
+            changes.append(progress.skips.ended())
+        step = overflow.Step(bound, due, norms.each, unscale, factors, rows, row_of_each, extras)
+        found = overflow.look(step)
+        if found is not None:
+            if found.reason:
+                return decide.leave_out(bound, due, norm, partial(overflow.complaint, found.reason))
+            changes.append((progress, "wild", found.wild))
+    changes += progress.scale.changes(finite=True)
+    changes += bound.followers.begin(arrays, due.gradients)
+    if given["stats"]:
+        assert norms is not None
+        sums = plan.run_with_sums(rows, threads, extras, changes, row_of_each)
+        progress.report = reports(bound.parameters.group_of, norms, unscale, factors, sums)
+    else:
+        plan.run(rows, threads, extras, changes, row_of_each)
+    return True
+
+
+def _extras(followers: Followers, step: int, zero: bool, backwards: bool) -> Extras:
+    average = None if followers.averages is None else followers.averages.weights(step)
+    pull = None if followers.slow is None else followers.slow.weights(step)
+    return Extras(
+        zero,
+        average is not None,
+        *(average or UNUSED),
+        pull is not None,
+        *(pull or UNUSED),
+        backwards,
+    )
+
+
+def _scaled(
+    bound: Bound, rows: list[Row | None], unscale: float, factors: list[float]
+) -> tuple[list[Row | None], Sequence[int]]:
+    """Put the factors into the scale of each count's row, or of each array's where they differ."""
+    row_of_each: Sequence[int] = ()
+    if len(set(factors)) > 1:
+        rows, row_of_each = [rows[k] for k in bound.count_of], range(len(bound.count_of))
+    else:
+        factors = factors[:1] * len(rows)
+    scaled = [
+        row and (row[0]._replace(scale=row[0].scale * (unscale * factor)), row[1])
+        for row, factor in zip(rows, factors, strict=True)
+    ]
+    return scaled, row_of_each

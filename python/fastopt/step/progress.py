@@ -1,0 +1,21 @@
+"""How far an optimizer has come: what its steps change besides arrays and their own counts."""
+
+from typing import TYPE_CHECKING
+
+from fastopt.step.loss_scaling import LossScale
+from fastopt.step.skipping import Skips
+
+if TYPE_CHECKING:
+    from fastopt.step.report import GroupReport
+
+
+class Progress:
+    """The number of steps, those that were left out, the loss scale, and what was measured last."""
+
+    def __init__(self, loss_scale: float | str) -> None:
+        self.steps = 0
+        self.skips = Skips()
+        self.scale = LossScale(loss_scale)
+        self.grad_norm: float | None = None
+        self.report: list[GroupReport] | None = None
+        self.wild: frozenset[int] = frozenset()  # parameters near the end of the range of their dtype
