@@ -1,16 +1,16 @@
 """The numerics contract with every stage on: one outcome for all backends, levels and thread counts."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 from numerics.test_bits import CHUNK_BYTES, LEVELS, finite, raw_bits
 from support.by_hand import Array, bfloat16, same
+from support.own_momentum import Own
 from support.variants import known
 
 import fastopt
-from fastopt.elementwise import select
 from fastopt.registry import ALGORITHMS, optimizer_class
 
 Options = dict[str, Any]
@@ -168,24 +168,6 @@ def test_chunk_edges_and_threads(dtype: Any, options: Options, level: Callable[[
             level(name)
             check(train(fastopt.AdamW, sizes, dtype, "native", options), expected, (threads, name))
         check(train(fastopt.AdamW, sizes, dtype, "numba", options), expected, ("numba", threads))
-
-
-class Coefficients(NamedTuple):
-    beta: float
-    lr: float
-
-
-class Own(fastopt.Optimizer):
-    """A rule of the user's, which the native plan runs as Numba has compiled it."""
-
-    @staticmethod
-    def rule(p: Any, g: Any, m: Any, c: Any) -> Any:
-        m = select(g > m, c.beta * m + g, m - c.beta * g)
-        return p - c.lr * m, m
-
-    @staticmethod
-    def coefficients(h: Any, t: int) -> NamedTuple:
-        return Coefficients(0.9, h.lr)
 
 
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)

@@ -9,34 +9,17 @@ import tempfile
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 import fastopt
 from fastopt import schedules
 from fastopt.averaging import SWAPPED
+from support.own_momentum import Own
 
 Run = Callable[[str], Iterator[Any]]
 RUNS: list[Run] = []
-
-
-class Coefficients(NamedTuple):
-    beta: float
-    lr: float
-
-
-class Own(fastopt.Optimizer):
-    """A rule of a user's, which only Numba and NumPy run."""
-
-    @staticmethod
-    def rule(p: Any, g: Any, m: Any, c: Any) -> Any:
-        m = c.beta * m + g
-        return p - c.lr * m, m
-
-    @staticmethod
-    def coefficients(h: Any, t: int) -> NamedTuple:
-        return Coefficients(0.5 + 0.25 / t, h.lr)
 
 
 def model(seed: int) -> dict[str, Any]:
