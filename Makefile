@@ -17,7 +17,7 @@ bench: ## the benchmarks
 	python -m pytest bench
 
 docs: ## the documents' code is run
-	python -m pytest tests/test_docs.py tests/test_contributing.py
+	python -m pytest tests/house/test_docs.py tests/house/test_contributing.py
 
 dist: ## sdist and wheels, against every gate; slow
 	python -m tools.check_dist

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from textwrap import dedent
 
 import pytest
-from environment import SETTINGS
+from support.environment import SETTINGS
 
 from fastopt import backends
 from fastopt.runtime import threads

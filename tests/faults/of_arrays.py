@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from hashing import digest_with_identities as digest
+from support.hashing import digest_with_identities as digest
 
 import fastopt
 from fastopt.registry import ALGORITHMS

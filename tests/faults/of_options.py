@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from hashing import digest_with_identities as digest
+from support.hashing import digest_with_identities as digest
 
 import fastopt
 from fastopt.algorithm.hyperparameters import Choice, Hyper, Number, Pair

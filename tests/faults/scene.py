@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from hashing import leaves
+from support.hashing import leaves
 
 import fastopt
 from fastopt.optimizer import Optimizer

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from golden.data import Array, extremes, values
-from variants import known, variants
+from support.variants import known, variants
 
 import fastopt
 from fastopt.registry import ALGORITHMS, optimizer_class

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from peers import cases, complete
+from support.peers import cases, complete
 from transcribed import Options
 from transcribed.keras import DEFAULTS
 

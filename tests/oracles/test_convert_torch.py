@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from peers import cases
+from support.peers import cases
+from support.variants import Variant, label, variants
 from transcribed import Options
 from transcribed.torch import DEFAULTS
-from variants import Variant, label, variants
 
 import fastopt
 from fastopt import convert, schedules

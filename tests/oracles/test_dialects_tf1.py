@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from peers import STEPS, cases, complete, side_by_side
+from support.peers import STEPS, cases, complete, side_by_side
 from transcribed import REQUIRED, Options
 from transcribed.tf1 import DEFAULTS
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from peers import STEPS, cases, complete, side_by_side
+from support.peers import STEPS, cases, complete, side_by_side
 from transcribed import Options
 from transcribed.torch import DEFAULTS
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from variants import OWN_DECAY
+from support.variants import OWN_DECAY
 
 import fastopt
 from fastopt.registry import ALGORITHMS

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from import_orders import ORDERS, PEERS, hashes, program
+from support.import_orders import ORDERS, PEERS, hashes, program
 
 for name in PEERS:
     pytest.importorskip(name)

@@ -3,10 +3,10 @@
 from typing import Any
 
 import numpy as np
-from by_hand import LR, MOMENTUM, ByHand, bfloat16, copies_for
 from hypothesis import given
 from hypothesis import strategies as st
-from scenes import Scene, assert_same, scenes, tame, written
+from support.by_hand import LR, MOMENTUM, ByHand, bfloat16, copies_for
+from support.scenes import Scene, assert_same, scenes, tame, written
 
 import fastopt
 

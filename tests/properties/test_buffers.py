@@ -3,11 +3,11 @@
 from typing import Any
 
 import numpy as np
-from framed import Framed, guarded
+from arrays.test_layouts import LAYOUTS
 from hypothesis import given
 from hypothesis import strategies as st
-from scenes import ELEMENTWISE, Arrays, Gradients, Scene, assert_same, scenes, tame, written
-from test_layouts import LAYOUTS
+from support.framed import Framed, guarded
+from support.scenes import ELEMENTWISE, Arrays, Gradients, Scene, assert_same, scenes, tame, written
 
 from fastopt import functional
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from scenes import ELEMENTWISE, OF_TORCH, Arrays, Scene, assert_same, scenes
+from support.scenes import ELEMENTWISE, OF_TORCH, Arrays, Scene, assert_same, scenes
 
 import fastopt
 

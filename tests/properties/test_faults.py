@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from by_hand import Array
 from hypothesis import given
 from hypothesis import strategies as st
-from scenes import ELEMENTWISE, Gradients, Scene, assert_same, scenes, tame, written
+from support.by_hand import Array
+from support.scenes import ELEMENTWISE, Gradients, Scene, assert_same, scenes, tame, written
 
 import fastopt
 

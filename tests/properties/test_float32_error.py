@@ -7,11 +7,11 @@ seen; tests/oracles/test_float64_transcription.py has what 200 steps add up to.
 from typing import Any
 
 import numpy as np
-from by_hand import Array
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles.test_float64_transcription import CASES, COUPLED, DECOUPLED, FORMULAS
-from scenes import seeds, tame
+from support.by_hand import Array
+from support.scenes import seeds, tame
 
 import fastopt
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from scenes import OF_TORCH, assert_same, dtypes, seeds, shapes, tame, written
+from support.scenes import OF_TORCH, assert_same, dtypes, seeds, shapes, tame, written
 
 import fastopt
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scenes import OF_TORCH, Scene, assert_same, scenes, whole_numbers, without, written
+from support.scenes import OF_TORCH, Scene, assert_same, scenes, whole_numbers, without, written
 
 import fastopt
 from fastopt import functional

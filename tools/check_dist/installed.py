@@ -7,7 +7,7 @@ from pathlib import Path
 from tools.check_dist.environments import clean, environment, without_compiler
 from tools.check_dist.gates import DistributionError
 
-SMOKE = ["tests/test_installed.py", "tests/test_released_checkpoints.py"]
+SMOKE = ["tests/house/test_installed.py", "tests/state/test_released_checkpoints.py"]
 REST = ["-n", "auto", "--dist", "worksteal", "tests", "--ignore=tests/oracles"]
 INFO = "import fastopt; info = fastopt.build_info(); print(info['backend'], *info['isa_levels'])"
 

@@ -1,0 +1,224 @@
+"""Hyperparameters: what is taken and stored as what, and what belongs together; unknown names."""
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from support.hashing import digest
+from support.places import Words, check_message, good, named
+from support.variants import AFTER_THE_STEP, OWN_DECAY
+
+import fastopt
+from fastopt.algorithm.hyperparameters import Choice, Hyper, Number, Pair
+from fastopt.registry import ALGORITHMS, optimizer_class
+
+HYPERPARAMETERS = [
+    (algorithm, name) for algorithm in ALGORITHMS for name in optimizer_class(algorithm).hyperparameters
+]
+
+
+def attribute(opt: fastopt.Optimizer, name: str, value: Any) -> None:
+    setattr(opt, name, value)
+
+
+def group(opt: fastopt.Optimizer, name: str, value: Any) -> None:
+    opt.groups[1][name] = value
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_hyperparameters_by_position(algorithm: str) -> None:
+    cls: Any = optimizer_class(algorithm)
+    for positional in ((0.1,), (0.1, (0.9, 0.999)), (None,)):
+        with pytest.raises(TypeError, match="by keyword alone, as in lr=1e-3") as caught:
+            cls(good(0), *positional)
+        check_message(caught.value, cls.__name__, (repr(positional[0]),))
+
+
+@pytest.mark.parametrize("value", [10**400, Fraction(10**400, 3)], ids=["int", "fraction"])
+def test_number_too_large_for_a_float(value: Any) -> None:
+    opt = fastopt.get("adam", [{"params": good(0)}, {"params": good(1), "lr": 0.5}])
+    before = digest(opt)
+    for change in (attribute, group):
+        with pytest.raises(ValueError, match=r"lr .*is .*must be a finite number"):
+            change(opt, "lr", value)
+        assert digest(opt) == before
+
+
+def good_values(hyper: Hyper) -> Iterator[tuple[Any, Any]]:
+    """Give values that are accepted, with what they are stored as."""
+    if isinstance(hyper, Number):
+        default = 1.5 if hyper.default is None else float(hyper.default)
+        inside = (x for x in (0, 1) if hyper.at_least <= x <= hyper.at_most)
+        whole = next((x for x in inside if hyper.above < x < hyper.below), None)
+        yield np.float32(default), float(np.float32(default))
+        yield np.float64(default), default
+        yield np.array(default), default
+        yield np.array(default, np.float32), float(np.float32(default))
+        yield Fraction(default), default
+        if whole is not None:
+            yield whole, float(whole)
+            yield np.int64(whole), float(whole)
+        if hyper.optional:
+            yield None, None
+    elif isinstance(hyper, Pair):
+        a, b = (0.5, 0.75)
+        for pair in ((a, b), [a, b], np.array([a, b]), (np.float32(a), np.array(b))):
+            yield pair, (a, b)
+        yield (0, b), (0.0, b)
+    else:
+        assert isinstance(hyper, Choice)
+        for value in hyper.values:
+            yield value, value
+            if isinstance(value, bool):
+                yield np.bool_(value), value
+
+
+@pytest.mark.parametrize(("algorithm", "name"), HYPERPARAMETERS)
+def test_good_hyperparameter(algorithm: str, name: str) -> None:
+    cls = optimizer_class(algorithm)
+    opt = cls(good(0), backend="numpy")
+    default = opt.groups[0][name]
+    assert default == cls.hyperparameters[name].default
+    for value, stored in good_values(cls.hyperparameters[name]):
+        if (name in ("nesterov", "cautious_weight_decay") and value) or stored == "corrected":
+            continue  # needs another to change with it
+        if algorithm in OWN_DECAY and name in AFTER_THE_STEP and value:
+            continue
+        if algorithm == "adamwschedulefree" and stored == (0.0, 0.75):
+            continue  # needs a first beta > 0
+        set_at_once = cls([{"params": good(0), name: value}], **{name: default})
+        for change in (attribute, lambda o, n, v: o.groups[0].__setitem__(n, v)):
+            opt.groups[0][name] = default
+            change(opt, name, value)
+            for found in (opt.groups[0][name], getattr(opt, name), set_at_once.groups[0][name]):
+                assert found == stored
+                assert type(found) is type(stored)
+        opt.step(good(1))
+
+
+def test_hyperparameters_that_do_not_go_together_change_nothing() -> None:
+    with pytest.raises(ValueError, match="nesterov=True needs momentum > 0"):
+        fastopt.get("sgd", good(0), nesterov=True)
+    groups = [{"params": good(0), "momentum": 0.9}, {"params": good(1)}]
+    opt: Any = fastopt.get("sgd", groups)
+    before = digest(opt)
+    with pytest.raises(ValueError, match="nesterov=True needs momentum > 0"):
+        opt.nesterov = True  # fits the first group and not the second
+    assert digest(opt) == before
+
+
+def test_update_of_a_group_is_one_change() -> None:
+    opt = fastopt.get("sgd", good(0))
+    before = digest(opt)
+    with pytest.raises(ValueError, match="lr is -1"):
+        opt.groups[0].update({"weight_decay": 0.1, "lr": -1})
+    assert digest(opt) == before
+    opt.groups[0].update({"nesterov": True, "momentum": 0.5})  # each needs the other
+    assert opt.groups[0]["nesterov"]
+    assert opt.groups[0]["momentum"] == 0.5
+
+
+# Names that nobody knows, and the name that was meant.
+UNKNOWN: list[tuple[str, Callable[[], Any], type[Exception], Words]] = [
+    ("keyword", lambda: fastopt.get("adam", good(0), beta=1), TypeError, ("'beta'", "'betas'")),
+    ("far off", lambda: fastopt.get("adam", good(0), zzz=1), TypeError, ("'zzz'", "betas", "eps")),
+    (
+        "keyword of another",
+        lambda: fastopt.get("adam", good(0), momentum=0.9),
+        TypeError,
+        ("'momentum'", "betas"),
+    ),
+    (
+        "key of a group",
+        lambda: fastopt.get("adam", [{"params": good(0), "weightdecay": 0}]),
+        TypeError,
+        ("'weightdecay'", "'weight_decay'"),
+    ),
+    (
+        "written to a group",
+        lambda: fastopt.get("adam", good(0)).groups[0].update(epsilon=0.1),
+        TypeError,
+        ("'epsilon'", "eps"),
+    ),
+    (
+        "read from a group",
+        lambda: fastopt.get("adam", good(0)).groups[0]["amsgard"],
+        KeyError,
+        ("'amsgard'", "'amsgrad'"),
+    ),
+    (
+        "private of a group",
+        lambda: fastopt.get("adam", good(0)).groups[0]["__class__"],
+        KeyError,
+        ("'__class__'",),
+    ),
+    (
+        "written attribute",
+        lambda: attribute(fastopt.get("sgd", good(0)), "momentom", 0.9),
+        AttributeError,
+        ("'momentom'", "'momentum'"),
+    ),
+    ("algorithm", lambda: fastopt.get("adm", good(0)), ValueError, ("'adm'", "'adam'", "sgd")),
+    ("no name", lambda: fastopt.get(None, good(0)), TypeError, ("None", "sgd")),  # type: ignore[arg-type]
+    (
+        "backend",
+        lambda: fastopt.get("adam", good(0), backend="nativ"),
+        ValueError,
+        ("'nativ'", "'native'"),
+    ),
+    ("no parameters", lambda: fastopt.get("adam", []), ValueError, ("params", "empty")),
+    (
+        "numbers for arrays",
+        lambda: fastopt.get("adam", [[1.0, 2.0], [3.0, 4.0]]),
+        TypeError,
+        ("'0.0'", "np.array("),
+    ),
+    (
+        "empty tree",
+        lambda: fastopt.get("adam", {"a": [], "b": {}}),
+        ValueError,
+        ("params", "empty"),
+    ),
+    (
+        "same name",
+        lambda: fastopt.get("adam", {"a.b": good(0), "a": {"b": good(1)}}),
+        ValueError,
+        ("'a.b'", "rename"),
+    ),
+    (
+        "one group outside a list",
+        lambda: fastopt.get("adam", {"params": good(0), "lr": 0.1}),
+        TypeError,
+        ("'lr'", "group"),
+    ),
+    (
+        "group without parameters",
+        lambda: fastopt.get("adam", [{"params": good(0)}, {"lr": 0.1}]),
+        TypeError,
+        ("lr'", "group"),
+    ),
+    ("base class", lambda: fastopt.Optimizer(good(0)), TypeError, ("Optimizer", "rule")),
+]
+
+
+@pytest.mark.parametrize("case", **named(UNKNOWN))
+def test_unknown_name(case: tuple[str, Callable[[], Any], type[Exception], Words]) -> None:
+    _, call, error, words = case
+    with pytest.raises(error) as caught:
+        call()
+    assert type(caught.value) is error
+    check_message(caught.value, words[0], words)
+
+
+def test_groups_keep_their_parameters_and_keys() -> None:
+    opt = fastopt.get("adam", good(0))
+    before = digest(opt)
+    with pytest.raises(TypeError, match="make a new optimizer"):
+        opt.groups[0]["params"] = good(1)
+    with pytest.raises(TypeError, match="cannot be deleted"):
+        del opt.groups[0]["lr"]
+    assert digest(opt) == before
+    assert list(opt.groups[0]) == ["params", *type(opt).hyperparameters]
+    assert len(opt.groups[0]) == 1 + len(type(opt).hyperparameters)

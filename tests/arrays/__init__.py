@@ -1,0 +1,1 @@
+"""What arrays are taken and where they may lie: structure, layout, size, lifetime."""

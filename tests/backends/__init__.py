@@ -1,0 +1,1 @@
+"""Which backend runs, and what each does where others are missing."""

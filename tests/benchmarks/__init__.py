@@ -1,0 +1,1 @@
+"""`python -m fastopt bench`; the benchmarks themselves are in bench/."""

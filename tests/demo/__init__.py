@@ -1,0 +1,1 @@
+"""The demonstration: what it trains, and what its command says."""

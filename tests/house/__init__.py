@@ -1,0 +1,1 @@
+"""What is about the project itself: builds, distributions, documents, its own tools."""

@@ -1,0 +1,64 @@
+"""CONTRIBUTING's new algorithm: its two files go into a copy of the tree, which is built and tested.
+
+That takes the package index and some minutes of compilation: ``FASTOPT_TEST_EXAMPLE=1`` asks for it.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from house.test_docs import blocks
+
+ROOT = Path(__file__).parents[2]
+WHOLE = ["python", "csrc", "tests", "tools", "CMakeLists.txt", "pyproject.toml", "README.md", "LICENSE"]
+
+
+def run(*command: str, at: Path, **settings: str) -> str:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("FASTOPT_")} | settings
+    done = subprocess.run(command, cwd=at, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    return done.stdout
+
+
+def files_of_the_example() -> dict[str, str]:
+    """Give the two files by the paths that the page names for them."""
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    found = re.findall(r"^`([\w/.]+)`, found by .*?:\n\n```\w+\n(.*?)^```$", page, re.M | re.S)
+    return dict(found)
+
+
+def test_the_page_names_the_two_files_of_the_example() -> None:
+    assert files_of_the_example() == {
+        "csrc/rules/signum.hpp": blocks("CONTRIBUTING.md", "cpp")[0],
+        "python/fastopt/optimizers/signum.py": blocks("CONTRIBUTING.md", "python")[0],
+    }
+
+
+@pytest.mark.skipif(
+    "FASTOPT_TEST_EXAMPLE" not in os.environ, reason="takes minutes: FASTOPT_TEST_EXAMPLE=1"
+)
+def test_the_example_works_with_two_files(tmp_path: Path) -> None:
+    tree, python = tmp_path / "tree", str(tmp_path / "venv/bin/python")
+    tree.mkdir()
+    for name in WHOLE:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+        copy(ROOT / name, tree / name)
+    for name, text in files_of_the_example().items():
+        (tree / name).write_text(text)
+    run(sys.executable, "-m", "venv", "venv", at=tmp_path)
+    install = [python, "-m", "pip", "install", "-q", "pytest", "-e", ".[numba]"]
+    run(*install, "-C", "cmake.define.FASTOPT_LEVELS=baseline", at=tree)
+    run(python, "tools/write_stubs.py", at=tree)
+    tests = [
+        "tests/numerics/test_bits.py",
+        "tests/optimizers/test_rules.py",
+        "tests/arrays/test_layouts.py",
+        "tests/optimizers/test_functional.py",
+    ]
+    said = run(python, "-m", "pytest", "-q", *tests, "-k", "signum or rules", at=tree)
+    assert re.search(r"[1-9]\d* passed", said)

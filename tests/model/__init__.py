@@ -1,0 +1,1 @@
+"""Parameters, groups and step counts; a change, or a step, is whole or has not begun."""

@@ -1,0 +1,1 @@
+"""Parameters that are elsewhere for a time, and come back."""

@@ -1,0 +1,1 @@
+"""The numerics contract: the same bits everywhere, and what they depend on."""

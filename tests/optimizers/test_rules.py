@@ -1,0 +1,78 @@
+"""The two texts of every rule agree in what they are made of; the bits are compared elsewhere."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.variants import label, own_options, variants
+
+import fastopt
+from fastopt.algorithm import stages
+from fastopt.runtime.extension import native
+from fastopt.algorithm.hyperparameters import Values
+from fastopt.optimizers import CLASSES
+from fastopt.algorithm.rule import rule_of
+
+HEADERS = Path(__file__).parents[2] / "csrc"
+STRUCT = re.compile(r"template <class T> struct (\w+) \{\s*T ([\w, ]+);")
+
+
+def structs() -> dict[str, list[str]]:
+    """The scalars of every struct in the C++ rules and stages, in their order."""
+    text = "\n".join(p.read_text() for p in [*HEADERS.glob("rules/*.hpp"), HEADERS / "stages.hpp"])
+    return {name: members.split(", ") for name, members in STRUCT.findall(text)}
+
+
+def coefficients(cls: type[fastopt.Optimizer], h: Values) -> tuple[float, ...]:
+    start = {key: hyper.default for key, hyper in cls.carried.items()}
+    carried = (Values(**start),) if start else ()
+    found: tuple[float, ...] = cls.coefficients(h, 1, *carried)
+    return found
+
+
+@pytest.mark.parametrize("variant", variants(), ids=label)
+def test_scalars_have_the_same_names_in_the_same_order(variant: tuple[str, dict[str, float]]) -> None:
+    name, options = variant
+    opt = fastopt.get(name, np.zeros(3), **options)
+    rule = rule_of(opt.select_rule(opt.groups[0].h))
+    c = coefficients(type(opt), opt.groups[0].h)
+    assert list(getattr(c, "_fields", ())) == structs()[rule.name]
+    assert native is not None
+    assert native.rules()[rule.name] == (len(rule.states), len(c))
+
+
+def test_every_native_rule_is_used() -> None:
+    assert native is not None
+    used = {
+        rule_of(cls.select_rule(Values(**options))).name
+        for cls in CLASSES.values()
+        for options in own_options(cls)
+    }
+    others = {"accumulate", "weighed", "perturb_adaptively", "schedule_free_average"}
+    assert set(native.rules()) == used | others
+
+
+def test_stages_have_the_same_scalars() -> None:
+    for stage in stages.STAGES:
+        assert structs()[stage.name] == list(stage.scalars._fields)
+
+
+def test_stages_have_the_same_order() -> None:
+    listed = re.search(r"enum class Stage : int \{ (.*) \};", (HEADERS / "kernel.hpp").read_text())
+    assert listed is not None
+    assert listed[1].split(", ") == [stage.name for stage in stages.STAGES]
+
+
+def test_stubs_list_every_algorithm() -> None:
+    stub = Path(fastopt.__file__).parent / "optimizers" / "__init__.pyi"
+    assert set(re.findall(r"import (\w+) as", stub.read_text())) == {*CLASSES, "Optimizer"}
+
+
+@pytest.mark.parametrize("signature", ["(p, g)", "(g, p, c)", "(p, g, m)", "(p, c)"])
+def test_a_rule_of_another_form_is_refused(signature: str) -> None:
+    namespace: dict[str, Any] = {}
+    exec(f"def rule{signature}: return p", namespace)
+    with pytest.raises(TypeError, match=r"a rule is a function of \(p, g, <states>, c\)"):
+        rule_of(namespace["rule"])

@@ -1,0 +1,1 @@
+"""What fastopt shares a process with: threads, forks, signals, neighbours."""

@@ -1,0 +1,1 @@
+"""Schedules: formulas, arguments, and the end."""

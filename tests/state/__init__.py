@@ -1,0 +1,1 @@
+"""What is saved and taken back: state, configuration, checkpoints."""

@@ -1,0 +1,61 @@
+"""Kernels of a native plan that are functions of Python: a test sees what a plan hands them."""
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastopt.runtime.extension import native
+from fastopt.algorithm.stages import NOTHING
+
+Array = NDArray[Any]
+ROW = (NOTHING, (1.0,))  # of scalars, for a rule with one coefficient
+STAGES = 6
+
+_Sweep = ctypes.CFUNCTYPE(
+    None,
+    ctypes.c_void_p,
+    ctypes.c_void_p,
+    ctypes.c_void_p,
+    ctypes.POINTER(ctypes.c_void_p),
+    ctypes.c_ssize_t,
+)
+
+
+class OwnPlan:
+    """A plan of one parameter whose kernel calls ``see(scalars, p, g, states, n)``, with addresses.
+
+    What `see` raises is raised by `run`, when the sweep has ended.
+    """
+
+    def __init__(self, see: Callable[..., None], p: Array, *states: Array) -> None:
+        assert native is not None
+        self._raised: list[BaseException] = []
+
+        def sweep(scalars: int, p_at: int, g_at: int, states_at: Any, n: int) -> None:
+            try:
+                see(scalars, p_at, g_at, [states_at[s] for s in range(len(states))], n)
+            except BaseException as error:
+                self._raised.append(error)
+
+        self._sweep = _Sweep(sweep)  # which lives as long as the plan
+        address = ctypes.cast(self._sweep, ctypes.c_void_p).value
+        kernel = native.OwnKernel("own", p.dtype.name, len(states), 1, [address] * STAGES)
+        self.plan = native.Plan([(p, *states)], [kernel], [0])
+
+    def run(self, g: Array, sums: bool = False, **options: Any) -> Any:
+        """Sweep once, on one thread."""
+        assert native is not None
+        assert self.plan.bind([g], None, True) == native.Plan.BOUND
+        found = (self.plan.run_with_sums if sums else self.plan.run)([ROW], 1, **options)
+        if self._raised:
+            raise self._raised[0]
+        return found
+
+
+def at(address: int, count: int, dtype: Any) -> Array:
+    """View so many elements at an address."""
+    memory = (ctypes.c_uint8 * (count * np.dtype(dtype).itemsize)).from_address(address)
+    return np.ctypeslib.as_array(memory).view(dtype)

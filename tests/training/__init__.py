@@ -1,0 +1,1 @@
+"""The loop of training: data, callbacks, history, and runs that are resumed."""
