@@ -66,7 +66,7 @@ def _class_of(name: str) -> Any:
 def _with_options(
     saved: Sequence[Mapping[str, Any]], options: Mapping[str, Any], cls: type[Algorithm]
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Give the groups of a configuration, with functions where they were, and the options left."""
+    """Return the groups of a configuration, with functions where they were, and the options left."""
     groups = [dict(group["hyperparameters"]) for group in saved]
     mine = {name: value for name, value in options.items() if name in cls.hyperparameters}
     for name, value in mine.items():
@@ -87,7 +87,7 @@ def _with_options(
 
 
 def _stands_for(value: Any, saved: Any, name: str) -> bool:
-    """Say whether a value is what was saved, or the function that could not be."""
+    """Return whether a value is what was saved, or the function that could not be."""
     return bool(marks(saved)) or plain(_tuple(value), name, marks=True) == saved
 
 

@@ -37,110 +37,144 @@ Hook = Callable[[Any], object]
 
 
 class Optimizer(Algorithm):
-    """Updates parameters in place from their gradients. The base of every algorithm.
+    """Updates parameters in place from their gradients. The base class of every algorithm.
 
-    What a subclass defines is said at `Algorithm`. The memory of its arrays cannot go away until
-    `close`, or the end of a block ``with fastopt.Adam(p) as opt:``.
+    All arguments but `params` are given by keyword. Options can be read as attributes, and those that
+    need no arrays can be set at any time. Every number up to `clipvalue` can be a function of the
+    number of steps taken before, such as one of `fastopt.schedules`. The memory of the arrays cannot be
+    resized or closed until `close`, or the end of a block ``with fastopt.Adam(p) as opt:``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastopt
+    >>> params = {"w": np.ones((3, 2), np.float32), "b": np.zeros(2, np.float32)}
+    >>> opt = fastopt.AdamW(params, lr=0.01, groups={"b": {"weight_decay": 0.0}})
+    >>> opt.step({"w": np.full((3, 2), 0.5, np.float32), "b": np.ones(2, np.float32)})
+    True
+    >>> params["b"]
+    array([-0.01, -0.01], dtype=float32)
+    >>> list(opt.state["w"])
+    ['m', 'v']
 
     Parameters
     ----------
     params : array, or list, tuple or dict of arrays (nested as you like), or list of groups
-        What is updated: C- or F-contiguous, writeable NumPy arrays, float32 or float64. A group is a
-        dict ``{"params": ..., "lr": ...}`` with hyperparameters of its own.
-    lr : float
-        Learning rate. It and all that follows is given by keyword. For this and every number below, a
-        function of the number of steps taken before can be given instead: see `fastopt.schedules`.
-    weight_decay : float
-        Added to the gradient as ``weight_decay * p``, or taken off the parameter.
-    decoupled_weight_decay : {False, True, "fixed", "corrected", "after", "proximal"}
-        Take ``lr * weight_decay * p`` off the parameter before the step (True), ``weight_decay * p``
-        ("fixed", as in the paper of AdamW), ``lr * lr / max_lr * weight_decay * p`` ("corrected":
-        Defazio, arXiv:2506.02285), or ``lr * weight_decay * p`` of the new p ("after"); or divide the
-        new p by ``1 + lr * weight_decay`` ("proximal": Adan, arXiv:2208.06677).
-    max_lr : float > 0, or None
-        The largest learning rate of the schedule, which "corrected" needs.
-    cautious_weight_decay : bool
-        Let decoupled weight decay leave out what the update moves away from zero (Chen et al.,
-        arXiv:2510.12402).
-    l1 : float >= 0
-        The L1 penalty: adds ``l1 * sign(p)`` to the gradient.
-    soft_threshold : bool
-        Let the L1 penalty move the new p towards zero by ``lr * l1`` and no further, which makes exact
-        zeros (ISTA; Daubechies et al., arXiv:math/0307152), and add nothing to the gradient.
-    maximize : bool
-        Ascend instead of descend.
-    clipnorm : float > 0, or None
-        The largest L2 norm of each gradient: a longer one is scaled down to it, before all else. A
-        norm that is infinite makes the finite entries 0; one that is NaN scales nothing.
-    like : {"torch", "keras", "optax", "tf1", "mlx", "sklearn", "thinc", "paper"}
-        Whose rule and defaults to take; see `fastopt.dialects`. Each option can still be given.
-    global_clipnorm : float > 0, or None
-        The largest L2 norm of all gradients together. Where it is infinite or NaN, finite gradients
-        count as 0. Norms are taken first, then values are limited.
-    nonfinite : {"propagate", "raise", "skip"}
-        What to do about gradients that are infinite or NaN, or so large that a parameter or a state
-        would become so: take them, raise FloatingPointError, or leave the step out and count it in
-        `skipped`.
-    max_consecutive_skips : int >= 1, or None
-        How many steps in a row may be left out; one more raises FloatingPointError and changes nothing.
-        Of 20 in a row there is a warning, once.
-    loss_scale : float > 0, or "dynamic"
-        By what the loss was multiplied, and what gradients are divided by. Dynamic is the rule of
-        ``torch.amp.GradScaler``: steps with non-finite gradients are left out and halve it, 2,000 good
-        ones double it.
-    zero_grad : bool
-        Zero the gradients when they have been read.
-    cast_grads : bool
-        Take gradients of another float dtype (float64, float32, float16, bfloat16), rounding each
-        element once. They are refused otherwise.
-    cast_to : optional
-        Arrays in the structure of the parameters, of ml_dtypes.bfloat16, float16, or uint16 (the bits
-        of bfloat16), that hold the parameters, rounded to nearest, after each step; what is written
-        into parameters by hand comes with the next step, or `restart_averages`.
-    ema : float >= 0 and < 1, or a function of the step 0, 1, 2, ..., or None
-        Keep ``e = ema * e + (1 - ema) * p``, from the parameters on that the first step finds: see
-        `ema_state`, `averaged` and `restart_averages`. The step is the number of steps taken before; a
-        schedule is such a function.
-    ema_bias_correction : bool
-        Let the average begin at nothing, and divide by the weights so far.
-    swa_start : int >= 0, or None
-        Keep the mean of the parameters as they are after so many steps and after every `swa_every`
-        more: stochastic weight averaging, Izmailov et al. (arXiv:1803.05407). Until then it is the
-        parameters. See `swa_state`, `averaged` and `restart_averages`; instead of `ema`.
-    swa_every : int >= 1
-        How many steps it is from one that is averaged to the next.
-    lookahead_steps : int >= 1, or None
-        Keep slow weights, from the parameters on that the first step finds, and after every so many
-        steps pull the parameters to them: ``slow = (1 - alpha) * slow + alpha * p`` and ``p = slow``,
-        before the average and the copy are made. This is Lookahead, Zhang et al. (arXiv:1907.08610),
-        and not Nesterov's look ahead, which is `lookahead`. The state goes on as it is; a parameter
-        that sits out such a step is not pulled. See `slow_state` and `restart_averages`.
-    lookahead_alpha : float > 0 and <= 1
-        How far slow weights go towards the parameters: the alpha above.
-    gradient_accumulation_steps : int >= 1
-        How many calls of `accumulate` make a step; see also `flush`.
-    stats : bool
-        Measure each step for `report`.
-    flush_subnormals : bool
-        Let the native kernels, and your own rules where Numba compiles them into the native plan, take
-        numbers below the smallest normal one (1.2e-38 in float32) for zero, which is faster where
-        moments have decayed that far. The bits are then no longer those of other backends, which may
-        do nothing about it. Nothing outside the step changes.
+        The arrays to update: writeable, C- or F-contiguous NumPy arrays of float32 or float64. A group
+        is a dict ``{"params": ..., "lr": ...}`` with hyperparameters of its own.
     groups : dict from patterns of names, or functions of name and array, to options
         Parameters with hyperparameters of their own: ``{"*.bias": {"weight_decay": 0}}``. Besides
-        hyperparameters, the options can have ``"multiply": {"lr": 0.1}``, factors of what all groups
-        have, and ``"frozen": True``. What several patterns say holds together, the later one first. See
+        hyperparameters, the options can have ``"multiply": {"lr": 0.1}``, factors of the common values,
+        and ``"frozen": True``. Where several patterns match, all hold, and the later one wins. See
         `no_decay` and `layer_decay`.
     grads : optional
         Gradients bound once, in the structure of the parameters; then ``step()`` needs none.
+    like : {"torch", "keras", "optax", "tf1", "mlx", "sklearn", "thinc", "paper"}
+        The framework whose rule and defaults apply; see `fastopt.dialects`. Each option can still be
+        given.
     backend : {"native", "numba", "numpy"}, optional
-        The first that is there, unless `use_backend` or ``FASTOPT_BACKEND`` say otherwise.
+        By default the first one installed, unless `use_backend` or ``FASTOPT_BACKEND`` choose another.
+
+    Update
+    ------
+    lr : float
+        Learning rate. The options of each algorithm are described at its class.
+    maximize : bool
+        Ascend instead of descend.
+
+    Regularization
+    --------------
+    weight_decay : float
+        Add ``weight_decay * p`` to the gradient or, decoupled, subtract it from the parameter.
+    decoupled_weight_decay : {False, True, "fixed", "corrected", "after", "proximal"}
+        True subtracts ``lr * weight_decay * p`` from the parameter before the step; "fixed"
+        ``weight_decay * p``, as in the paper of AdamW; "corrected" ``lr * lr / max_lr * weight_decay *
+        p`` (Defazio, arXiv:2506.02285); "after" ``lr * weight_decay * p`` of the new p. "proximal"
+        divides the new p by ``1 + lr * weight_decay`` (Adan, arXiv:2208.06677).
+    max_lr : float > 0, or None
+        The largest learning rate of the schedule, which "corrected" needs.
+    cautious_weight_decay : bool
+        Skip decoupled weight decay where the update moves an element away from zero (Chen et al.,
+        arXiv:2510.12402).
+    l1 : float >= 0
+        L1 penalty: add ``l1 * sign(p)`` to the gradient.
+    soft_threshold : bool
+        Move the new p towards zero by ``lr * l1`` and no further, which makes exact zeros (ISTA;
+        Daubechies et al., arXiv:math/0307152), and add nothing to the gradient.
+
+    Gradients
+    ---------
+    clipnorm : float > 0, or None
+        The largest L2 norm of each gradient: a longer one is scaled down to it, before all else. Where
+        the norm is infinite, finite entries become 0; where it is NaN, nothing is scaled.
+    clipvalue : float > 0, or None
+        The largest absolute value of each element of a gradient, after `clipnorm`.
+    global_clipnorm : float > 0, or None
+        The largest L2 norm of all gradients together, instead of `clipnorm`. Where it is infinite or
+        NaN, finite gradients count as 0.
+    nonfinite : {"propagate", "raise", "skip"}
+        For gradients that are infinite or NaN, or so large that a parameter or a state would become
+        so: use them, raise FloatingPointError, or skip the step and count it in `skipped`.
+    max_consecutive_skips : int >= 1, or None
+        The largest number of steps skipped in a row; one more raises FloatingPointError and changes
+        nothing. After 20 in a row there is one warning.
+    loss_scale : float > 0, or "dynamic"
+        The factor of the loss, by which gradients are divided. "dynamic" is the rule of
+        ``torch.amp.GradScaler``: a step with non-finite gradients is skipped and halves it, 2,000 good
+        steps in a row double it.
+    gradient_accumulation_steps : int >= 1
+        The number of calls of `accumulate` that make a step; see also `flush`.
+    cast_grads : bool
+        Accept gradients of another float dtype (float64, float32, float16, bfloat16); each element is
+        rounded once. Without it they are refused.
+    zero_grad : bool
+        Zero the gradients after they have been read.
+
+    Averages
+    --------
+    ema : float >= 0 and < 1, or a function of the step 0, 1, 2, ..., or None
+        Keep the moving average ``e = ema * e + (1 - ema) * p``, which begins with the parameters at the
+        first step: see `ema_state`, `averaged` and `restart_averages`.
+    ema_bias_correction : bool
+        Begin the average with zeros, and divide it by the sum of the weights so far.
+    swa_start : int >= 0, or None
+        Keep the mean of the parameters after so many steps and after every `swa_every` more: stochastic
+        weight averaging (Izmailov et al., arXiv:1803.05407). Until then it equals the parameters. See
+        `swa_state`, `averaged` and `restart_averages`; instead of `ema`.
+    swa_every : int >= 1
+        The number of steps from one average to the next.
+    lookahead_steps : int >= 1, or None
+        Keep slow weights, which begin with the parameters at the first step, and after every so many
+        steps move the parameters to them: ``slow = (1 - alpha) * slow + alpha * p`` and ``p = slow``,
+        before average and copy are made. This is Lookahead (Zhang et al., arXiv:1907.08610), and not
+        Nesterov's look-ahead, which is `at_nesterov_point`. The state is unchanged; a parameter
+        without a gradient at such a step is not moved. See `slow_state` and `restart_averages`.
+    lookahead_alpha : float > 0 and <= 1
+        The alpha above.
+    cast_to : optional
+        Arrays in the structure of the parameters, of ml_dtypes.bfloat16, float16, or uint16 (the bits
+        of bfloat16), for a copy of the parameters, rounded to nearest, after each step. Values written
+        into parameters by hand are copied at the next step, or by `restart_averages`.
+
+    Bookkeeping
+    -----------
+    stats : bool
+        Measure each step for `report`.
+    flush_subnormals : bool
+        Treat numbers below the smallest normal one (1.2e-38 in float32) as zero in the native kernels,
+        and in your own rules where Numba compiles them into the native plan, which is faster where
+        moments have decayed that far. The bits are then no longer those of other backends, which may
+        ignore this. Nothing outside the step changes.
 
     Raises
     ------
     TypeError, ValueError
         For arrays that cannot be updated in place, hyperparameters out of range, unknown names; the
         message says which, and what to do. Nothing has changed then.
+
+    Notes
+    -----
+    `Algorithm` describes what a class of your own defines.
     """
 
     if TYPE_CHECKING:  # the constructor that type checkers see: these, then the hyperparameters
@@ -471,7 +505,7 @@ class Optimizer(Algorithm):
         return read_only_list(names, remedy_for(self, "frozen"), "opt.frozen")
 
     def freeze(self, which: Which) -> list[str]:
-        """Let parameters sit out all steps, whatever their gradients: no update, no decay, no count.
+        """Freeze parameters: no update, no decay, no count, whatever their gradients.
 
         `which` is a pattern of names such as ``"embed.*"``, or a function of name and array. Gives back
         the names that it means; ValueError if there are none.
@@ -479,11 +513,11 @@ class Optimizer(Algorithm):
         return membership.freeze(self._core, which, True)
 
     def unfreeze(self, which: Which) -> list[str]:
-        """Let frozen parameters take part again, with the state that they had; as `freeze`."""
+        """Unfreeze parameters, which go on with the state that they had; as `freeze`."""
         return membership.freeze(self._core, which, False)
 
     def add_params(self, more: Any, **options: Any) -> None:
-        """Take more parameters, and put them into the container that was given as params.
+        """Add parameters, also to the container that was given as params.
 
         ::
 
@@ -510,10 +544,10 @@ class Optimizer(Algorithm):
         watch(self._after)
 
     def remove_params(self, which: Which) -> list[str]:
-        """Let go of parameters and their states, and take them out of the container they were in.
+        """Remove parameters and their states, also from the container that they were in.
 
         `which` is as of `freeze`. Gives back the names. Raises as `add_params`, and ValueError where
-        nobody would be left.
+        no parameter would be left.
         """
         return membership.remove(self._core, which)
 
@@ -521,12 +555,12 @@ class Optimizer(Algorithm):
 
     @property
     def step_count(self) -> int:
-        """How many steps have been taken."""
+        """The number of steps taken."""
         return self._core.bound.progress.steps
 
     @property
     def skipped(self) -> int:
-        """How many steps have been left out for gradients that were not finite, or too large."""
+        """The number of steps left out for gradients that were not finite, or too large."""
         return self._core.bound.progress.skips.total
 
     @property
@@ -538,7 +572,7 @@ class Optimizer(Algorithm):
         return self._core.bound.progress.grad_norm
 
     def report(self) -> "list[GroupReport]":
-        """Say what the last step has done, for each group; needs ``stats=True``.
+        """Return norms of the last step for each group; needs ``stats=True``.
 
         Norms are L2: of the gradients (after the loss scale, before clipping), of the update, of the
         new parameters; the ratio of the last two; the smallest factor of clipping; and how many
@@ -599,7 +633,7 @@ class Optimizer(Algorithm):
     # Save and load; training resumes bit for bit.
 
     def state_dict(self, copy: bool = True) -> dict[str, Any]:
-        """Give the whole state: hyperparameters, counts and arrays, by the names of the parameters.
+        """Return the whole state: hyperparameters, counts and arrays, by the names of the parameters.
 
         ``state["parameters"]["layer.w"]["arrays"]["m"]`` is an array, all that is not is what JSON can
         hold. With ``copy=False`` they are views of the optimizer's: the next step changes them.
@@ -613,7 +647,7 @@ class Optimizer(Algorithm):
     def load_state_dict(
         self, state: Mapping[str, Any], *, strict: bool = True, hyperparameters: bool = True
     ) -> "Differences":
-        """Take a state: after it, training goes on with the bits that it would have had.
+        """Load a state: training resumes bit for bit.
 
         Parameters are found by name, and their arrays copied. Unlike torch, nothing is cast. Functions
         of the step, which no state can hold, stay as they are here; so do schedules that were saved
@@ -679,7 +713,7 @@ class Optimizer(Algorithm):
         hyperparameters: bool = True,
         progress: bool | None = None,
     ) -> "Loaded":
-        """Take a checkpoint: after it, training goes on with the bits that it would have had.
+        """Load a checkpoint: training resumes bit for bit.
 
         Parameters
         ----------
@@ -707,7 +741,7 @@ class Optimizer(Algorithm):
             return save.load(self._core, file, path, params, strict, hyperparameters, progress)
 
     def get_config(self) -> dict[str, Any]:
-        """Give the name of the class, the hyperparameters and the settings, as JSON can hold them.
+        """Return the name of the class, the hyperparameters and the settings, as JSON can hold them.
 
         Groups are frozen in it where all their parameters are. TypeError for a function of the step
         that is none of `fastopt.schedules`.
@@ -736,7 +770,7 @@ class Optimizer(Algorithm):
     # The end.
 
     def close(self) -> None:
-        """Let go of the memory of all arrays; do nothing if that has been done.
+        """Release the memory of all arrays; do nothing if that has been done.
 
         As long as an optimizer is there and not closed, the memory of its arrays cannot go away:
         ``p.resize(..., refcheck=False)`` is a ValueError, for p and for what it is a view of, and

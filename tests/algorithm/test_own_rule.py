@@ -11,8 +11,8 @@ from support.variants import STAGES, known, own_options
 
 import fastopt
 from fastopt.algorithm.elementwise import select
-from fastopt.runtime.extension import native
 from fastopt.optimizers import CLASSES
+from fastopt.runtime.extension import native
 
 BACKENDS = ("numba", "numpy")
 

@@ -141,7 +141,7 @@ def test_every_way_of_training_asks_for_the_step_that_comes() -> None:
     by_hand = SGD(others, lr=0.1, momentum=0.1, **options)
 
     def everything(o: Any, p: Any, step: int) -> None:
-        with o.lookahead():
+        with o.at_nesterov_point():
             there = {k: None if g is None else g + p[k] for k, g in gradients(step).items()}
         with o.perturbed(there):
             further = {k: None if g is None else g - p[k] for k, g in there.items()}

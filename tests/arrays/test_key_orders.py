@@ -48,7 +48,7 @@ def check(params: Any, given: Any) -> None:
     """Step with gradients in each order; the first is the parameters' own."""
     opt = fastopt.SGD(params, lr=1.0, momentum=0.5)
     start, state = opt.params, opt.state_dict()
-    first = [np.copy(p) for p in opt._parameters.arrays]
+    first = [np.copy(p) for p in opt._core.bound.parameters.arrays]
     wanted: Any = None
     count = 0
     for grads in islice(orders(given), MOST):
@@ -58,7 +58,7 @@ def check(params: Any, given: Any) -> None:
             wanted = wanted or found
             assert found == wanted, each
             opt.load_state_dict(state)
-            for p, was in zip(opt._parameters.arrays, first, strict=True):
+            for p, was in zip(opt._core.bound.parameters.arrays, first, strict=True):
                 p[...] = was
         count += 1
     assert count > 1 or not any(isinstance(x, dict) and len(x) > 1 for x in _containers(given))

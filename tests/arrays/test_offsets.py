@@ -15,10 +15,10 @@ from support.own_kernels import OwnPlan, at
 from support.repeated_memory import ELEMENTS, repeated
 
 from arrays.test_indices import reserved
-from fastopt.backends import NO_EXTRAS
-from fastopt.runtime.extension import native
-from fastopt.optimizers.sgd import SgdCoefficients
 from fastopt.algorithm.stages import NOTHING
+from fastopt.backends import NO_EXTRAS
+from fastopt.optimizers.sgd import SgdCoefficients
+from fastopt.runtime.extension import native
 
 pytestmark = pytest.mark.skipif(native is None, reason="there is no extension")
 

@@ -254,7 +254,7 @@ SEEN = [
 def test_what_something_else_refers_to_is_none_of_them(make: Any, backend: str) -> None:
     held: list[Any] = []
     opt = make(backend, held)
-    assert told(opt, ones(opt._params)) == []
+    assert told(opt, ones(opt._core.bound.params)) == []
 
 
 def scenes(backend: str) -> list[Any]:
@@ -300,10 +300,12 @@ def test_references_are_counted_exactly(backend: str) -> None:
                 assert set(others.values()) == {0}, (opt, kind, others)
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", CATEGORY)
-                    opt.step(None if opt._grads is not None else ones(opt._params))
+                    opt.step(
+                        None if opt._core.bound.grads is not None else ones(opt._core.bound.params)
+                    )
         names = opt.names
         assert unseen(opt) == names
-        keep = opt._parameters.arrays[-1]
+        keep = opt._core.bound.parameters.arrays[-1]
         assert unseen(opt) == names[:-1]
         assert list(counted(opt, "_params")[0].values()).count(1) == 1
         del keep

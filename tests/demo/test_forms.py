@@ -88,7 +88,7 @@ def test_the_eight_forms_of_mnist_are_those_of_the_notebook() -> None:
         optimizer = contestant.optimizer(p := np.zeros(1), None)
         for g in (g1, g2):
             if contestant.lookahead:
-                with optimizer.lookahead():
+                with optimizer.at_nesterov_point():
                     pass
             optimizer.step(np.array([g]))
         found[contestant.label] = p[0]

@@ -55,6 +55,6 @@ class Scene:
 
     @staticmethod
     def values(opt: Optimizer) -> list[bytes]:
-        followers = [each.arrays for each in opt._pipeline.followers().values()]
-        written = [opt.params, opt.state, followers, opt._settings["cast_to"]]
+        followers = [each.arrays for each in opt._core.bound.followers.by_key().values()]
+        written = [opt.params, opt.state, followers, opt._core.bound.settings["cast_to"]]
         return [a.tobytes() for a in leaves(written) if isinstance(a, np.ndarray)]

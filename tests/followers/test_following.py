@@ -25,7 +25,8 @@ CASES: list[Options] = [
 
 
 def followers(opt: fastopt.Optimizer) -> list[Follower]:
-    return [each for each in (opt._pipeline.averages, opt._pipeline.slow) if each is not None]
+    slow, averages, _ = opt._core.bound.followers
+    return [each for each in (averages, slow) if each is not None]
 
 
 @pytest.mark.parametrize("options", CASES, ids=lambda options: "-".join(options))
@@ -36,9 +37,10 @@ def test_another_goes_on_with_the_same_bits(options: Options, backend: str) -> N
         opt.step(gradients(np.float32, seed))
     q = {k: v.copy(order="K") for k, v in p.items()}
     twin = fastopt.SGD(q, lr=0.1, backend=backend, **options)
-    twin._taken.steps = opt.step_count
+    twin._core.bound.progress.steps = opt.step_count
     for ours, theirs in zip(followers(opt), followers(twin), strict=True):
-        theirs.restore(json.loads(json.dumps(ours.state())))
+        restored = theirs.restored(json.loads(json.dumps(ours.state())))
+        vars(theirs).update(vars(restored))
         assert theirs.state() == ours.state()
         for a, b in zip(ours.arrays, theirs.arrays, strict=True):
             b[...] = a
@@ -79,6 +81,6 @@ def test_wrong_scalars(options: Options, scalars: Any, error: type[Exception], w
     (follower,) = followers(opt)
     before = follower.state()
     with pytest.raises(error, match=words):
-        follower.restore(scalars)
+        follower.restored(scalars)
     assert follower.state() == before
     opt.step(np.ones(2))

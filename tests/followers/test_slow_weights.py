@@ -125,7 +125,7 @@ def test_nesterov_s_look_ahead_is_another(backend: str) -> None:
         for seed in range(5):
             slow = bits(opt.slow_state)
             if looks:
-                with opt.lookahead():
+                with opt.at_nesterov_point():
                     assert bits(opt.slow_state) == slow
             opt.step(gradients(np.float32, seed))
         finals.append((bits(p), bits(opt.slow_state)))

@@ -534,7 +534,7 @@ def test_no_restart_in_the_middle() -> None:
     for block, words in (
         (opt.averaged, "averages in the parameters"),
         (lambda: opt.perturbed(np.ones(2)), "perturbed"),
-        (opt.lookahead, "looks ahead"),
+        (opt.at_nesterov_point, "looks ahead"),
     ):
         with block(), pytest.raises(RuntimeError, match=words):
             opt.restart_averages()

@@ -111,7 +111,7 @@ def perturbed(run: Run, dtype: Any, backend: str) -> Iterator[Array]:
         with opt.perturbed(g, **run.options):
             yield p.copy()
             there = p * g
-        with opt.lookahead():
+        with opt.at_nesterov_point():
             yield p.copy()
         opt.accumulate(there)
     yield p

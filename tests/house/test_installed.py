@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 import fastopt
 from fastopt import backends
-from fastopt.runtime.extension import native
 from fastopt.registry import ALGORITHMS
+from fastopt.runtime.extension import native
 
 Arrays = list[NDArray[Any]]
 SIZES = [0, 1, 3, 7, 16, 31, 64, 257, 300_000]  # the last is several chunks, and work for two threads

@@ -368,7 +368,7 @@ def test_config_of_frozen_groups() -> None:
     ]
     config = Adam(groups).get_config()
     again = fastopt.from_config(config, [{"a": np.ones(2), "b": np.ones(3)}, np.ones(1)])
-    assert again._frozen == [True, True, False]
+    assert again._core.bound.frozen == [True, True, False]
     opt = Adam({"a": np.ones(2), "b": np.ones(3)})
     opt.freeze("a")
     assert "frozen" not in str(opt.get_config())  # a group is frozen as a whole, or not in a config

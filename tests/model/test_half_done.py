@@ -16,9 +16,9 @@ from support.everywhere_runs import hashed
 import fastopt
 from fastopt import schedules
 from fastopt.followers.averages import MovingAverage
-from fastopt.step.core import Core
+from fastopt.followers.followers import Followers
 from fastopt.model.groups import Group
-from fastopt.step.pipeline import Pipeline
+from fastopt.step import bind
 
 
 class HalfWayError(Exception):
@@ -26,7 +26,7 @@ class HalfWayError(Exception):
 
 
 @contextmanager
-def failing(owner: type, name: str, k: int, late: bool) -> Iterator[list[int]]:
+def failing(owner: Any, name: str, k: int, late: bool) -> Iterator[list[int]]:
     """Let the k-th call of a method fail, before or after it has done its part; yield the calls."""
     method = getattr(owner, name)
     calls: list[int] = []
@@ -87,7 +87,7 @@ def everything(opt: Any) -> list[Any]:
     """All that a change can change, as it is seen from outside."""
     return [
         hashed(opt.params),
-        hashed(opt._settings["cast_to"]),
+        hashed(opt._core.bound.settings["cast_to"]),
         hashed(opt.state),
         hashed(opt.ema_state),
         hashed(opt.slow_state),
@@ -97,7 +97,11 @@ def everything(opt: Any) -> list[Any]:
         opt.grad_norm,
         repr(opt.report()),
         (opt.step_count, opt.skipped, float(opt.loss_scale)),
-        {name: opt._settings[name] for name in opt._settings if name != "cast_to"},
+        {
+            name: opt._core.bound.settings[name]
+            for name in opt._core.bound.settings
+            if name != "cast_to"
+        },
     ]
 
 
@@ -113,16 +117,16 @@ CHANGES: dict[str, Change] = {
     "a state": lambda opt: opt.load_state_dict(STATE),
     "some of a state": lambda opt: opt.load_state_dict(STATE, strict=False, hyperparameters=False),
 }
-PARTS: list[tuple[type, str]] = [
-    (Group, "set"),
-    (Group, "now"),
-    (MovingAverage, "restore"),
-    (Pipeline, "attach"),
-    (Pipeline, "write_copies"),
-    (Core, "_make_plan"),
-    (Core, "_make_hold"),
-    (Core, "_follow_changes"),
-    (Core, "_look_at_settings"),
+PARTS: list[tuple[Any, str]] = [
+    (Group, "changes"),
+    (MovingAverage, "restored"),
+    (Followers, "attach"),
+    (Followers, "write_copies"),
+    (bind, "planned"),
+    (bind, "held"),
+    (bind, "followed"),
+    (bind, "changed"),
+    (bind, "install"),
     (schedules.reduce_on_plateau, "load_state_dict"),
 ]
 
@@ -162,4 +166,4 @@ def test_the_parts_are_parts() -> None:
                 change(opt)
             called[name] = called.get(name, 0) + len(calls)
     assert all(called.values()), called
-    assert called["set"] >= 4 * 4
+    assert called["changes"] >= 4 * 4

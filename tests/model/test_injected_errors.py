@@ -120,7 +120,7 @@ def fingerprint(opt: Optimizer) -> str:
     state = opt.state_dict()
     for each in state["parameters"].values():
         each["arrays"] = {name: a.tobytes() for name, a in each["arrays"].items()}
-    copies = opt._settings["cast_to"] or {}
+    copies = opt._core.bound.settings["cast_to"] or {}
     values = [a.tobytes() for a in (*opt.params.values(), *copies.values())]
     return digest(repr(state), repr(values), repr([opt.grad_norm, opt.skipped, opt.step_count]))
 

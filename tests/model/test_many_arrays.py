@@ -191,8 +191,8 @@ def test_cohorts_of_those_that_are_alike_are_joined_when_parameters_come() -> No
     opt = Adam(params)
     opt.step(gradients(50))
     opt.add_params({"new": np.zeros(8, np.float32), "newer": np.zeros(8, np.float32)})
-    assert len(opt._cohorts) == 2
+    assert len(opt._core.bound.counts) == 2
     opt.step({**gradients(50), "new": np.ones(8, np.float32), "newer": np.ones(8, np.float32)})
     assert [opt.state_dict()["parameters"][name]["steps"] for name in ("0.w", "new")] == [2, 1]
     opt.remove_params("new*")
-    assert len(opt._cohorts) == 1
+    assert len(opt._core.bound.counts) == 1

@@ -8,9 +8,9 @@ import pytest
 from support.by_hand import same
 
 import fastopt
-from fastopt.registry import ALGORITHMS
 from fastopt.numerics.powers import power
-from fastopt.state.form import MOST_STEPS
+from fastopt.registry import ALGORITHMS
+from fastopt.runtime.arguments import MOST_STEPS
 
 BETAS = [0.0, 1e-12, 0.5, 0.9, 0.999, 0.999999, 1 - 2**-53]
 COUNTS = [1, 2, 3, 10, 1000, 2**24 - 1, 2**24, 2**24 + 1, 2**31 - 1, 2**31, 2**32 + 1, 10**12, 2**53]

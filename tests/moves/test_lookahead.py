@@ -37,7 +37,7 @@ def test_parameters_move_and_come_back(in_buffer: bool, dtype: Any, backend: str
     for step in range(4):
         before, where = bits(p), {k: v.copy() for k, v in p.items()}
         factor = dtype(0.9 if in_buffer else 0.9 * 0.1)
-        with opt.lookahead():
+        with opt.at_nesterov_point():
             for key, value in p.items():
                 expected = where[key] - factor * opt.state[key]["b"]
                 np.testing.assert_array_equal(value, expected)
@@ -54,7 +54,7 @@ def test_same_bits_from_every_backend() -> None:
         p = params()
         opt = fastopt.RMSprop(p, lr=0.01, momentum=0.9, backend=backend)
         for _ in range(5):
-            with opt.lookahead():
+            with opt.at_nesterov_point():
                 g = grads(p)
             opt.step(g)
         finals.append(bits(p))
@@ -68,7 +68,7 @@ def test_an_exception_gives_the_parameters_back() -> None:
     before = bits(p)
 
     def fail() -> None:
-        with opt.lookahead():
+        with opt.at_nesterov_point():
             assert bits(p) != before
             raise ZeroDivisionError
 
@@ -83,11 +83,11 @@ def test_no_step_and_no_second_look_inside() -> None:
     opt = fastopt.SGD(p, momentum=0.9)
     opt.step(grads(p))
     before = bits(p)
-    with opt.lookahead():
+    with opt.at_nesterov_point():
         ahead = bits(p)
         with pytest.raises(RuntimeError, match="looks ahead: take the step after the with block"):
             opt.step(grads(p))
-        with pytest.raises(RuntimeError, match="looks ahead"), opt.lookahead():
+        with pytest.raises(RuntimeError, match="looks ahead"), opt.at_nesterov_point():
             pass
         assert bits(p) == ahead
     assert bits(p) == before
@@ -100,7 +100,7 @@ def test_nesterov_s_own_formula() -> None:
     w, v = p["w"].copy(), np.zeros(9)
     for t in range(50):
         opt.lr = lr = 0.05 / (1 + t)
-        with opt.lookahead():
+        with opt.at_nesterov_point():
             g = grads(p)
         opt.step(g)
         v = 0.9 * v + lr * -np.sin(w - 0.9 * v)
@@ -112,7 +112,7 @@ def test_groups_have_their_own_momentum() -> None:
     a, b = np.ones(3), np.ones(3)
     opt = fastopt.SGD([{"params": a, "momentum": 0.5}, {"params": b, "momentum": 0.25}], lr=1.0)
     opt.step([np.ones(3), np.ones(3)])
-    with opt.lookahead():
+    with opt.at_nesterov_point():
         assert a.tolist() == [-0.5] * 3
         assert b.tolist() == [-0.25] * 3
 
@@ -123,7 +123,7 @@ def test_momentum_that_has_only_been_switched_on_does_not_move() -> None:
     opt.step(np.ones(3))
     opt.momentum = 0.9
     before = p.copy()
-    with opt.lookahead():
+    with opt.at_nesterov_point():
         np.testing.assert_array_equal(p, before)
 
 
@@ -139,7 +139,7 @@ def test_who_cannot(name: str, options: Params, error: type[Exception], words: s
     p = params()
     opt = fastopt.get(name, p, **options)
     before = bits(p)
-    with pytest.raises(error, match=words), opt.lookahead():
+    with pytest.raises(error, match=words), opt.at_nesterov_point():
         pass
     assert bits(p) == before
     opt.step(grads(p))  # and it is free again
@@ -150,7 +150,7 @@ def test_copies_of_the_parameters_follow() -> None:
     opt = fastopt.SGD(p, momentum=0.9, lr=1.0, cast_to=half)
     opt.step(np.cos(p))
     before = half.copy()
-    with opt.lookahead():
+    with opt.at_nesterov_point():
         np.testing.assert_array_equal(half, p.astype(np.float16))
         assert (half != before).any()
     np.testing.assert_array_equal(half, before)
@@ -162,7 +162,7 @@ def test_a_parameter_that_was_replaced() -> None:
     p["w"] = p["w"] * 1
     with (
         pytest.raises(ValueError, match="is not the array that this optimizer updates"),
-        opt.lookahead(),
+        opt.at_nesterov_point(),
     ):
         pass
 
@@ -178,7 +178,7 @@ def test_another_thread_has_to_wait() -> None:
         except RuntimeError as error:
             errors.append(str(error))
 
-    with opt.lookahead():
+    with opt.at_nesterov_point():
         thread = threading.Thread(target=step)
         thread.start()
         thread.join()

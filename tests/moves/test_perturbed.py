@@ -289,7 +289,7 @@ def test_no_step_and_no_second_block_inside() -> None:
         calls: list[Callable[[], Any]] = [
             lambda: opt.step(grads(p)),
             lambda: opt.perturbed(grads(p)).__enter__(),
-            lambda: opt.lookahead().__enter__(),
+            lambda: opt.at_nesterov_point().__enter__(),
         ]
         for call in calls:
             with pytest.raises(RuntimeError, match="has its parameters perturbed: take the step after"):

@@ -12,12 +12,12 @@ from support.by_hand import same
 
 import fastopt
 from fastopt import functional
-from fastopt.moves.evaluation import EvalMode
 from fastopt.moves.base import give_back, move
+from fastopt.optimizers.schedule_free import ScheduleFree
 
 Params = dict[str, Any]
 
-CLASSES: dict[str, type[EvalMode]] = {
+CLASSES: dict[str, type[ScheduleFree]] = {
     "sgdschedulefree": fastopt.SGDScheduleFree,
     "adamwschedulefree": fastopt.AdamWScheduleFree,
 }
@@ -311,5 +311,5 @@ def test_give_back_is_of_bits() -> None:
     opt = fastopt.SGDScheduleFree(p)
     before = p.copy()
     p[...] = 1.0
-    give_back(opt, [before])
+    give_back(opt._core.bound, [before])
     assert p.tobytes() == before.tobytes()

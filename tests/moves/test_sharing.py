@@ -15,7 +15,7 @@ import pytest
 from model.test_interrupts import interrupted
 
 import fastopt
-from fastopt.model import living, sharing
+from fastopt.step import living, sharing
 
 Block = Callable[[], AbstractContextManager[None]]
 ONES = np.ones(4)
@@ -52,7 +52,7 @@ def perturbed(w: Any) -> tuple[Any, Block]:
 
 def lookahead(w: Any) -> tuple[Any, Block]:
     opt = fastopt.SGD({"w": w}, lr=0.5, momentum=0.5)
-    return opt, opt.lookahead
+    return opt, opt.at_nesterov_point
 
 
 MOVES: dict[str, tuple[Callable[[Any], tuple[Any, Block]], str]] = {
@@ -327,7 +327,7 @@ def test_one_that_goes_in_eval_mode_lets_the_others_go(in_a_cycle: bool) -> None
     gc.collect()
     other.step([ONES])
     fastopt.SGD([w]).step([ONES])
-    assert not other._free[1:]
+    assert not other._core.gate.free[1:]
 
 
 def test_nothing_is_remembered_of_those_that_are_gone() -> None:
@@ -352,7 +352,7 @@ def test_optimizers_that_compare_as_they_like() -> None:
     one, two = Mine([w], momentum=0.5), Mine([w])
     assert not isinstance(Mine.__hash__, Callable)  # type: ignore[arg-type]
     one.step([ONES])
-    with one.lookahead(), pytest.raises(RuntimeError, match="looks ahead"):
+    with one.at_nesterov_point(), pytest.raises(RuntimeError, match="looks ahead"):
         two.step([ONES])
     two.step([ONES])
 
@@ -427,7 +427,7 @@ def test_many_threads_lose_no_step_and_no_token() -> None:
         sys.setswitchinterval(before)
     assert not errors
     assert (w == -400.0).all()
-    assert [opt._free for opt in (*opts, *movers)] == [[True]] * 4
+    assert [opt._core.gate.free for opt in (*opts, *movers)] == [[True]] * 4
 
 
 # Signals.
@@ -458,7 +458,7 @@ def test_wherever_a_handler_raises_nobody_is_held_for_ever(move: str) -> None:
             if move == "eval":
                 opt.train()  # which the handler may have kept from its end
             assert w.tobytes() == before, place
-            assert [each._free for each in (opt, *others)] == [[True]] * 3, place
+            assert [each._core.gate.free for each in (opt, *others)] == [[True]] * 3, place
             for each in others:
                 each.step([np.ones_like(p) for p in each.params])
             opt.step({"w": ONES})

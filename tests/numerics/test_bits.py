@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from support.variants import label, variants
 
 import fastopt
-from fastopt.runtime.extension import native
 from fastopt.registry import ALGORITHMS
+from fastopt.runtime.extension import native
 
 STEPS = 10
 LEVELS = native.runnable_levels() if native else []

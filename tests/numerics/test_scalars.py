@@ -5,8 +5,8 @@ from fractions import Fraction
 
 import pytest
 
-from fastopt.runtime.extension import native
 from fastopt.numerics.powers import exp, log, power, power_in_python, real_power
+from fastopt.runtime.extension import native
 
 BETAS = [0.0, 1e-12, 0.5, 0.9, 0.999, 0.999999, 1 - 2**-53]
 EXPONENTS = [1, 2, 3, 10, 1000, 2**24 - 1, 2**24 + 1, 2**31, 10**12, 2**53]

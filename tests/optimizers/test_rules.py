@@ -10,10 +10,10 @@ from support.variants import label, own_options, variants
 
 import fastopt
 from fastopt.algorithm import stages
-from fastopt.runtime.extension import native
 from fastopt.algorithm.hyperparameters import Values
-from fastopt.optimizers import CLASSES
 from fastopt.algorithm.rule import rule_of
+from fastopt.optimizers import CLASSES
+from fastopt.runtime.extension import native
 
 HEADERS = Path(__file__).parents[2] / "csrc"
 STRUCT = re.compile(r"template <class T> struct (\w+) \{\s*T ([\w, ]+);")

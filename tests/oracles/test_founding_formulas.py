@@ -594,7 +594,7 @@ def test_e_nesterov(others: bool) -> None:
     for t in range(1, STEPS + 1):
         lr = opt.lr = learning_rate(letters["lr"], t)
         before = params.copy()
-        with opt.lookahead():
+        with opt.at_nesterov_point():
             agreement.check("w - r v", params, w - r * v)
             g = gradient(params)
         np.testing.assert_array_equal(params, before)

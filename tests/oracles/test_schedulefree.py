@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastopt
-from fastopt.moves.evaluation import EvalMode
+from fastopt.optimizers.schedule_free import ScheduleFree
 
 if TYPE_CHECKING:
     from oracles.conftest import Difference, ProblemMaker
@@ -92,7 +92,7 @@ def test_y_x_and_state(
 def test_defaults(name: str) -> None:
     opt: Any = fastopt.get(name, [np.zeros(3)])
     peer = getattr(schedulefree, name)([torch.zeros(3)])
-    assert isinstance(opt, EvalMode)
+    assert isinstance(opt, ScheduleFree)
     for key in (
         "lr",
         "momentum",

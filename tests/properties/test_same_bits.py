@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from support.scenes import VARIANTS, Scene, assert_same, scenes
 
 import fastopt
-from fastopt.runtime.extension import native
 from fastopt.optimizers import CLASSES
+from fastopt.runtime.extension import native
 
 LEVELS = native.runnable_levels() if native else []
 # Numba compiles each rule for some time; tests/numerics/test_bits.py has them all.

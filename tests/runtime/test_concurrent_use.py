@@ -148,7 +148,7 @@ def test_values_can_change_where_a_block_has_moved_the_parameters() -> None:
     opt.step(np.ones(3))
     with opt.averaged():
         opt.lr = 0.2
-    with opt.lookahead():
+    with opt.at_nesterov_point():
         opt.groups[0]["lr"] = 0.3
         opt.global_clipnorm = 1.0
     assert (opt.lr, opt.global_clipnorm) == (0.3, 1.0)

@@ -248,7 +248,7 @@ def test_another_thread_has_to_wait() -> None:
         except RuntimeError as error:
             errors.append(str(error))
 
-    with opt.lookahead():
+    with opt.at_nesterov_point():
         thread = threading.Thread(target=accumulate)
         thread.start()
         thread.join()

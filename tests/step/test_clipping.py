@@ -10,10 +10,10 @@ from support.by_hand import in_order_of
 
 import fastopt
 from fastopt import backends
-from fastopt.step.norms import Norms
-from fastopt.optimizers.sgd import sgd
-from fastopt.numerics.sums import BLOCK, LANES, block_sums, total
 from fastopt.algorithm.rule import rule_of
+from fastopt.numerics.sums import BLOCK, LANES, block_sums, total
+from fastopt.optimizers.sgd import sgd
+from fastopt.step.norms import Norms
 
 SIZES = [*range(70), 257, BLOCK - 1, BLOCK, BLOCK + 1, 32 * BLOCK + 5, 100_003]
 

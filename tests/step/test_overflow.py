@@ -9,9 +9,9 @@ from support.places import Array, options
 
 import fastopt
 from fastopt import backends
-from fastopt.step import overflow
 from fastopt.algorithm.hyperparameters import number
 from fastopt.registry import ALGORITHMS
+from fastopt.step import overflow
 
 HUGE: dict[str, tuple[Any, list[float]]] = {
     "float32": (np.float32, [1e21, -1e21, 3e38]),

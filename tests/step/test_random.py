@@ -98,7 +98,13 @@ def train(seed: int, backend: str) -> tuple[list[Array], str]:
     arrays, said = [*params, *copies], []
     for _ in range(4):
         grads = [dice.gradient(p.shape, p.dtype) for p in params]
-        said += [act(grads), opt.grad_norm, opt.skipped, opt.loss_scale, opt._pipeline.report]
+        said += [
+            act(grads),
+            opt.grad_norm,
+            opt.skipped,
+            opt.loss_scale,
+            opt._core.bound.progress.report,
+        ]
         arrays += [g for g in grads if g is not None]
     arrays += [a for state in opt.state.values() for a in state.values()]
     for asked, name in (("ema", "ema"), ("swa_start", "swa"), ("lookahead_steps", "slow")):

@@ -196,6 +196,6 @@ def test_accumulated(backend: str) -> None:
     p = np.zeros(4)
     opt = fastopt.SGD(p, lr=1.0, stats=True, gradient_accumulation_steps=2, backend=backend)
     opt.accumulate(np.full(4, 1.0))
-    assert not opt._pipeline.report
+    assert not opt._core.bound.progress.report
     opt.accumulate(np.full(4, 2.0))
     assert opt.report()[0] == (3.0, 3.0, 3.0, 1.0, 1.0, 0)

@@ -91,7 +91,7 @@ def other_places(backend: str) -> Iterator[Any]:
     params = model(0)
     opt: Any = fastopt.SGD(params, lr=0.1, momentum=0.9, backend=backend)
     for seed in range(1, 4):
-        with opt.lookahead():
+        with opt.at_nesterov_point():
             yield params
         with opt.perturbed(model(seed), rho=0.5):
             yield params

@@ -52,12 +52,19 @@ def _digest(trees: Any, identities: bool) -> str:
 
 
 def _of_optimizer(opt: Optimizer, identities: bool) -> str:
-    added = opt._accumulator
+    bound = opt._core.bound
+    added = bound.sums
     sums = [] if added is None else [added.sums, added.count, added.weight]
-    settings = {k: v for k, v in opt._settings.items() if k != "cast_to"}
-    counts = [opt.step_count, opt.skipped, [c.t for c in opt._cohorts], opt._cohort_of, opt._frozen]
-    scalars = [[each.state(), each.arrays] for each in opt._pipeline.followers().values()]
-    written = [opt.params, opt._states, scalars, sums, opt._settings["cast_to"]]
+    settings = {k: v for k, v in bound.settings.items() if k != "cast_to"}
+    counts = [
+        opt.step_count,
+        opt.skipped,
+        [c.t for c in bound.counts],
+        bound.count_of,
+        bound.frozen,
+    ]
+    scalars = [[each.state(), each.arrays] for each in bound.followers.by_key().values()]
+    written = [opt.params, bound.states, scalars, sums, bound.settings["cast_to"]]
     words = [opt.names, [(vars(g.h), g.given, g.multiply) for g in opt.groups], settings]
-    carried = [cohort.carried for cohort in opt._cohorts]
-    return f"{counts} {carried} {words} {opt._free} {_digest(written, identities)}"
+    carried = [cohort.carried for cohort in bound.counts]
+    return f"{counts} {carried} {words} {opt._core.gate.free} {_digest(written, identities)}"

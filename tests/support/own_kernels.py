@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.runtime.extension import native
 from fastopt.algorithm.stages import NOTHING
+from fastopt.runtime.extension import native
 
 Array = NDArray[Any]
 ROW = (NOTHING, (1.0,))  # of scalars, for a rule with one coefficient

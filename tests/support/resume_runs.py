@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 import fastopt
 from fastopt import schedules
-from fastopt.registry import ALGORITHMS, optimizer_class
 from fastopt.algorithm.settings import Settings
+from fastopt.registry import ALGORITHMS, optimizer_class
 from support.variants import label, variants
 
 STEPS = int(os.environ.get("FASTOPT_TEST_RESUME_STEPS", "8"))  # 200: at 199 of 199 points
@@ -197,7 +197,7 @@ def with_perturbed(opt: Any, params: Arrays, k: int) -> None:
 
 
 def with_lookahead(opt: Any, params: Arrays, k: int) -> None:
-    with opt.lookahead():
+    with opt.at_nesterov_point():
         there = {name: None if g is None else g + params[name] for name, g in gradients(k).items()}
     opt.step(there)
 

@@ -117,7 +117,7 @@ def test_an_optimizer_that_is_left_in_eval_mode(algorithm: str) -> None:
 
         stopping = EarlyStopping("score", restore_best=True)
         fastopt.fit(grads, opt.params, opt, Batches((X, Y), 4), 4, [stopping], validation=validation)
-        assert (opt._trained is not None) is evaluates
+        assert (opt._core.evaluation is not None) is evaluates
         opt.eval()
         found.append(bits(opt.params))
         opt.train()

@@ -68,7 +68,7 @@ def train(
     recorder = Recorder(network, data, steps, points, goal, bar)
 
     def loss_and_grad(params: Params, x: Array, y: Array) -> tuple[float, Params]:
-        with optimizer.lookahead() if contestant.lookahead else nullcontext():
+        with optimizer.at_nesterov_point() if contestant.lookahead else nullcontext():
             found = network.loss_and_gradients(params, x, y)
         recorder.gradients_done()
         return found

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from fastopt.algorithm.hyperparameters import Hyper, number
 from fastopt.followers.base import Follower
 from fastopt.model.commit import Change, make
-from fastopt.runtime.arguments import describe
+from fastopt.runtime.arguments import count, describe
 from fastopt.runtime.extension import native
-from fastopt.state.form import count
 
 SWAPPED = 1 << 16  # elements that are swapped at a time
 

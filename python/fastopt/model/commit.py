@@ -1,4 +1,4 @@
-"""What changes besides arrays, made in one go; csrc/ makes such changes in the call that sweeps."""
+"""Changes besides arrays, made in one go; csrc/ makes such changes in the call that sweeps."""
 
 from collections.abc import Sequence
 from typing import Any

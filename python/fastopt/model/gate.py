@@ -1,4 +1,4 @@
-"""The gate of an optimizer: who is inside steps, changes or moves it, and nobody else meanwhile."""
+"""The gate of an optimizer: one at a time steps, changes or moves it."""
 
 from collections.abc import Callable
 from functools import partial

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Given(NamedTuple):
-    """What a group has been given, checked: values and functions of the step, and factors."""
+    """Checked values of a group: numbers and functions of the step, and factors."""
 
     values: Mapping[str, Any]
     multiply: Mapping[str, float]
@@ -66,7 +66,7 @@ class Group(MutableMapping[str, Any]):
         make(self.changes(self.with_values(given)))
 
     def with_values(self, given: Mapping[str, Any], step: int | None = None) -> Given:
-        """Give the hyperparameters with some of them changed, checked (for a step) but not yet set."""
+        """Return the hyperparameters with some of them changed, checked for a step but not yet set."""
         values, multiply = dict(self._given), self._factors
         for name, value in given.items():
             if name == "multiply":
@@ -115,7 +115,7 @@ class Group(MutableMapping[str, Any]):
         return h
 
     def now(self, h: Values) -> None:
-        """Take what `next` computed."""
+        """Set what `next` computed."""
         scalars = self._algorithm.stage_scalars(h)
         self.h, self.stage_scalars = h, scalars
 
@@ -134,12 +134,12 @@ class Group(MutableMapping[str, Any]):
 
     @property
     def current(self) -> Given:
-        """What it has been given, as `changes` takes it."""
+        """All values as they were given, in the form that `changes` accepts."""
         return Given(self._given, self._factors, self.h)
 
     @property
     def given(self) -> Mapping[str, Any]:
-        """What has been given: values and functions of the step."""
+        """The values and functions of the step that were given."""
         place = self._place()
         return read_only_dict(self._given, f"set a value, {place}['lr'] = 0.1", f"{place}.given")
 
@@ -165,7 +165,7 @@ class Group(MutableMapping[str, Any]):
         multiply: Mapping[str, float],
         step: int | None = None,
     ) -> Any:
-        """Give a value at a step, the one that comes unless it is said, multiplied."""
+        """Return the value at `step` (default: the next one) times its factor."""
         where = name + self._which()
         step = self._counter.steps if step is None else step
         value = self._declared[name].at(values[name], step, where)

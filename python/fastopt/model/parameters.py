@@ -21,7 +21,7 @@ _NEW = "make a new optimizer"
 
 
 class Parameters:
-    """What the caller gave as params, checked.
+    """The arrays of `params`, checked.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class Parameters:
 
     @cached_property
     def extents(self) -> Extents:
-        """Where the arrays lie in memory, found out when it is first asked for."""
+        """The places of the arrays in memory, found when they are first asked for."""
         return Extents(zip(self.names, self.arrays, strict=True))
 
     def now(self) -> Sequence[Any] | None:

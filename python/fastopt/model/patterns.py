@@ -20,7 +20,7 @@ _RATE = Number(1.0, 0.0, -math.inf, math.inf, math.inf, False)
 
 
 def is_bias_or_norm(name: str, p: Array) -> bool:
-    """Say whether a parameter has at most one dimension, as biases and scales of norms have."""
+    """Return whether a parameter has at most one dimension, as biases and scales of norms have."""
     return p.ndim <= 1
 
 
@@ -29,7 +29,7 @@ no_decay: Mapping[Which, Mapping[str, Any]] = MappingProxyType({is_bias_or_norm:
 
 
 def layer_decay(layers: Sequence[str], rate: float) -> dict[Which, dict[str, Any]]:
-    """Give ``groups=`` in which the learning rate falls from each layer to the one before it.
+    """Return ``groups=`` in which the learning rate falls from each layer to the one before it.
 
     The last of the `layers`, patterns of parameter names from the input to the output, has the whole
     learning rate, the one before it `rate` times as much, and so on:
@@ -58,7 +58,7 @@ class Named:
         self._names = set(names)
 
     def __call__(self, name: str, p: Array) -> bool:
-        """Say whether it is one of them."""
+        """Return whether it is one of them."""
         return name in self._names
 
     def __repr__(self) -> str:

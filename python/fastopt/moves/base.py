@@ -58,7 +58,7 @@ def move(bound: Bound, plan: Plan, rows: Sequence[Row], extras: Extras = NO_EXTR
 
 
 def give_back(bound: Bound, before: Sequence[NDArray[Any]]) -> None:
-    """Give the parameters the bits that were `copied`."""
+    """Restore the bits of the parameters that were `copied`."""
     for p, was in zip(bound.parameters.arrays, before, strict=True):
         np.copyto(p, was)
     bound.followers.write_copies(bound.parameters.arrays)

@@ -16,7 +16,7 @@ Average = Callable[[Values], Move]  # how a parameter of training is taken to it
 
 
 class Evaluation(NamedTuple):
-    """What is kept in eval mode."""
+    """The parameters of training, kept in eval mode."""
 
     moving: Moving
     trained: list[NDArray[Any]]  # the parameters of training
@@ -41,7 +41,7 @@ def begin(core: Core, average: Average) -> None:
 
 
 def end(core: Core) -> None:
-    """Give the parameters back as they were in training; do nothing outside of eval mode."""
+    """Restore the parameters of training; do nothing outside of eval mode."""
     evaluation: Evaluation | None = core.evaluation
     if evaluation is None:
         return

@@ -28,7 +28,7 @@ _LARGEST = float(np.finfo(np.float32).max)  # which both dtypes hold
 
 @shipped
 def weighed(p: Any, g: Any, c: Any) -> Any:
-    """Give the gradient times ``|p| + eta``, in place of a copy of the parameter."""
+    """Multiply the gradient by ``|p| + eta``, in place of a copy of the parameter."""
     return (np.abs(p) + c.eta) * g
 
 
@@ -53,7 +53,7 @@ class PerturbAdaptivelyCoefficients(NamedTuple):
 
 
 class Ball(NamedTuple):
-    """How far the parameters are moved: the arguments of `Optimizer.perturbed`."""
+    """The size of the move: the arguments of `Optimizer.perturbed`."""
 
     rho: float
     adaptive: bool
@@ -66,7 +66,7 @@ class Ball(NamedTuple):
         _RADIUS.check(self.eta, "eta")
 
     def coefficients(self, scale: float) -> AccumulateCoefficients | PerturbAdaptivelyCoefficients:
-        """Give the scalars of the move."""
+        """Return the scalars of the move."""
         if self.adaptive:
             return PerturbAdaptivelyCoefficients(scale, self.eta)
         return AccumulateCoefficients(scale)

@@ -8,6 +8,7 @@ from fastopt.optimizer import Optimizer
 
 CLASSES: dict[str, type[Optimizer]] = {}
 
+
 def _is_complete(cls: type[Optimizer]) -> bool:
     return hasattr(cls, "coefficients")  # no common base of several
 

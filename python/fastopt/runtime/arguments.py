@@ -61,3 +61,11 @@ def suggest(name: str, known: Iterable[str], most: int | None = None) -> str:
 def listed(names: Sequence[str]) -> str:
     """List the first names in a message."""
     return (", ".join(names[:6]) or "none") + (", ..." if len(names) > 6 else "")
+
+
+MOST_STEPS = 2**53  # which a double counts exactly
+
+
+def count(value: Any, what: str) -> int:
+    """Return a number of steps; raise TypeError or ValueError for what is none."""
+    return whole(value, what, 0, MOST_STEPS)

@@ -1,4 +1,4 @@
-"""What an optimizer is in the middle of training: its state, by the names of its parameters."""
+"""The state of an optimizer in the middle of training, by the names of its parameters."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -69,7 +69,7 @@ def parts(value: Any) -> tuple[Any, ...]:
 
 
 def is_stateful(value: Any) -> bool:
-    """Say whether it is a schedule that depends on more than the step."""
+    """Return whether it is a schedule that depends on more than the step."""
     return bool(getattr(value, "stateful", False))
 
 

@@ -10,10 +10,11 @@ from fastopt.algorithm.settings import check_together
 from fastopt.arrays.checks import check_kind
 from fastopt.arrays.shapes import LISTED, misfit
 from fastopt.model.step_counts import Cohort
+from fastopt.runtime.arguments import count
 from fastopt.state.capture import ACCUMULATED
 from fastopt.state.check_groups import GroupRestoration, checked_groups
 from fastopt.state.config import made, plain
-from fastopt.state.form import Differences, check_form, check_list, count, is_mark
+from fastopt.state.form import Differences, check_form, check_list, is_mark
 from fastopt.step.bound import Bound
 from fastopt.step.loss_scaling import LossScale
 
@@ -22,7 +23,7 @@ _WEIGHT = Number(0.0, 0.0, float("-inf"), float("inf"), float("inf"), False)
 
 
 class CheckedState:
-    """What an optimizer can take over; nothing has been changed, and nothing is copied.
+    """A state that fits an optimizer; nothing has been changed, and nothing is copied.
 
     Attributes
     ----------
@@ -82,7 +83,7 @@ class CheckedState:
         self._complain()
 
     def needed(self, i: int) -> tuple[str, ...]:
-        """Give the states that the rule of a parameter has."""
+        """Return the states that the rule of a parameter has."""
         return self._rules[self._bound.parameters.group_of[i]].states
 
     def _complain(self) -> None:
@@ -103,7 +104,7 @@ class CheckedState:
         return checked_groups(bound.groups, names, saved, both, last)
 
     def _check_settings(self) -> dict[str, Any]:
-        """Give the settings that can change; raise where one that cannot is another."""
+        """Return the settings that can change; raise where one that cannot is another."""
         declared, now = self._bound.kind.declared, self._bound.settings
         found = {name: each.default for name, each in declared.items() if not each.fixed}
         for name, value in self._state["settings"].items():
@@ -127,7 +128,7 @@ class CheckedState:
             )
 
     def _check_scale(self) -> LossScale:
-        """Give the loss scale; what is saved counts where it is dynamic on both sides."""
+        """Return the loss scale; the saved one counts where it is dynamic on both sides."""
         found = LossScale(self.settings.get("loss_scale", self._bound.settings["loss_scale"]))
         if self._state["settings"].get("loss_scale") == "dynamic":
             return found.restored(self._state["loss_scale"])
@@ -155,7 +156,7 @@ class CheckedState:
         return float(checked)
 
     def _check_followers(self) -> dict[str, Any]:
-        """Give the scalars of those that are on both sides."""
+        """Return the scalars of those that are on both sides."""
         saved = self._state["followers"]
         found = {key: each for key, each in self._followers.items() if key in saved}
         for key, each in found.items():
@@ -239,7 +240,7 @@ class CheckedState:
 
 
 def word(key: str) -> str:
-    """Say what messages call an array."""
+    """Return the name of an array in messages."""
     return {ACCUMULATED: "the sum of gradients"}.get(key, key.lstrip("*"))
 
 

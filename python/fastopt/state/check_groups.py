@@ -12,7 +12,7 @@ from fastopt.state.form import is_mark, marks
 
 
 class GroupRestoration(NamedTuple):
-    """What a group will be given."""
+    """The values for one group."""
 
     given: Given
     schedules: list[tuple[Any, Any]]  # those that have a state, and their states
@@ -25,7 +25,7 @@ def checked_groups(
     known: Sequence[str],
     step: int,
 ) -> list[GroupRestoration]:
-    """Give what the groups will be given, as it is for a step; raise where it does not fit.
+    """Return the values for all groups, as they are for a step; raise where they do not fit.
 
     `names` are those of each group's parameters; only those that are `known` on both sides must be in
     the same groups.
@@ -34,14 +34,14 @@ def checked_groups(
     mine = [sorted(both & set(each)) for each in names]
     theirs = [sorted(both & set(group["names"])) for group in saved]
     ours, others = [each for each in mine if each], [each for each in theirs if each]
-    nobody: list[str] = []
-    for a, b in zip_longest(ours, others, fillvalue=nobody):
+    empty: list[str] = []
+    for a, b in zip_longest(ours, others, fillvalue=empty):
         if a != b:
             raise ValueError(
-                f"the state has a group of {listed(b)}, where the optimizer has one of {listed(a)}; "
-                "hyperparameters=False takes the state without hyperparameters"
+                f"the state has {_group(b)} where the optimizer has {_group(a)}; "
+                "hyperparameters=False loads the state without hyperparameters"
             )
-    if len(mine) != len(theirs):  # a group that nobody is in has nobody to be given to
+    if len(mine) != len(theirs):  # an empty group goes nowhere
         saved = [group for group, each in zip(saved, theirs, strict=True) if each]
         rest = iter(saved)
         return [
@@ -67,7 +67,7 @@ def _checked(group: Group, saved: Mapping[str, Any], step: int) -> GroupRestorat
 
 
 def _kept(group: Group, name: str, saved: Any) -> Any:
-    """Give a saved value, or what the group has now where that is the same schedule or a function."""
+    """Return a saved value, or that of the group where it is the same schedule or a function."""
     if name == "multiply" or not isinstance(saved, (list, tuple)):
         return saved if name == "multiply" else _same(group.given.get(name), saved, name)
     now = group.given.get(name)
@@ -84,3 +84,7 @@ def _same(now: Any, saved: Any, name: str) -> Any:
             )
         return now
     return now if callable(now) and plain(now, name, marks=True) == saved else made(saved)
+
+
+def _group(names: Sequence[str]) -> str:
+    return f"the group of {listed(names)}" if names else "an empty group"

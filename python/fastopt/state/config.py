@@ -17,7 +17,7 @@ def config_of(
     frozen: Sequence[bool],
     settings: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Give hyperparameters and settings in what JSON can hold, which is exact for floats.
+    """Return hyperparameters and settings as JSON can hold them, which is exact for floats.
 
     `names` are those of each group's parameters, where ``groups=`` has divided them; `frozen` says
     which groups are, as a whole.
@@ -32,7 +32,7 @@ def config_of(
 
 
 def settings_config(settings: Mapping[str, Any], marks: bool = False) -> dict[str, Any]:
-    """Give the settings that are not at their defaults."""
+    """Return the settings that are not at their defaults."""
     return {
         name: plain(value, name, marks)
         for name, value in settings.items()
@@ -42,13 +42,13 @@ def settings_config(settings: Mapping[str, Any], marks: bool = False) -> dict[st
 
 
 def _group_config(group: Group) -> dict[str, Any]:
-    """Give what a group has been given, schedules by their own configuration."""
+    """Return the values of a group, schedules by their own configuration."""
     found = {name: plain(value, name) for name, value in group.given.items()}
     return {**found, "multiply": dict(group.multiply)} if group.multiply else found
 
 
 def keywords_of(config: Any, name: str, params: Any) -> tuple[Any, dict[str, Any]]:
-    """Give the params and keywords with which a constructor makes the optimizer of a config."""
+    """Return the params and keywords with which a constructor makes the optimizer of a config."""
     if not isinstance(config, Mapping) or not {"name", "groups"} <= set(config):
         raise TypeError(f"a config is what get_config() gives; this is {describe(config)}")
     if config["name"] != name:
@@ -92,7 +92,7 @@ def _is_group(params: Any) -> bool:
 
 
 def plain(value: Any, name: str, marks: bool = False) -> Any:
-    """Give a value as JSON can hold it; functions raise TypeError, or are marked as such."""
+    """Return a value as JSON can hold it; functions raise TypeError, or are marked as such."""
     if isinstance(value, tuple):
         return [plain(each, name, marks) for each in value]
     if hasattr(value, "get_config"):

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from fastopt.runtime.arguments import describe, listed, whole
-
-MOST_STEPS = 2**53  # which a double counts exactly
+from fastopt.runtime.arguments import describe, listed
 
 _STATE = {
     "optimizer": str,
@@ -24,20 +22,20 @@ _PARAMETER = {"steps": object, "carried": Mapping, "frozen": object}
 
 
 class Differences(NamedTuple):
-    """What a state and an optimizer do not have in common; empty lists unless ``strict=False``."""
+    """Differences between a state and an optimizer; empty lists unless ``strict=False``."""
 
     missing: list[str]  # parameters and arrays of the optimizer that the state does not have
     unexpected: list[str]  # what the state has besides
 
     def complaint(self) -> str:
-        """Say what they are."""
+        """Describe them."""
         words = [
-            f"{what} {listed(names)}"
-            for what, names in (("it lacks", self.missing), ("it has besides", self.unexpected))
+            f"{what}: {listed(names)}"
+            for what, names in (("missing", self.missing), ("unexpected", self.unexpected))
             if names
         ]
         return (
-            f"the state is not that of these parameters: {'; '.join(words)}. strict=False takes what "
+            f"the state is not that of these parameters; {'; '.join(words)}. strict=False takes what "
             "fits"
         )
 
@@ -60,11 +58,6 @@ def check_form(state: Any, arrays: type = Mapping) -> None:
         _check(entry, {**_PARAMETER, "arrays": arrays}, f"state['parameters'][{name!r}]")
 
 
-def count(value: Any, what: str) -> int:
-    """Return a number of steps; raise TypeError or ValueError for what is none."""
-    return whole(value, what, 0, MOST_STEPS)
-
-
 def check_list(value: Any, what: str) -> None:
     """Raise TypeError for what is no list."""
     if not isinstance(value, (list, tuple)):
@@ -72,7 +65,7 @@ def check_list(value: Any, what: str) -> None:
 
 
 def is_mark(value: Any) -> bool:
-    """Say whether it stands in place of a function, which no state can hold."""
+    """Return whether it stands in place of a function, which no state can hold."""
     return isinstance(value, Mapping) and "function" in value
 
 

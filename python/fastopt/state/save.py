@@ -21,7 +21,7 @@ BUSY = "is being saved or loaded"
 
 
 class Loaded(NamedTuple):
-    """What `load` gives back."""
+    """The result of `load`."""
 
     extra: Any  # what `save` was given as extra
     missing: list[str]  # what the optimizer has and the checkpoint has not; none if strict
@@ -123,7 +123,7 @@ def _read_arrays(
 
 
 def saved_state(file: checkpoint.Reader) -> dict[str, Any]:
-    """Give the state that a checkpoint holds, with descriptions in place of its arrays."""
+    """Return the state that a checkpoint holds, with descriptions in place of its arrays."""
     state: dict[str, Any] = file.manifest["state"]
     check_form(state, arrays=list)
     specs = file.describe()

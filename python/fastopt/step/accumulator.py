@@ -69,7 +69,7 @@ class Accumulator:
         return True
 
     def close(self) -> None:
-        """Let the plan go."""
+        """Release the arrays."""
         self._plan = backends.backend(self._backend).make_plan([], [], [])
 
     def totals(self) -> list[Any]:

@@ -1,4 +1,4 @@
-"""What an optimizer is bound to, from one change of it to the next."""
+"""All that an optimizer is bound to, from one change of it to the next."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

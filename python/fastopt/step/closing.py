@@ -6,7 +6,7 @@ from fastopt.step.core import Core
 
 
 def close(core: Core) -> None:
-    """Let go of the memory of all arrays; do nothing if that has been done."""
+    """Release the memory of all arrays; do nothing if that has been done."""
     if core.gate.closed:
         return
     refresh_followers(core)

@@ -1,4 +1,4 @@
-"""What is inside of an optimizer: its gate, and what it is bound to."""
+"""The inside of an optimizer: its gate, and what it is bound to."""
 
 from typing import Any
 

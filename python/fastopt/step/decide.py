@@ -1,4 +1,4 @@
-"""Whether a step is taken, left out or refused, and by what its gradients are clipped."""
+"""Decisions of a step: taken, left out or refused, and by what its gradients are clipped."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -68,7 +68,7 @@ def not_finite(parameters: Parameters, norms: Norms, gradients: Sequence[Any], r
 def complaint(
     parameters: Parameters, norms: Norms, gradients: Sequence[Any], what: str = "gradient"
 ) -> str:
-    """Say which gradients are not finite, and where."""
+    """Describe which gradients are not finite, and where."""
     bad = [i for i, count in enumerate(norms.nonfinite) if count]
     names, g = parameters.names, taken(gradients[bad[0]], parameters.arrays[bad[0]].dtype)
     where = tuple(int(k) for k in np.argwhere(~np.isfinite(g))[0])

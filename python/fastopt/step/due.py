@@ -8,7 +8,7 @@ from fastopt.model.commit import Change
 
 
 class Due(NamedTuple):
-    """What is asked of a step, when its gradients are bound."""
+    """The request for a step, when its gradients are bound."""
 
     rows: list[Row | None]  # of scalars, one for each step count
     gradients: Sequence[Any]

@@ -49,7 +49,7 @@ def bind_gradients(
 
 
 def _divide(core: Core, present: list[bool] | None) -> None:
-    """Let parameters that take part in a step count it apart from those that do not."""
+    """Divide the step counts by which parameters take part."""
     bound = core.bound
     takes_part = present or [True] * len(bound.count_of)
     counts, count_of = divide(bound.counts, bound.count_of, takes_part)
@@ -59,7 +59,7 @@ def _divide(core: Core, present: list[bool] | None) -> None:
 def _as_bits(
     core: Core, gradients: Sequence[Any], forms: Taking | None
 ) -> tuple[Sequence[Any], Taking | None]:
-    """Take bfloat16, which NumPy does not know, as its bits, if there is any."""
+    """Replace bfloat16, which NumPy does not know, by its bits, if there is any."""
     if forms is None or not forms.cast:
         return gradients, forms
     # No generator: what a signal's handler raises while one is being closed is lost.

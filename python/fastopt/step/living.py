@@ -15,7 +15,7 @@ _table: Table = (None, [])
 
 
 def enter(core: Core) -> None:
-    """Let an optimizer be found: a new one, or one that has been given other parameters."""
+    """Register an optimizer: a new one, or one that has been given other parameters."""
     global _stamp
     _alive[id(core)] = weakref.ref(core, partial(_alive.pop, id(core)))  # called as pop(id, reference)
     _stamp = object()

@@ -32,11 +32,11 @@ class LossScale:
         self._good = 0
 
     def state(self) -> dict[str, Any]:
-        """Give what a checkpoint has to hold."""
+        """Return the state for a checkpoint."""
         return {"value": self.value, "good_steps": self._good}
 
     def restored(self, state: Mapping[str, Any]) -> "LossScale":
-        """Give one in that state, if it is dynamic; raise TypeError or ValueError for what is none."""
+        """Return one in that state, if it is dynamic; raise TypeError or ValueError for no state."""
         if not self.dynamic:
             return self
         found = LossScale("dynamic")

@@ -68,7 +68,7 @@ def add(core: Core, more: Any, options: Mapping[str, Any]) -> None:
 
 
 def remove(core: Core, which: Which) -> list[str]:
-    """Take parameters out of the caller's container, and bind what it holds then; list their names."""
+    """Remove parameters from the caller's container, and bind what it holds then; list their names."""
     _enter(core)
     try:
         bound = core.bound
@@ -171,7 +171,7 @@ def _delete(params: dict[Any, Any], keys: Iterable[Any]) -> None:
 
 
 def _take_out(params: Any, paths: list[Path]) -> Callable[[], None]:
-    """Take arrays out of the caller's containers; return what undoes it."""
+    """Remove arrays from the caller's containers; return what undoes it."""
     parents: dict[int, tuple[Any, list[Any]]] = {}
     for path in paths:
         parent = params

@@ -1,4 +1,4 @@
-"""Whether the numbers of a step are so moderate that no rule can take anything out of range."""
+"""A quick look at whether the numbers of a step are so moderate that no rule can overflow."""
 
 import math
 from collections.abc import Callable, Sequence

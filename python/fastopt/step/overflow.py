@@ -110,7 +110,7 @@ def _norms(step: Step, decays: Sequence[float]) -> Sequence[float]:
 
 
 def _tried(step: Step, i: int) -> str | bool:
-    """Take the step for one parameter on copies.
+    """Try the step for one parameter on copies.
 
     Return what speaks against it, or whether it leaves numbers near the end of the range.
     """

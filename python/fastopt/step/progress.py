@@ -1,4 +1,4 @@
-"""How far an optimizer has come: what its steps change besides arrays and their own counts."""
+"""The progress of an optimizer: what its steps change besides arrays and their own counts."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What a step has done, group by group: the norms that training is watched by."""
+"""Reports of a step, group by group: the norms that training is watched by."""
 
 import math
 from collections.abc import Sequence

@@ -75,7 +75,7 @@ def _busy(core: Core, other: Core) -> RuntimeError:
 
 
 def register(core: Core) -> None:
-    """Let others find a new optimizer; RuntimeError where one has moved its parameters."""
+    """Register a new optimizer; RuntimeError where another has moved its parameters."""
     enter(core)
     check_in_place(core.bound.parameters)
 

@@ -13,7 +13,7 @@ SILENT = 20
 
 
 class Skips:
-    """How many steps have been left out, in all and since one was taken."""
+    """The number of steps left out, in all and since one was taken."""
 
     def __init__(self) -> None:
         self.total = 0

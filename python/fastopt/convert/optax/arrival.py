@@ -12,8 +12,8 @@ from fastopt.convert.optax.search import search
 from fastopt.convert.optax.table import KEEPERS, TABLE
 from fastopt.numerics.powers import power
 from fastopt.optimizer import Optimizer
-from fastopt.step.core import core_of
 from fastopt.runtime.arguments import whole
+from fastopt.step.core import core_of
 
 
 def from_optax(opt: Optimizer, optax_state: Any, *, steps: int | None = None) -> None:
@@ -89,7 +89,9 @@ def _check_needed(opt: Optimizer, theirs: Counterpart, states: Collection[str]) 
 
 def _column(opt: Optimizer, tree: Any, what: str) -> list[Any]:
     """List the arrays of all parameters."""
-    leaves = core_of(opt).bound.parameters.leaves_of(tree, what, "make opt of parameters that are built alike")
+    leaves = core_of(opt).bound.parameters.leaves_of(
+        tree, what, "make opt of parameters that are built alike"
+    )
     return [np.asarray(leaf) for leaf in leaves]
 
 
