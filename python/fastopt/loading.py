@@ -7,8 +7,8 @@ from fastopt.algorithm.base import Algorithm
 from fastopt.registry import optimizer_class
 from fastopt.state.config import plain
 from fastopt.state.form import marks
-from fastopt.state.save import Path, saved_state
-from fastopt.state.save import load as restored_from
+from fastopt.state.saving import Path, saved_state
+from fastopt.state.saving import load as restored_from
 from fastopt.step.core import core_of
 
 

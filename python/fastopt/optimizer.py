@@ -22,7 +22,7 @@ from fastopt.runtime.threads import get_num_threads
 from fastopt.runtime.warning import warn
 from fastopt.step import accumulation, closing, membership, program, sharing
 from fastopt.step.attributes import GROUPS, check_same, is_shown, refuse, remedy_for
-from fastopt.step.bind import bind, prepare, set_setting
+from fastopt.step.binding import bind, prepare, set_setting
 from fastopt.step.core import Core
 from fastopt.step.gradients import take_gradients
 from fastopt.step.unseen import watch
@@ -30,7 +30,7 @@ from fastopt.step.unseen import watch
 if TYPE_CHECKING:
     from fastopt.model.groups import Group
     from fastopt.state.form import Differences
-    from fastopt.state.save import Loaded, Path
+    from fastopt.state.saving import Loaded, Path
     from fastopt.step.report import GroupReport
 
 Hook = Callable[[Any], object]
@@ -640,9 +640,9 @@ class Optimizer(Algorithm):
 
         Raises RuntimeError inside of a step, or where a with block has moved the parameters.
         """
-        from fastopt.state import save
+        from fastopt.state.saving import state_dict
 
-        return save.state_dict(self._core, copy)
+        return state_dict(self._core, copy)
 
     def load_state_dict(
         self, state: Mapping[str, Any], *, strict: bool = True, hyperparameters: bool = True
@@ -671,9 +671,9 @@ class Optimizer(Algorithm):
         RuntimeError
             As of `state_dict`.
         """
-        from fastopt.state import save
+        from fastopt.state.saving import load_state_dict
 
-        return save.load_state_dict(self._core, state, strict, hyperparameters)
+        return load_state_dict(self._core, state, strict, hyperparameters)
 
     def save(
         self, path: "Path", *, params: bool = False, extra: Any = None, progress: bool | None = None
@@ -700,9 +700,9 @@ class Optimizer(Algorithm):
         RuntimeError
             As of `state_dict`.
         """
-        from fastopt.state import save
+        from fastopt.state.saving import save
 
-        save.save(self._core, path, params, extra, progress)
+        save(self._core, path, params, extra, progress)
 
     def load(
         self,
@@ -735,10 +735,10 @@ class Optimizer(Algorithm):
             As of `state_dict`.
         """
         from fastopt import checkpoint
-        from fastopt.state import save
+        from fastopt.state.saving import load
 
         with checkpoint.Reader(path) as file:
-            return save.load(self._core, file, path, params, strict, hyperparameters, progress)
+            return load(self._core, file, path, params, strict, hyperparameters, progress)
 
     def get_config(self) -> dict[str, Any]:
         """Return the name of the class, the hyperparameters and the settings, as JSON can hold them.

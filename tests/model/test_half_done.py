@@ -18,7 +18,7 @@ from fastopt import schedules
 from fastopt.followers.averages import MovingAverage
 from fastopt.followers.followers import Followers
 from fastopt.model.groups import Group
-from fastopt.step import bind
+from fastopt.step import binding
 
 
 class HalfWayError(Exception):
@@ -122,11 +122,11 @@ PARTS: list[tuple[Any, str]] = [
     (MovingAverage, "restored"),
     (Followers, "attach"),
     (Followers, "write_copies"),
-    (bind, "planned"),
-    (bind, "held"),
-    (bind, "followed"),
-    (bind, "changed"),
-    (bind, "install"),
+    (binding, "planned"),
+    (binding, "held"),
+    (binding, "followed"),
+    (binding, "changed"),
+    (binding, "install"),
     (schedules.reduce_on_plateau, "load_state_dict"),
 ]
 

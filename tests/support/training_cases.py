@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastopt
-from fastopt.state.save import Loaded
+from fastopt.state.saving import Loaded
 
 Params = dict[str, NDArray[Any]]
 RNG = np.random.default_rng(5)

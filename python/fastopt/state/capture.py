@@ -6,7 +6,7 @@ from typing import Any
 from fastopt.followers.base import Follower
 from fastopt.model.groups import Group
 from fastopt.state.config import plain, settings_config
-from fastopt.step.bind import follow
+from fastopt.step.binding import follow
 from fastopt.step.bound import Bound
 from fastopt.step.core import Core
 

@@ -16,7 +16,7 @@ from fastopt.runtime.warning import warn
 from fastopt.state.capture import ACCUMULATED
 from fastopt.state.check import CheckedState, word
 from fastopt.step.accumulator import Accumulator
-from fastopt.step.bind import install, planned
+from fastopt.step.binding import install, planned
 from fastopt.step.bound import Bound
 from fastopt.step.core import Core
 

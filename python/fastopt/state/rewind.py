@@ -13,7 +13,7 @@ from fastopt.model.groups import Group
 from fastopt.state.capture import snapshot
 from fastopt.state.check import CheckedState, check_fit
 from fastopt.state.restore import restore
-from fastopt.state.save import BUSY
+from fastopt.state.saving import BUSY
 from fastopt.step.core import Core, core_of
 
 Array = NDArray[Any]

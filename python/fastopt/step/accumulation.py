@@ -4,7 +4,7 @@ from typing import Any
 
 from fastopt.algorithm.hyperparameters import Number
 from fastopt.step.accumulator import Accumulator
-from fastopt.step.bind import changed, held, install, prepare
+from fastopt.step.binding import changed, held, install, prepare
 from fastopt.step.core import Core
 from fastopt.step.gradients import bind_gradients, take_gradients
 from fastopt.step.program import take

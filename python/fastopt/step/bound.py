@@ -44,7 +44,7 @@ class Bound:
     counts: list[Cohort]  # one entry for each
     count_of: list[int]
     present: Sequence[bool] | None  # which took part in the last step, if not all did
-    # What follows from all that; see `fastopt.step.bind`.
+    # What follows from all that; see `fastopt.step.binding`.
     rules: Sequence[Rule]  # one for each group
     plan: Plan
     hold: Hold  # of what steps write besides parameters, and of gradients that are bound

@@ -9,7 +9,7 @@ from fastopt import backends
 from fastopt.backends import Taking
 from fastopt.model.step_counts import divide
 from fastopt.numerics import casting
-from fastopt.step.bind import changed, install
+from fastopt.step.binding import changed, install
 from fastopt.step.core import Core
 
 

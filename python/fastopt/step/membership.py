@@ -13,7 +13,7 @@ from fastopt.model.parameters import Parameters
 from fastopt.model.patterns import Named, Which, chosen
 from fastopt.model.step_counts import Cohort, divide
 from fastopt.runtime.arguments import describe
-from fastopt.step.bind import changed, install, make_groups, planned
+from fastopt.step.binding import changed, install, make_groups, planned
 from fastopt.step.bound import Bound
 from fastopt.step.core import Core
 from fastopt.step.living import enter

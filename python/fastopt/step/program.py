@@ -14,7 +14,7 @@ from fastopt.model.commit import Change
 from fastopt.runtime.threads import get_num_threads
 from fastopt.step import decide, overflow
 from fastopt.step.accumulator import check_nothing_waits
-from fastopt.step.bind import reads, row_of
+from fastopt.step.binding import reads, row_of
 from fastopt.step.bound import Bound
 from fastopt.step.core import Core
 from fastopt.step.due import Due

@@ -1,0 +1,150 @@
+"""The rules of the rooms: imports go down, come through contents pages, and take no private name.
+
+A room is a folder of the package, or a file in its root. All imports count: those inside of functions,
+and those for type checkers alone.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import fastopt
+
+PACKAGE = Path(fastopt.__file__).parent
+
+# From the ground up: each imports from those before it alone. The public page imports what is behind it
+# when it is named, and is imported by what uses the package as anyone does.
+ROOMS = [
+    *("version", "runtime", "numerics", "arrays", "algorithm", "schedules", "model", "followers"),
+    *("backends", "step", "moves", "checkpoint", "state", "frameworks", "optimizer", "optimizers"),
+    *("registry", "functional", "loading", "smoothing", "dialect", "convert", "rules", "training"),
+    *("__init__", "demo", "bench", "__main__"),
+]
+MOST_IN_THE_ROOT = 12
+
+
+class Import(NamedTuple):
+    """One name that a file imports; all are dotted, below fastopt."""
+
+    file: Path
+    line: int
+    module: str  # "step.bind" or "step"; nothing for the public page
+    name: str
+
+    @property
+    def room(self) -> str:
+        """The room that it comes from."""
+        whole = f"{self.module}.{self.name}" if not self.module else self.module
+        first = whole.strip(".").split(".")[0]
+        return first if first in ROOMS else "__init__"
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.module}: {self.name}"
+
+
+def imports(file: Path, source: str) -> Iterator[Import]:
+    """List what a file imports of fastopt."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.split(".")[0] == "fastopt":
+                    yield Import(file, node.lineno, alias.name.removeprefix("fastopt").strip("."), "")
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "fastopt":
+            module = (node.module or "").removeprefix("fastopt").strip(".")
+            yield from (Import(file, node.lineno, module, alias.name) for alias in node.names)
+
+
+def room_of(file: Path) -> str:
+    return file.parts[0] if len(file.parts) > 1 else file.stem
+
+
+def sources() -> dict[Path, str]:
+    files = sorted(PACKAGE.rglob("*.py"))
+    return {file.relative_to(PACKAGE): file.read_text(encoding="utf-8") for file in files}
+
+
+def listed(room: str, texts: dict[Path, str]) -> set[str] | None:
+    """List the names on the contents page of a room; None for a file in the root, which has all."""
+    page = texts.get(Path(room, "__init__.py"))
+    if page is None or room == "__init__":
+        return None
+    for node in ast.parse(page).body:
+        if isinstance(node, (ast.Assign, ast.AnnAssign)):
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            if isinstance(target, ast.Name) and target.id == "__all__" and node.value is not None:
+                return {each.value for each in ast.walk(node.value) if isinstance(each, ast.Constant)}
+    return set()
+
+
+def faults(texts: dict[Path, str]) -> list[str]:
+    """List what breaks the rules."""
+    pages = {room: listed(room, texts) for room in ROOMS}
+    found = []
+    for file, text in texts.items():
+        mine = room_of(file)
+        for each in imports(file, text):
+            if each.name.startswith("_") and each.name not in ("__version__", "_native"):
+                found.append(f"{each} is private to its file")
+            if each.room == mine:
+                continue
+            if ROOMS.index(each.room) > ROOMS.index(mine):
+                found.append(f"{each} goes up, from {mine} to {each.room}")
+            page = pages[each.room]
+            if page is not None and each.module and (each.module != each.room or each.name not in page):
+                found.append(f"{each} is not on the contents page of {each.room}")
+    return found
+
+
+def test_imports_keep_the_rules() -> None:
+    found = faults(sources())
+    assert not found, "\n".join(found)
+
+
+def test_no_file_is_imported_in_a_circle() -> None:
+    texts = sources()
+    needs = {file: {target(each, texts) for each in imports(file, text)} for file, text in texts.items()}
+    done: set[Path] = set()
+    while left := {file for file, found in needs.items() if file not in done}:
+        free = {file for file in left if not (needs[file] - done - {file})}
+        assert free, sorted(map(str, left))
+        done |= free
+
+
+def target(each: Import, texts: dict[Path, str]) -> Path:
+    """Return the file that an import runs: a module, or the page of a room."""
+    parts = each.module.split(".") if each.module else []
+    for tried in ([*parts, each.name], parts):
+        if tried and Path(*tried).with_suffix(".py") in texts:
+            return Path(*tried).with_suffix(".py")
+        if tried and Path(*tried, "__init__.py") in texts:
+            return Path(*tried, "__init__.py")
+    return Path("__init__.py")
+
+
+def test_the_root_is_small() -> None:
+    files = [file for file in PACKAGE.iterdir() if file.is_file() and ".so" not in file.suffixes]
+    assert len(files) <= MOST_IN_THE_ROOT, sorted(file.name for file in files)
+
+
+def test_every_file_is_in_a_room() -> None:
+    assert {room_of(file) for file in sources()} == set(ROOMS)
+
+
+def test_the_public_page_shows_what_it_lists() -> None:
+    assert dir(fastopt) == sorted(fastopt.__all__)
+
+
+def test_the_faults_are_found() -> None:
+    texts = {
+        Path("step/__init__.py"): '__all__ = ["bind"]\nfrom fastopt.step.binding import bind\n',
+        Path("step/bind.py"): "def f():\n    from fastopt.state import save\n",
+        Path("state/__init__.py"): "__all__ = ['save']\n",
+        Path("optimizer.py"): "from fastopt.step import bind, take\nfrom fastopt.step.binding import bind\n",
+        Path("registry.py"): "from fastopt.optimizer import _hidden\nimport fastopt\n",
+    }
+    words = ["goes up", "take is not on", "bind is not on", "private", "goes up"]
+    found = faults(texts)
+    assert len(found) == len(words), found
+    for each, word in zip(found, words, strict=True):
+        assert word in each
