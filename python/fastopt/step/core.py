@@ -26,7 +26,7 @@ from fastopt.model.groups import Group, group_class
 from fastopt.model.parameters import Parameters
 from fastopt.model.states import States, completed
 from fastopt.model.step_counts import Cohort, divide
-from fastopt.numerics import casting
+from fastopt.numerics import formats
 from fastopt.runtime.threads import get_num_threads
 from fastopt.step.accumulation import Accumulator
 from fastopt.step.loss_scaling import LossScale
@@ -452,14 +452,14 @@ def _plain(g: Any) -> Any:
 
 
 def _has_bfloat16(g: Any) -> bool:
-    return isinstance(g, np.ndarray) and casting.is_bfloat16(g.dtype)
+    return isinstance(g, np.ndarray) and formats.is_bfloat16(g.dtype)
 
 
 def _bits(g: Any) -> Any:
     """Give the bits of bfloat16; of what only looks like them, something that no plan takes."""
     g = _plain(g)
     if isinstance(g, np.ndarray):
-        if casting.is_bfloat16(g.dtype):
+        if formats.is_bfloat16(g.dtype):
             return g.view(np.uint16)
         if g.dtype == np.uint16:
             return g.view(np.int16)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fastopt.algorithm.rule import Rule
 from fastopt.backends import Extras, Plan, Row, backend
-from fastopt.numerics.casting import taken
+from fastopt.numerics.formats import taken
 from fastopt.runtime.threads import get_num_threads
 from fastopt.step.moderate import LIMIT, LIMITS
 

@@ -19,7 +19,7 @@ from fastopt.followers.low_precision import Copies
 from fastopt.followers.slow_weights import slow_weights_for
 from fastopt.model.commit import Change
 from fastopt.model.parameters import Parameters
-from fastopt.numerics.casting import taken
+from fastopt.numerics.formats import taken
 from fastopt.runtime.threads import get_num_threads
 from fastopt.state.form import listed
 from fastopt.step import overflow
