@@ -1,5 +1,6 @@
 #include "quick_calls.hpp"
 
+#include "python/leaves.hpp"
 #include "scalars.hpp"
 
 namespace fastopt {
@@ -37,12 +38,25 @@ PyObject* power_of(PyObject*, PyObject* const* given, Py_ssize_t count) {
     return PyFloat_FromDouble(power(base, exponent));
 }
 
+PyObject* leaves_of(PyObject*, PyObject* const* given, Py_ssize_t count) {
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "leaves takes (form, tree)");
+        return nullptr;
+    }
+    PyObject* const found = PyList_New(0);
+    if (found == nullptr || Leaves(found).list(given[0], given[1])) return found;
+    Py_DECREF(found);
+    if (PyErr_Occurred()) return nullptr;
+    Py_RETURN_NONE;
+}
+
 // PyCFunction is the type of all of them; the flags say how they are called.
 PyCFunction as_function(PyObject* (*quick)(PyObject*, PyObject* const*, Py_ssize_t)) {
     return reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(quick));
 }
 PyMethodDef step_method{"step", as_function(&step), METH_FASTCALL, nullptr};
 PyMethodDef power_function{"power", as_function(&power_of), METH_FASTCALL, nullptr};
+PyMethodDef leaves_function{"leaves", as_function(&leaves_of), METH_FASTCALL, nullptr};
 
 }  // namespace
 
@@ -50,6 +64,8 @@ void add_quick_calls(py::module_& module, py::class_<Plan>& plan) {
     auto* const type = reinterpret_cast<PyTypeObject*>(plan.ptr());
     plan.attr("step") = py::reinterpret_steal<py::object>(PyDescr_NewMethod(type, &step_method));
     module.attr("power") = py::reinterpret_steal<py::object>(PyCFunction_New(&power_function, nullptr));
+    module.attr("leaves") =
+        py::reinterpret_steal<py::object>(PyCFunction_New(&leaves_function, nullptr));
 }
 
 }  // namespace fastopt

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastopt import backends
 from fastopt.algorithm.hyperparameters import flag, number
-from fastopt.numerics.dtypes import is_supported
+from fastopt.numerics.formats import is_supported
 from fastopt.runtime.arguments import describe, whole
 
 _BETA = number(default=0.9, at_least=0.0, below=1.0)

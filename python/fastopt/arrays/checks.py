@@ -13,7 +13,7 @@ from numpy.lib.array_utils import byte_bounds
 from numpy.typing import NDArray
 
 from fastopt.arrays.shapes import misfit
-from fastopt.numerics import dtypes
+from fastopt.numerics.formats import NEEDED, is_float, is_supported
 
 Named = tuple[str, NDArray[Any]]
 
@@ -79,9 +79,9 @@ def check_layout(array: NDArray[Any], what: str, p: NDArray[Any], remedy: str) -
 def check_gradient(g: Any, what: str, p: NDArray[Any], casts: bool = False) -> None:
     """Raise unless g is a gradient of p; any strides will do, and any float dtype if it is cast."""
     check_kind(g, what)
-    if g.dtype != p.dtype and not (casts and dtypes.is_float(g.dtype)):
+    if g.dtype != p.dtype and not (casts and is_float(g.dtype)):
         name = p.dtype.name
-        others = "" if casts or not dtypes.is_float(g.dtype) else "; cast_grads=True takes it as it is"
+        others = "" if casts or not is_float(g.dtype) else "; cast_grads=True takes it as it is"
         raise TypeError(
             f"{what} has dtype {_spell(g.dtype)}, its parameter {_spell(p.dtype)}; compute it in "
             f"{name}, or convert it with g.astype(np.{name}){others}"
@@ -174,7 +174,7 @@ def check_kind(array: Any, what: str) -> None:
 
 def _check_dtype(array: NDArray[Any], what: str) -> None:
     dtype = array.dtype
-    if dtypes.is_supported(dtype):
+    if is_supported(dtype):
         return
     if dtype.kind == "f" and not dtype.isnative and dtype.itemsize in (4, 8):
         remedy = "convert it with a.astype(a.dtype.newbyteorder('='))"
@@ -184,7 +184,7 @@ def _check_dtype(array: NDArray[Any], what: str) -> None:
         remedy = "give its real view, a.view(a.real.dtype), if that is what you mean to optimize"
     else:
         remedy = "convert it with a.astype(np.float32)"
-    raise TypeError(f"{what} has dtype {_spell(dtype)}; it must be {dtypes.NEEDED}: {remedy}")
+    raise TypeError(f"{what} has dtype {_spell(dtype)}; it must be {NEEDED}: {remedy}")
 
 
 def _spell(dtype: np.dtype) -> str:

@@ -16,9 +16,8 @@ from fastopt.arrays.fingerprint import Memory, Placement
 from fastopt.backends import BOUND, NO_EXTRAS, SOME_ABSENT, Extras, Row, Taking
 from fastopt.model.commit import Change, make
 from fastopt.model.step_counts import Cohort
-from fastopt.numerics.casting import from_bfloat16, to_bfloat16, to_float16
-from fastopt.numerics.dtypes import SUPPORTED
 from fastopt.numerics.environment import FloatingPointEnvironment, check_environment
+from fastopt.numerics.formats import SUPPORTED, from_bfloat16, to_bfloat16, to_float16
 from fastopt.numerics.sums import block_sums
 
 TILE = 1 << 14  # elements of a gradient that are copied at a time, where it lies otherwise

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from fastopt.arrays.checks import Named, check_disjoint, check_kind, check_layout
 from fastopt.model.commit import Change
 from fastopt.model.parameters import Parameters
-from fastopt.numerics.casting import is_bfloat16, to_bfloat16, to_float16
 from fastopt.numerics.environment import FloatingPointEnvironment
+from fastopt.numerics.formats import is_bfloat16, to_bfloat16, to_float16
 
 
 class Copies:

@@ -8,7 +8,7 @@ import numpy as np
 from fastopt.algorithm.settings import clips_each
 from fastopt.model.commit import Change, commit
 from fastopt.model.parameters import Parameters
-from fastopt.numerics.casting import taken
+from fastopt.numerics.formats import taken
 from fastopt.runtime.arguments import listed
 from fastopt.step.bound import Bound
 from fastopt.step.due import Due

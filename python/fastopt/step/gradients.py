@@ -8,7 +8,7 @@ import numpy as np
 from fastopt import backends
 from fastopt.backends import Taking
 from fastopt.model.step_counts import divide
-from fastopt.numerics import casting
+from fastopt.numerics import formats
 from fastopt.step.binding import changed, install
 from fastopt.step.core import Core
 
@@ -75,14 +75,14 @@ def _plain(g: Any) -> Any:
 
 
 def _has_bfloat16(g: Any) -> bool:
-    return isinstance(g, np.ndarray) and casting.is_bfloat16(g.dtype)
+    return isinstance(g, np.ndarray) and formats.is_bfloat16(g.dtype)
 
 
 def _bits(g: Any) -> Any:
     """Return the bits of bfloat16; of what only looks like them, something that no plan takes."""
     g = _plain(g)
     if isinstance(g, np.ndarray):
-        if casting.is_bfloat16(g.dtype):
+        if formats.is_bfloat16(g.dtype):
             return g.view(np.uint16)
         if g.dtype == np.uint16:
             return g.view(np.int16)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.backends import Extras, Row, backend
-from fastopt.numerics.casting import taken
+from fastopt.numerics.formats import taken
 from fastopt.runtime.threads import get_num_threads
 from fastopt.step.bound import Bound
 from fastopt.step.due import Due

@@ -1,8 +1,8 @@
-"""16-bit floats: bfloat16 and float16, rounded to nearest, ties to even.
+"""The formats of numbers: those that are computed in, and those of 16 bits, read and written.
 
-A double goes to bfloat16 by way of float32, as in ml_dtypes. csrc/convert.hpp is the same in C++.
-bfloat16 is its bits, uint16: NumPy has no such dtype of its own, and ml_dtypes, which has, is not
-needed.
+csrc/kernel.hpp and csrc/convert.hpp are the same in C++. 16 bits are rounded to nearest, ties to even;
+a double goes to bfloat16 by way of float32, as in ml_dtypes. bfloat16 is its bits, uint16: NumPy has no
+such dtype of its own, and ml_dtypes, which has, is not needed.
 """
 
 from typing import Any
@@ -12,18 +12,31 @@ from numpy.typing import NDArray
 
 from fastopt.numerics.environment import FloatingPointEnvironment
 
+SUPPORTED = (np.dtype(np.float32), np.dtype(np.float64))
+NEEDED = "float32 or float64"
+
+
+def is_supported(dtype: np.dtype[Any]) -> bool:
+    """Return whether parameters can have a dtype (foreign byte orders compare unequal)."""
+    return dtype in SUPPORTED
+
+
+def is_float(dtype: np.dtype[Any]) -> bool:
+    """Return whether gradients can be cast from a dtype."""
+    return dtype in (*SUPPORTED, np.dtype(np.float16)) or is_bfloat16(dtype)
+
+
+def is_bfloat16(dtype: np.dtype[Any]) -> bool:
+    """Return whether it is the bfloat16 of ml_dtypes."""
+    return dtype.name == "bfloat16" and dtype.itemsize == 2
+
 
 def taken(g: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Give a gradient as a parameter of this dtype takes it; uint16 is the bits of bfloat16."""
+    """Read a gradient in the dtype of its parameter; uint16 is the bits of bfloat16."""
     values = from_bfloat16(g) if g.dtype == np.uint16 else g
     with np.errstate(all="ignore"), FloatingPointEnvironment():
         found: NDArray[Any] = values.astype(dtype, copy=False)
         return found
-
-
-def is_bfloat16(dtype: np.dtype[Any]) -> bool:
-    """Say whether it is the bfloat16 of ml_dtypes."""
-    return dtype.name == "bfloat16" and dtype.itemsize == 2
 
 
 def to_bfloat16(x: NDArray[Any]) -> NDArray[np.uint16]:
