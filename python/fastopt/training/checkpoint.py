@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 from fastopt.algorithm.hyperparameters import flag
 from fastopt.runtime.arguments import describe, whole
@@ -67,8 +66,6 @@ class Checkpoint:
 
     def _save_if(self, run: Run, due: bool) -> None:
         self._due = self._due or due
-        sums = run.opt._accumulator
-        if self._due and not (sums is not None and sums.count):
-            opt: Any = run.opt
-            opt.save(self.path, params=self.params, extra={KEY: packed(run.state_dict())})
+        if self._due and not run.opt.accumulated:
+            run.opt.save(self.path, params=self.params, extra={KEY: packed(run.state_dict())})
             self._due = False

@@ -121,8 +121,7 @@ def fit(
 
 def _flush(opt: Optimizer) -> None:
     """Take the step with gradients that wait, if there are any: in eval mode there may be none."""
-    sums = opt._accumulator
-    if sums is not None and sums.count:
+    if opt.accumulated:
         opt.flush()
 
 
@@ -135,10 +134,10 @@ def _check(loss_and_grad: Any, params: Any, opt: Any, validation: Any) -> None:
         raise TypeError(f"loss_and_grad is {describe(loss_and_grad)}; it must be a function")
     if not (validation is None or callable(validation)):
         raise TypeError(f"validation is {describe(validation)}; it must be a function, or None")
-    if params is opt._params:
+    if params is opt.params:
         return
     there = set(map(id, Structure.of(params).leaves(params, "params", "give opt.params")))
-    for name, p in zip(opt.names, opt._parameters.arrays, strict=True):
+    for name, p in opt.named_parameters().items():
         if id(p) not in there:
             raise ValueError(
                 f"opt updates a parameter {name!r} that is not in params: gradients would be taken at "

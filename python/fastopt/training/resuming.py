@@ -6,7 +6,7 @@ from typing import Any
 
 from fastopt.optimizer import Optimizer
 from fastopt.runtime.warning import warn
-from fastopt.state.config import plain, settings_config
+from fastopt.state.config import plain
 from fastopt.state.form import marks
 from fastopt.training.packing import unpacked
 
@@ -21,13 +21,12 @@ def given_to(opt: Optimizer) -> dict[str, Any]:
         for i, group in enumerate(opt.groups)
         for name, value in {**group.given, "multiply": dict(group.multiply)}.items()
     }
-    settings = {name: each.default for name, each in type(opt).declared.items() if not each.fixed}
-    now = settings_config(opt._settings, marks=True)
-    found |= {name: now.get(name, default) for name, default in settings.items()}
+    declared = type(opt).declared
+    found |= {name: value for name, value in opt.settings.items() if not declared[name].fixed}
     return found | {"frozen": list(opt.frozen)}
 
 
-def saved_run(opt: Any, path: str | os.PathLike[str], hyperparameters: bool) -> dict[str, Any]:
+def saved_run(opt: Optimizer, path: str | os.PathLike[str], hyperparameters: bool) -> dict[str, Any]:
     """Load the optimizer from the file of a `Checkpoint`; return the state of the run.
 
     Warn of what is given otherwise to the optimizer than to the one that the run began with, unless the

@@ -51,9 +51,8 @@ def _observing(opt: Optimizer) -> list[tuple[Any, str, str]]:
                 if is_stateful(each) and hasattr(each, "observe"):
                     place = f"opt.groups[{i}].given[{name!r}]" + f"[{k}]" * isinstance(value, tuple)
                     found.setdefault(id(each), (each, name, place))
-    average = opt._settings["ema"]
-    if is_stateful(average) and hasattr(average, "observe"):
-        found.setdefault(id(average), (average, "ema", "opt.ema"))
+    if is_stateful(opt.ema) and hasattr(opt.ema, "observe"):
+        found.setdefault(id(opt.ema), (opt.ema, "ema", "opt.ema"))
     return list(found.values())
 
 
