@@ -30,7 +30,7 @@ class Turns:
 
 @dataclass(frozen=True)
 class Beside:
-    """What a step costs in turn with a product, and alone; by contestant."""
+    """Times of a step in turn with a product, and alone; by contestant."""
 
     algorithm: str
     size: int  # of the matrices
@@ -39,7 +39,7 @@ class Beside:
     alone: dict[str, float]
 
     def record(self) -> dict[str, Any]:
-        """Give what JSON holds of it."""
+        """Return what the JSON file holds of it."""
         return {
             "algorithm": self.algorithm,
             "matmul": self.size,
@@ -80,7 +80,7 @@ def measure(settings: Settings) -> Iterator[Beside]:
 def beside_matmul(
     steps: Mapping[str, Call], size: int, rounds: int = 9, turns: int = 30
 ) -> dict[str, Turns]:
-    """Take each step in turn with a product of two float32 matrices."""
+    """Measure each step in turn with a product of two float32 matrices."""
     rng = np.random.default_rng(0)
     a, b = (rng.standard_normal((size, size), np.float32) for _ in range(2))
     out = np.empty_like(a)

@@ -24,7 +24,7 @@ PIPELINES = (("clip",), ("clip", "zero", "ema", "cast"))
 
 @dataclass(frozen=True)
 class Pipeline:
-    """How long these stages and AdamW take, in seconds, by contestant."""
+    """The seconds that these stages and AdamW take, by contestant."""
 
     stages: tuple[str, ...]
     shape: Shape
@@ -35,11 +35,11 @@ class Pipeline:
         return self.seconds[OURS] / self.shape.total * 1e9
 
     def faster_than(self, who: str) -> float | None:
-        """How many times as long the other takes."""
+        """Return the ratio of the other's time to ours."""
         return self.seconds[who] / self.seconds[OURS] if who in self.seconds else None
 
     def record(self) -> dict[str, Any]:
-        """Give what JSON holds of it."""
+        """Return what the JSON file holds of it."""
         return {
             "stages": [*self.stages, "adamw"],
             **self.shape._asdict(),

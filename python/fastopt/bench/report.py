@@ -1,4 +1,4 @@
-"""What was measured, as tables for the terminal, at most 80 columns wide."""
+"""The measurements as tables for the terminal, at most 80 columns wide."""
 
 from collections.abc import Mapping, Sequence
 from textwrap import fill
@@ -16,7 +16,7 @@ RIVALS = (NUMPY, NUMBA, "torch fused", "torch", "optax", "thinc", "scikit-learn"
 
 
 def heading(machine: Mapping[str, Any], threads: int) -> str:
-    """Say what is measured."""
+    """Describe machine and versions."""
     levels = ", ".join(f"L{c['level']} {c['number']} x {amount(c['size'])}" for c in machine["caches"])
     packages = ", ".join(f"{name} {found}" for name, found in machine["packages"].items())
     lines = (

@@ -12,7 +12,7 @@ from fastopt.bench.turns import Call, in_turn
 
 @dataclass(frozen=True)
 class Scaling:
-    """How long a step takes, in seconds, by number of threads."""
+    """The seconds that a step takes, by number of threads."""
 
     algorithm: str
     shape: Shape
@@ -23,11 +23,11 @@ class Scaling:
         return self.seconds[threads] / self.shape.total * 1e9
 
     def speed_up(self, threads: int) -> float:
-        """How many times as fast as on one thread."""
+        """Return the ratio of the time on one thread to the time on so many."""
         return self.seconds[1] / self.seconds[threads]
 
     def record(self) -> dict[str, Any]:
-        """Give what JSON holds of it."""
+        """Return what the JSON file holds of it."""
         return {
             "algorithm": self.algorithm,
             **self.shape._asdict(),

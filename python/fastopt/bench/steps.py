@@ -17,7 +17,7 @@ OURS, CEILING, NUMPY, NUMBA = "fastopt", "ceiling", "NumPy", "Numba"
 
 @dataclass(frozen=True)
 class Step:
-    """How long a step takes, in seconds, by contestant."""
+    """The seconds that a step takes, by contestant."""
 
     algorithm: str
     shape: Shape
@@ -43,11 +43,11 @@ class Step:
         return self.moved / self.seconds[who] / 1e9
 
     def faster_than(self, who: str) -> float | None:
-        """How many times as long the other takes."""
+        """Return the ratio of the other's time to ours."""
         return self.seconds[who] / self.seconds[OURS] if who in self.seconds else None
 
     def record(self) -> dict[str, Any]:
-        """Give what JSON holds of it."""
+        """Return what the JSON file holds of it."""
         others = [who for who in self.seconds if who not in (OURS, CEILING)]
         return {
             "algorithm": self.algorithm,
@@ -99,5 +99,5 @@ def _others(
 
 
 def has_numba_backend() -> bool:
-    """Say whether the Numba backend is there, and another one than ours."""
+    """Return whether the Numba backend is installed and not the one that ours takes."""
     return not backends.backend("numba").why_not() and fastopt.build_info()["backend"] != "numba"

@@ -8,11 +8,11 @@ from typing import NoReturn
 
 
 class UsageError(Exception):
-    """What the command was asked for cannot be done; the message says why, and what can be."""
+    """A request that the command cannot fulfil; the message has the reason, and what can be done."""
 
 
 class Parser(argparse.ArgumentParser):
-    """Says on one line what is wrong, and exits with status 2."""
+    """A parser whose errors are one line on stderr, with exit status 2."""
 
     def error(self, message: str) -> NoReturn:
         """Leave out the usage, which hides the message; ``--help`` shows it."""

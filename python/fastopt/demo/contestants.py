@@ -1,4 +1,4 @@
-"""Who is compared: an optimizer with the hyperparameters that an experiment gives it."""
+"""Contestants of an experiment: an optimizer with the hyperparameters that an experiment gives it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -50,7 +50,7 @@ def choose(roster: Sequence[Contestant], names: Sequence[str] | None) -> list[Co
 def at_rates(
     contestants: Sequence[Contestant], rates: Sequence[float] | None
 ) -> dict[float | None, list[Contestant]]:
-    """Give all of them each learning rate in turn; without rates, each keeps its own."""
+    """Return the contestants for each learning rate; without rates, each keeps its own."""
     if rates is None:
         return {None: list(contestants)}
     return {rate: [c.having(lr=rate) if c.has_rate else c for c in contestants] for rate in rates}

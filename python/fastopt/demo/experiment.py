@@ -1,4 +1,4 @@
-"""Experiment: what each module of fastopt.demo.experiments defines, and what it is given and gives."""
+"""Experiment: the interface of the modules in fastopt.demo.experiments."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ class Settings:
 
 
 class Outcome(NamedTuple):
-    """What an experiment found."""
+    """The result of an experiment."""
 
     text: str  # for the terminal: what was done, and tables
     note: str  # for the end of the page

@@ -36,7 +36,7 @@ def new_figure(height: float = 6.4) -> Any:
 
 
 def styles(labels: Iterable[str]) -> dict[str, Style]:
-    """Give each label its line: a colour and a stroke."""
+    """Choose a line for each label: a colour and a stroke."""
     return {
         label: {
             "color": COLOURS[i % len(COLOURS)],

@@ -38,7 +38,7 @@ LIBRARIES = {peer.library: peer.module for peer in PEERS.values()}
 
 
 def is_installed(library: str) -> bool:
-    """Say whether it can be imported, as far as one can tell without doing so."""
+    """Return whether it can be imported, without importing it."""
     try:
         return find_spec(LIBRARIES[library]) is not None
     except ValueError:  # sys.modules has None there: somebody hides it
@@ -46,12 +46,12 @@ def is_installed(library: str) -> bool:
 
 
 def of_libraries(libraries: tuple[str, ...]) -> dict[str, Peer]:
-    """Give the peers of these libraries."""
+    """Return the peers of these libraries."""
     return {label: peer for label, peer in PEERS.items() if peer.library in libraries}
 
 
 def tried(make: Callable[[], Call | Prepared | None]) -> tuple[Call | Prepared | None, str]:
-    """Make a contestant and let it run twice; say what is wrong if that fails or takes too long.
+    """Make a contestant and run it twice; return what is wrong if that fails or takes too long.
 
     Anything can be: another version, a compiler that a library needs, a machine it was not built for;
     or a busy machine, where a library that starts threads anew for each of a thousand arrays waits for
