@@ -219,7 +219,7 @@ def whole_step() -> Iterator[Figure]:
     all_of_it = {
         "ours": pipeline.ours(stages, copies(params), grads),
         "hand": Prepared(lambda: refill(hand.gradients, grads), lambda: hand.step(THREADS)),
-        "torch": torch_peer.fused_sequence(stages, params, grads, THREADS),
+        "torch": torch_peer.sequence(stages, params, grads, THREADS, fused=True),
     }
     t = in_turn(all_of_it)
     what = "clip, AdamW, zero, EMA, bf16 copy, 25 M"
@@ -227,7 +227,7 @@ def whole_step() -> Iterator[Figure]:
     yield f"{what}: time of one loop by hand and a norm", times(t["ours"] / t["hand"]), ""
     clip = {
         "ours": pipeline.ours(("clip",), copies(params), grads),
-        "torch": torch_peer.fused_sequence(("clip",), params, grads, THREADS),
+        "torch": torch_peer.sequence(("clip",), params, grads, THREADS, fused=True),
     }
     t = in_turn(clip)
     yield "clip and AdamW, 25 M: faster than torch's", times(t["torch"] / t["ours"]), spent(t["ours"])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastopt.bench.arrays import Shape, copies, drawn
-from fastopt.bench.peers import tried
+from fastopt.bench.peers import admitted
 from fastopt.bench.scaling import on_threads
 from fastopt.bench.settings import Settings
 from fastopt.bench.turns import SETTLE, Call, Prepared, in_turn, ordered
@@ -63,14 +63,11 @@ def measure(settings: Settings) -> Iterator[Beside]:
         for label in ("torch fused", "torch"):
             if label not in settings.peers:
                 continue
-            made, why = tried(
-                partial(settings.peers[label].step, name, params, grads, settings.threads)
-            )
+            make = partial(settings.peers[label].step, name, params, grads, settings.threads)
+            made = admitted({label: make}, settings.notes).get(label)
             if made is not None and not isinstance(made, Prepared):
                 each[label] = made
                 break  # the other is no faster
-            if why:
-                settings.notes[label] = why
         alone = in_turn(each, settings.rounds, settings.seconds)
         turns = max(4, settings.turns * 512**2 // size**2)
         found = beside_matmul({**each, NOTHING: lambda: None}, size, settings.rounds, turns)

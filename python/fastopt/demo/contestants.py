@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import fastopt
-from fastopt.runtime.arguments import suggest
+from fastopt.demo.arguments import check_names
 
 
 @dataclass(frozen=True)
@@ -34,17 +34,11 @@ class Contestant:
 
 def choose(roster: Sequence[Contestant], names: Sequence[str] | None) -> list[Contestant]:
     """Find the contestants of these names, or all."""
-    known = {contestant.label: contestant for contestant in roster}
     if names is None:
         return list(roster)
-    found: dict[str, Contestant] = {}
-    for name in map(str.lower, names):
-        if name not in known:
-            raise ValueError(f"there is no optimizer {name!r}: {suggest(name, list(known))}")
-        found[name] = known[name]
-    if not found:
-        raise ValueError("--optimizers names none")
-    return list(found.values())
+    known = {contestant.label: contestant for contestant in roster}
+    check_names(names, "optimizer", known, "--optimizers names none")
+    return [known[name] for name in names]
 
 
 def at_rates(

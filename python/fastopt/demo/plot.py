@@ -7,7 +7,6 @@ from typing import Any
 from fastopt.demo.report import ranked
 from fastopt.demo.run import Run
 
-FORMATS = (".png", ".pdf", ".svg")
 # Colours that differ for the colour-blind too, as far as twelve can; the strokes (pattern and
 # width) tell apart curves that lie on each other.
 COLOURS = (
