@@ -1,4 +1,4 @@
-"""``python -m bench.figures``: what the README says of speed, each as a ratio of one run.
+"""``python -m bench.figures``: the README's figures of speed, each a ratio of one run.
 
 Contestants take turns (A B A B ...), nine rounds, medians. Rows whose peer is not installed are
 left out. `python -m bench.figures row ...` measures some rows only; `--list` names them.
@@ -145,7 +145,7 @@ def whole_run() -> Iterator[Figure]:
 
 
 def versus_torch_best() -> Iterator[Figure]:
-    """What torch does not fuse on a CPU, against the better of its two implementations."""
+    """Algorithms that torch does not fuse on a CPU, against the better of its two implementations."""
     for name in ("adadelta", "adamax", "nadam", "rmsprop"):
         params, grads = arrays([25_000_000])
         each = {
