@@ -1,4 +1,4 @@
-"""What the machine can do at best: compiles bench/ceiling.cpp and calls it."""
+"""The best that the machine can do: compiles bench/ceiling.cpp and calls it."""
 
 import ctypes
 import shutil
@@ -77,5 +77,5 @@ class WholeStep:
         return self._arrays[:1]
 
     def step(self, threads: int) -> None:
-        """Take it."""
+        """Perform the step."""
         library().whole_step_float32(*self._pointers, self._size, threads)

@@ -75,7 +75,7 @@ def forget(path: Path) -> None:
 
 
 def timed(action: Callable[..., Any], *given: Any) -> tuple[float, float]:
-    """Give the seconds that an action takes, and the most memory of the process meanwhile, in MB."""
+    """Return the seconds of an action, and the most memory of the process meanwhile, in MB."""
     Path("/proc/self/clear_refs").write_text("5")  # forget the most so far
     begin = perf_counter()
     action(*given)

@@ -1,4 +1,4 @@
-"""What the benchmarks share."""
+"""Fixtures and summary of the benchmarks."""
 
 import os
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def threads() -> Iterator[int]:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say how far each step is from what the memory can do, which the table above has no column for."""
+    """Print each step's share of what the memory can do, for which the table above has no column."""
     session = getattr(config, "_benchmarksession", None)
     measured = [b for b in getattr(session, "benchmarks", []) if "GB/s" in b.extra_info]
     if not measured:

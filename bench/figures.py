@@ -1,4 +1,4 @@
-"""``python -m bench.figures``: what the README says of speed, each as a ratio of one run.
+"""``python -m bench.figures``: the README's figures of speed, each a ratio of one run.
 
 Contestants take turns (A B A B ...), nine rounds, medians. Rows whose peer is not installed are
 left out. `python -m bench.figures row ...` measures some rows only; `--list` names them.
@@ -145,7 +145,7 @@ def whole_run() -> Iterator[Figure]:
 
 
 def versus_torch_best() -> Iterator[Figure]:
-    """What torch does not fuse on a CPU, against the better of its two implementations."""
+    """Algorithms that torch does not fuse on a CPU, against the better of its two implementations."""
     for name in ("adadelta", "adamax", "nadam", "rmsprop"):
         params, grads = arrays([25_000_000])
         each = {
@@ -219,7 +219,7 @@ def whole_step() -> Iterator[Figure]:
     all_of_it = {
         "ours": pipeline.ours(stages, copies(params), grads),
         "hand": Prepared(lambda: refill(hand.gradients, grads), lambda: hand.step(THREADS)),
-        "torch": torch_peer.fused_sequence(stages, params, grads, THREADS),
+        "torch": torch_peer.sequence(stages, params, grads, THREADS, fused=True),
     }
     t = in_turn(all_of_it)
     what = "clip, AdamW, zero, EMA, bf16 copy, 25 M"
@@ -227,7 +227,7 @@ def whole_step() -> Iterator[Figure]:
     yield f"{what}: time of one loop by hand and a norm", times(t["ours"] / t["hand"]), ""
     clip = {
         "ours": pipeline.ours(("clip",), copies(params), grads),
-        "torch": torch_peer.fused_sequence(("clip",), params, grads, THREADS),
+        "torch": torch_peer.sequence(("clip",), params, grads, THREADS, fused=True),
     }
     t = in_turn(clip)
     yield "clip and AdamW, 25 M: faster than torch's", times(t["torch"] / t["ours"]), spent(t["ours"])

@@ -1,7 +1,7 @@
 """Tries what goes wrong in optimizers on several libraries: the table of docs/hazards.md.
 
 Without an argument it prints the table, `--write` puts it in the page, with the date and the versions,
-and `--check` says whether fastopt's own column is what it is in the page. The columns of the others are
+and `--check` compares fastopt's own column with the page. The columns of the others are
 what was observed that day, and nothing that is asserted. A library that is not installed is left out.
 """
 
@@ -63,7 +63,7 @@ def table(columns: dict[str, list[str]]) -> str:
 
 
 def head() -> str:
-    """Say when it was measured, with which versions."""
+    """Return the date and the versions."""
     packages = dict.fromkeys(package for package, _, _ in COLUMNS.values())
     listed = ", ".join(f"{name} {version(name)}" for name in [*packages, "numpy"])
     return f"Observed on {datetime.now(UTC):%Y-%m-%d} with {listed}, on {sys.platform}.\n\n"
@@ -77,7 +77,7 @@ def own_column(page: str) -> dict[str, str]:
 
 
 def check(page: str, found: list[str]) -> list[str]:
-    """List the rows of fastopt's column that are not safe, or of which the page says otherwise.
+    """List the rows of fastopt's column that are not safe, or that differ from the page.
 
     Whether two threads meet is chance: then one is refused, else both are right.
     """

@@ -39,6 +39,20 @@ def test_the_page_names_the_two_files_of_the_example() -> None:
     }
 
 
+def test_every_room_and_file_that_the_page_names_is_there() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    named = re.findall(r"`((?:python|csrc|tests|tools|bench|docs)/[\w/.]*)`", page)
+    assert len(named) > 20
+    there = [path for path in named if path in files_of_the_example() or (ROOT / path).exists()]
+    assert there == named
+
+
+def test_the_page_names_every_room() -> None:
+    rooms = {path.parent.name for path in ROOT.glob("python/fastopt/*/__init__.py")}
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    assert rooms == set(re.findall(r"^\| `python/fastopt/(\w+)/`", page, re.M))
+
+
 @pytest.mark.skipif(
     "FASTOPT_TEST_EXAMPLE" not in os.environ, reason="takes minutes: FASTOPT_TEST_EXAMPLE=1"
 )

@@ -1,1 +1,1 @@
-"""What goes wrong in optimizers, tried on several libraries: probes, libraries, outcomes."""
+"""Things that go wrong in optimizers, tried on several libraries: probes, libraries, outcomes."""

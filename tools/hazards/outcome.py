@@ -1,4 +1,4 @@
-"""What comes of a probe, in one or two words; each is tried in a process of its own."""
+"""The outcome of a probe, in one or two words; each is tried in a process of its own."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ def outcome(probe: Callable[[Any], bool | None], make: Any) -> str:
 
 
 def is_safe(words: str) -> bool:
-    """Say whether an outcome is right, or an error that says so."""
+    """Return whether an outcome is right, or an error."""
     return words == RIGHT or words.startswith("refused: ")
 
 

@@ -1,7 +1,7 @@
-"""The probes: each builds one thing that goes wrong in practice, and says whether the outcome is right.
+"""Probes: each builds one thing that goes wrong in practice, and returns whether the outcome is right.
 
-A probe gives True or False; None where nothing but an error would do, and there was none; and it lets
-the library's exceptions through. Arrays are float32 unless they say otherwise.
+A probe returns True or False; None where only an error would be right, and there was none. It passes on
+the exceptions of the library. Arrays are float32 unless another dtype is named.
 """
 
 import mmap
@@ -24,7 +24,7 @@ PROBES: dict[Probe, str] = {}
 
 
 def probe(what: str) -> Callable[[Probe], Probe]:
-    """Register a probe with what the table says of it."""
+    """Register a probe with its row of the table."""
 
     def register(function: Probe) -> Probe:
         PROBES[function] = what
@@ -34,7 +34,7 @@ def probe(what: str) -> Callable[[Probe], Probe]:
 
 
 def one_step(make: Make, p: Any, g: Any) -> bool:
-    """Say whether a step does to the parameter what it should."""
+    """Return whether a step does to the parameter what it should."""
     expected, before = adam(p, g), p.tobytes()
     try:
         training = make({"w": p})

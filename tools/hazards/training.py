@@ -1,4 +1,4 @@
-"""What a probe asks of a library: the parameters of a training, and the steps over them."""
+"""The interface between probes and libraries: the parameters of a training, and the steps over them."""
 
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,11 +15,11 @@ class NotApplicable(Exception):  # noqa: N818 - an answer, not an error
 
 
 class HalfDone(Exception):  # noqa: N818 - an answer too
-    """What has raised had changed something before."""
+    """Something had been changed before the error was raised."""
 
 
 class Training:
-    """Adam (or SGD) over named arrays; a library says how. What it has not is not applicable."""
+    """Adam (or SGD) over named arrays; a subclass for each library leaves out what it has not."""
 
     is_functional: ClassVar[bool] = False  # nothing is shared from one step to another
 
@@ -27,11 +27,11 @@ class Training:
         raise NotApplicable
 
     def step(self, grads: dict[str, Any]) -> None:
-        """Take a step."""
+        """Perform a step."""
         raise NotApplicable
 
     def now(self, name: str) -> Array:
-        """Give a parameter as the user finds it after the steps."""
+        """Return a parameter as the user finds it after the steps."""
         raise NotApplicable
 
     def replace(self, name: str, array: Array) -> None:
@@ -39,7 +39,7 @@ class Training:
         raise NotApplicable
 
     def resize(self, name: str, size: int) -> None:
-        """Let a parameter grow in place."""
+        """Enlarge a parameter in place."""
         raise NotApplicable
 
     def put_moment(self, name: str, moment: Array) -> None:
@@ -47,11 +47,11 @@ class Training:
         raise NotApplicable
 
     def go_on_from(self, step: Any) -> None:
-        """Load a checkpoint that says so many steps have been taken."""
+        """Load a checkpoint with this number of steps."""
         raise NotApplicable
 
     def steps(self) -> int:
-        """Say how many steps have been taken."""
+        """Return the number of steps taken."""
         raise NotApplicable
 
     def save(self, path: Path) -> None:
@@ -63,7 +63,7 @@ class Training:
         raise NotApplicable
 
     def moment(self, name: str) -> Array:
-        """Give the first moment of a parameter."""
+        """Return the first moment of a parameter."""
         raise NotApplicable
 
 
@@ -79,7 +79,7 @@ def gradient(*shape: int, number: int) -> Array:
 
 
 def adam(p: Any, g: Any, steps: int = 1) -> Array:
-    """Give what Adam makes of a parameter in steps with one gradient: the paper's formula in double."""
+    """Compute a parameter after Adam's steps with one gradient: the paper's formula in double."""
     found: Array = np.array(p, np.float64)
     g = np.asarray(g, np.float64)
     m, v = 0.0, 0.0

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastopt.bench.arrays import Shape, copies, drawn
-from fastopt.bench.peers import tried
+from fastopt.bench.peers import admitted
 from fastopt.bench.scaling import on_threads
 from fastopt.bench.settings import Settings
 from fastopt.bench.turns import SETTLE, Call, Prepared, in_turn, ordered
@@ -30,7 +30,7 @@ class Turns:
 
 @dataclass(frozen=True)
 class Beside:
-    """What a step costs in turn with a product, and alone; by contestant."""
+    """Times of a step in turn with a product, and alone; by contestant."""
 
     algorithm: str
     size: int  # of the matrices
@@ -39,7 +39,7 @@ class Beside:
     alone: dict[str, float]
 
     def record(self) -> dict[str, Any]:
-        """Give what JSON holds of it."""
+        """Return what the JSON file holds of it."""
         return {
             "algorithm": self.algorithm,
             "matmul": self.size,
@@ -63,14 +63,11 @@ def measure(settings: Settings) -> Iterator[Beside]:
         for label in ("torch fused", "torch"):
             if label not in settings.peers:
                 continue
-            made, why = tried(
-                partial(settings.peers[label].step, name, params, grads, settings.threads)
-            )
+            make = partial(settings.peers[label].step, name, params, grads, settings.threads)
+            made = admitted({label: make}, settings.notes).get(label)
             if made is not None and not isinstance(made, Prepared):
                 each[label] = made
                 break  # the other is no faster
-            if why:
-                settings.notes[label] = why
         alone = in_turn(each, settings.rounds, settings.seconds)
         turns = max(4, settings.turns * 512**2 // size**2)
         found = beside_matmul({**each, NOTHING: lambda: None}, size, settings.rounds, turns)
@@ -80,7 +77,7 @@ def measure(settings: Settings) -> Iterator[Beside]:
 def beside_matmul(
     steps: Mapping[str, Call], size: int, rounds: int = 9, turns: int = 30
 ) -> dict[str, Turns]:
-    """Take each step in turn with a product of two float32 matrices."""
+    """Measure each step in turn with a product of two float32 matrices."""
     rng = np.random.default_rng(0)
     a, b = (rng.standard_normal((size, size), np.float32) for _ in range(2))
     out = np.empty_like(a)

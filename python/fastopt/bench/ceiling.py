@@ -1,4 +1,4 @@
-"""What the machine can do at best: an optimizer that only adds, over the arrays of a real one.
+"""The best that the machine can do: an optimizer that only adds, over the arrays of a real one.
 
 Its rule is a user's rule like any other: Numba compiles it, and the plan runs it in the same chunks, on
 the same threads, over as many arrays of state. What remains is the traffic of the memory, and the call.
@@ -47,7 +47,7 @@ RULES = (add_0, add_1, add_2, add_3)
 
 
 def why_not() -> str:
-    """Say why there is no ceiling to measure, or nothing."""
+    """Return the reason why there is no ceiling to measure, or nothing."""
     return backends.backend("numba").why_not()
 
 

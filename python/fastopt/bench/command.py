@@ -21,14 +21,12 @@ from fastopt.bench.settings import (
     every_algorithm,
     quickly,
 )
-from fastopt.demo import arguments, plot
+from fastopt.demo import arguments
 from fastopt.demo.arguments import UsageError
 from fastopt.runtime import threads
-from fastopt.runtime.arguments import suggest
 
 SUMMARY = "measure the steps on this machine, beside NumPy, Numba and other libraries"
 DEFAULT_OUT = ("bench.png", "bench.json")
-FORMATS = (*plot.FORMATS, ".json")
 SPARE = 6  # arrays of temporary values that a step in plain NumPy or its library makes
 
 
@@ -37,19 +35,19 @@ def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("--quick", action="store_true", help="measure less: three algorithms, four sizes; under two "
         "minutes instead of under ten")  # fmt: skip
-    add("--algorithms", nargs="+", metavar="NAME", help="which ones; by default all, or with "
+    add("--algorithms", nargs="+", metavar="NAME", help="by default all, or with "
         f"--quick {', '.join(QUICK_ALGORITHMS)}")  # fmt: skip
     add("--sizes", nargs="+", type=shape, metavar="SIZE", help="elements of an array, or 1000x1e3 "
         f"for many arrays; by default {', '.join(SHAPES)}, or with --quick "
         f"{', '.join(QUICK_SHAPES)}")  # fmt: skip
-    add("--threads", type=thread_count, metavar="N", help="as many as a step may use; by default "
-        "as many as it uses anyway")  # fmt: skip
+    add("--threads", type=thread_count, metavar="N", help="the largest number of threads of a step; "
+        "by default as many as it uses anyway")  # fmt: skip
     either = parser.add_mutually_exclusive_group()
     either.add_argument("--peers", nargs="+", metavar="LIBRARY", help="the libraries to compare "
         f"with: {', '.join(LIBRARIES)}; by default those that are installed")  # fmt: skip
     either.add_argument("--no-peers", action="store_true", help="only NumPy and Numba")
     add("--out", nargs="+", type=arguments.writable_path, metavar="FILE",
-        help=f"{', '.join(plot.FORMATS)} get the picture, .json all figures; by default "
+        help=f"{', '.join(arguments.PICTURES)} for the picture, .json for all figures; by default "
         f"{' and '.join(DEFAULT_OUT)}")  # fmt: skip
 
 
@@ -89,45 +87,35 @@ def _settings(args: Namespace) -> Settings:
 
 
 def _algorithms(given: list[str] | None) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(_words(given)))
-    for name in names:
-        if name not in registry.names():
-            raise UsageError(f"there is no optimizer {name!r}: {suggest(name, registry.names())}")
-    if given is not None and not names:
-        raise UsageError("--algorithms names none")
+    names = arguments.words(given or ())
+    if given is not None:
+        arguments.check_names(names, "optimizer", registry.names(), "--algorithms names none")
     return names
 
 
 def _libraries(given: list[str] | None) -> tuple[str, ...]:
     if given is None:
         return tuple(filter(is_installed, LIBRARIES))
-    names = _words(given)
+    names = arguments.words(given)
+    none = "--peers names none; --no-peers does without them"
+    arguments.check_names(names, "peer", LIBRARIES, none)
     for name in names:
-        if name not in LIBRARIES:
-            raise UsageError(f"there is no peer {name!r}: {suggest(name, LIBRARIES)}")
         if not is_installed(name):
             raise UsageError(f"{name} is not installed: leave it out, or pip install {name}")
-    if not names:
-        raise UsageError("--peers names none; --no-peers does without them")
-    return tuple(names)
-
-
-def _words(given: list[str] | None) -> list[str]:
-    return " ".join(given or []).lower().replace(",", " ").split()
+    return names
 
 
 def _paths(given: list[Path] | None) -> list[Path]:
+    has_matplotlib = find_spec("matplotlib") is not None
     if given is None:
         try:
-            given = [arguments.writable_path(name) for name in DEFAULT_OUT]
+            paths = [arguments.writable_path(name) for name in DEFAULT_OUT]
         except ArgumentTypeError as error:
             raise UsageError(f"{error}; choose other files with --out") from None
-        return given if find_spec("matplotlib") else given[1:]
-    for path in given:
-        if path.suffix.lower() not in FORMATS:
-            raise UsageError(f"--out {path} must end in {' or '.join(FORMATS)}")
-        if path.suffix.lower() != ".json" and find_spec("matplotlib") is None:
-            raise UsageError("a picture needs matplotlib: pip install 'fastopt[bench]'")
+        return paths if has_matplotlib else paths[1:]
+    pictures, _ = arguments.divided(given, [".json"])
+    if pictures and not has_matplotlib:
+        raise UsageError("a picture needs matplotlib: pip install 'fastopt[bench]'")
     return given
 
 

@@ -1,12 +1,10 @@
 """Optimizers in plain NumPy, written as people write them: what fastopt replaces."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from fastopt.bench.arrays import Array
 
 
 def sgd(p: Array, g: Array, state: dict[str, Array], t: int) -> None:
@@ -103,28 +101,27 @@ def adamwschedulefree(p: Array, g: Array, state: dict[str, Array], t: int) -> No
     state["z"] = z - 2.5e-3 * d
 
 
-STATES: dict[Callable[..., None], tuple[str, ...]] = {
-    sgd: (),
-    momentum: ("b",),
-    nesterov: ("b",),
-    adagrad: ("a",),
-    rmsprop: ("v",),
-    adadelta: ("v", "u"),
-    adam: ("m", "v"),
-    amsgrad: ("m", "v", "x"),
-    adamw: ("m", "v"),
-    adamax: ("m", "u"),
-    nadam: ("m", "v"),
-    sgdschedulefree: ("z",),
-    adamwschedulefree: ("z", "v"),
-}
-BY_NAME = {function.__name__: function for function in STATES} | {"iterative": sgd}
+_FUNCTIONS = (
+    *(sgd, momentum, nesterov, adagrad, rmsprop, adadelta, adam, amsgrad, adamw, adamax, nadam),
+    *(sgdschedulefree, adamwschedulefree),
+)
+BY_NAME = {function.__name__: function for function in _FUNCTIONS} | {"iterative": sgd}
+
+
+class State(dict[str, Array]):
+    """The state of a parameter: an array is made, of zeros, when it is first read."""
+
+    def __init__(self, p: Array) -> None:
+        super().__init__()
+        self._p = p
+
+    def __missing__(self, name: str) -> Array:
+        return self.setdefault(name, np.zeros_like(self._p))
 
 
 def stepper(name: str, params: list[Array], grads: list[Array]) -> Callable[[], None]:
     """Make a step over some arrays."""
-    function = BY_NAME[name]
-    states = [{key: np.zeros_like(p) for key in STATES[function]} for p in params]
+    function, states = BY_NAME[name], [State(p) for p in params]
     t = 0
 
     def step() -> None:

@@ -1,4 +1,4 @@
-"""The machine that is measured: what it says of itself."""
+"""Facts about the machine that is measured."""
 
 import os
 import platform
@@ -23,7 +23,7 @@ class Cache(NamedTuple):
 
 
 def describe() -> dict[str, Any]:
-    """Give the facts that a comparison with another machine needs."""
+    """Return the facts that a comparison with another machine needs."""
     info = fastopt.build_info()
     return {
         "processor": processor(),
@@ -42,7 +42,7 @@ def describe() -> dict[str, Any]:
 
 
 def processor() -> str:
-    """Give the name of the processor."""
+    """Return the name of the processor."""
     for line in _read(Path("/proc/cpuinfo")).splitlines():
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
@@ -50,7 +50,7 @@ def processor() -> str:
 
 
 def caches(root: str = "/sys/devices/system/cpu") -> list[Cache]:
-    """Give the caches of data of the processors that we may use; none where the system says nothing."""
+    """List the data caches of the processors that we may use; none where the system has no record."""
     found: dict[int, tuple[int, set[str]]] = {}
     for cpu in sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []:
         for index in sorted(Path(root, f"cpu{cpu}", "cache").glob("index*")):
@@ -65,7 +65,7 @@ def caches(root: str = "/sys/devices/system/cpu") -> list[Cache]:
 
 
 def memory() -> int | None:
-    """Give the bytes of memory that we may use, if the system says so."""
+    """Return the bytes of memory that we may use, if the system has them."""
     try:
         total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
@@ -75,7 +75,7 @@ def memory() -> int | None:
 
 
 def load() -> float:
-    """Say how many processors others keep busy, in the last minute's mean."""
+    """Return the number of busy processors, the mean of the last minute."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 

@@ -1,13 +1,15 @@
 """The picture: how fast memory moves in a step, by how much of it there is, and who is how slow."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fastopt.bench.report import RIVALS, amount, digits
+from fastopt.bench.rows import CEILING, OURS
 from fastopt.bench.settings import Settings
-from fastopt.bench.steps import CEILING, OURS, Step
+from fastopt.bench.steps import Step
 from fastopt.demo.plot import REFERENCE, add_grid, new_figure, styles
 
+MARKED = {"marker": "o", "markersize": 4.5}
 DASHES: tuple[Any, ...] = ("--", (0, (1, 1.5)), "-.", (0, (6, 2, 1, 2, 1, 2)))
 
 
@@ -15,7 +17,7 @@ def draw(found: Sequence[Step], machine: Mapping[str, Any], settings: Settings) 
     """Draw GB/s of every algorithm with the ceilings, and below it the time of everybody's step."""
     single = [step for step in found if step.shape.arrays == 1] or list(found)
     figure = new_figure(9.8)
-    top, bottom = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": (1, 1)})
+    top, bottom = figure.subplots(2, 1, sharex=True, subplot_kw={"yscale": "log"})
     draw_rates(top, single)
     draw_rivals(bottom, [step for step in single if step.algorithm == settings.example])
     sizes = [step.resident for step in single]
@@ -38,18 +40,15 @@ def draw(found: Sequence[Step], machine: Mapping[str, Any], settings: Settings) 
 def draw_rates(axes: Any, found: Sequence[Step]) -> None:
     """Draw the rate of each algorithm, and of the sweep that only adds, by its number of states."""
     for states in sorted({step.states for step in found if CEILING in step.seconds}):
-        rates: dict[int, list[float]] = {}
+        best: dict[int, float] = {}
         for step in found:
             if step.states == states and CEILING in step.seconds:
-                rates.setdefault(step.resident, []).append(step.rate(CEILING))
-        points = [(size, max(each)) for size, each in sorted(rates.items())]
-        axes.plot(*zip(*points, strict=True), color="0.25", linestyle=DASHES[states % len(DASHES)],
-                  linewidth=1.6, zorder=4, label=f"ceiling, {_states(states)}")  # fmt: skip
-    labels = dict.fromkeys(step.algorithm for step in found)
-    for label, style in styles(labels).items():
-        mine = sorted((step.resident, step.rate()) for step in found if step.algorithm == label)
-        axes.plot(*zip(*mine, strict=True), marker="o", markersize=4.5, label=label, **style)
-    axes.set_yscale("log")
+                best[step.resident] = max(step.rate(CEILING), best.get(step.resident, 0.0))
+        style = {"color": "0.25", "linestyle": DASHES[states % len(DASHES)], "linewidth": 1.6}
+        _curve(axes, best.items(), label=f"ceiling, {_states(states)}", zorder=4, **style)
+    for label, style in styles(dict.fromkeys(step.algorithm for step in found)).items():
+        rates = [(step.resident, step.rate()) for step in found if step.algorithm == label]
+        _curve(axes, rates, label=label, **MARKED, **style)
     axes.yaxis.set_major_formatter(lambda rate, _: f"{rate:g}")
     axes.set_ylabel("GB/s moved by a step")
     axes.set_title("Every algorithm, and the ceiling: a sweep of the same arrays that only adds",
@@ -60,18 +59,16 @@ def draw_rivals(axes: Any, found: Sequence[Step]) -> None:
     """Draw how long everybody's step takes for an element."""
     there = [who for who in (OURS, *RIVALS, CEILING) if any(who in step.seconds for step in found)]
     for who, style in styles(there).items():
-        points = sorted(
-            (step.resident, step.ns_per_element(who)) for step in found if who in step.seconds
-        )
-        if who == CEILING:
-            style = {**REFERENCE, "linestyle": "--", "linewidth": 1.6, "zorder": 4}
-        else:
-            style = {**style, "marker": "o", "markersize": 4.5}
-        axes.plot(*zip(*points, strict=True), label=who, **style)
-    axes.set_yscale("log")
+        times = [(step.resident, step.ns_per_element(who)) for step in found if who in step.seconds]
+        ceiling = {**REFERENCE, "linestyle": "--", "linewidth": 1.6, "zorder": 4}
+        _curve(axes, times, label=who, **(ceiling if who == CEILING else {**style, **MARKED}))
     axes.yaxis.set_major_formatter(lambda value, _: digits(value) if value < 1 else f"{value:g}")
     axes.set_ylabel("ns per parameter")
     axes.set_title(f"One step of {found[0].algorithm}: less is better", fontsize="medium")
+
+
+def _curve(axes: Any, points: Iterable[tuple[int, float]], **style: Any) -> None:
+    axes.plot(*zip(*sorted(points), strict=True), **style)
 
 
 def add_caches(axes: Any, machine: Mapping[str, Any], threads: int, label: bool) -> None:

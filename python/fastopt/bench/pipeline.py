@@ -3,7 +3,7 @@
 The gradients are written anew before every step, off the clock, as the backward pass does.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from math import sqrt
@@ -14,38 +14,32 @@ import numpy as np
 import fastopt
 from fastopt.bench import handwritten
 from fastopt.bench.arrays import Array, Shape, copies, drawn, refill
-from fastopt.bench.peers import tried
+from fastopt.bench.peers import Maker, admitted
+from fastopt.bench.rows import NUMBA, NUMPY, OURS, Row
 from fastopt.bench.settings import Settings
-from fastopt.bench.steps import NUMBA, NUMPY, OURS, has_numba_backend
-from fastopt.bench.turns import Call, Prepared, in_turn
+from fastopt.bench.steps import has_numba_backend
+from fastopt.bench.turns import Prepared, in_turn
 
-PIPELINES = (("clip",), ("clip", "zero", "ema", "cast"))
+SETTINGS: dict[str, dict[str, Any]] = {
+    "clip": {"global_clipnorm": 1.0},
+    "zero": {"zero_grad": True},
+    "ema": {"ema": 0.999},
+    "cast": {},  # its arrays are those of a model
+}
+PIPELINES = (("clip",), tuple(SETTINGS))
 
 
 @dataclass(frozen=True)
-class Pipeline:
-    """How long these stages and AdamW take, in seconds, by contestant."""
+class Pipeline(Row):
+    """AdamW with these stages around it."""
 
     stages: tuple[str, ...]
     shape: Shape
     seconds: dict[str, float]
 
-    def ns_per_element(self) -> float:
-        """Nanoseconds for each parameter."""
-        return self.seconds[OURS] / self.shape.total * 1e9
-
-    def faster_than(self, who: str) -> float | None:
-        """How many times as long the other takes."""
-        return self.seconds[who] / self.seconds[OURS] if who in self.seconds else None
-
     def record(self) -> dict[str, Any]:
-        """Give what JSON holds of it."""
-        return {
-            "stages": [*self.stages, "adamw"],
-            **self.shape._asdict(),
-            "seconds": self.seconds,
-            "faster_than": {who: self.faster_than(who) for who in self.seconds if who != OURS},
-        }
+        """Return what the JSON file holds of it."""
+        return {"stages": [*self.stages, "adamw"], **super().record()}
 
 
 def measure(settings: Settings) -> Iterator[Pipeline]:
@@ -54,22 +48,14 @@ def measure(settings: Settings) -> Iterator[Pipeline]:
         for shape in settings.pipeline_shapes:
             settings.say(f"{' + '.join(stages)}, {shape}")
             params, grads = drawn(shape)
-            each: dict[str, Call | Prepared] = {}
-            for name, make in _contestants(stages, params, grads, settings).items():
-                made, why = tried(make)
-                if made is not None:
-                    each[name] = made
-                elif why:
-                    settings.notes[name] = why
+            each = admitted(_contestants(stages, params, grads, settings), settings.notes)
             yield Pipeline(stages, shape, in_turn(each, settings.rounds, settings.seconds))
 
 
 def _contestants(
     stages: tuple[str, ...], params: list[Array], grads: list[Array], settings: Settings
-) -> dict[str, Callable[[], Call | Prepared]]:
-    makers: dict[str, Callable[[], Call | Prepared]] = {
-        OURS: lambda: ours(stages, copies(params), grads)
-    }
+) -> dict[str, Maker]:
+    makers: dict[str, Maker] = {OURS: lambda: ours(stages, copies(params), grads)}
     if has_numba_backend():
         makers[NUMBA] = lambda: ours(stages, copies(params), grads, "numba")
     makers[NUMPY] = lambda: by_hand(stages, copies(params), grads)
@@ -84,12 +70,8 @@ def ours(
 ) -> Prepared:
     """Make the one call that does it all to these parameters, with copies of the gradients."""
     options: dict[str, Any] = {}
-    if "clip" in stages:
-        options["global_clipnorm"] = 1.0
-    if "zero" in stages:
-        options["zero_grad"] = True
-    if "ema" in stages:
-        options["ema"] = 0.999
+    for stage in stages:
+        options |= SETTINGS[stage]
     if "cast" in stages:
         options["cast_to"] = [np.zeros(p.shape, np.uint16) for p in params]
     own = copies(grads)

@@ -1,4 +1,4 @@
-"""What was measured, as tables for the terminal, at most 80 columns wide."""
+"""The measurements as tables for the terminal, at most 80 columns wide."""
 
 from collections.abc import Mapping, Sequence
 from textwrap import fill
@@ -6,17 +6,19 @@ from typing import Any
 
 from fastopt.bench.beside import NOTHING, Beside
 from fastopt.bench.pipeline import Pipeline
+from fastopt.bench.rows import CEILING, NUMBA, NUMPY, OURS, Row
 from fastopt.bench.scaling import Scaling
-from fastopt.bench.steps import CEILING, NUMBA, NUMPY, OURS, Step
+from fastopt.bench.steps import Step
 from fastopt.demo.report import WIDTH, layout
 
 # Heads of columns that have to be short.
 SHORT = {"torch fused": "fused", "scikit-learn": "sklrn", "DeepSpeed": "DeepSp"}
 RIVALS = (NUMPY, NUMBA, "torch fused", "torch", "optax", "thinc", "scikit-learn", "DeepSpeed")
+Columns = dict[str, list[str]]  # cells by the head of their column
 
 
 def heading(machine: Mapping[str, Any], threads: int) -> str:
-    """Say what is measured."""
+    """Describe machine and versions."""
     levels = ", ".join(f"L{c['level']} {c['number']} x {amount(c['size'])}" for c in machine["caches"])
     packages = ", ".join(f"{name} {found}" for name, found in machine["packages"].items())
     lines = (
@@ -33,61 +35,48 @@ def heading(machine: Mapping[str, Any], threads: int) -> str:
 
 def steps(found: Sequence[Step]) -> str:
     """Make the table of our own steps."""
-    head: tuple[str, ...] = ("elements", "a step ", "ns/element ", "GB/s ", "of ceiling ")
-    if not any(CEILING in step.seconds for step in found):
-        head = head[:-1]
-    columns = [
-        [f"{spent(step.seconds[OURS])} " for step in found],
-        [f"{digits(step.ns_per_element())} " for step in found],
-        [f"{digits(step.rate())} " for step in found],
-        [_share(step.faster_than(CEILING)) for step in found],
-    ]
-    return _by_algorithm(found, head, columns[: len(head) - 1], 12)
+    columns = {
+        "a step": [spent(step.seconds[OURS]) for step in found],
+        "ns/element": [digits(step.ns_per_element()) for step in found],
+        "GB/s": [digits(step.rate()) for step in found],
+    }
+    if any(CEILING in step.seconds for step in found):
+        shares = [step.faster_than(CEILING) for step in found]
+        columns["of ceiling"] = ["-" if share is None else f"{share:.2f}" for share in shares]
+    return _table(_sizes(found), _spaced(columns), 12, [step.algorithm for step in found])
 
 
 def rivals(found: Sequence[Step]) -> str:
     """Make the table of how many times as fast ours are."""
-    there = [who for who in RIVALS if any(who in step.seconds for step in found)]
-    head = ("elements", *(SHORT.get(who, who) for who in there))
-    columns = [[_times(step.faster_than(who)) for step in found] for who in there]
-    return _by_algorithm(found, head, columns, 8)
+    return _table(_sizes(found), _of_rivals(found), 8, [step.algorithm for step in found])
 
 
 def pipelines(found: Sequence[Pipeline]) -> str:
     """Make the table of the pipelines."""
-    there = [who for who in RIVALS if any(who in row.seconds for row in found)]
-    head = ("elements", "a step ", *(SHORT.get(who, who) for who in there))
-    columns = [
-        [f"{spent(row.seconds[OURS])} " for row in found],
-        *([_times(row.faster_than(who)) for row in found] for who in there),
-    ]
-    names = [" + ".join((*row.stages[:1], "AdamW", *row.stages[1:])) for row in found]
-    return _grouped(names, [str(row.shape) for row in found], head, columns, 8)
+    columns = _spaced({"a step": [spent(row.seconds[OURS]) for row in found]}) | _of_rivals(found)
+    groups = [" + ".join((row.stages[0], "AdamW", *row.stages[1:])) for row in found]
+    return _table(_sizes(found), columns, 8, groups)
 
 
 def scaling(found: Sequence[Scaling]) -> str:
     """Make the table of the threads."""
-    counts = list(found[0].seconds)
-    head = ("elements", "ns/element on 1 ", *(f"on {count}" for count in counts[1:]))
-    columns = [
-        [f"{digits(row.ns_per_element(1))} " for row in found],
-        *([_times(row.speed_up(count)) for row in found] for count in counts[1:]),
-    ]
-    return layout(head, [str(row.shape) for row in found], columns, 7)
+    first, *others = found[0].seconds
+    columns = _spaced({f"ns/element on {first}": [digits(row.ns_per_element(first)) for row in found]})
+    columns |= {f"on {count}": [_times(row.speed_up(count)) for row in found] for count in others}
+    return _table(_sizes(found), columns, 7)
 
 
 def beside(found: Sequence[Beside]) -> str:
     """Make the table of steps in turn with products."""
     rows = [(row, name, turns) for row in found for name, turns in row.turns.items()]
-    columns = [
-        [f"{spent(row.alone[name])} " if name in row.alone else "- " for row, name, _ in rows],
-        ["- " if name == NOTHING else f"{spent(turns.step)} " for _, name, turns in rows],
-        [f"{spent(turns.matmul)} " for _, _, turns in rows],
-        [f"{spent(turns.round)} " for _, _, turns in rows],
-    ]
-    groups = [f"matmul {r.size} x {r.size}, {r.algorithm} on {r.shape}" for r, _, _ in rows]
-    head = ("", "step alone ", "step in turn ", "product ", "both ")
-    return _grouped(groups, [name for _, name, _ in rows], head, columns, 12)
+    columns = {
+        "step alone": [spent(row.alone[name]) if name in row.alone else "-" for row, name, _ in rows],
+        "step in turn": ["-" if name == NOTHING else spent(turns.step) for _, name, turns in rows],
+        "product": [spent(turns.matmul) for _, _, turns in rows],
+        "both": [spent(turns.round) for _, _, turns in rows],
+    }
+    groups = [f"matmul {row.size} x {row.size}, {row.algorithm} on {row.shape}" for row, _, _ in rows]
+    return _table([name for _, name, _ in rows], _spaced(columns), 12, groups, "")
 
 
 def prose(text: str) -> str:
@@ -116,36 +105,38 @@ def amount(size: float) -> str:
     return f"{size:.0f} B"
 
 
-def _share(value: float | None) -> str:
-    return "- " if value is None else f"{value:.2f} "
-
-
 def _times(value: float | None) -> str:
     if value is None:
         return "- "
     return f"{digits(value)}x" if value < 9999.5 else ">9999x"
 
 
-def _by_algorithm(
-    found: Sequence[Step], head: Sequence[str], columns: Sequence[Sequence[str]], width: int
-) -> str:
-    groups = [step.algorithm for step in found]
-    return _grouped(groups, [str(step.shape) for step in found], head, columns, width)
+def _sizes(found: Sequence[Row]) -> list[str]:
+    return [str(row.shape) for row in found]
 
 
-def _grouped(
-    groups: Sequence[str],
+def _of_rivals(found: Sequence[Row]) -> Columns:
+    """Return how many times as fast ours are, by those that were measured somewhere."""
+    there = [who for who in RIVALS if any(who in row.seconds for row in found)]
+    return {SHORT.get(who, who): [_times(row.faster_than(who)) for row in found] for who in there}
+
+
+def _spaced(columns: Columns) -> Columns:
+    """Leave the place that others have for an ``x`` behind each number."""
+    return {f"{head} ": [f"{cell} " for cell in cells] for head, cells in columns.items()}
+
+
+def _table(
     names: Sequence[str],
-    head: Sequence[str],
-    columns: Sequence[Sequence[str]],
+    columns: Columns,
     width: int,
+    groups: Sequence[str] = (),
+    first: str = "elements",
 ) -> str:
-    """Make a table in which each group stands under its own line."""
-    lines = layout(head, [f"  {name}" for name in names], columns, width).splitlines()
-    out, before = lines[:2], ""
-    for group, line in zip(groups, lines[2:], strict=True):
-        if group != before:
-            out.append(group)
-        out.append(line)
-        before = group
+    """Make a table; each group stands under a line of its own."""
+    indented = [f"  {name}" for name in names] if groups else names
+    out = layout([first, *columns], indented, list(columns.values()), width).splitlines()
+    for i in reversed(range(len(groups))):
+        if i == 0 or groups[i] != groups[i - 1]:
+            out.insert(i + 2, groups[i])
     return "\n".join(out)

@@ -6,33 +6,30 @@ from typing import Any
 
 import fastopt
 from fastopt.bench.arrays import Shape, copies, drawn
+from fastopt.bench.rows import Row
 from fastopt.bench.settings import Settings
 from fastopt.bench.turns import Call, in_turn
 
 
 @dataclass(frozen=True)
-class Scaling:
-    """How long a step takes, in seconds, by number of threads."""
+class Scaling(Row):
+    """A step on several numbers of threads, which are the contestants."""
 
     algorithm: str
     shape: Shape
-    seconds: dict[int, float]
+    seconds: dict[str, float]
 
-    def ns_per_element(self, threads: int) -> float:
-        """Nanoseconds for each parameter."""
-        return self.seconds[threads] / self.shape.total * 1e9
-
-    def speed_up(self, threads: int) -> float:
-        """How many times as fast as on one thread."""
-        return self.seconds[1] / self.seconds[threads]
+    def speed_up(self, threads: str) -> float:
+        """Return the ratio of the time on one thread to the time on so many."""
+        return self.seconds["1"] / self.seconds[threads]
 
     def record(self) -> dict[str, Any]:
-        """Give what JSON holds of it."""
+        """Return what the JSON file holds of it."""
         return {
             "algorithm": self.algorithm,
             **self.shape._asdict(),
-            "seconds": {str(count): value for count, value in self.seconds.items()},
-            "speed_up": {str(count): self.speed_up(count) for count in self.seconds},
+            "seconds": self.seconds,
+            "speed_up": {count: self.speed_up(count) for count in self.seconds},
         }
 
 
@@ -45,8 +42,7 @@ def measure(settings: Settings) -> Iterator[Scaling]:
             str(count): on_threads(count, settings.example, copies(params), grads)
             for count in settings.thread_counts
         }
-        times = in_turn(each, settings.rounds, settings.seconds)
-        yield Scaling(settings.example, shape, {int(count): t for count, t in times.items()})
+        yield Scaling(settings.example, shape, in_turn(each, settings.rounds, settings.seconds))
 
 
 def on_threads(count: int, algorithm: str, params: list[Any], grads: list[Any]) -> Call:

@@ -1,4 +1,4 @@
-"""What is measured, and how thoroughly."""
+"""Settings of the benchmark: algorithms, sizes, libraries, rounds."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,7 +14,7 @@ QUICK_ALGORITHMS = ("sgd", "momentum", "adam")  # no state, one, two
 
 @dataclass(frozen=True)
 class Settings:
-    """What is measured, and how thoroughly."""
+    """Settings of the benchmark: algorithms, sizes, libraries, rounds."""
 
     algorithms: tuple[str, ...]
     shapes: tuple[Shape, ...]
@@ -34,13 +34,13 @@ class Settings:
 
     @property
     def pipeline_shapes(self) -> list[Shape]:
-        """Give the sizes at which pipelines are measured."""
+        """The sizes at which pipelines are measured."""
         largest = sorted(self.shapes, key=lambda shape: shape.total)[-self.pipelines :]
         return [shape for shape in self.shapes if shape in largest]
 
     @property
     def thread_counts(self) -> list[int]:
-        """Give 1, 2, 4, ... and as many as there are."""
+        """1, 2, 4, ... and all of them."""
         powers = [2**k for k in range(self.threads.bit_length())]
         return sorted({*powers, self.threads})
 

@@ -1,23 +1,23 @@
 """A step of every algorithm at every size, beside the ceiling, NumPy, Numba and other libraries."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import fastopt
 from fastopt import backends
-from fastopt.bench import ceiling, handwritten, peers
+from fastopt.bench import ceiling, handwritten
 from fastopt.bench.arrays import Array, Shape, copies, drawn
+from fastopt.bench.peers import Maker, admitted
+from fastopt.bench.rows import CEILING, NUMBA, NUMPY, OURS, Row
 from fastopt.bench.settings import Settings
-from fastopt.bench.turns import Call, Prepared, in_turn
-
-OURS, CEILING, NUMPY, NUMBA = "fastopt", "ceiling", "NumPy", "Numba"
+from fastopt.bench.turns import in_turn
 
 
 @dataclass(frozen=True)
-class Step:
-    """How long a step takes, in seconds, by contestant."""
+class Step(Row):
+    """A step of one algorithm."""
 
     algorithm: str
     shape: Shape
@@ -34,31 +34,20 @@ class Step:
         """The bytes that a step moves: the gradient is read, all others are read and written."""
         return 4 * self.shape.total * (3 + 2 * self.states)
 
-    def ns_per_element(self, who: str = OURS) -> float:
-        """Nanoseconds for each parameter."""
-        return self.seconds[who] / self.shape.total * 1e9
-
     def rate(self, who: str = OURS) -> float:
         """Bytes per second, in GB/s."""
         return self.moved / self.seconds[who] / 1e9
 
-    def faster_than(self, who: str) -> float | None:
-        """How many times as long the other takes."""
-        return self.seconds[who] / self.seconds[OURS] if who in self.seconds else None
-
     def record(self) -> dict[str, Any]:
-        """Give what JSON holds of it."""
-        others = [who for who in self.seconds if who not in (OURS, CEILING)]
+        """Return what the JSON file holds of it."""
         return {
             "algorithm": self.algorithm,
-            **self.shape._asdict(),
+            **super().record(),
             "bytes_resident": self.resident,
             "bytes_moved": self.moved,
-            "seconds": self.seconds,
             "ns_per_element": self.ns_per_element(),
             "gb_per_s": self.rate(),
             "share_of_ceiling": self.faster_than(CEILING),
-            "faster_than": {who: self.faster_than(who) for who in others},
         }
 
 
@@ -70,21 +59,16 @@ def measure(settings: Settings) -> Iterator[Step]:
             params, grads = drawn(shape)
             opt = fastopt.get(algorithm, copies(params))
             states = len(opt.state["0"])
-            each: dict[str, Call | Prepared] = {OURS: partial(opt.step, grads)}
-            for name, make in _others(algorithm, states, params, grads, settings).items():
-                made, why = peers.tried(make)
-                if made is not None:
-                    each[name] = made
-                elif why:
-                    settings.notes[name] = why
+            others = admitted(_others(algorithm, states, params, grads, settings), settings.notes)
+            each = {OURS: partial(opt.step, grads), **others}
             yield Step(algorithm, shape, states, in_turn(each, settings.rounds, settings.seconds))
 
 
 def _others(
     algorithm: str, states: int, params: list[Array], grads: list[Array], settings: Settings
-) -> dict[str, Callable[[], Call | Prepared | None]]:
-    """Name the contestants, with what makes them."""
-    makers: dict[str, Callable[[], Call | Prepared | None]] = {}
+) -> dict[str, Maker]:
+    """Name the contestants, with functions that make them."""
+    makers: dict[str, Maker] = {}
     if not ceiling.why_not():
         makers[CEILING] = lambda: ceiling.adder(states, copies(params), grads)
     if has_numba_backend():
@@ -99,5 +83,5 @@ def _others(
 
 
 def has_numba_backend() -> bool:
-    """Say whether the Numba backend is there, and another one than ours."""
+    """Return whether the Numba backend is installed and not the one that ours takes."""
     return not backends.backend("numba").why_not() and fastopt.build_info()["backend"] != "numba"

@@ -1,6 +1,6 @@
 """Comparing in turn: A B, B A, ..., medians, ratios. Machines are noisy; ratios of one run are less so.
 
-The order turns round every time, so that nobody always comes after the same neighbour.
+The order turns round every time, so that no contestant always comes after the same one.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ def ordered(contestants: Mapping[str, T], turn: int) -> list[tuple[str, T]]:
 def in_turn(
     contestants: Mapping[str, Call | Prepared], rounds: int = 9, seconds: float = 0.02
 ) -> dict[str, float]:
-    """Give the median time of each, in seconds, over rounds in which every one has its turn.
+    """Return the median time of each, in seconds, over rounds in which every one has its turn.
 
     A turn is long enough to be measured; within it, calls follow each other as in a training loop.
     """
@@ -52,7 +52,7 @@ def in_turn(
 
 
 def timed(contestant: Call | Prepared, calls: int, limit: float = inf) -> float:
-    """Give the seconds that a call took, in the mean of so many, or of as many as the limit allows.
+    """Return the mean seconds of a call, over so many or as many as the limit allows.
 
     Threads that wait for each other on a busy machine can make a call a thousand times as long as the
     one before.

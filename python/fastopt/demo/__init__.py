@@ -1,1 +1,1 @@
-"""What ``python -m fastopt`` runs: experiments on real data, and a page about the installation."""
+"""The commands ``python -m fastopt compare`` and ``info``."""

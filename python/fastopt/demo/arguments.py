@@ -2,17 +2,22 @@
 
 import argparse
 import os
+from collections.abc import Collection, Iterable, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import NoReturn
 
+from fastopt.runtime.arguments import suggest
+
+PICTURES = (".png", ".pdf", ".svg")  # the files that matplotlib writes
+
 
 class UsageError(Exception):
-    """What the command was asked for cannot be done; the message says why, and what can be."""
+    """A request that the command cannot fulfil; the message has the reason, and what can be done."""
 
 
 class Parser(argparse.ArgumentParser):
-    """Says on one line what is wrong, and exits with status 2."""
+    """A parser whose errors are one line on stderr, with exit status 2."""
 
     def error(self, message: str) -> NoReturn:
         """Leave out the usage, which hides the message; ``--help`` shows it."""
@@ -55,3 +60,26 @@ def writable_path(text: str) -> Path:
     except OSError as error:
         raise argparse.ArgumentTypeError(f"cannot write {text!r}: {error.strerror}") from None
     return path
+
+
+def words(given: Iterable[str]) -> tuple[str, ...]:
+    """Split at spaces and commas, in lower case; each word once."""
+    return tuple(dict.fromkeys(" ".join(given).lower().replace(",", " ").split()))
+
+
+def check_names(names: Sequence[str], kind: str, known: Collection[str], if_none: str) -> None:
+    """Raise UsageError for a name that is not known, with a suggestion, and for no name at all."""
+    for name in names:
+        if name not in known:
+            raise UsageError(f"there is no {kind} {name!r}: {suggest(name, known)}")
+    if not names:
+        raise UsageError(if_none)
+
+
+def divided(paths: Sequence[Path], others: Sequence[str]) -> tuple[list[Path], list[Path]]:
+    """Divide paths into pictures and `others`, by their suffixes."""
+    for path in paths:
+        if path.suffix.lower() not in (*PICTURES, *others):
+            raise UsageError(f"--out {path} must end in {' or '.join((*PICTURES, *others))}")
+    pictures = [path for path in paths if path.suffix.lower() in PICTURES]
+    return pictures, [path for path in paths if path not in pictures]

@@ -1,11 +1,11 @@
-"""Who is compared: an optimizer with the hyperparameters that an experiment gives it."""
+"""Contestants of an experiment: an optimizer with the hyperparameters that an experiment gives it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import fastopt
-from fastopt.runtime.arguments import suggest
+from fastopt.demo.arguments import check_names
 
 
 @dataclass(frozen=True)
@@ -34,23 +34,17 @@ class Contestant:
 
 def choose(roster: Sequence[Contestant], names: Sequence[str] | None) -> list[Contestant]:
     """Find the contestants of these names, or all."""
-    known = {contestant.label: contestant for contestant in roster}
     if names is None:
         return list(roster)
-    found: dict[str, Contestant] = {}
-    for name in map(str.lower, names):
-        if name not in known:
-            raise ValueError(f"there is no optimizer {name!r}: {suggest(name, list(known))}")
-        found[name] = known[name]
-    if not found:
-        raise ValueError("--optimizers names none")
-    return list(found.values())
+    known = {contestant.label: contestant for contestant in roster}
+    check_names(names, "optimizer", known, "--optimizers names none")
+    return [known[name] for name in names]
 
 
 def at_rates(
     contestants: Sequence[Contestant], rates: Sequence[float] | None
 ) -> dict[float | None, list[Contestant]]:
-    """Give all of them each learning rate in turn; without rates, each keeps its own."""
+    """Return the contestants for each learning rate; without rates, each keeps its own."""
     if rates is None:
         return {None: list(contestants)}
     return {rate: [c.having(lr=rate) if c.has_rate else c for c in contestants] for rate in rates}

@@ -1,4 +1,4 @@
-"""Experiment: what each module of fastopt.demo.experiments defines, and what it is given and gives."""
+"""Experiment: the interface of the modules in fastopt.demo.experiments."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,14 +36,14 @@ class Settings:
 
 
 class Outcome(NamedTuple):
-    """What an experiment found."""
+    """The result of an experiment."""
 
-    text: str  # for the terminal: what was done, and tables
-    note: str  # for the end of the page
-    shows: str  # what the picture shows, in the plural
-    draw: Callable[[], Any]  # makes the picture, a figure of matplotlib
-    records: Sequence[Record]
     settings: Settings  # the steps, too, if they came from the data
+    records: Sequence[Record]
+    text: str  # for the terminal: what was done, and tables
+    draw: Callable[[], Any]  # makes the picture, a figure of matplotlib
+    note: str = "* best of its column."  # for the end of the page
+    shows: str = "loss curves"  # what the picture shows, in the plural
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,7 @@ def line_up(
     if settings.batch is not None and settings.batch > len(data.x_train):
         raise UsageError(f"--batch {settings.batch} is more than the {len(data.x_train)} samples "
                          "that there are to train with")  # fmt: skip
-    try:
-        chosen = contestants.choose(roster, settings.optimizers)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    chosen = contestants.choose(roster, settings.optimizers)
     for option, heeded in _HEEDED.items():
         if option in settings.given and not any(map(heeded, chosen)):
             names = ", ".join(contestant.label for contestant in chosen)

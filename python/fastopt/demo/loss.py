@@ -38,14 +38,14 @@ def _cross_entropy(logits: Array, targets: Array) -> tuple[float, Array]:
 
 
 def log_softmax(logits: Array) -> Array:
-    """Give the logarithms of the probabilities of each row, whose largest logit is taken off first."""
+    """Compute the logarithm of the softmax of each row, safely: its largest logit is subtracted."""
     below = logits - logits.max(axis=1, keepdims=True)
     log_p: Array = below - np.log(np.exp(below).sum(axis=1, keepdims=True))
     return log_p
 
 
 def _log_likelihood(logits: Array, classes: Array) -> tuple[float, Array]:
-    """Take -log softmax(logits) of the right class of each row, an index."""
+    """Compute -log softmax(logits) of the right class of each row, an index."""
     rows, log_p = np.arange(len(logits)), log_softmax(logits)
     gradient = np.exp(log_p)
     gradient[rows, classes] = np.expm1(log_p[rows, classes])  # p - 1, where p is almost 1

@@ -34,7 +34,7 @@ class LateAdagrad(fastopt.Optimizer):
 
     @staticmethod
     def coefficients(h: Values, t: int) -> NamedTuple:
-        """Take the scalars as they are."""
+        """Return the scalars as they are."""
         return LateAdagradCoefficients(h.lr, h.eps)
 
 
@@ -56,12 +56,12 @@ class LateRMSprop(fastopt.Optimizer):
 
     @staticmethod
     def rule(p: Any, g: Any, v: Any, c: Any) -> Any:
-        """Step, then take the square into the mean."""
+        """Step, then add the square to the mean."""
         p = p - c.lr * g / np.sqrt(v + c.eps)
         v = c.alpha * v + c.one_minus_alpha * g * g
         return p, v
 
     @staticmethod
     def coefficients(h: Values, t: int) -> NamedTuple:
-        """Add the share of the new square."""
+        """Compute the share of the new square."""
         return LateRMSpropCoefficients(h.lr, h.eps, h.alpha, 1.0 - h.alpha)

@@ -7,7 +7,6 @@ from typing import Any
 from fastopt.demo.report import ranked
 from fastopt.demo.run import Run
 
-FORMATS = (".png", ".pdf", ".svg")
 # Colours that differ for the colour-blind too, as far as twelve can; the strokes (pattern and
 # width) tell apart curves that lie on each other.
 COLOURS = (
@@ -36,7 +35,7 @@ def new_figure(height: float = 6.4) -> Any:
 
 
 def styles(labels: Iterable[str]) -> dict[str, Style]:
-    """Give each label its line: a colour and a stroke."""
+    """Choose a line for each label: a colour and a stroke."""
     return {
         label: {
             "color": COLOURS[i % len(COLOURS)],

@@ -34,11 +34,11 @@ class Recorder:
         self._begin = perf_counter()
 
     def gradients_done(self) -> None:
-        """Take the time: from now on it is the optimizer's."""
+        """Read the clock: from now on the time is the optimizer's."""
         self._before = perf_counter()
 
     def on_step(self, run: Run) -> bool:
-        """Take the time, and evaluate where there is a point; say whether the run is over."""
+        """Record the time, evaluate where there is a point; return whether the run is over."""
         end = perf_counter()
         self.of_step.append(end - self._begin)
         self.of_optimizer.append(end - self._before)

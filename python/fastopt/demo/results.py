@@ -17,57 +17,39 @@ class Record(NamedTuple):
     curve: dict[str, list[Any]]
 
 
+FACTS = ("lr", "clipnorm", "batch", "backend", "steps_per_second", "optimizer_share")
+
+
 def of_teams(teams: Mapping[str, Sequence[Run]]) -> list[Record]:
     """Make the records of training runs, by the titles of their panels in the picture."""
-    return [of_run(run, title) for title, runs in teams.items() for run in runs]
-
-
-def of_run(run: Run, panel: str = "") -> Record:
-    """Make the record of a training run; its final figures are the last of its curve."""
-    facts = {
-        "panel": panel,
-        "optimizer": run.label,
-        "lr": run.lr,
-        "clipnorm": run.clipnorm,
-        "batch": run.batch,
-        "backend": run.backend,
-        "steps_per_second": run.steps_per_second,
-        "optimizer_share": run.optimizer_share,
-    }
-    curve: dict[str, list[Any]] = {
-        "step": run.steps,
-        "training_loss": run.losses,
-        "test_loss": run.test_losses,
-        "test_accuracy": run.accuracies,
-    }
-    return Record(facts, curve)
+    return [
+        Record(
+            {"panel": panel, "optimizer": run.label, **{name: getattr(run, name) for name in FACTS}},
+            {"step": run.steps, "training_loss": run.losses, "test_loss": run.test_losses,
+             "test_accuracy": run.accuracies},
+        )
+        for panel, runs in teams.items()
+        for run in runs
+    ]  # fmt: skip
 
 
 def save(path: Path, records: Sequence[Record], about: Mapping[str, Any]) -> None:
-    """Write a .csv, or a .json that also says what it is `about`."""
-    if path.suffix.lower() == ".csv":
-        save_csv(path, records)
-    else:
-        save_json(path, records, about)
+    """Write a .csv, or a .json that also has what it is `about`.
 
-
-def save_csv(path: Path, records: Sequence[Record]) -> None:
-    """Write a line for each point of each curve, which repeats the facts; None is left empty."""
+    A .csv has a line for each point of each curve, which repeats the facts; None is left empty. A .json
+    is ``{**about, "runs": [{**facts, "curve": {column: [...]}}, ...]}``; what is not finite, which JSON
+    cannot hold, is null.
+    """
+    if path.suffix.lower() == ".json":
+        runs = [{**facts, "curve": curve} for facts, curve in records]
+        text = json.dumps(_finite({**about, "runs": runs}), allow_nan=False, indent=1)
+        path.write_text(text + "\n", encoding="utf-8")
+        return
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([*records[0].facts, *records[0].curve])
         for facts, curve in records:
             writer.writerows([*facts.values(), *point] for point in zip(*curve.values(), strict=True))
-
-
-def save_json(path: Path, records: Sequence[Record], about: Mapping[str, Any]) -> None:
-    """Write ``{**about, "runs": [{**facts, "curve": {column: [...]}}, ...]}``.
-
-    What is not finite, which JSON cannot say, is null.
-    """
-    runs = [{**facts, "curve": curve} for facts, curve in records]
-    text = json.dumps(_finite({**about, "runs": runs}), allow_nan=False, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
 
 
 def _finite(value: Any) -> Any:

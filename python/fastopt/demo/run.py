@@ -1,4 +1,4 @@
-"""What came of a training run: its curves, and its pace."""
+"""The result of a training run: its curves, and its pace."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from fastopt.demo.model import Params
 
 @dataclass(frozen=True)
 class Run:
-    """What came of a training run. The curve is the loss on the whole training set."""
+    """The result of a training run. The curve is the loss on the whole training set."""
 
     label: str
     backend: str

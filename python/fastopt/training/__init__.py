@@ -1,4 +1,4 @@
-"""Training: mini-batches, the loop over them, and what is done along the way.
+"""Training: mini-batches, the loop over them, and callbacks.
 
 ::
 

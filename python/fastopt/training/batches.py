@@ -26,8 +26,8 @@ class Batches:
 
     Each loop is independent of all others: nested, in ``zip(data, data)``, in another thread, or a look
     at the first batch, ``next(iter(data))``. It begins where the data stands: at the beginning of an
-    epoch, or where `load_state_dict` has put it. The loop that gives the last batch of that epoch moves
-    the data to the next one. One that is left before, by a break, moves nothing: the next loop gives
+    epoch, or where `load_state_dict` has put it. The loop that draws the last batch of that epoch moves
+    the data to the next one. A loop that is left before, by a break, moves nothing: the next loop draws
     the same epoch once more. To go on after a break, keep the iterator: ``batches = iter(data)``.
 
     `epoch`, `position` and `state_dict` are the place of the loop that is going on, of the farthest if
@@ -81,12 +81,12 @@ class Batches:
 
     @property
     def epoch(self) -> int:
-        """The number of the epoch that is being given, or comes next: 0, 1, 2, ..."""
+        """The number of the epoch that is under way, or comes next: 0, 1, 2, ..."""
         return self._epoch
 
     @property
     def position(self) -> int:
-        """How many batches of this epoch have been given."""
+        """The number of batches of this epoch that have been drawn."""
         return self._position
 
     def __len__(self) -> int:
@@ -101,10 +101,10 @@ class Batches:
         return Pass(self, epoch, position, self._batches_of(epoch))
 
     def _gave(self, loop: Pass) -> None:
-        """Take the place of a loop that has given a batch, unless another that goes on is farther.
+        """Move to the place of a loop that has drawn a batch, unless another is farther.
 
-        One in a later epoch counts when it has given all of it: before, it may be a look at its first
-        batch, from within the last batch of the one before.
+        A loop in a later epoch counts when it has drawn all of it: before, it may be a look at the
+        first batch from within the last batch of the epoch before.
         """
         if loop.epoch < self._start[0]:  # another has given all of that epoch
             return
@@ -146,7 +146,7 @@ class Batches:
         return {"epoch": epoch, "position": position, **self._kind()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go to the place that `state_dict` gave: where each loop begins until an epoch has ended.
+        """Go to the place that `state_dict` returned: each loop begins there until an epoch has ended.
 
         Loops that are going on are not moved. TypeError for what is no such state, ValueError for one
         of other batches; nothing has changed.
@@ -169,7 +169,7 @@ class Batches:
         self._start = epoch, position
 
     def _kind(self) -> dict[str, Any]:
-        """Say what the order of the batches depends on."""
+        """Return what the order of the batches depends on."""
         return {
             "samples": self._samples.count,
             "size": self.size,

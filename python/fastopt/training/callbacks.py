@@ -1,4 +1,4 @@
-"""Callbacks: what a run calls, and what they keep from one part of a run to the next.
+"""Callbacks: functions that a run calls, and their state.
 
 A callback is an object with some of the methods ``on_begin(run)``, ``on_step(run)``, ``on_epoch(run)``,
 ``on_end(run)``; a plain function is an ``on_epoch``. One that returns True, after a step or an epoch,
@@ -46,14 +46,14 @@ class Callbacks:
             self._keeping.append(callback)
 
     def call(self, event: str, run: Any) -> None:
-        """Call all that heed this event; one that returns True ends the training."""
+        """Call the callbacks for this event; one that returns True ends the training."""
         for method in self._called[event]:
             answer = method(run)
             if isinstance(answer, (bool, np.bool_)) and answer:
                 run.stopped = True
 
     def state(self) -> list[dict[str, Any]]:
-        """List what each of them keeps, with its kind."""
+        """List the state of each, with its kind."""
         return [{"kind": type(c).__name__, "state": c.state_dict()} for c in self._keeping]
 
     def check(self, state: Sequence[Any]) -> None:
@@ -67,7 +67,7 @@ class Callbacks:
             )
 
     def load(self, state: Sequence[Any]) -> None:
-        """Give each of them its state."""
+        """Restore the state of each."""
         for callback, each in zip(self._keeping, state, strict=True):
             callback.load_state_dict(each["state"])
 

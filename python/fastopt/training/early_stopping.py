@@ -26,11 +26,11 @@ class EarlyStopping:
     monitor : str
         "loss", the mean over the steps of an epoch, or a metric that the validation gives.
     patience : int >= 1
-        How many such epochs end the training.
+        The number of such epochs that end the training.
     mode : {"min", "max"}
-        Whether less is better, or more.
+        The direction that is better: less, or more.
     min_delta : float >= 0
-        By how much a better metric has to be better.
+        The least difference that counts as better.
     restore_best : bool
         When training ends, by this or otherwise, put the best epoch back, as a checkpoint of it would:
         the parameters and the whole optimizer with its state, counts of steps, averages, slow weights,
@@ -68,11 +68,11 @@ class EarlyStopping:
         self._kept: Moment | None = None
 
     def on_begin(self, run: Run) -> None:
-        """Forget what an earlier run had."""
+        """Forget an earlier run."""
         self._forget()
 
     def on_epoch(self, run: Run) -> bool:
-        """Look at the metric; say whether training ends."""
+        """Look at the metric; return whether training ends."""
         metric = run.metric(self.monitor)
         if self._better(metric):
             if self.restore_best:

@@ -1,4 +1,4 @@
-"""What the caller's functions give: a loss with its gradients, and metrics."""
+"""Results of the caller's functions, checked: a loss with its gradients, and metrics."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from fastopt.runtime.arguments import describe, measured
 
 
 def loss_and_gradients(function: Callable[..., Any], params: Any, batch: Any) -> tuple[float, Any]:
-    """Call ``loss_and_grad`` with a batch; give the loss as a float, and the gradients."""
+    """Call ``loss_and_grad`` with a batch; return the loss as a float, and the gradients."""
     if isinstance(batch, (tuple, list)):
         found = function(params, *batch)
     elif isinstance(batch, Mapping):
@@ -24,7 +24,7 @@ def loss_and_gradients(function: Callable[..., Any], params: Any, batch: Any) ->
 
 
 def metrics(function: Callable[[Any], Any] | None, params: Any) -> dict[str, float]:
-    """Call ``validation``; give its metrics by name, a single number as "validation"."""
+    """Call ``validation``; return its metrics by name, a single number as "validation"."""
     if function is None:
         return {}
     found = function(params)

@@ -13,7 +13,7 @@ _SHOWN = 10  # epochs of the table
 
 
 class History:
-    """What came of training so far: ``history.losses``, ``history.epochs["loss"]``, ``history.plot()``.
+    """The course of training: ``history.losses``, ``history.epochs["loss"]``, ``history.plot()``.
 
     Its `repr` is a table of the last epochs.
     """
@@ -31,14 +31,14 @@ class History:
     def epochs(self) -> dict[str, list[Any]]:
         """A list for each column, with an entry for each epoch.
 
-        "epoch" is 1, 2, ...; "step" how many steps had been taken; "loss" the mean over the steps of
+        "epoch" is 1, 2, ...; "step" the number of steps taken; "loss" the mean over the steps of
         the epoch; then the metrics of the validation.
         """
         return {name: list(column) for name, column in self._epochs.items()}
 
     @property
     def steps(self) -> int:
-        """How many steps have been taken."""
+        """The number of steps taken."""
         return len(self._losses)
 
     @property
@@ -53,13 +53,13 @@ class History:
         return {name: columns[name][-1] for name in list(columns)[2:] if columns["epoch"]}
 
     def add_step(self, loss: float) -> None:
-        """Write down the loss of the next step."""
+        """Record the loss of the next step."""
         self._losses.append(loss)
 
     def add_epoch(self, steps: int, metrics: Mapping[str, float]) -> None:
-        """Write down an epoch that had so many steps.
+        """Record an epoch of so many steps.
 
-        Raises ValueError, and writes nothing, unless the metrics have the names of those before.
+        Raises ValueError, and records nothing, unless the metrics have the names of those before.
         """
         columns = self._epochs
         if reserved := [name for name in metrics if name in ("epoch", "step", "loss")]:
@@ -98,14 +98,14 @@ class History:
         return draw(self.losses, self.epochs, ax)
 
     def state_dict(self) -> dict[str, Any]:
-        """Give losses and epochs, as arrays."""
+        """Return losses and epochs, as arrays."""
         return {
             "losses": self.losses,
             "epochs": {name: np.array(column) for name, column in self._epochs.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` gave; TypeError for anything else."""
+        """Go on from what `state_dict` returned; TypeError for anything else."""
         if not isinstance(state, Mapping) or set(state) != {"losses", "epochs"}:
             raise TypeError(
                 "the state of a History is what state_dict() gives, with losses, epochs; this is "

@@ -41,36 +41,35 @@ def fit(
 
         history = fastopt.fit(loss_and_grad, params, opt, fastopt.Batches((x, y), 32), epochs=10)
 
-    A loss that is infinite or NaN is written down like any other; what happens to such gradients is
-    for ``nonfinite=`` of the optimizer to say. An exception, Ctrl-C among them, is passed on, and the
+    A loss that is infinite or NaN is recorded like any other; ``nonfinite=`` of the optimizer decides
+    what happens to such gradients. An exception, Ctrl-C among them, is passed on, and the
     parameters stay as the last whole step left them.
 
     Parameters
     ----------
     loss_and_grad : function
-        ``loss_and_grad(params, *batch)``, or ``(params, **batch)`` for batches that are dicts, gives
-        the loss, a number, and the gradients as ``opt.step`` takes them.
+        ``loss_and_grad(params, *batch)``, or ``(params, **batch)`` for batches that are dicts, returns
+        the loss, a number, and the gradients as ``opt.step`` accepts them.
     params
-        What `loss_and_grad` and `validation` are given: ``opt.params``, or another container with all
-        of the arrays that `opt` updates.
+        The first argument of `loss_and_grad` and `validation`: ``opt.params``, or another container
+        with all of the arrays that `opt` updates.
     opt : Optimizer
-        With ``gradient_accumulation_steps`` it is ``opt.accumulate`` that is called for each batch, and
-        ``opt.flush`` at the end of each epoch, which takes the step with the gradients that are left.
+        With ``gradient_accumulation_steps``, ``opt.accumulate`` is called for each batch, and
+        ``opt.flush`` at the end of each epoch, which steps with the gradients that are left.
     data : Batches, or another iterable of batches, or an array, or a tuple or dict of arrays
         Arrays are one batch: each step is over all of the data.
     epochs : int >= 1
-        How many in all, with those before a `resume`.
+        The number of epochs in all, including those before a `resume`.
     callbacks : list
         `EarlyStopping`, `Checkpoint`, `Plateau`, functions of the `Run`, ...: see docs/training.md.
     validation : function, optional
-        ``validation(params)`` gives a number, or a dict of numbers by name, after each epoch.
+        ``validation(params)`` returns a number, or a dict of numbers by name, after each epoch.
     progress : bool, optional
         Show a progress bar with the loss: by default if stderr is a terminal and tqdm is installed.
     resume : path, optional
         Go on from the file of a `Checkpoint`, with the bits that the run would have had: data and
         callbacks are made as they were, and put where they were. A warning names each hyperparameter
-        and setting that the optimizer is given otherwise here than when the run began; those that were
-        saved hold.
+        and setting that differs here from when the run began; the saved values hold.
     hyperparameters : bool
         With `resume`, take hyperparameters, schedules, settings and what is frozen from the file, as
         ``opt.load`` does; False trains on with those of `opt`.
@@ -120,7 +119,7 @@ def fit(
 
 
 def _flush(opt: Optimizer) -> None:
-    """Take the step with gradients that wait, if there are any: in eval mode there may be none."""
+    """Step with the gradients that wait, if there are any; in eval mode there can be none."""
     if opt.accumulated:
         opt.flush()
 

@@ -1,6 +1,6 @@
 """State as JSON can hold it: arrays as text, and numbers that are not finite as words.
 
-JSON gives every finite float back with its bits.
+JSON keeps the bits of every finite float.
 """
 
 import math
@@ -25,7 +25,7 @@ def packed(value: Any) -> Any:
 
 
 def unpacked(value: Any) -> Any:
-    """Give back what `packed` was given."""
+    """Return what `packed` was called with."""
     if isinstance(value, dict):
         if set(value) == {_ARRAY}:
             dtype, shape, data = value[_ARRAY]

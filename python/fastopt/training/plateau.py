@@ -1,4 +1,4 @@
-"""Plateau: tell a schedule how training goes."""
+"""Plateau: show a metric to a schedule."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -36,9 +36,9 @@ class Plateau:
         self.schedule.observe(run.metric(self.monitor))
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the state of the schedule."""
+        """Return the state of the schedule."""
         return self.schedule.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Give the schedule its state."""
+        """Restore the state of the schedule."""
         self.schedule.load_state_dict(state)

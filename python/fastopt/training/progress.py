@@ -11,7 +11,7 @@ from fastopt.training.run import Run
 
 @contextmanager
 def meter(wanted: bool | None, run: Run, epochs: int, data: Any) -> Iterator[Callable[[], Any]]:
-    """Give a function that is called after each step and epoch, and shows on stderr where the run is.
+    """Yield a function to call after each step and epoch, which shows on stderr where the run is.
 
     `wanted` None shows it if stderr is a terminal, True always, False never.
     """

@@ -1,4 +1,4 @@
-"""Resuming: a run is loaded from its file, and what a script has changed since it began is told."""
+"""Resuming: load a run from its file, and warn of what the script has changed since it began."""
 
 import os
 from collections.abc import Mapping
@@ -29,8 +29,8 @@ def given_to(opt: Optimizer) -> dict[str, Any]:
 def saved_run(opt: Optimizer, path: str | os.PathLike[str], hyperparameters: bool) -> dict[str, Any]:
     """Load the optimizer from the file of a `Checkpoint`; return the state of the run.
 
-    Warn of what is given otherwise to the optimizer than to the one that the run began with, unless the
-    `hyperparameters` given here hold.
+    Warn of values that differ from those that the run began with, unless the `hyperparameters` of
+    `opt` hold.
     """
     here = given_to(opt)
     extra = opt.load(path, hyperparameters=hyperparameters).extra

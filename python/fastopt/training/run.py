@@ -14,7 +14,7 @@ _VERSION = 1
 
 
 class Run:
-    """What callbacks are given.
+    """The argument of every callback.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Run:
 
     @property
     def step(self) -> int:
-        """How many steps have been taken: one for each batch."""
+        """The number of steps taken: one for each batch."""
         return self.history.steps
 
     @property
@@ -54,11 +54,11 @@ class Run:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Those of the last epoch: "loss", the mean over its steps, and what the validation gave."""
+        """Those of the last epoch: "loss", the mean over its steps, and those of the validation."""
         return self.history.last_metrics
 
     def metric(self, name: str) -> float:
-        """Give a metric of the last epoch; ValueError, with a suggestion, for one that is not there."""
+        """Return a metric of the last epoch; ValueError, with a suggestion, for an unknown one."""
         metrics = self.metrics
         if name not in metrics:
             raise ValueError(f"there is no metric {name!r}: {suggest(name, metrics)}")
@@ -67,7 +67,7 @@ class Run:
     # What `fit` goes through.
 
     def begin(self, saved: Mapping[str, Any] | None, hyperparameters: bool = True) -> None:
-        """Tell the callbacks, and go on from what has been saved, if there is something."""
+        """Call the callbacks, and go on from what has been saved, if there is something."""
         self._callbacks.call("on_begin", self)
         if saved is not None:
             given = self._options
@@ -76,11 +76,11 @@ class Run:
                 self._options = given
 
     def goes_on(self, epochs: int) -> bool:
-        """Say whether there is more to do."""
+        """Return whether there is more to do."""
         return not self.stopped and (self._begun or self.epoch < epochs)
 
     def batches(self) -> Iterator[Any]:
-        """Give the batches of the next epoch, or what is left of one that has begun."""
+        """Yield the batches of the next epoch, or what is left of one that has begun."""
         if not self._begun:
             self.epoch, self._begun, self._given = self.epoch + 1, True, 0
         elif self._all_given():
@@ -105,18 +105,18 @@ class Run:
         return loop
 
     def end_step(self, loss: float) -> None:
-        """Write down the loss of a step, and tell the callbacks."""
+        """Record the loss of a step, and call the callbacks."""
         self.history.add_step(loss)
         self._callbacks.call("on_step", self)
 
     def end_epoch(self, metrics: Mapping[str, float]) -> None:
-        """Write down the metrics of an epoch, and tell the callbacks."""
+        """Record the metrics of an epoch, and call the callbacks."""
         self.history.add_epoch(self._given, metrics)
         self._begun = False
         self._callbacks.call("on_epoch", self)
 
     def end(self) -> None:
-        """Tell the callbacks."""
+        """Call the callbacks."""
         self._callbacks.call("on_end", self)
 
     def _all_given(self) -> bool:
@@ -126,7 +126,7 @@ class Run:
     # Saving.
 
     def state_dict(self) -> dict[str, Any]:
-        """Give what `fit` needs to go on from here, besides the optimizer and its parameters."""
+        """Return what `fit` needs to go on from here, besides the optimizer and its parameters."""
         return {
             "version": _VERSION,
             "epoch": self.epoch,
@@ -145,7 +145,7 @@ class Run:
         return source.state_dict() if hasattr(self._data, "load_state_dict") else None
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` gave; ValueError where data or callbacks are others."""
+        """Go on from what `state_dict` returned; ValueError where data or callbacks are others."""
         if not isinstance(state, Mapping) or state.get("version") != _VERSION:
             raise ValueError(
                 f"a run of version {_VERSION} is needed to go on; this is {describe(state)}"

@@ -1,4 +1,4 @@
-"""Arrays whose first axis counts the samples: checked, and some of the samples taken."""
+"""Arrays whose first axis counts the samples: check them, and select samples."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from fastopt.runtime.arguments import describe
 
 
 class Samples:
-    """An array, or a tuple or dict of arrays; what is taken of them has the same form."""
+    """An array, or a tuple or dict of arrays; samples of them have the same form."""
 
     def __init__(self, data: Any) -> None:
         if isinstance(data, np.ndarray):
@@ -28,11 +28,11 @@ class Samples:
         self.count = _counted(named)
 
     def view(self, part: slice) -> Any:
-        """Give views of consecutive samples."""
+        """Return views of consecutive samples."""
         return self._each(lambda array: array[part])
 
     def take(self, chosen: NDArray[np.intp]) -> Any:
-        """Give copies of the samples with these numbers."""
+        """Return copies of the samples with these numbers."""
         return self._each(lambda array: array.take(chosen, axis=0))
 
     def _each(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Any:

@@ -10,8 +10,9 @@ from fastopt.bench.arrays import Array
 from fastopt.bench.peers import deepspeed, optax, sklearn, thinc, torch
 from fastopt.bench.turns import Call, Prepared, timed
 
+Maker = Callable[[], Call | Prepared | None]  # None for an algorithm that a library does not have
 # Of the name of an algorithm, or of the stages of a pipeline; parameters, gradients, of all of which
-# they make copies; and the number of threads. None for an algorithm that a library does not have.
+# they make copies; and the number of threads.
 MakeStep = Callable[[str, list[Array], list[Array], int], Call | Prepared | None]
 MakeSequence = Callable[[tuple[str, ...], list[Array], list[Array], int], Call | Prepared]
 
@@ -26,8 +27,8 @@ class Peer(NamedTuple):
 
 
 PEERS: Mapping[str, Peer] = {
-    "torch fused": Peer("torch", "torch", torch.fused_step, torch.fused_sequence),
-    "torch": Peer("torch", "torch", torch.default_step, torch.default_sequence),
+    "torch fused": Peer("torch", "torch", *torch.contestant(fused=True)),
+    "torch": Peer("torch", "torch", *torch.contestant()),
     "optax": Peer("optax", "optax", optax.step, optax.sequence),
     "thinc": Peer("thinc", "thinc", thinc.step),
     "scikit-learn": Peer("scikit-learn", "sklearn", sklearn.step),
@@ -38,7 +39,7 @@ LIBRARIES = {peer.library: peer.module for peer in PEERS.values()}
 
 
 def is_installed(library: str) -> bool:
-    """Say whether it can be imported, as far as one can tell without doing so."""
+    """Return whether it can be imported, without importing it."""
     try:
         return find_spec(LIBRARIES[library]) is not None
     except ValueError:  # sys.modules has None there: somebody hides it
@@ -46,12 +47,24 @@ def is_installed(library: str) -> bool:
 
 
 def of_libraries(libraries: tuple[str, ...]) -> dict[str, Peer]:
-    """Give the peers of these libraries."""
+    """Return the peers of these libraries."""
     return {label: peer for label, peer in PEERS.items() if peer.library in libraries}
 
 
-def tried(make: Callable[[], Call | Prepared | None]) -> tuple[Call | Prepared | None, str]:
-    """Make a contestant and let it run twice; say what is wrong if that fails or takes too long.
+def admitted(makers: Mapping[str, Maker], notes: dict[str, str]) -> dict[str, Call | Prepared]:
+    """Make all contestants that work; note why the others are left out."""
+    found: dict[str, Call | Prepared] = {}
+    for name, make in makers.items():
+        made, why = tried(make)
+        if made is not None:
+            found[name] = made
+        elif why:
+            notes[name] = why
+    return found
+
+
+def tried(make: Maker) -> tuple[Call | Prepared | None, str]:
+    """Make a contestant and run it twice; return what is wrong if that fails or takes too long.
 
     Anything can be: another version, a compiler that a library needs, a machine it was not built for;
     or a busy machine, where a library that starts threads anew for each of a thousand arrays waits for

@@ -17,9 +17,10 @@ def step(name: str, params: list[Array], grads: list[Array], threads: int) -> Ca
         _choose_processor()
         from deepspeed.ops.adagrad import DeepSpeedCPUAdagrad
 
-        taken: Call = DeepSpeedCPUAdagrad(made).step
-        return taken
-    taken = _adam(made, name == "adamw").step
+        opt: Any = DeepSpeedCPUAdagrad(made)
+    else:
+        opt = _adam(made, name == "adamw")
+    taken: Call = opt.step
     return taken
 
 

@@ -1,6 +1,7 @@
-"""torch.optim, fused and as it is by default."""
+"""torch.optim, fused (on a CPU torch 2.13 has few that are) and as it is by default."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from fastopt.bench.arrays import Array, refill
@@ -20,7 +21,7 @@ CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
     "adamax": ("Adamax", {}),
     "nadam": ("NAdam", {}),
 }
-FUSED = ("SGD", "Adagrad", "Adam", "AdamW")  # on a CPU, in torch 2.13
+FUSED = [name for name, (cls, _) in CLASSES.items() if cls in ("SGD", "Adagrad", "Adam", "AdamW")]
 
 
 def over(params: list[Array], grads: list[Array], threads: int) -> tuple[list[Any], list[Array]]:
@@ -47,34 +48,23 @@ def step(
     return taken
 
 
-def fused_step(name: str, params: list[Array], grads: list[Array], threads: int) -> Call | None:
-    """Make a fused step, of an algorithm that has one."""
-    if CLASSES.get(name, ("",))[0] not in FUSED:
-        return None
-    return step(name, params, grads, threads, fused=True)
+def contestant(**options: Any) -> tuple[Callable[..., Call | None], Callable[..., Prepared]]:
+    """Return what makes a step, of an algorithm that torch has with these options, and a pipeline."""
+
+    def its_step(name: str, *given: Any) -> Call | None:
+        known = FUSED if options.get("fused") else CLASSES
+        return step(name, *given, **options) if name in known else None
+
+    return its_step, partial(sequence, **options)
 
 
-def default_step(name: str, params: list[Array], grads: list[Array], threads: int) -> Call | None:
-    """Make a step as it is when nothing is said about it."""
-    return step(name, params, grads, threads) if name in CLASSES else None
-
-
-def fused_sequence(
-    stages: tuple[str, ...], params: list[Array], grads: list[Array], threads: int
+def sequence(
+    stages: tuple[str, ...], params: list[Array], grads: list[Array], threads: int, **options: Any
 ) -> Prepared:
-    """Make the calls around a fused AdamW."""
+    """Make the calls around an AdamW with options of torch's."""
     import torch
 
-    return around(lambda made: torch.optim.AdamW(made, fused=True), stages, params, grads, threads)
-
-
-def default_sequence(
-    stages: tuple[str, ...], params: list[Array], grads: list[Array], threads: int
-) -> Prepared:
-    """Make the calls around AdamW as it is by default."""
-    import torch
-
-    return around(torch.optim.AdamW, stages, params, grads, threads)
+    return around(lambda made: torch.optim.AdamW(made, **options), stages, params, grads, threads)
 
 
 def around(

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.demo import plot, report, results
+from fastopt.demo import plot, report
 from fastopt.demo.contestants import Contestant
 from fastopt.demo.data import boston
 from fastopt.demo.experiment import Experiment, Outcome, Settings, line_up
 from fastopt.demo.loss import mean_squared_error
 from fastopt.demo.model import Network, relu
+from fastopt.demo.results import of_teams
 from fastopt.demo.run import Run
 from fastopt.demo.train import train_teams
 
@@ -54,14 +55,8 @@ def run(settings: Settings) -> Outcome:
         f"has {mean:.1f}.",
         *(f"{half[0].upper()}{half[1:]}\n{_table(team)}" for half, team in runs.items()),
     ])  # fmt: skip
-    return Outcome(
-        text,
-        "* best of its column.",
-        "test losses and loss curves",
-        lambda: _draw(runs, mean),
-        results.of_teams(runs),
-        settings,
-    )
+    shows = "test losses and loss curves"
+    return Outcome(settings, of_teams(runs), text, lambda: _draw(runs, mean), shows=shows)
 
 
 def _by_label(runs: Sequence[Run]) -> dict[str, list[Run]]:

@@ -1,12 +1,13 @@
 """Breast cancer: a classifier of tumours, trained with every optimizer of the library."""
 
 import fastopt
-from fastopt.demo import plot, report, results
+from fastopt.demo import plot, report
 from fastopt.demo.contestants import Contestant
 from fastopt.demo.data import breast_cancer
 from fastopt.demo.experiment import Experiment, Outcome, Settings, line_up
 from fastopt.demo.loss import binary_cross_entropy
 from fastopt.demo.model import Network, leaky_relu, tanh
+from fastopt.demo.results import of_teams
 from fastopt.demo.train import train_teams
 
 # For each, the smallest of 0.001, 0.003, 0.01, 0.03, ... that brings the training loss under 0.006
@@ -54,14 +55,7 @@ def run(settings: Settings) -> Outcome:
         f"backend {everybody[0].backend}\n\n{report.table(everybody)}"
     )
     title = "Breast-cancer classifier: training loss by optimizer"
-    return Outcome(
-        text,
-        "* best of its column.",
-        "loss curves",
-        lambda: plot.loss_curves(runs, title),
-        results.of_teams(runs),
-        settings,
-    )
+    return Outcome(settings, of_teams(runs), text, lambda: plot.loss_curves(runs, title))
 
 
 EXPERIMENT = Experiment(

@@ -4,12 +4,13 @@ from math import inf
 
 import numpy as np
 
-from fastopt.demo import plot, report, results
+from fastopt.demo import plot, report
 from fastopt.demo.contestants import Contestant
 from fastopt.demo.data import Dataset
 from fastopt.demo.experiment import Experiment, Outcome, Settings, line_up
 from fastopt.demo.loss import mean_squared_error
 from fastopt.demo.model import Network, relu
+from fastopt.demo.results import of_teams
 from fastopt.demo.run import Run
 from fastopt.demo.train import train_teams
 
@@ -56,12 +57,11 @@ def run(settings: Settings) -> Outcome:
     )
     title = f"Five points, 3-3-1: training until the loss is under {GOAL}"
     return Outcome(
-        text,
-        "* fastest of its column. This form of momentum has no learning rate.",
-        "loss curves",
-        lambda: plot.loss_curves(runs, title, ceiling=4, goal=GOAL),
-        results.of_teams(runs),
         settings,
+        of_teams(runs),
+        text,
+        lambda: plot.loss_curves(runs, title, ceiling=4, goal=GOAL),
+        "* fastest of its column. This form of momentum has no learning rate.",
     )
 
 

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
-from fastopt.demo import plot, report, results
+from fastopt.demo import plot, report
 from fastopt.demo.contestants import Contestant
 from fastopt.demo.data import batches, mnist
 from fastopt.demo.experiment import Experiment, Outcome, Settings, line_up
 from fastopt.demo.loss import negative_log_likelihood
 from fastopt.demo.model import Network, relu
 from fastopt.demo.own_rules import LateAdagrad, LateRMSprop
+from fastopt.demo.results import of_teams
 from fastopt.demo.train import train_teams
 
 EPOCHS = 3
@@ -57,12 +58,11 @@ def run(settings: Settings) -> Outcome:
     ])  # fmt: skip
     title = "MNIST digits, 784-100-100-10: training loss by optimizer"
     return Outcome(
-        text,
-        f"* best of its column. {'' if chosen else NOTE}".rstrip(),
-        "loss curves",
-        lambda: plot.loss_curves(runs, title, ceiling=2),
-        results.of_teams(runs),
         settings,
+        of_teams(runs),
+        text,
+        lambda: plot.loss_curves(runs, title, ceiling=2),
+        f"* best of its column. {'' if chosen else NOTE}".rstrip(),
     )
 
 

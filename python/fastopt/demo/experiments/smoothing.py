@@ -1,5 +1,6 @@
 """Smoothing: a noisy cosine through exponential moving averages, with and without bias correction."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,8 @@ def run(settings: Settings) -> Outcome:
         )
         for (beta, corrected), values in smoothed.items()
     ]  # fmt: skip
-    return Outcome(
-        text, "", "smoothed signals", lambda: _draw(x, signal, cosine, smoothed), records, settings
-    )
+    picture = partial(_draw, x, signal, cosine, smoothed)
+    return Outcome(settings, records, text, picture, note="", shows="smoothed signals")
 
 
 def _ema(signal: Array, beta: float, corrected: bool, backend: str | None) -> Array:
