@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastopt import backends
+from fastopt import backends, frameworks
 from fastopt.algorithm.hyperparameters import Values, is_scheduled
 from fastopt.algorithm.representable import check_number, check_scalars, entries, shown
 from fastopt.algorithm.rule import rule_of
@@ -111,7 +111,7 @@ def _hyperparameters(
             raise TypeError(f"{name} says what state begins with; here the state is yours: fill it")
         if is_scheduled(checked[name]):
             raise TypeError(f"{name} is a function of the step; here give its value, {name}=f(t - 1)")
-    values = cls.hyperparameters_of(like, preset, checked)
+    values = frameworks.defaults(cls, like, preset, checked)
     defaults = {name: hyper.default for name, hyper in cls.hyperparameters.items()}
     h = Values(**{**defaults, **values})
     cls.check_together(h)

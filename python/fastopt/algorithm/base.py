@@ -7,7 +7,6 @@ from typing import Any, ClassVar, NamedTuple
 
 from numpy.typing import NDArray
 
-from fastopt import frameworks
 from fastopt.algorithm import regularization
 from fastopt.algorithm.hyperparameters import Hyper, Values, choice, flag, number
 from fastopt.algorithm.rule import RuleFunction, is_shipped
@@ -121,19 +120,6 @@ class Algorithm(Settings):
     def is_ours(cls) -> bool:
         """Return whether fastopt ships it."""
         return is_shipped(cls)
-
-    @classmethod
-    def hyperparameters_of(cls, like: Any, *given: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the options of a dialect, with those that are given in their place."""
-        values = frameworks.options(like, cls.__name__ if cls.is_ours() else "", cls.__name__)
-        for each in given:
-            values.update(each)
-        for name, value in values.items():
-            if value is frameworks.REQUIRED:
-                raise TypeError(
-                    f"{like} has no default for {name} of {cls.__name__}: give {name}=... as there"
-                )
-        return values
 
     @classmethod
     def check_keywords(cls, args: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:

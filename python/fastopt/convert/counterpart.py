@@ -49,9 +49,8 @@ def counterpart(opt: Any, table: Table, like: str) -> Counterpart:
 
 def rule_there(opt: Optimizer, like: str) -> dict[str, Any]:
     """Give the framework's rule of the same name, as our options: all but clipping."""
-    name = type(opt).__name__
     defaults = {key: hyper.default for key, hyper in opt.hyperparameters.items()}
-    rule = {**defaults, **frameworks.options(like, name, name)}
+    rule = {**defaults, **frameworks.options(type(opt), like)}
     return {key: value for key, value in rule.items() if key not in CLIPPING}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
+from fastopt.algorithm.base import Algorithm
 from fastopt.runtime.arguments import describe, suggest
 
 NAMES = ("torch", "keras", "optax", "tf1", "mlx", "sklearn", "thinc", "paper")
@@ -32,19 +33,44 @@ def table(like: str) -> Table:
     return found
 
 
-def options(like: Any, algorithm: str, shown: str) -> dict[str, Any]:
-    """Copy the options of an algorithm; ValueError for a framework that is unknown or has it not."""
+def defaults(cls: type[Algorithm], like: Any, *given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a dialect says of an algorithm, overridden by what is given.
+
+    Raise TypeError for what the framework has no default for, and is not given.
+    """
+    values = options(cls, like)
+    for each in given:
+        values.update(each)
+    for name, value in values.items():
+        if value is REQUIRED:
+            raise TypeError(
+                f"{like} has no default for {name} of {cls.__name__}: give {name}=... as there"
+            )
+    return values
+
+
+def options(cls: type[Algorithm], like: Any) -> dict[str, Any]:
+    """Copy a dialect's options; raise for a framework that is unknown, or has no such algorithm."""
     if not isinstance(like, str):
         raise TypeError(f"like is {describe(like)}; it must be one of {', '.join(map(repr, NAMES))}")
     if like not in NAMES:
         raise ValueError(f"there is no dialect {like!r}: {suggest(like, NAMES)}")
     if like == "torch":
         return {}
-    found = table(like).get(algorithm)
-    if found is None:
-        others = [name for name in NAMES[1:] if algorithm in table(name)]
+    if not _has(like, cls):
+        name = cls.__name__
         raise ValueError(
-            f"{like} has no {shown}, but {', '.join(sorted(table(like)))}; {shown} can be like "
-            f"{', '.join(map(repr, ['torch', *others]))}"
+            f"{like} has no {name}, but {', '.join(sorted(table(like)))}; {name} can be like "
+            f"{', '.join(map(repr, ['torch', *frameworks_of(cls)]))}"
         )
-    return dict(found)
+    return dict(table(like)[cls.__name__])
+
+
+def frameworks_of(cls: type[Algorithm]) -> list[str]:
+    """List the frameworks that have an algorithm."""
+    return [like for like in NAMES[1:] if _has(like, cls)]
+
+
+def _has(like: str, cls: type[Algorithm]) -> bool:
+    """Return whether a framework has an algorithm: none has a user's, whatever its name."""
+    return cls.is_ours() and cls.__name__ in table(like)

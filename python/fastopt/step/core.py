@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt import backends
+from fastopt import backends, frameworks
 from fastopt.algorithm import settings
 from fastopt.algorithm.base import Algorithm
 from fastopt.algorithm.hyperparameters import Values
@@ -75,7 +75,7 @@ class Core(Algorithm):
                 container,
                 i if len(containers) > 1 else None,
                 type(self),
-                self.hyperparameters_of(self.like, self._shared, own),
+                frameworks.defaults(type(self), self.like, self._shared, own),
                 self._taken,
                 self._news,
                 parameters.singles[i],
