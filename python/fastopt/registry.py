@@ -15,7 +15,7 @@ PRESETS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "nesterov": ("sgd", {"momentum": 0.9, "nesterov": True}),
 }
 
-_BY_NAME = {name.lower(): cls for name, cls in CLASSES.items()}
+_BY_NAME = {name.lower(): name for name in CLASSES}
 
 ALGORITHMS = sorted(_BY_NAME)  # the names of the classes alone
 
@@ -33,7 +33,7 @@ def find(name: str) -> tuple[type[Optimizer], Mapping[str, Any]]:
     key, options = PRESETS.get(key, (key, {}))
     if key not in _BY_NAME:
         raise ValueError(f"there is no optimizer {name!r}: {suggest(name, names())}")
-    return _BY_NAME[key], options
+    return CLASSES[_BY_NAME[key]], options
 
 
 def optimizer_class(name: str) -> type[Optimizer]:

@@ -29,6 +29,7 @@ class AdadeltaCoefficients(NamedTuple):
     eps: float
 
 
+@shipped
 class Adadelta(Optimizer):
     """Adadelta, as ``torch.optim.Adadelta``.
 

@@ -27,6 +27,7 @@ class AdagradCoefficients(NamedTuple):
     eps: float
 
 
+@shipped
 class Adagrad(Optimizer):
     """Adagrad, as ``torch.optim.Adagrad``.
 

@@ -65,6 +65,7 @@ class AmsgradCoefficients(NamedTuple):
     correct: float
 
 
+@shipped
 class Adam(Optimizer):
     """Adam, as ``torch.optim.Adam``.
 
@@ -142,6 +143,7 @@ class Adam(Optimizer):
         )
 
 
+@shipped
 class AdamW(Adam):
     """Adam with decoupled weight decay, as ``torch.optim.AdamW``: `Adam` with other defaults.
 

@@ -32,6 +32,7 @@ class AdamaxCoefficients(NamedTuple):
     eps: float
 
 
+@shipped
 class Adamax(Optimizer):
     """Adamax, as ``torch.optim.Adamax``.
 

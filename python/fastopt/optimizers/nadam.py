@@ -37,6 +37,7 @@ class NadamCoefficients(NamedTuple):
     eps: float
 
 
+@shipped
 class NAdam(Optimizer):
     """Adam with Nesterov's momentum, as ``torch.optim.NAdam``.
 

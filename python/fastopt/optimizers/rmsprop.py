@@ -90,6 +90,7 @@ class RmspropCoefficients(NamedTuple):
     take: float
 
 
+@shipped
 class RMSprop(Optimizer):
     """RMSprop, as ``torch.optim.RMSprop``.
 

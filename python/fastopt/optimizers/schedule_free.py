@@ -111,6 +111,7 @@ class ScheduleFree(EvalMode):
                 )
 
 
+@shipped
 class SGDScheduleFree(ScheduleFree, Optimizer):
     """Schedule-Free SGD, as ``schedulefree.SGDScheduleFree``: needs no schedule, but `eval`.
 
@@ -166,6 +167,7 @@ class SGDScheduleFree(ScheduleFree, Optimizer):
         return averaging(h, t, h.momentum, carried)
 
 
+@shipped
 class AdamWScheduleFree(ScheduleFree, Optimizer):
     """Schedule-Free AdamW, as ``schedulefree.AdamWScheduleFree``: needs no schedule, but `eval`.
 

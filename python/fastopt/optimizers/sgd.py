@@ -64,6 +64,7 @@ def momentum_ahead(h: Values) -> Move:
     return Move("b", sgd, SgdCoefficients(h.momentum * (1.0 if h.lr_in_buffer else h.lr)))
 
 
+@shipped
 class SGD(Optimizer):
     """Stochastic gradient descent, as ``torch.optim.SGD``.
 
