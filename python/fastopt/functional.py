@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from fastopt import backends, frameworks
-from fastopt.algorithm.hyperparameters import Values, is_scheduled
+from fastopt.algorithm.hyperparameters import Values
 from fastopt.algorithm.representable import check_number, check_scalars, entries, shown
 from fastopt.algorithm.rule import rule_of
+from fastopt.algorithm.validators import is_scheduled
 from fastopt.arrays import checks
 from fastopt.optimizer import Optimizer
 from fastopt.registry import find, names

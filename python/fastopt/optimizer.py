@@ -148,7 +148,7 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Restarting, Hooks):
     def __init__(self, params: Any, *args: Any, **keywords: Any) -> None:
         self.check_class()
         shared = self.check_keywords(args, keywords)
-        self._build(params, keywords.get("like", OPTIONS["like"]), shared, keywords)
+        self._build(params, keywords.get("like", OPTIONS["like"].default), shared, keywords)
         if self._grads is not None:
             self._bind(self._grads)
             self._hold = self._make_hold(self._states)

@@ -8,20 +8,19 @@ from typing import Any, ClassVar, NamedTuple
 from numpy.typing import NDArray
 
 from fastopt.algorithm import regularization
-from fastopt.algorithm.hyperparameters import Hyper, Values, choice, flag, number
+from fastopt.algorithm.hyperparameters import Option, Values, choice, flag, number
 from fastopt.algorithm.rule import RuleFunction, is_shipped
 from fastopt.algorithm.settings import Settings
 from fastopt.algorithm.stages import StageScalars
 from fastopt.algorithm.typing import Scheduled, ScheduledOrNone
+from fastopt.algorithm.validators import ANYTHING
 from fastopt.runtime.arguments import shown, suggest
 
-# Keywords of the constructor that are no hyperparameters, and their defaults.
-OPTIONS: Mapping[str, Any] = {
-    "like": "torch",
-    "groups": None,
-    "grads": None,
-    "backend": None,
-    **{name: each.default for name, each in Settings.declared.items()},
+# What the constructor is given besides parameters and hyperparameters.
+OPTIONS: Mapping[str, Option] = {
+    "like": Option("torch", ANYTHING, "constructor"),
+    **{name: Option(None, ANYTHING, "constructor") for name in ("groups", "grads", "backend")},
+    **Settings.declared,
 }
 
 
@@ -57,17 +56,18 @@ class Algorithm(Settings):
     clipnorm: ScheduledOrNone = number(default=None, above=0.0, optional=True)
     clipvalue: ScheduledOrNone = number(default=None, above=0.0, optional=True)
 
-    hyperparameters: ClassVar[Mapping[str, Hyper]] = MappingProxyType({})
-    carried: ClassVar[Mapping[str, Hyper]] = MappingProxyType({})
+    hyperparameters: ClassVar[Mapping[str, Option]] = MappingProxyType({})
+    carried: ClassVar[Mapping[str, Option]] = MappingProxyType({})
     rule: ClassVar[RuleFunction]
     coefficients: ClassVar[Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        found: dict[str, Hyper] = {}
+        found: dict[str, Option] = {}
         for base in reversed(cls.__mro__):
-            found.update({k: v for k, v in vars(base).items() if isinstance(v, Hyper)})
-        cls.hyperparameters = MappingProxyType(found)
+            found.update({k: v for k, v in vars(base).items() if isinstance(v, Option)})
+        own = {name: option for name, option in found.items() if option.scope == "group"}
+        cls.hyperparameters = MappingProxyType(own)
         cls.__signature__ = _signature(cls.hyperparameters)  # type: ignore[attr-defined]
 
     @classmethod
@@ -105,7 +105,7 @@ class Algorithm(Settings):
     @classmethod
     def initial_carried(cls) -> dict[str, float]:
         """Give the carried scalars before the first step."""
-        return {name: hyper.default for name, hyper in cls.carried.items()}
+        return {name: option.default for name, option in cls.carried.items()}
 
     @classmethod
     def check_class(cls) -> None:
@@ -140,9 +140,11 @@ class Algorithm(Settings):
         }
 
 
-def _signature(declared: Mapping[str, Hyper]) -> inspect.Signature:
+def _signature(declared: Mapping[str, Option]) -> inspect.Signature:
     """Make the signature that help() shows: params, and the rest by keyword."""
     kind = inspect.Parameter
-    defaults = {**{name: hyper.default for name, hyper in declared.items()}, **OPTIONS}
-    keywords = [kind(name, kind.KEYWORD_ONLY, default=value) for name, value in defaults.items()]
+    keywords = [
+        kind(name, kind.KEYWORD_ONLY, default=option.default)
+        for name, option in {**declared, **OPTIONS}.items()
+    ]
     return inspect.Signature([kind("params", kind.POSITIONAL_OR_KEYWORD), *keywords])

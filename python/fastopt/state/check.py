@@ -4,10 +4,11 @@ import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from fastopt.algorithm.hyperparameters import Choice, Number, Values
+from fastopt.algorithm.hyperparameters import Values
 from fastopt.algorithm.representable import check_settings
 from fastopt.algorithm.rule import Rule, rule_of
 from fastopt.algorithm.settings import check_together
+from fastopt.algorithm.validators import FLAG, NOT_NEGATIVE
 from fastopt.arrays.checks import check_kind
 from fastopt.arrays.shapes import LISTED, misfit
 from fastopt.model.step_counts import Cohort
@@ -19,9 +20,6 @@ from fastopt.step.loss_scaling import LossScale
 
 if TYPE_CHECKING:
     from fastopt.step.core import Core
-
-_FLAG = Choice(False, (True, False))
-_WEIGHT = Number(0.0, 0.0, float("-inf"), float("inf"), float("inf"), False)
 
 
 class CheckedState:
@@ -148,7 +146,7 @@ class CheckedState:
     def _check_weight(self) -> float:
         """Return the sum of the weights; in states of 0.1.0 each gradient counted once."""
         found = self._state.get("accumulated_weight", float(self.accumulated))
-        checked: Any = _WEIGHT.check(found, "the sum of the weights of gradients")
+        checked = NOT_NEGATIVE.check(found, "the sum of the weights of gradients")
         if bool(checked) != bool(self.accumulated):
             raise ValueError(
                 f"the state has {self.accumulated} gradients added up, with weights that sum to "
@@ -194,7 +192,7 @@ class CheckedState:
     def _check_frozen(self) -> list[bool]:
         names, now = self._opt._parameters.names, self._opt._frozen
         return [
-            was if entry is None else bool(_FLAG.check(entry["frozen"], f"frozen of {name!r}"))
+            was if entry is None else bool(FLAG.check(entry["frozen"], f"frozen of {name!r}"))
             for name, entry, was in zip(names, self.entries, now, strict=True)
         ]
 

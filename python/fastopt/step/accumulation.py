@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastopt import backends
-from fastopt.algorithm.hyperparameters import Number
 from fastopt.algorithm.rule import rule_of, shipped
 from fastopt.algorithm.stages import NOTHING
+from fastopt.algorithm.validators import Number
 from fastopt.arrays.allocation import Room
 from fastopt.arrays.checks import Named
 from fastopt.backends import NO_EXTRAS, Taking
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 # What float32 holds, as the weights of both dtypes: one that became 0 or infinite there would be lost.
-WEIGHT = Number(1.0, 2.0**-126, float("-inf"), (2.0 - 2.0**-23) * 2.0**127, float("inf"), False)
+WEIGHT = Number(at_least=2.0**-126, at_most=(2.0 - 2.0**-23) * 2.0**127)
 
 
 @shipped
