@@ -285,5 +285,6 @@ def test_a_user_s_class_has_no_dialects() -> None:
     class Own(fastopt.SGD):
         pass
 
-    with pytest.raises(ValueError, match=r"keras has no Own, but .* Own can be like 'torch'"):
-        Own(np.ones(3), like="keras")
+    for like in ("keras", "torch"):
+        with pytest.raises(ValueError, match=f"{like} has no Own, but .*; leave like out"):
+            Own(np.ones(3), like=like)

@@ -42,7 +42,7 @@ def _function(name: str) -> Callable[..., dict[str, float]]:
         g: Any,
         *states: Any,
         t: int,
-        like: str = "torch",
+        like: str | None = None,
         backend: str | None = None,
         **given: Any,
     ) -> dict[str, float]:
@@ -104,7 +104,7 @@ def _step(
 
 
 def _hyperparameters(
-    cls: type[Optimizer], like: str, preset: Mapping[str, Any], given: dict[str, Any]
+    cls: type[Optimizer], like: str | None, preset: Mapping[str, Any], given: dict[str, Any]
 ) -> Values:
     checked = cls.check_keywords((), given)
     for name in checked:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import NDArray
 
-from fastopt.algorithm.base import OPTIONS
 from fastopt.algorithm.hyperparameters import given
 from fastopt.arrays.read_only import read_only, read_only_list, read_only_states
 from fastopt.backends import BOUND
@@ -67,8 +66,9 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Restarting, Hooks):
     clipnorm : float > 0, or None
         The largest L2 norm of each gradient: a longer one is scaled down to it, before all else. A
         norm that is infinite makes the finite entries 0; one that is NaN scales nothing.
-    like : {"torch", "keras", "optax", "tf1", "mlx", "sklearn", "thinc", "paper"}
-        Whose rule and defaults to take; see `fastopt.dialects`. Each option can still be given.
+    like : {"torch", "keras", "optax", "tf1", "mlx", "sklearn", "thinc", "paper"}, or None
+        Whose rule and defaults to take; see `fastopt.dialects`. Each option can still be given. None:
+        fastopt's own, which are torch's for the algorithms that torch has.
     global_clipnorm : float > 0, or None
         The largest L2 norm of all gradients together. Where it is infinite or NaN, finite gradients
         count as 0. Norms are taken first, then values are limited.
@@ -140,7 +140,7 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Restarting, Hooks):
 
     if TYPE_CHECKING:  # the constructor that type checkers see: these, then the hyperparameters
         params: Any = given(kw_only=False)
-        like: str = "torch"
+        like: str | None = None
         groups: Any = None  # patterns to give, a list of groups to read
         grads: Any = None
         backend: Any = None  # a name or None to give, a name to read
@@ -148,7 +148,7 @@ class Optimizer(Closing, Persistence, Roster, Elsewhere, Restarting, Hooks):
     def __init__(self, params: Any, *args: Any, **keywords: Any) -> None:
         self.check_class()
         shared = self.check_keywords(args, keywords)
-        self._build(params, keywords.get("like", OPTIONS["like"].default), shared, keywords)
+        self._build(params, keywords.get("like"), shared, keywords)
         if self._grads is not None:
             self._bind(self._grads)
             self._hold = self._make_hold(self._states)

@@ -150,7 +150,7 @@ def nobody(name: str, p: Any) -> None:
 
 
 ELSE: list[Other] = [
-    *each("like", TypeError, None, 1, [], {}, b"torch", object, ReprRaises()),
+    *each("like", TypeError, 1, [], {}, b"torch", object, ReprRaises()),
     *each("like", ValueError, "", "Torch", "torch ", "tensorflow"),
     *each("backend", TypeError, 0, 1, [], {}, (), b"numpy", object, ReprRaises()),
     *each("backend", ValueError, "Native", "cuda", "numpy\0"),

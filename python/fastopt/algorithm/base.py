@@ -18,8 +18,7 @@ from fastopt.runtime.arguments import shown, suggest
 
 # What the constructor is given besides parameters and hyperparameters.
 OPTIONS: Mapping[str, Option] = {
-    "like": Option("torch", ANYTHING, "constructor"),
-    **{name: Option(None, ANYTHING, "constructor") for name in ("groups", "grads", "backend")},
+    **{name: Option(None, ANYTHING, "constructor") for name in ("like", "groups", "grads", "backend")},
     **Settings.declared,
 }
 

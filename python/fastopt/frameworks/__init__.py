@@ -1,7 +1,7 @@
 """The dialects: what other frameworks mean by the name of an algorithm, as options of ours.
 
 A module for each framework has its table: for every algorithm that it has, by the name of our class,
-the options in which its rule or its defaults differ from ours, which are torch's.
+the options in which its rule or its defaults differ from ours, which are torch's where torch has it.
 """
 
 from collections.abc import Mapping
@@ -34,11 +34,11 @@ def table(like: str) -> Table:
 
 
 def defaults(cls: type[Algorithm], like: Any, *given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a dialect says of an algorithm, overridden by what is given.
+    """Return what a dialect says of an algorithm, overridden by what is given; None has nothing to say.
 
     Raise TypeError for what the framework has no default for, and is not given.
     """
-    values = options(cls, like)
+    values = {} if like is None else options(cls, like)
     for each in given:
         values.update(each)
     for name, value in values.items():
@@ -52,23 +52,22 @@ def defaults(cls: type[Algorithm], like: Any, *given: Mapping[str, Any]) -> dict
 def options(cls: type[Algorithm], like: Any) -> dict[str, Any]:
     """Copy a dialect's options; raise for a framework that is unknown, or has no such algorithm."""
     if not isinstance(like, str):
-        raise TypeError(f"like is {describe(like)}; it must be one of {', '.join(map(repr, NAMES))}")
+        known = ", ".join(map(repr, NAMES))
+        raise TypeError(f"like is {describe(like)}; it must be one of {known}, or None")
     if like not in NAMES:
         raise ValueError(f"there is no dialect {like!r}: {suggest(like, NAMES)}")
-    if like == "torch":
-        return {}
     if not _has(like, cls):
-        name = cls.__name__
+        name, having = cls.__name__, ", ".join(map(repr, frameworks_of(cls)))
         raise ValueError(
-            f"{like} has no {name}, but {', '.join(sorted(table(like)))}; {name} can be like "
-            f"{', '.join(map(repr, ['torch', *frameworks_of(cls)]))}"
+            f"{like} has no {name}, but {', '.join(sorted(table(like)))}; "
+            + (f"{name} can be like {having}" if having else "leave like out, no framework has it")
         )
     return dict(table(like)[cls.__name__])
 
 
 def frameworks_of(cls: type[Algorithm]) -> list[str]:
     """List the frameworks that have an algorithm."""
-    return [like for like in NAMES[1:] if _has(like, cls)]
+    return [like for like in NAMES if _has(like, cls)]
 
 
 def _has(like: str, cls: type[Algorithm]) -> bool:
