@@ -85,7 +85,7 @@ def test_the_config_of_another_class() -> None:
 
 
 def test_names_of_the_teaching_documents() -> None:
-    asked = {"sgd", "iterative", "momentum", "rmsprop", "adagrad", "adam", "adamax", "adadelta"}
+    asked = {"sgd", "momentum", "rmsprop", "adagrad", "adam", "adamax", "adadelta"}
     assert asked <= set(fastopt.names())
     assert set(ALGORITHMS) <= set(fastopt.names())
     for name in fastopt.names():
@@ -98,11 +98,19 @@ def test_presets() -> None:
     assert fastopt.get("momentum", np.ones(2), momentum=0.5).groups[0]["momentum"] == 0.5
     assert fastopt.get("nesterov", np.ones(2)).groups[0]["nesterov"] is True
     assert fastopt.get("amsgrad", np.ones(2)).groups[0]["amsgrad"] is True
-    plain = fastopt.get("iterative", np.ones(2), like="keras").groups[0]
-    assert (plain["momentum"], plain["lr"]) == (0.0, 0.01)
 
 
-@pytest.mark.parametrize(("name", "meant"), [("adm", "adam"), ("itterative", "iterative")])
+def test_an_old_name_still_works_with_a_warning() -> None:
+    with pytest.warns(DeprecationWarning, match="'Iterative' is now called 'sgd'") as caught:
+        plain = fastopt.get("Iterative", np.ones(2), like="keras")
+    assert caught[0].filename == __file__
+    assert (type(plain), plain.groups[0]["lr"]) == (fastopt.SGD, 0.01)
+    with pytest.warns(DeprecationWarning, match="is now called 'sgd'"):
+        assert fastopt.functional.iterative.__doc__
+    assert "iterative" not in fastopt.names()
+
+
+@pytest.mark.parametrize(("name", "meant"), [("adm", "adam"), ("nesterof", "nesterov")])
 def test_unknown_names(name: str, meant: str) -> None:
     with pytest.raises(ValueError, match=f"there is no optimizer {name!r}: .*{meant}"):
         fastopt.get(name, np.ones(2))

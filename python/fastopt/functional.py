@@ -17,14 +17,14 @@ from fastopt.algorithm.rule import rule_of
 from fastopt.algorithm.validators import is_scheduled
 from fastopt.arrays import checks
 from fastopt.optimizer import Optimizer
-from fastopt.registry import find, names
+from fastopt.registry import RENAMED, find, names
 from fastopt.runtime.arguments import suggest, whole
 from fastopt.runtime.threads import get_num_threads
 from fastopt.step.norms import clip_factor, norms_of
 
 
 def __getattr__(name: str) -> Callable[..., dict[str, float]]:
-    if name.startswith("_") or name not in names():
+    if name.startswith("_") or name not in {*names(), *RENAMED}:
         raise AttributeError(f"fastopt.functional has no {name!r}: {suggest(name, names())}")
     return _function(name)
 

@@ -6,14 +6,17 @@ from typing import Any
 from fastopt.optimizer import Optimizer
 from fastopt.optimizers import CLASSES
 from fastopt.runtime.arguments import describe, suggest
+from fastopt.runtime.warning import warn
 
 # Names that people have for a class with some of its options.
 PRESETS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "amsgrad": ("adam", {"amsgrad": True}),
-    "iterative": ("sgd", {}),  # gradient descent over the whole data
     "momentum": ("sgd", {"momentum": 0.9}),
     "nesterov": ("sgd", {"momentum": 0.9, "nesterov": True}),
 }
+
+# Names of earlier versions, for one more release.
+RENAMED: Mapping[str, str] = {"iterative": "sgd"}
 
 _BY_NAME = {name.lower(): name for name in CLASSES}
 
@@ -30,6 +33,9 @@ def find(name: str) -> tuple[type[Optimizer], Mapping[str, Any]]:
     if not isinstance(name, str):
         raise TypeError(f"the optimizer is {describe(name)}; it must be a name: {', '.join(names())}")
     key = name.lower()
+    if key in RENAMED:
+        warn(f"the optimizer {name!r} is now called {RENAMED[key]!r}", DeprecationWarning)
+        key = RENAMED[key]
     key, options = PRESETS.get(key, (key, {}))
     if key not in _BY_NAME:
         raise ValueError(f"there is no optimizer {name!r}: {suggest(name, names())}")
@@ -44,9 +50,9 @@ def optimizer_class(name: str) -> type[Optimizer]:
 def get(name: str, params: Any, **options: Any) -> Optimizer:
     """Make an optimizer by its name: ``get("adam", params, lr=1e-3)``.
 
-    The name is that of a class in any case, or a preset: ``"iterative"`` is `SGD` (over the whole
-    data), ``"momentum"`` and ``"nesterov"`` are `SGD` with momentum 0.9, ``"amsgrad"`` is `Adam` with
-    that option. ValueError, with a suggestion, for another.
+    The name is that of a class in any case, or a preset: ``"momentum"`` and ``"nesterov"`` are `SGD`
+    with momentum 0.9, ``"amsgrad"`` is `Adam` with that option. ValueError, with a suggestion, for
+    another.
     """
     cls, preset = find(name)
     return cls(params, **{**preset, **options})
