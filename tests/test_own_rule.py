@@ -136,7 +136,7 @@ WRONG_FOR_NUMBA: list[tuple[Callable[..., Any], str]] = [
     (literal, "computes in float64 for float32, .* Constants are coefficients"),
     (hidden_literal, "computes in float64 for float32"),
     (out_argument, "cannot be compiled by Numba"),
-    (where, "builds an array for each element, .* fastopt.algorithm.elementwise.select"),
+    (where, "builds an array for each element, .* fastopt.rules.select"),
     (allocates, "builds an array for each element"),
     (beyond_numba, "cannot be compiled by Numba: "),
 ]

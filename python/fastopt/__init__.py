@@ -14,11 +14,12 @@ from fastopt.model.patterns import layer_decay, no_decay
 from fastopt.optimizer import Optimizer
 from fastopt.optimizers import __all__ as _algorithms
 from fastopt.registry import from_config, get, names
+from fastopt.runtime import renamed as _renamed
 from fastopt.runtime.threads import get_num_threads, set_num_threads
 from fastopt.version import __version__
 
 if TYPE_CHECKING:
-    from fastopt import convert, functional, schedules, training
+    from fastopt import convert, functional, rules, schedules, training
     from fastopt.backends.build_info import build_info
     from fastopt.checkpoint import CheckpointError
     from fastopt.dialect import dialects
@@ -50,6 +51,7 @@ __all__ = [
     "names",
     "no_decay",
     "register_with_threadpoolctl",
+    "rules",
     "schedules",
     "set_num_threads",
     "training",
@@ -72,10 +74,14 @@ _LATER = {
     "functional": "functional",
     "load": "loading",
     "register_with_threadpoolctl": "runtime.threadpoolctl",
+    "rules": "rules",
     "schedules": "schedules",
     "training": "training",
     **dict.fromkeys(_algorithms, "optimizers"),
 }
+
+
+_renamed.register()
 
 
 def __getattr__(name: str) -> Any:
