@@ -1,7 +1,9 @@
 """The dialects: what other frameworks mean by the name of an algorithm, as options of ours.
 
-A module for each framework has its table: for every algorithm that it has, by the name of our class,
-the options in which its rule or its defaults differ from ours, which are torch's where torch has it.
+A package for each framework has all that is known of it. Its `dialect` is a table: for every algorithm
+that it has, by the name of our class, the options in which its rule or its defaults differ from ours,
+which are torch's where torch has it. Where states can be converted, `names` are what it calls their
+parts, `arrival` converts from it and `departure` to it.
 """
 
 from collections.abc import Mapping
@@ -18,7 +20,7 @@ Table = Mapping[str, Options]
 
 
 class _Required:
-    """Stands where a framework has no default."""
+    """A value that a framework has no default for."""
 
     def __repr__(self) -> str:
         return "required"
@@ -28,8 +30,8 @@ REQUIRED = _Required()
 
 
 def table(like: str) -> Table:
-    """Get the table of a framework."""
-    found: Table = import_module(f"{__name__}.{like}").TABLE
+    """Return the table of a framework."""
+    found: Table = import_module(f"{__name__}.{like}.dialect").TABLE
     return found
 
 

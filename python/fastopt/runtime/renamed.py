@@ -11,6 +11,9 @@ from fastopt.runtime.warning import warn
 _NEW = {
     "fastopt.elementwise": "fastopt.rules",
     "fastopt.hyperparameters": "fastopt.rules",
+    "fastopt.convert.keras": "fastopt.convert",
+    "fastopt.convert.optax": "fastopt.convert",
+    "fastopt.convert.torch": "fastopt.convert",
 }
 
 
@@ -21,7 +24,8 @@ def register() -> None:
         module.__getattr__ = _reader(old, new)  # type: ignore[method-assign]
         sys.modules[old] = module
         package, _, name = old.rpartition(".")
-        setattr(sys.modules[package], name, module)
+        if package in sys.modules:
+            setattr(sys.modules[package], name, module)
 
 
 def _reader(old: str, new: str) -> Callable[[str], Any]:
