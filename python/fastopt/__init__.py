@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fastopt import convert, functional, rules, schedules, training
     from fastopt.backends.build_info import build_info
     from fastopt.checkpoint import CheckpointError
+    from fastopt.description import describe
     from fastopt.dialect import dialects
     from fastopt.loading import load
     from fastopt.optimizers import *  # noqa: F403 - one name for each algorithm
@@ -39,6 +40,7 @@ __all__ = [
     "__version__",
     "build_info",
     "convert",
+    "describe",
     "dialects",
     "ema",
     "fit",
@@ -68,6 +70,7 @@ _LATER = {
     "CheckpointError": "checkpoint",
     "build_info": "backends.build_info",
     "convert": "convert",
+    "describe": "description",
     "dialects": "dialect",
     "ema": "smoothing",
     "fit": "training",

@@ -1,4 +1,4 @@
-"""What `fastopt.dialects` shows: every framework's options for an algorithm, side by side."""
+"""Every framework's options for an algorithm, side by side: `fastopt.dialects`."""
 
 from collections.abc import Iterator, Mapping
 from textwrap import fill
@@ -9,6 +9,18 @@ from fastopt.algorithm.base import Algorithm
 from fastopt.registry import optimizer_class
 
 WIDTH = 79
+
+
+def labelled(label: str, text: str, width: int) -> str:
+    """Put a text beside its label, in lines that fit a terminal."""
+    return fill(
+        text,
+        WIDTH,
+        initial_indent=label.ljust(width),
+        subsequent_indent=" " * width,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 class Dialects(Mapping[str, Any]):
@@ -29,17 +41,7 @@ class Dialects(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         width = max(map(len, self._rows)) + 2
-        lines = [
-            fill(
-                _words(row),
-                WIDTH,
-                initial_indent=like.ljust(width),
-                subsequent_indent=" " * width,
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-            for like, row in self._rows.items()
-        ]
+        lines = [labelled(like, _words(row), width) for like, row in self._rows.items()]
         return "\n".join([fill(self._title, WIDTH), *lines])
 
 

@@ -1,5 +1,6 @@
 """Optimizers by name."""
 
+import fnmatch
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,9 +24,12 @@ _BY_NAME = {name.lower(): name for name in CLASSES}
 ALGORITHMS = sorted(_BY_NAME)  # the names of the classes alone
 
 
-def names() -> list[str]:
-    """List the names that `get` knows: the classes in lower case, and the presets among them."""
-    return sorted([*_BY_NAME, *PRESETS])
+def names(pattern: str = "*") -> list[str]:
+    """List the names that `get` knows: the classes in lower case, and the presets among them.
+
+    Those that match a pattern, in any case: ``names("adam*")``.
+    """
+    return fnmatch.filter(sorted([*_BY_NAME, *PRESETS]), pattern.lower())
 
 
 def find(name: str) -> tuple[type[Optimizer], Mapping[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 from numpy.typing import NDArray
 
 from fastopt.algorithm import regularization
+from fastopt.algorithm.facts import Facts
 from fastopt.algorithm.hyperparameters import Option, Values, choice, flag, number
 from fastopt.algorithm.rule import RuleFunction, is_shipped
 from fastopt.algorithm.settings import Settings
@@ -57,6 +58,7 @@ class Algorithm(Settings):
 
     hyperparameters: ClassVar[Mapping[str, Option]] = MappingProxyType({})
     carried: ClassVar[Mapping[str, Option]] = MappingProxyType({})
+    facts: ClassVar[Facts] = Facts()
     rule: ClassVar[RuleFunction]
     coefficients: ClassVar[Any]
 

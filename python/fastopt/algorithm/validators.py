@@ -15,6 +15,10 @@ from fastopt.runtime.arguments import describe, whole
 class Validator:
     """The values that something can have."""
 
+    def words(self) -> str:
+        """Put in words what a value must be."""
+        return ""
+
     def check(self, value: Any, where: str) -> Any:
         """Return the value as it is stored; raise TypeError or ValueError for one that cannot be."""
         raise NotImplementedError  # pragma: no cover - every kind has its own
@@ -59,14 +63,15 @@ class Number(Validator):
             value = value.item()
         # NumPy has durations among its integers.
         if isinstance(value, (bool, np.bool_, np.timedelta64)) or not isinstance(value, numbers.Real):
-            raise TypeError(f"{where} is {describe(value)}; it must be a number{self.words()}")
+            raise TypeError(f"{where} is {describe(value)}; it must be {self.words()}")
         try:
             number = float(value)
         except OverflowError:
             number = math.inf
         inside = self.at_least <= number <= self.at_most and self.above < number < self.below
         if not math.isfinite(number) or not inside:
-            raise ValueError(f"{where} is {number!r}; it must be a finite number{self.words()}")
+            words = self.words().replace("a number", "a finite number", 1)
+            raise ValueError(f"{where} is {number!r}; it must be {words}")
         return number
 
     def accept(self, value: Any, where: str) -> Any:
@@ -78,10 +83,14 @@ class Number(Validator):
         return self.check(kept(step), f"{where} at step {step}") if callable(kept) else kept
 
     def words(self) -> str:
-        """Put the range in words, for messages and descriptions."""
+        """Put in words what a value must be."""
+        return f"a number{self.range()}{', or None' if self.optional else ''}"
+
+    def range(self) -> str:
+        """Put the range in words."""
         limits = {">=": self.at_least, ">": self.above, "<=": self.at_most, "<": self.below}
         words = [f"{word} {limit:g}" for word, limit in limits.items() if math.isfinite(limit)]
-        return (" " + " and ".join(words) if words else "") + (", or None" if self.optional else "")
+        return " " + " and ".join(words) if words else ""
 
 
 class Pair(Validator):
@@ -95,7 +104,7 @@ class Pair(Validator):
         if isinstance(value, np.ndarray):
             value = value.tolist()
         if not isinstance(value, (tuple, list)):
-            raise TypeError(f"{where} is {describe(value)}; it must be two numbers{self.each.words()}")
+            raise TypeError(f"{where} is {describe(value)}; it must be {self.words()}")
         if len(value) != 2:
             raise ValueError(f"{where} has {len(value)} entries; it must be two numbers")
         first, second = (self.each.check(x, _entry(where, i)) for i, x in enumerate(value))
@@ -112,6 +121,10 @@ class Pair(Validator):
         if not is_scheduled(kept):
             return kept
         return tuple(self.each.at(x, step, _entry(where, i)) for i, x in enumerate(kept))
+
+    def words(self) -> str:
+        """Put in words what a value must be."""
+        return f"two numbers{self.each.range()}"
 
 
 def _entry(where: str, i: int) -> str:
@@ -137,7 +150,7 @@ class Choice(Validator):
         return value
 
     def words(self) -> str:
-        """List the values, for messages and descriptions."""
+        """Put in words what a value must be."""
         *first, last = map(repr, self.values)
         return f"{', '.join(first)} or {last}"
 
@@ -153,6 +166,11 @@ class Count(Validator):
         if value is None and self.optional:
             return None
         return whole(value, where, self.at_least, self.at_most)
+
+    def words(self) -> str:
+        """Put in words what a value must be."""
+        most = "" if self.at_most is None else f" and <= {self.at_most}"
+        return f"a whole number >= {self.at_least}{most}{', or None' if self.optional else ''}"
 
 
 ANYTHING = Anything()
