@@ -10,20 +10,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fastopt.backends import use_backend
-from fastopt.backends.build_info import build_info
-from fastopt.loading import load
 from fastopt.model.patterns import layer_decay, no_decay
 from fastopt.optimizer import Optimizer
-from fastopt.optimizers import *  # noqa: F403 - one name for each algorithm
 from fastopt.optimizers import __all__ as _algorithms
 from fastopt.registry import from_config, get, names
+from fastopt.runtime import renamed as _renamed
 from fastopt.runtime.threads import get_num_threads, set_num_threads
 from fastopt.version import __version__
 
 if TYPE_CHECKING:
-    from fastopt import convert, functional, schedules, training
+    from fastopt import convert, functional, rules, schedules, training
+    from fastopt.backends.build_info import build_info
     from fastopt.checkpoint import CheckpointError
+    from fastopt.description import describe
     from fastopt.dialect import dialects
+    from fastopt.loading import load
+    from fastopt.optimizers import *  # noqa: F403 - one name for each algorithm
     from fastopt.runtime.threadpoolctl import register_with_threadpoolctl
     from fastopt.smoothing import EMA, ema
     from fastopt.step.unseen import UnseenArrayWarning
@@ -38,6 +40,7 @@ __all__ = [
     "__version__",
     "build_info",
     "convert",
+    "describe",
     "dialects",
     "ema",
     "fit",
@@ -50,6 +53,7 @@ __all__ = [
     "names",
     "no_decay",
     "register_with_threadpoolctl",
+    "rules",
     "schedules",
     "set_num_threads",
     "training",
@@ -58,25 +62,39 @@ __all__ = [
 ]
 
 
-# What is not used by every program, and takes time to import.
+# What is imported when it is named, and where it is: what not every program uses.
 _LATER = {
     "EMA": "smoothing",
     "UnseenArrayWarning": "step.unseen",
     "Batches": "training",
     "CheckpointError": "checkpoint",
+    "build_info": "backends.build_info",
     "convert": "convert",
+    "describe": "description",
     "dialects": "dialect",
     "ema": "smoothing",
     "fit": "training",
     "functional": "functional",
+    "load": "loading",
     "register_with_threadpoolctl": "runtime.threadpoolctl",
+    "rules": "rules",
     "schedules": "schedules",
     "training": "training",
+    **dict.fromkeys(_algorithms, "optimizers"),
 }
+
+
+_renamed.register()
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module 'fastopt' has no attribute {name!r}")
     module = import_module(f"fastopt.{_LATER[name]}")
-    return module if name == _LATER[name] else getattr(module, name)
+    found = module if name == _LATER[name] else getattr(module, name)
+    globals()[name] = found  # the next look does not come here
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

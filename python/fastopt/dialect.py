@@ -1,4 +1,4 @@
-"""What `fastopt.dialects` shows: every framework's options for an algorithm, side by side."""
+"""Every framework's options for an algorithm, side by side: `fastopt.dialects`."""
 
 from collections.abc import Iterator, Mapping
 from textwrap import fill
@@ -6,10 +6,21 @@ from typing import Any
 
 from fastopt import frameworks
 from fastopt.algorithm.base import Algorithm
-from fastopt.optimizers import CLASSES
 from fastopt.registry import optimizer_class
 
 WIDTH = 79
+
+
+def labelled(label: str, text: str, width: int) -> str:
+    """Put a text beside its label, in lines that fit a terminal."""
+    return fill(
+        text,
+        WIDTH,
+        initial_indent=label.ljust(width),
+        subsequent_indent=" " * width,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 class Dialects(Mapping[str, Any]):
@@ -30,17 +41,7 @@ class Dialects(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         width = max(map(len, self._rows)) + 2
-        lines = [
-            fill(
-                _words(row),
-                WIDTH,
-                initial_indent=like.ljust(width),
-                subsequent_indent=" " * width,
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-            for like, row in self._rows.items()
-        ]
+        lines = [labelled(like, _words(row), width) for like, row in self._rows.items()]
         return "\n".join([fill(self._title, WIDTH), *lines])
 
 
@@ -55,8 +56,9 @@ def dialects(name: str | None = None) -> Dialects:
     Returns
     -------
     Mapping
-        For each dialect its options: under ``"torch"`` the defaults of the class, under the others
-        where they differ from these. It prints as a table.
+        For each dialect its options: where they differ from the defaults of the class, which stand
+        first, under ``"torch"``, or ``"default"`` for an algorithm that torch has not. It prints as a
+        table.
 
     Raises
     ------
@@ -64,20 +66,17 @@ def dialects(name: str | None = None) -> Dialects:
         For an unknown name, with a suggestion.
     """
     if name is None:
-        has = {like: sorted(frameworks.table(like)) for like in frameworks.NAMES[1:]}
-        return Dialects("The algorithms of each dialect:", {"torch": sorted(CLASSES), **has})
+        has = {like: sorted(frameworks.table(like)) for like in frameworks.NAMES}
+        return Dialects("The algorithms of each dialect:", has)
     cls = optimizer_class(name)
-    found = {
-        like: dict(frameworks.table(like)[cls.__name__])
-        for like in frameworks.NAMES[1:]
-        if cls.__name__ in frameworks.table(like)
-    }
-    title = f"{cls.__name__}: its defaults (torch), and where other dialects differ from them"
-    return Dialects(title, {"torch": _defaults(cls), **found})
+    found = {like: frameworks.options(cls, like) for like in frameworks.frameworks_of(cls)}
+    ours = "torch" if "torch" in found else "default"
+    title = f"{cls.__name__}: its defaults, and where other dialects differ from them"
+    return Dialects(title, {**found, ours: _defaults(cls)})
 
 
 def _defaults(cls: type[Algorithm]) -> dict[str, Any]:
-    """Give the defaults of the class, without those that every algorithm has alike."""
+    """Return the defaults of the class, without those that every algorithm has alike."""
     return {
         key: hyper.default
         for key, hyper in cls.hyperparameters.items()

@@ -10,20 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from fastopt import backends
-from fastopt.algorithm.hyperparameters import Values, is_scheduled
+from fastopt import backends, frameworks
+from fastopt.algorithm.hyperparameters import Values
 from fastopt.algorithm.representable import check_number, check_scalars, entries, shown
 from fastopt.algorithm.rule import rule_of
+from fastopt.algorithm.validators import is_scheduled
 from fastopt.arrays import checks
 from fastopt.optimizer import Optimizer
-from fastopt.registry import find, names
+from fastopt.registry import RENAMED, find, names
 from fastopt.runtime.arguments import suggest, whole
 from fastopt.runtime.threads import get_num_threads
 from fastopt.step.norms import clip_factor, norms_of
 
 
 def __getattr__(name: str) -> Callable[..., dict[str, float]]:
-    if name.startswith("_") or name not in names():
+    if name.startswith("_") or name not in {*names(), *RENAMED}:
         raise AttributeError(f"fastopt.functional has no {name!r}: {suggest(name, names())}")
     return _function(name)
 
@@ -41,7 +42,7 @@ def _function(name: str) -> Callable[..., dict[str, float]]:
         g: Any,
         *states: Any,
         t: int,
-        like: str = "torch",
+        like: str | None = None,
         backend: str | None = None,
         **given: Any,
     ) -> dict[str, float]:
@@ -103,7 +104,7 @@ def _step(
 
 
 def _hyperparameters(
-    cls: type[Optimizer], like: str, preset: Mapping[str, Any], given: dict[str, Any]
+    cls: type[Optimizer], like: str | None, preset: Mapping[str, Any], given: dict[str, Any]
 ) -> Values:
     checked = cls.check_keywords((), given)
     for name in checked:
@@ -111,7 +112,7 @@ def _hyperparameters(
             raise TypeError(f"{name} says what state begins with; here the state is yours: fill it")
         if is_scheduled(checked[name]):
             raise TypeError(f"{name} is a function of the step; here give its value, {name}=f(t - 1)")
-    values = cls.hyperparameters_of(like, preset, checked)
+    values = frameworks.defaults(cls, like, preset, checked)
     defaults = {name: hyper.default for name, hyper in cls.hyperparameters.items()}
     h = Values(**{**defaults, **values})
     cls.check_together(h)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from numpy.typing import NDArray
 
-from fastopt.algorithm.base import OPTIONS, Algorithm
+from fastopt.algorithm.base import Algorithm
 from fastopt.algorithm.hyperparameters import given
 from fastopt.arrays.read_only import read_only, read_only_dict, read_only_list, read_only_states
 from fastopt.backends import BOUND
@@ -69,9 +69,9 @@ class Optimizer(Algorithm):
         `no_decay` and `layer_decay`.
     grads : optional
         Gradients bound once, in the structure of the parameters; then ``step()`` needs none.
-    like : {"torch", "keras", "optax", "tf1", "mlx", "sklearn", "thinc", "paper"}
+    like : {"torch", "keras", "optax", "tf1", "mlx", "sklearn", "thinc", "paper"}, or None
         The framework whose rule and defaults apply; see `fastopt.dialects`. Each option can still be
-        given.
+        given. None: fastopt's own, which are torch's for the algorithms that torch has.
     backend : {"native", "numba", "numpy"}, optional
         By default the first one installed, unless `use_backend` or ``FASTOPT_BACKEND`` choose another.
 
@@ -179,7 +179,7 @@ class Optimizer(Algorithm):
 
     if TYPE_CHECKING:  # the constructor that type checkers see: these, then the hyperparameters
         params: Any = given(kw_only=False)
-        like: str = "torch"
+        like: str | None = None
         groups: Any = None  # patterns to give, a list of groups to read
         grads: Any = None
         backend: Any = None  # a name or None to give, a name to read
@@ -212,8 +212,7 @@ class Optimizer(Algorithm):
         self._before: list[Hook] = []
         self._after: list[Hook] = []
         self._core = core = Core()
-        like = keywords.get("like", OPTIONS["like"])
-        core.bound = bind(core.gate, type(self), params, like, shared, keywords)
+        core.bound = bind(core.gate, type(self), params, shared, keywords)
         core.gate.changed = False
         if core.bound.grads is not None:
             take_gradients(core, None)

@@ -1,28 +1,35 @@
 """Optimizers by name."""
 
+import fnmatch
 from collections.abc import Mapping
 from typing import Any
 
 from fastopt.optimizer import Optimizer
 from fastopt.optimizers import CLASSES
 from fastopt.runtime.arguments import describe, suggest
+from fastopt.runtime.warning import warn
 
 # Names that people have for a class with some of its options.
 PRESETS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "amsgrad": ("adam", {"amsgrad": True}),
-    "iterative": ("sgd", {}),  # gradient descent over the whole data
     "momentum": ("sgd", {"momentum": 0.9}),
     "nesterov": ("sgd", {"momentum": 0.9, "nesterov": True}),
 }
 
-_BY_NAME = {name.lower(): cls for name, cls in CLASSES.items()}
+# Names of earlier versions, for one more release.
+RENAMED: Mapping[str, str] = {"iterative": "sgd"}
+
+_BY_NAME = {name.lower(): name for name in CLASSES}
 
 ALGORITHMS = sorted(_BY_NAME)  # the names of the classes alone
 
 
-def names() -> list[str]:
-    """List the names that `get` knows: the classes in lower case, and the presets among them."""
-    return sorted([*_BY_NAME, *PRESETS])
+def names(pattern: str = "*") -> list[str]:
+    """List the names that `get` knows: the classes in lower case, and the presets among them.
+
+    Those that match a pattern, in any case: ``names("adam*")``.
+    """
+    return fnmatch.filter(sorted([*_BY_NAME, *PRESETS]), pattern.lower())
 
 
 def find(name: str) -> tuple[type[Optimizer], Mapping[str, Any]]:
@@ -30,10 +37,13 @@ def find(name: str) -> tuple[type[Optimizer], Mapping[str, Any]]:
     if not isinstance(name, str):
         raise TypeError(f"the optimizer is {describe(name)}; it must be a name: {', '.join(names())}")
     key = name.lower()
+    if key in RENAMED:
+        warn(f"the optimizer {name!r} is now called {RENAMED[key]!r}", DeprecationWarning)
+        key = RENAMED[key]
     key, options = PRESETS.get(key, (key, {}))
     if key not in _BY_NAME:
         raise ValueError(f"there is no optimizer {name!r}: {suggest(name, names())}")
-    return _BY_NAME[key], options
+    return CLASSES[_BY_NAME[key]], options
 
 
 def optimizer_class(name: str) -> type[Optimizer]:
@@ -44,9 +54,9 @@ def optimizer_class(name: str) -> type[Optimizer]:
 def get(name: str, params: Any, **options: Any) -> Optimizer:
     """Make an optimizer by its name: ``get("adam", params, lr=1e-3)``.
 
-    The name is that of a class in any case, or a preset: ``"iterative"`` is `SGD` (over the whole
-    data), ``"momentum"`` and ``"nesterov"`` are `SGD` with momentum 0.9, ``"amsgrad"`` is `Adam` with
-    that option. ValueError, with a suggestion, for another.
+    The name is that of a class in any case, or a preset: ``"momentum"`` and ``"nesterov"`` are `SGD`
+    with momentum 0.9, ``"amsgrad"`` is `Adam` with that option. ValueError, with a suggestion, for
+    another.
     """
     cls, preset = find(name)
     return cls(params, **{**preset, **options})

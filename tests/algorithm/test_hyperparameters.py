@@ -11,7 +11,8 @@ from support.places import Words, check_message, good, named
 from support.variants import AFTER_THE_STEP, OWN_DECAY
 
 import fastopt
-from fastopt.algorithm.hyperparameters import Choice, Hyper, Number, Pair
+from fastopt.algorithm.hyperparameters import Option
+from fastopt.algorithm.validators import Choice, Number, Pair
 from fastopt.registry import ALGORITHMS, optimizer_class
 
 HYPERPARAMETERS = [
@@ -46,12 +47,13 @@ def test_number_too_large_for_a_float(value: Any) -> None:
         assert digest(opt) == before
 
 
-def good_values(hyper: Hyper) -> Iterator[tuple[Any, Any]]:
+def good_values(option: Option) -> Iterator[tuple[Any, Any]]:
     """Give values that are accepted, with what they are stored as."""
-    if isinstance(hyper, Number):
-        default = 1.5 if hyper.default is None else float(hyper.default)
-        inside = (x for x in (0, 1) if hyper.at_least <= x <= hyper.at_most)
-        whole = next((x for x in inside if hyper.above < x < hyper.below), None)
+    validator = option.validator
+    if isinstance(validator, Number):
+        default = 1.5 if option.default is None else float(option.default)
+        inside = (x for x in (0, 1) if validator.at_least <= x <= validator.at_most)
+        whole = next((x for x in inside if validator.above < x < validator.below), None)
         yield np.float32(default), float(np.float32(default))
         yield np.float64(default), default
         yield np.array(default), default
@@ -60,16 +62,16 @@ def good_values(hyper: Hyper) -> Iterator[tuple[Any, Any]]:
         if whole is not None:
             yield whole, float(whole)
             yield np.int64(whole), float(whole)
-        if hyper.optional:
+        if validator.optional:
             yield None, None
-    elif isinstance(hyper, Pair):
+    elif isinstance(validator, Pair):
         a, b = (0.5, 0.75)
         for pair in ((a, b), [a, b], np.array([a, b]), (np.float32(a), np.array(b))):
             yield pair, (a, b)
         yield (0, b), (0.0, b)
     else:
-        assert isinstance(hyper, Choice)
-        for value in hyper.values:
+        assert isinstance(validator, Choice)
+        for value in validator.values:
             yield value, value
             if isinstance(value, bool):
                 yield np.bool_(value), value

@@ -136,7 +136,7 @@ WRONG_FOR_NUMBA: list[tuple[Callable[..., Any], str]] = [
     (literal, "computes in float64 for float32, .* Constants are coefficients"),
     (hidden_literal, "computes in float64 for float32"),
     (out_argument, "cannot be compiled by Numba"),
-    (where, "builds an array for each element, .* fastopt.algorithm.elementwise.select"),
+    (where, "builds an array for each element, .* fastopt.rules.select"),
     (allocates, "builds an array for each element"),
     (beyond_numba, "cannot be compiled by Numba: "),
 ]
@@ -285,5 +285,6 @@ def test_a_user_s_class_has_no_dialects() -> None:
     class Own(fastopt.SGD):
         pass
 
-    with pytest.raises(ValueError, match=r"keras has no Own, but .* Own can be like 'torch'"):
-        Own(np.ones(3), like="keras")
+    for like in ("keras", "torch"):
+        with pytest.raises(ValueError, match=f"{like} has no Own, but .*; leave like out"):
+            Own(np.ones(3), like=like)

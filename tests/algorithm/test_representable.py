@@ -9,7 +9,8 @@ from support.hashing import digest
 
 import fastopt
 from fastopt import frameworks
-from fastopt.algorithm.hyperparameters import Number, Pair, number
+from fastopt.algorithm.hyperparameters import number
+from fastopt.algorithm.validators import Number, Pair
 from fastopt.registry import ALGORITHMS, optimizer_class
 
 SINGLE = re.escape("in float32, the dtype of 'w'")
@@ -198,14 +199,15 @@ def test_the_defaults_of_every_dialect_can_be_held(like: str) -> None:
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_every_number_of_every_algorithm(algorithm: str) -> None:
     for name, hyper in optimizer_class(algorithm).hyperparameters.items():
-        if isinstance(hyper, Pair):
+        validator = hyper.validator
+        if isinstance(validator, Pair):
             wrong: list[Any] = [(1e-46, hyper.default[1]), (hyper.default[0], 1e-46)]
-        elif isinstance(hyper, Number):
-            wrong = [1e-46] + ([] if hyper.optional or hyper.at_most < 1e39 else [1e39])
+        elif isinstance(validator, Number):
+            wrong = [1e-46] + ([] if validator.optional or validator.at_most < 1e39 else [1e39])
         else:
             continue
         for value in wrong:
-            if isinstance(hyper, Number) and hyper.below < value:
+            if isinstance(validator, Number) and validator.below < value:
                 continue
             with pytest.raises(ValueError, match=rf"^{name}(\[\d\])? is .* {SINGLE}"):
                 fastopt.get(algorithm, single(), **{name: value})

@@ -12,7 +12,7 @@ from support.resume_runs import digest, gradients, model
 
 import fastopt
 from fastopt import schedules
-from fastopt.algorithm.hyperparameters import Choice, Number, Pair
+from fastopt.algorithm.validators import Choice, Number, Pair
 from fastopt.registry import ALGORITHMS, optimizer_class
 
 Adam: Any = fastopt.Adam  # to type checkers, hyperparameters are numbers
@@ -34,11 +34,11 @@ def bits(*models: Any) -> list[bytes]:
     return [p.tobytes() for each in models for p in each.values()]
 
 
-def range_of(hyper: Number) -> tuple[float, float]:
+def range_of(number: Number, default: float | None) -> tuple[float, float]:
     """Two values that are both allowed, and not the default."""
-    low = max(hyper.at_least, hyper.above + 0.01)
-    low = 0.1 if math.isinf(low) or hyper.default is None else low + 0.01
-    high = min(hyper.at_most, hyper.below - 0.05)
+    low = max(number.at_least, number.above + 0.01)
+    low = 0.1 if math.isinf(low) or default is None else low + 0.01
+    high = min(number.at_most, number.below - 0.05)
     return low, (low + 0.5 if math.isinf(high) else max(high, low))
 
 
@@ -46,16 +46,16 @@ KINDS = [
     (algorithm, name)
     for algorithm in ALGORITHMS
     for name, hyper in optimizer_class(algorithm).hyperparameters.items()
-    if not (isinstance(hyper, Choice) or hyper.initial)
+    if not (isinstance(hyper.validator, Choice) or hyper.initial)
 ]
 
 
 def scheduled(hyper: Any) -> Any:
     """Make a value for a hyperparameter that changes with each step."""
-    if isinstance(hyper, Pair):
+    if isinstance(hyper.validator, Pair):
         return wavy(0.3, 0.8), wavy(0.6, 0.95)
-    assert isinstance(hyper, Number)
-    return wavy(*range_of(hyper))
+    assert isinstance(hyper.validator, Number)
+    return wavy(*range_of(hyper.validator, hyper.default))
 
 
 def at(value: Any, step: int) -> Any:

@@ -36,7 +36,7 @@ def network() -> Network:
 
 
 def test_every_optimizer_takes_part() -> None:
-    assert {*ROSTER, "iterative"} == {*fastopt.names()}  # that one is another name of sgd
+    assert {*ROSTER} == {*fastopt.names()}
 
 
 def test_an_optimizer_without_a_rate_of_ours_has_its_default(monkeypatch: pytest.MonkeyPatch) -> None:

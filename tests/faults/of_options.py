@@ -9,7 +9,8 @@ import numpy as np
 from support.hashing import digest_with_identities as digest
 
 import fastopt
-from fastopt.algorithm.hyperparameters import Choice, Hyper, Number, Pair
+from fastopt.algorithm.hyperparameters import Option
+from fastopt.algorithm.validators import FLAG, POSITIVE, Choice, Number, Pair
 from fastopt.registry import ALGORITHMS, optimizer_class
 from faults.objects import AttributesRaise, ReprRaises
 from faults.scene import arrays
@@ -78,9 +79,9 @@ def of_number(hyper: Number) -> Iterator[Wrong]:
         yield shown(value), value, TypeError
 
 
-def of_pair(hyper: Pair) -> Iterator[Wrong]:
-    a, b = hyper.default
-    for name, value, error in of_number(hyper.each):
+def of_pair(pair: Pair, default: tuple[float, float]) -> Iterator[Wrong]:
+    a, b = default
+    for name, value, error in of_number(pair.each):
         yield f"first {name}", (value, b), error
         yield f"second {name}", [a, value], error
     for value in ((), (a,), (a, b, b), np.zeros(3), [a] * 100):
@@ -95,13 +96,14 @@ def of_choice(hyper: Choice) -> Iterator[Wrong]:
         yield shown(value), value, ValueError if words and type(value) is str else TypeError
 
 
-def wrong_values(hyper: Hyper) -> Iterator[Wrong]:
-    if isinstance(hyper, Number):
-        return of_number(hyper)
-    if isinstance(hyper, Pair):
-        return of_pair(hyper)
-    assert isinstance(hyper, Choice)
-    return of_choice(hyper)
+def wrong_values(option: Option) -> Iterator[Wrong]:
+    validator = option.validator
+    if isinstance(validator, Number):
+        return of_number(validator)
+    if isinstance(validator, Pair):
+        return of_pair(validator, option.default)
+    assert isinstance(validator, Choice)
+    return of_choice(validator)
 
 
 class Turning:
@@ -114,23 +116,18 @@ class Turning:
         return self.value
 
 
-_FLAG = Choice(False, (True, False))
-_POSITIVE = Number(1.0, -np.inf, 0.0, np.inf, np.inf, False)
-_BETA = Number(None, 0.0, -np.inf, np.inf, 1.0, True)
-_ALPHA = Number(0.5, -np.inf, 0.0, 1.0, np.inf, False)
+_BETA = Number(at_least=0.0, below=1.0, optional=True)
+_ALPHA = Number(above=0.0, at_most=1.0)
 SETTINGS: list[tuple[str, Callable[[], Iterator[Wrong]]]] = [
-    ("global_clipnorm", lambda: of_number(Number(None, -np.inf, 0.0, np.inf, np.inf, True))),
-    ("loss_scale", lambda: (w for w in of_number(_POSITIVE) if not isinstance(w[1], str))),
-    ("nonfinite", lambda: of_choice(Choice("", ("skip", "raise")))),
+    ("global_clipnorm", lambda: of_number(Number(above=0.0, optional=True))),
+    ("loss_scale", lambda: (w for w in of_number(POSITIVE) if not isinstance(w[1], str))),
+    ("nonfinite", lambda: of_choice(Choice("skip", "raise"))),
     ("max_consecutive_skips", lambda: of_whole()),
-    *(
-        (n, lambda: of_choice(Choice(False, (True, False))))
-        for n in ("zero_grad", "cast_grads", "stats")
-    ),
+    *((n, lambda: of_choice(FLAG)) for n in ("zero_grad", "cast_grads", "stats")),
 ]
 DECIDED: list[tuple[str, Callable[[], Iterator[Wrong]], dict[str, Any]]] = [
     ("ema", lambda: of_number(_BETA), {}),
-    ("ema_bias_correction", lambda: of_choice(_FLAG), {"ema": 0.5}),
+    ("ema_bias_correction", lambda: of_choice(FLAG), {"ema": 0.5}),
     ("lookahead_alpha", lambda: of_number(_ALPHA), {"lookahead_steps": 2}),
     *((n, lambda: of_whole(), {}) for n in ("swa_start", "lookahead_steps")),
     ("swa_every", lambda: of_whole(), {"swa_start": 0}),
@@ -153,7 +150,7 @@ def nobody(name: str, p: Any) -> None:
 
 
 ELSE: list[Other] = [
-    *each("like", TypeError, None, 1, [], {}, b"torch", object, ReprRaises()),
+    *each("like", TypeError, 1, [], {}, b"torch", object, ReprRaises()),
     *each("like", ValueError, "", "Torch", "torch ", "tensorflow"),
     *each("backend", TypeError, 0, 1, [], {}, (), b"numpy", object, ReprRaises()),
     *each("backend", ValueError, "Native", "cuda", "numpy\0"),
@@ -179,7 +176,7 @@ def run(tally: Tally, backend: str) -> None:
         opt.step(gradients())
         for name, hyper in cls.hyperparameters.items():
             of_hyperparameter(tally, opt, name, hyper, where)
-            if isinstance(hyper, Number):
+            if isinstance(hyper.validator, Number):
                 of_functions(tally, opt, name, hyper, where)
         for name, wrong in SETTINGS:
             for fault in wrong():
@@ -207,18 +204,19 @@ def gradients() -> Any:
 
 
 def of_hyperparameter(
-    tally: Tally, opt: fastopt.Optimizer, name: str, hyper: Hyper, where: str
+    tally: Tally, opt: fastopt.Optimizer, name: str, hyper: Option, where: str
 ) -> None:
     ways = [_keyword, _attribute, _in_group]
     for k, fault in enumerate(wrong_values(hyper)):
         _try_each(tally, opt, name, fault, [ways[k % 3], ways[(k + 1) % 3]], f"{name}, {where}")
 
 
-def of_functions(tally: Tally, opt: fastopt.Optimizer, name: str, hyper: Number, where: str) -> None:
+def of_functions(tally: Tally, opt: fastopt.Optimizer, name: str, hyper: Option, where: str) -> None:
     """Try functions of the step that give something wrong, which the step finds out."""
     good = 0.5 if hyper.default is None else hyper.default
+    assert isinstance(hyper.validator, Number)
     grads = gradients()
-    for shown_, value, error in of_number(hyper):
+    for shown_, value, error in of_number(hyper.validator):
         function = Turning(good)
         setattr(opt, name, function)
         function.value = value

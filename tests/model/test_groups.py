@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from support.variants import AFTER_THE_STEP, OWN_DECAY
 
 import fastopt
-from fastopt.algorithm.hyperparameters import Choice, Number
+from fastopt.algorithm.validators import Choice, Number
 from fastopt.registry import ALGORITHMS, optimizer_class
 
 Array = NDArray[Any]
@@ -129,11 +129,11 @@ def test_names(groups: Any, names: tuple[str, ...]) -> None:
 
 def changed(algorithm: str, name: str, current: Any) -> Any:
     """Another value that the hyperparameter can have."""
-    hyper = optimizer_class(algorithm).hyperparameters[name]
-    if isinstance(hyper, Number):
+    validator = optimizer_class(algorithm).hyperparameters[name].validator
+    if isinstance(validator, Number):
         return 0.7 if current != 0.7 else 0.6
-    if isinstance(hyper, Choice):
-        return next(value for value in hyper.values if value != current)
+    if isinstance(validator, Choice):
+        return next(value for value in validator.values if value != current)
     return (0.5, 0.75)
 
 

@@ -559,15 +559,17 @@ def test_c_registry(problem: "ProblemMaker") -> None:
     """The document's names, in any case, each with the document's formula."""
     names = row("test_c_registry")
     assert names.call.startswith("fastopt.get(")
-    documents = {"sgd", "iterative", "momentum", "rmsprop", "adagrad", "adam", "adamax", "adadelta"}
+    documents = {"sgd", "momentum", "rmsprop", "adagrad", "adam", "adamax", "adadelta"}
     assert documents <= set(fastopt.names())
     of_section = {row.call for row in rows() if row.section == "C"}
     for name in documents:
         assert any(f'"{name}"' in call for call in of_section), name
         opt = fastopt.get(name.upper(), [np.zeros(3)])
         assert type(opt) is type(fastopt.get(name, [np.zeros(3)]))
-    with pytest.raises(ValueError, match="did you mean 'iterative'"):
-        fastopt.get("iterativ", [np.zeros(3)])
+    with pytest.warns(DeprecationWarning, match="'iterative' is now called 'sgd'"):
+        assert type(fastopt.get("iterative", [np.zeros(3)])) is fastopt.SGD
+    with pytest.raises(ValueError, match="did you mean 'adadelta'"):
+        fastopt.get("adadelt", [np.zeros(3)])
 
 
 # E.

@@ -6,7 +6,8 @@ from typing import Any
 
 from fastopt import Optimizer, frameworks
 from fastopt.algorithm.base import Algorithm
-from fastopt.algorithm.hyperparameters import Choice, Number, Pair, Values
+from fastopt.algorithm.hyperparameters import Values
+from fastopt.algorithm.validators import Choice, Number, Pair
 from fastopt.optimizers import CLASSES
 
 Options = dict[str, Any]
@@ -48,7 +49,7 @@ AFTER_THE_STEP = {"max_lr", "cautious_weight_decay", "soft_threshold"}  # what d
 
 def has_own_decay(cls: type[Optimizer]) -> bool:
     """Say whether its rule decays by itself, and nothing is done to the parameters after it."""
-    kinds = cls.hyperparameters["decoupled_weight_decay"]
+    kinds = cls.hyperparameters["decoupled_weight_decay"].validator
     assert isinstance(kinds, Choice)
     return "proximal" not in kinds.values
 
@@ -76,16 +77,17 @@ def values_of(cls: type[Optimizer]) -> dict[str, list[Any]]:
     shared = vars(Algorithm)
     found: dict[str, list[Any]] = {}
     for name, hyper in cls.hyperparameters.items():
-        if isinstance(hyper, Pair):
+        validator = hyper.validator
+        if isinstance(validator, Pair):
             found[name] = [tuple(map(other, hyper.default))]
         elif name != "lr" and name in shared:
             continue
-        elif isinstance(hyper, Number):
+        elif isinstance(validator, Number):
             found[name] = [other(hyper.default)]
-            if hyper.default == 0.0 or hyper.optional:
-                found[name].append(None if hyper.optional else 0.0)
-        elif isinstance(hyper, Choice):
-            found[name] = sorted(hyper.values, key=lambda value: value != hyper.default)
+            if hyper.default == 0.0 or validator.optional:
+                found[name].append(None if validator.optional else 0.0)
+        elif isinstance(validator, Choice):
+            found[name] = sorted(validator.values, key=lambda value: value != hyper.default)
     return found
 
 
@@ -180,8 +182,8 @@ def label(variant: Variant) -> str:
     for key, value in options.items():
         if isinstance(value, str):
             words.append(value)
-        elif isinstance(cls.hyperparameters.get(key), Choice):
-            default = cls.hyperparameters[key].default
+        elif (option := cls.hyperparameters.get(key)) and isinstance(option.validator, Choice):
+            default = option.default
             words += [key] if value else [f"no_{key}"] if default else []
         elif value != 0.0:
             words.append(key)

@@ -7,22 +7,20 @@ from typing import Any, ClassVar, NamedTuple
 
 from numpy.typing import NDArray
 
-from fastopt import frameworks
 from fastopt.algorithm import regularization
-from fastopt.algorithm.hyperparameters import Hyper, Values, choice, flag, number
+from fastopt.algorithm.facts import Facts
+from fastopt.algorithm.hyperparameters import Option, Values, choice, flag, number
 from fastopt.algorithm.rule import RuleFunction, is_shipped
 from fastopt.algorithm.settings import Settings
 from fastopt.algorithm.stages import StageScalars
 from fastopt.algorithm.typing import Scheduled, ScheduledOrNone
+from fastopt.algorithm.validators import ANYTHING
 from fastopt.runtime.arguments import shown, suggest
 
-# Keywords of the constructor that are no hyperparameters, and their defaults.
-OPTIONS: Mapping[str, Any] = {
-    "like": "torch",
-    "groups": None,
-    "grads": None,
-    "backend": None,
-    **{name: each.default for name, each in Settings.declared.items()},
+# What the constructor is given besides parameters and hyperparameters.
+OPTIONS: Mapping[str, Option] = {
+    **{name: Option(None, ANYTHING, "constructor") for name in ("like", "groups", "grads", "backend")},
+    **Settings.declared,
 }
 
 
@@ -58,17 +56,19 @@ class Algorithm(Settings):
     clipnorm: ScheduledOrNone = number(default=None, above=0.0, optional=True)
     clipvalue: ScheduledOrNone = number(default=None, above=0.0, optional=True)
 
-    hyperparameters: ClassVar[Mapping[str, Hyper]] = MappingProxyType({})
-    carried: ClassVar[Mapping[str, Hyper]] = MappingProxyType({})
+    hyperparameters: ClassVar[Mapping[str, Option]] = MappingProxyType({})
+    carried: ClassVar[Mapping[str, Option]] = MappingProxyType({})
+    facts: ClassVar[Facts] = Facts()
     rule: ClassVar[RuleFunction]
     coefficients: ClassVar[Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        found: dict[str, Hyper] = {}
+        found: dict[str, Option] = {}
         for base in reversed(cls.__mro__):
-            found.update({k: v for k, v in vars(base).items() if isinstance(v, Hyper)})
-        cls.hyperparameters = MappingProxyType(found)
+            found.update({k: v for k, v in vars(base).items() if isinstance(v, Option)})
+        own = {name: option for name, option in found.items() if option.scope == "group"}
+        cls.hyperparameters = MappingProxyType(own)
         cls.__signature__ = _signature(cls.hyperparameters)  # type: ignore[attr-defined]
 
     @classmethod
@@ -106,7 +106,7 @@ class Algorithm(Settings):
     @classmethod
     def initial_carried(cls) -> dict[str, float]:
         """Give the carried scalars before the first step."""
-        return {name: hyper.default for name, hyper in cls.carried.items()}
+        return {name: option.default for name, option in cls.carried.items()}
 
     @classmethod
     def check_class(cls) -> None:
@@ -121,19 +121,6 @@ class Algorithm(Settings):
     def is_ours(cls) -> bool:
         """Return whether fastopt ships it."""
         return is_shipped(cls)
-
-    @classmethod
-    def hyperparameters_of(cls, like: Any, *given: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the options of a dialect, with those that are given in their place."""
-        values = frameworks.options(like, cls.__name__ if cls.is_ours() else "", cls.__name__)
-        for each in given:
-            values.update(each)
-        for name, value in values.items():
-            if value is frameworks.REQUIRED:
-                raise TypeError(
-                    f"{like} has no default for {name} of {cls.__name__}: give {name}=... as there"
-                )
-        return values
 
     @classmethod
     def check_keywords(cls, args: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
@@ -154,9 +141,11 @@ class Algorithm(Settings):
         }
 
 
-def _signature(declared: Mapping[str, Hyper]) -> inspect.Signature:
+def _signature(declared: Mapping[str, Option]) -> inspect.Signature:
     """Make the signature that help() shows: params, and the rest by keyword."""
     kind = inspect.Parameter
-    defaults = {**{name: hyper.default for name, hyper in declared.items()}, **OPTIONS}
-    keywords = [kind(name, kind.KEYWORD_ONLY, default=value) for name, value in defaults.items()]
+    keywords = [
+        kind(name, kind.KEYWORD_ONLY, default=option.default)
+        for name, option in {**declared, **OPTIONS}.items()
+    ]
     return inspect.Signature([kind("params", kind.POSITIONAL_OR_KEYWORD), *keywords])

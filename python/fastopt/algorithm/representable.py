@@ -8,7 +8,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fastopt.algorithm.hyperparameters import Hyper, Number, Pair, Values
+from fastopt.algorithm.hyperparameters import Option, Values
+from fastopt.algorithm.validators import Number, Pair
 
 if TYPE_CHECKING:
     from fastopt.algorithm.base import Algorithm
@@ -36,14 +37,14 @@ class Entry(NamedTuple):
     divides: bool  # an epsilon, which must not become 0
 
 
-def entries(declared: Mapping[str, Hyper], given: Mapping[str, Any], h: Values) -> Iterator[Entry]:
+def entries(declared: Mapping[str, Option], given: Mapping[str, Any], h: Values) -> Iterator[Entry]:
     """List the numbers among hyperparameters: as they were given, and their values."""
-    for name, hyper in declared.items():
-        value, kept = getattr(h, name), given[name]
+    for name, option in declared.items():
+        value, kept, validator = getattr(h, name), given[name], option.validator
         divides = name.startswith("eps")
-        if isinstance(hyper, Number) and value is not None:
-            yield Entry(name, value, hyper.optional, callable(kept), divides)
-        elif isinstance(hyper, Pair):
+        if isinstance(validator, Number) and value is not None:
+            yield Entry(name, value, validator.optional, callable(kept), divides)
+        elif isinstance(validator, Pair):
             for i in range(2):
                 yield Entry(f"{name}[{i}]", value[i], False, callable(kept[i]), divides)
 
@@ -86,15 +87,15 @@ def check_scalars(
             raise ValueError(f"{shown}{which}: a scalar of the step is {word}{dtype}: {remedy}")
 
 
-def shown(declared: Mapping[str, Hyper], h: Values) -> str:
+def shown(declared: Mapping[str, Option], h: Values) -> str:
     """Show the hyperparameters that are large, or the learning rate."""
     given = {name: None for name in declared}
     large = [e for e in entries(declared, given | _pairs(declared), h) if abs(e.value) >= LARGE]
     return ", ".join(f"{e.where}={e.value!r}" for e in large) or f"lr={h.lr!r}"
 
 
-def _pairs(declared: Mapping[str, Hyper]) -> dict[str, Any]:
-    return {name: (None, None) for name, hyper in declared.items() if isinstance(hyper, Pair)}
+def _pairs(declared: Mapping[str, Option]) -> dict[str, Any]:
+    return {name: (None, None) for name, each in declared.items() if isinstance(each.validator, Pair)}
 
 
 def check_first_step(

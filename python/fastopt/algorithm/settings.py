@@ -4,79 +4,37 @@ A setting is a keyword of the constructor and an attribute. Those that arrays ar
 for are decided when the optimizer is made.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, dataclass_transform
 
-from fastopt.algorithm.hyperparameters import (
-    Choice,
-    Hyper,
-    Number,
-    choice,
-    flag,
-    given,
-    is_function,
-    number,
-    pair,
-)
-from fastopt.runtime.arguments import whole
+from fastopt.algorithm.hyperparameters import Option, choice, flag, given, number, pair, setting
+from fastopt.algorithm.validators import ANYTHING, FLAG, Choice, Count, Number, is_function
 
 
-class Setting:
-    """One setting: its default, what it can be, and whether it can change."""
+class _LossScale(Number):
+    """A number, or "dynamic"."""
 
-    def __init__(self, default: Any, check: Callable[[Any, str], Any], fixed: bool) -> None:
-        self.default = default
-        self.check = check
-        self.fixed = fixed
-        self.name = ""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else instance._get(self.name)
-
-    def __set__(self, instance: Any, value: Any) -> None:
-        if self.fixed:
-            raise AttributeError(f"{self.name} is decided when an optimizer is made: make a new one")
-        instance._set(self.name, self.check(value, self.name))
+    def check(self, value: Any, where: str) -> Any:
+        """Return it as a float, or the word."""
+        if isinstance(value, str):
+            if value != "dynamic":
+                raise ValueError(f"{where} is {value!r}; it must be a number > 0 or 'dynamic'")
+            return value
+        return super().check(value, where)
 
 
-def setting(*, default: Any, check: Callable[[Any, str], Any] | Hyper, fixed: bool = False) -> Any:
-    """Declare a setting; `fixed` if it cannot change."""
-    return Setting(default, check.check if isinstance(check, Hyper) else check, fixed)
+class _ScheduledNumber(Number):
+    """A number, or a function of the step, whose values are checked by the step."""
+
+    def check(self, value: Any, where: str) -> Any:
+        """Return it as a float, None, or a function."""
+        return value if is_function(value) else super().check(value, where)
 
 
-_POSITIVE = Number(1.0, float("-inf"), 0.0, float("inf"), float("inf"), False)
-_LIMIT = Number(None, float("-inf"), 0.0, float("inf"), float("inf"), True)
-_BETA = Number(None, 0.0, float("-inf"), float("inf"), 1.0, True)
-_ALPHA = Number(0.5, float("-inf"), 0.0, 1.0, float("inf"), False)
-_FLAG = Choice(False, (True, False))
-
-
-def _loss_scale(value: Any, where: str) -> Any:
-    if isinstance(value, str):
-        if value != "dynamic":
-            raise ValueError(f"{where} is {value!r}; it must be a number > 0 or 'dynamic'")
-        return value
-    return _POSITIVE.check(value, where)
-
-
-def _ema(value: Any, where: str) -> Any:
-    return value if is_function(value) else _BETA.check(value, where)
-
-
-def _steps(value: Any, where: str) -> int:
-    return whole(value, where, 1)
-
-
-def _steps_or_none(at_least: int) -> Callable[[Any, str], int | None]:
-    return lambda value, where: None if value is None else whole(value, where, at_least)
-
-
-def _any(value: Any, where: str) -> Any:
-    return value
+_BETA = _ScheduledNumber(at_least=0.0, below=1.0, optional=True)
+_STEPS = Count(at_least=1)
+_STEPS_OR_NONE = Count(at_least=1, optional=True)
 
 
 @dataclass_transform(
@@ -89,29 +47,27 @@ class Declared:
 class Settings(Declared):
     """The settings of every optimizer; they are described at `Optimizer`."""
 
-    global_clipnorm: float | None = setting(default=None, check=_LIMIT)
-    nonfinite: str = setting(default="propagate", check=Choice("", ("propagate", "raise", "skip")))
-    max_consecutive_skips: int | None = setting(default=None, check=_steps_or_none(1))
-    loss_scale: float | str = setting(default=1.0, check=_loss_scale)
-    zero_grad: bool = setting(default=False, check=_FLAG)
-    cast_grads: bool = setting(default=False, check=_FLAG)
-    stats: bool = setting(default=False, check=_FLAG)
-    flush_subnormals: bool = setting(default=False, check=_FLAG)
-    cast_to: Any = setting(default=None, check=_any, fixed=True)
-    ema: Any = setting(default=None, check=_ema, fixed=True)
-    ema_bias_correction: bool = setting(default=False, check=_FLAG, fixed=True)
-    swa_start: int | None = setting(default=None, check=_steps_or_none(0), fixed=True)
-    swa_every: int = setting(default=1, check=_steps, fixed=True)
-    lookahead_steps: int | None = setting(default=None, check=_steps_or_none(1), fixed=True)
-    lookahead_alpha: float = setting(default=0.5, check=_ALPHA, fixed=True)
-    gradient_accumulation_steps: int = setting(default=1, check=_steps, fixed=True)
+    global_clipnorm: float | None = setting(default=None, check=Number(above=0.0, optional=True))
+    nonfinite: str = setting(default="propagate", check=Choice("propagate", "raise", "skip"))
+    max_consecutive_skips: int | None = setting(default=None, check=_STEPS_OR_NONE)
+    loss_scale: float | str = setting(default=1.0, check=_LossScale(above=0.0))
+    zero_grad: bool = setting(default=False, check=FLAG)
+    cast_grads: bool = setting(default=False, check=FLAG)
+    stats: bool = setting(default=False, check=FLAG)
+    flush_subnormals: bool = setting(default=False, check=FLAG)
+    cast_to: Any = setting(default=None, check=ANYTHING, fixed=True)
+    ema: Any = setting(default=None, check=_BETA, fixed=True)
+    ema_bias_correction: bool = setting(default=False, check=FLAG, fixed=True)
+    swa_start: int | None = setting(default=None, check=Count(at_least=0, optional=True), fixed=True)
+    swa_every: int = setting(default=1, check=_STEPS, fixed=True)
+    lookahead_steps: int | None = setting(default=None, check=_STEPS_OR_NONE, fixed=True)
+    lookahead_alpha: float = setting(default=0.5, check=Number(above=0.0, at_most=1.0), fixed=True)
+    gradient_accumulation_steps: int = setting(default=1, check=_STEPS, fixed=True)
 
-    declared: ClassVar[Mapping[str, Setting]]
+    declared: ClassVar[Mapping[str, Option]]
 
 
-Settings.declared = MappingProxyType(
-    {k: v for k, v in vars(Settings).items() if isinstance(v, Setting)}
-)
+Settings.declared = MappingProxyType({k: v for k, v in vars(Settings).items() if isinstance(v, Option)})
 
 
 # What means nothing without another setting.
@@ -123,7 +79,7 @@ _NEEDED = (
 
 
 def checked(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Give all settings, those that are given checked."""
+    """Return all settings: the defaults, overridden by `given`, checked."""
     found = {name: each.default for name, each in Settings.declared.items()}
     for name, value in given.items():
         if name in found:
@@ -139,7 +95,7 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def clips_each(clips: Sequence[float | None]) -> bool:
-    """Say whether any group clips the norm of each of its gradients.
+    """Return whether any group clips the norm of each of its gradients.
 
     Without a generator: what a signal's handler raises while one is being closed is lost.
     """

@@ -59,7 +59,7 @@ def complaint(rule: Callable[..., Any], arguments: list[Any], dtype: Any) -> str
     if "NRT_MemInfo_alloc" in function.inspect_llvm(signature):
         return (
             "builds an array for each element, as np.zeros and np.where do; for the latter there is "
-            "fastopt.algorithm.elementwise.select"
+            "fastopt.rules.select"
         )
     return ""
 

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm.hyperparameters import Hyper, number
+from fastopt.algorithm.hyperparameters import Option, number
+from fastopt.algorithm.validators import Count
 from fastopt.followers.base import Follower
 from fastopt.model.commit import Change, make
-from fastopt.runtime.arguments import count, describe
+from fastopt.runtime.arguments import MOST_STEPS, describe
 from fastopt.runtime.extension import native
 
 SWAPPED = 1 << 16  # elements that are swapped at a time
@@ -45,7 +46,7 @@ class MovingAverage(Averages):
     """
 
     setting, example = "ema", "0.999"
-    scalars: ClassVar[Mapping[str, Hyper]] = {
+    scalars: ClassVar[Mapping[str, Option]] = {
         "remains": number(default=1.0, at_least=0.0, at_most=1.0)  # the product of all betas
     }
 
@@ -85,14 +86,6 @@ class MovingAverage(Averages):
         return float(beta)
 
 
-class _Steps(Hyper):
-    """A number of steps."""
-
-    def check(self, value: Any, where: str) -> int:
-        """Return it as an int."""
-        return count(value, where)
-
-
 class EqualAverage(Averages):
     """Stochastic weight averaging: the mean of the weights after `start` steps and every so many more.
 
@@ -101,7 +94,9 @@ class EqualAverage(Averages):
     """
 
     setting, example = "swa_start", "1000"
-    scalars: ClassVar[Mapping[str, Hyper]] = {"restarted": _Steps(0)}
+    scalars: ClassVar[Mapping[str, Option]] = {
+        "restarted": Option(0, Count(at_least=0, at_most=MOST_STEPS))
+    }
     added = frozenset(["restarted"])
 
     def __init__(self, start: int, every: int, parameters: Sequence[NDArray[Any]]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm.hyperparameters import Hyper
+from fastopt.algorithm.hyperparameters import Option
 from fastopt.arrays.allocation import Room
 from fastopt.followers.fresh import digest, is_like, is_same
 from fastopt.model.commit import Change
@@ -25,7 +25,7 @@ class Follower:
     """
 
     number: ClassVar[int]  # of the arrays, beside those of the state
-    scalars: ClassVar[Mapping[str, Hyper]] = {}  # attributes that have to be saved with the arrays
+    scalars: ClassVar[Mapping[str, Option]] = {}  # attributes that have to be saved with the arrays
     added: ClassVar[frozenset[str]] = frozenset()  # those that have a default, and 0.1 did not save
 
     def __init__(self, parameters: Sequence[Array]) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fastopt.algorithm.hyperparameters import Hyper, Number, Values, is_scheduled
+from fastopt.algorithm.hyperparameters import Option, Values
 from fastopt.algorithm.representable import LARGE, VANISHES, check_first_step, check_number, entries
 from fastopt.algorithm.stages import StageScalars
+from fastopt.algorithm.validators import NOT_NEGATIVE, Number, is_scheduled
 from fastopt.arrays.read_only import read_only_dict
 from fastopt.model.commit import Change, commit, make
 from fastopt.model.ended_schedules import warn_if_ended
@@ -178,18 +179,17 @@ class Group(MutableMapping[str, Any]):
         where = f"multiply{self._which()}"
         if not isinstance(given, Mapping):
             raise TypeError(f'{where} is {describe(given)}; it must be like {{"lr": 0.1}}')
-        factor = Number(None, 0.0, float("-inf"), float("inf"), float("inf"), False)
         found: dict[str, Any] = {}
         for name, value in given.items():
-            if not isinstance(self._hyper(name), Number):
+            if not isinstance(self._hyper(name).validator, Number):
                 raise TypeError(f"{where} has {name!r}, which is no number and cannot be multiplied")
-            found[name] = factor.check(value, f"{where} for {name}")
+            found[name] = NOT_NEGATIVE.check(value, f"{where} for {name}")
         return found
 
     def _which(self) -> str:
         return "" if self.index is None else f" of group {self.index}"
 
-    def _hyper(self, name: str) -> Hyper:
+    def _hyper(self, name: str) -> Option:
         if name not in self._declared:
             known = suggest(name, self._declared)
             raise TypeError(f"there is no hyperparameter {name!r}{self._which()}: {known}")

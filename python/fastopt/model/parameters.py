@@ -97,9 +97,7 @@ class Parameters:
 
     def leaves_of(self, tree: Any, what: str, remedy: str) -> Sequence[Any]:
         """List the leaves of a container that is built like params."""
-        if self.grouped and isinstance(tree, (list, tuple)):
-            tree = [g.get("params") if isinstance(g, dict) and "params" in g else g for g in tree]
-        return self.leaves(tree, what, remedy)
+        return self.leaves(_ungrouped(tree) if self.grouped else tree, what, remedy)
 
     def names_of_groups(self) -> list[list[str]]:
         """List the names of each group's parameters."""
@@ -167,6 +165,20 @@ class Parameters:
         for what, p in named:
             checks.check_written(p, what)
         checks.check_disjoint(named)
+
+
+def leaves_like(params: Any, tree: Any, what: str, remedy: str) -> Sequence[Any]:
+    """List the leaves of a container that is built like the params of an optimizer."""
+    return Structure.of(_ungrouped(params)).leaves(_ungrouped(tree), what, remedy)
+
+
+def _ungrouped(tree: Any) -> Any:
+    """Return the parameters of each group, in a list, where it is one of groups."""
+    if not isinstance(tree, (list, tuple)):
+        return tree
+    if not any([isinstance(each, dict) and "params" in each for each in tree]):
+        return tree
+    return [g.get("params") if isinstance(g, dict) and "params" in g else g for g in tree]
 
 
 def _frozen(options: dict[str, Any]) -> bool:

@@ -1,6 +1,5 @@
 """Groups by name: patterns and predicates that choose parameters, and what is usually said by them."""
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import translate
@@ -9,14 +8,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from fastopt.algorithm.hyperparameters import Number
+from fastopt.algorithm.validators import NOT_NEGATIVE
 from fastopt.runtime.arguments import describe, suggest
 
 Array = NDArray[Any]
 Which = str | Callable[[str, Array], bool]
 SHOWN = 20  # names in a message
 _SPECIAL = re.compile(r"[*?[]")  # what a pattern is, and no name
-_RATE = Number(1.0, 0.0, -math.inf, math.inf, math.inf, False)
 
 
 def is_bias_or_norm(name: str, p: Array) -> bool:
@@ -46,7 +44,7 @@ def layer_decay(layers: Sequence[str], rate: float) -> dict[Which, dict[str, Any
         )
     if len(set(layers)) != len(layers):
         raise ValueError("layers has a pattern twice; each has one place in the order")
-    factor = float(_RATE.check(rate, "rate") or 0.0)
+    factor = NOT_NEGATIVE.check(rate, "rate")
     last = len(layers) - 1
     return {layer: {"multiply": {"lr": factor ** (last - i)}} for i, layer in enumerate(layers)}
 

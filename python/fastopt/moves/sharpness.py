@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt import backends
-from fastopt.algorithm.hyperparameters import Choice, Number
 from fastopt.algorithm.rule import RuleFunction, rule_of, shipped
 from fastopt.algorithm.stages import NOTHING
+from fastopt.algorithm.validators import FLAG, NOT_NEGATIVE
 from fastopt.backends import NO_EXTRAS, Plan
 from fastopt.moves.base import away, copied, moved
 from fastopt.runtime.threads import get_num_threads
@@ -21,8 +21,6 @@ from fastopt.step.decide import complaint, zero
 from fastopt.step.gradients import take_gradients
 from fastopt.step.norms import norms_of
 
-_RADIUS = Number(0.0, 0.0, -math.inf, math.inf, math.inf, False)
-_FLAG = Choice(False, (True, False))
 _LARGEST = float(np.finfo(np.float32).max)  # which both dtypes hold
 
 
@@ -61,9 +59,9 @@ class Ball(NamedTuple):
 
     def check(self) -> None:
         """Raise TypeError or ValueError for what they cannot be."""
-        _RADIUS.check(self.rho, "rho")
-        _FLAG.check(self.adaptive, "adaptive")
-        _RADIUS.check(self.eta, "eta")
+        NOT_NEGATIVE.check(self.rho, "rho")
+        FLAG.check(self.adaptive, "adaptive")
+        NOT_NEGATIVE.check(self.eta, "eta")
 
     def coefficients(self, scale: float) -> AccumulateCoefficients | PerturbAdaptivelyCoefficients:
         """Return the scalars of the move."""

@@ -1,26 +1,40 @@
-"""The algorithms. Every module of this package is found by itself, and every optimizer in it."""
+"""The algorithms: a module for each family, imported when one of its classes is named.
 
+`index` says which module has which class; tools/write_stubs.py writes it.
+"""
+
+from collections.abc import Iterator, Mapping
 from importlib import import_module
-from pkgutil import iter_modules
+from typing import Any
 
-from fastopt.algorithm.rule import shipped
 from fastopt.optimizer import Optimizer
+from fastopt.optimizers.index import INDEX
 
-CLASSES: dict[str, type[Optimizer]] = {}
-
-
-def _is_complete(cls: type[Optimizer]) -> bool:
-    return hasattr(cls, "coefficients")  # no common base of several
+__all__ = list(INDEX)
 
 
-for _module in iter_modules(__path__):
-    for _name, _thing in vars(import_module(f"{__name__}.{_module.name}")).items():
-        if (
-            isinstance(_thing, type)
-            and issubclass(_thing, Optimizer)
-            and hasattr(_thing, "coefficients")
-        ):
-            CLASSES[_name] = shipped(_thing)
+class _Classes(Mapping[str, type[Optimizer]]):
+    """Every class by its name."""
 
-globals().update(CLASSES)
-__all__ = sorted(CLASSES)
+    def __getitem__(self, name: str) -> type[Optimizer]:
+        found: type[Optimizer] = getattr(import_module(f"{__name__}.{INDEX[name]}"), name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(INDEX)
+
+    def __len__(self) -> int:
+        return len(INDEX)
+
+
+CLASSES = _Classes()
+
+
+def __getattr__(name: str) -> Any:
+    if name not in INDEX:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return CLASSES[name]
+
+
+def __dir__() -> list[str]:
+    return __all__

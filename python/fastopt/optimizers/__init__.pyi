@@ -1,4 +1,6 @@
 # Written by tools/write_stubs.py.
+from collections.abc import Mapping
+
 from fastopt.optimizer import Optimizer as Optimizer
 from fastopt.optimizers.adadelta import Adadelta as Adadelta
 from fastopt.optimizers.adagrad import Adagrad as Adagrad
@@ -11,7 +13,7 @@ from fastopt.optimizers.schedule_free import AdamWScheduleFree as AdamWScheduleF
 from fastopt.optimizers.schedule_free import SGDScheduleFree as SGDScheduleFree
 from fastopt.optimizers.sgd import SGD as SGD
 
-CLASSES: dict[str, type[Optimizer]]
+CLASSES: Mapping[str, type[Optimizer]]
 
 __all__ = [
     "SGD",

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastopt.algorithm.facts import Facts
 from fastopt.algorithm.hyperparameters import Values, number
 from fastopt.algorithm.rule import shipped
 from fastopt.algorithm.typing import Scheduled
@@ -29,8 +30,9 @@ class AdadeltaCoefficients(NamedTuple):
     eps: float
 
 
+@shipped
 class Adadelta(Optimizer):
-    """Adadelta, as ``torch.optim.Adadelta``.
+    """Adadelta, as ``torch.optim.Adadelta``: no learning rate has to be found.
 
     ::
 
@@ -41,15 +43,38 @@ class Adadelta(Optimizer):
 
     Zeiler, *ADADELTA: an adaptive learning rate method* (arXiv:1212.5701).
 
-    Parameters are those of `Optimizer` and
-
+    Parameters
+    ----------
     lr : float >= 0
         Factor of the step; 1 in the paper.
     rho : float, 0 to 1
         How much of the running means is kept.
     eps : float >= 0
         Added inside both roots.
+    **options
+        Those of every `Optimizer`: of the update, regularization, gradients, averages, bookkeeping.
+
+    States
+    ------
+    v : running mean of squared gradients
+    u : running mean of squared steps
+
+    Examples
+    --------
+    >>> w = np.ones(2)
+    >>> opt = fastopt.Adadelta([w], rho=0.5)
+    >>> opt.step([np.array([1.0, -2.0])])
+    True
+    >>> w
+    array([0.99858579, 1.00141421])
     """
+
+    facts = Facts(
+        paper="arXiv:1212.5701",
+        kind="adaptive",
+        good_for="training without a learning rate to find",
+        states={"v": "running mean of squared gradients", "u": "running mean of squared steps"},
+    )
 
     lr: Scheduled = number(default=1.0, at_least=0.0)
     rho: Scheduled = number(default=0.9, at_least=0.0, at_most=1.0)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastopt.algorithm.facts import Facts
 from fastopt.algorithm.hyperparameters import Values, choice, number
 from fastopt.algorithm.rule import shipped
 from fastopt.algorithm.typing import Scheduled
@@ -27,8 +28,9 @@ class AdagradCoefficients(NamedTuple):
     eps: float
 
 
+@shipped
 class Adagrad(Optimizer):
-    """Adagrad, as ``torch.optim.Adagrad``.
+    """Adagrad, as ``torch.optim.Adagrad``: each element's steps become shorter the more it has moved.
 
     ::
 
@@ -36,21 +38,44 @@ class Adagrad(Optimizer):
         p = p - lr / (1 + (t - 1) * lr_decay) * g / (sqrt(a) + eps)
 
     Duchi, Hazan and Singer, *Adaptive subgradient methods for online learning and stochastic
-    optimization* (JMLR 12, 2011).
+    optimization* (JMLR 12, 2011). Differs from PyTorch: a group can have an
+    `initial_accumulator_value` of its own, which PyTorch ignores.
 
-    Parameters are those of `Optimizer` and
-
+    Parameters
+    ----------
     lr : float >= 0
         Learning rate.
     lr_decay : float >= 0
         How fast the learning rate falls with the number of steps.
     initial_accumulator_value : float >= 0
-        What the sum of squares begins with. A group can have its own, which PyTorch ignores.
+        What the sum of squares begins with.
     eps : float >= 0
         Added to the root.
     eps_placement : {"outside", "inside"}
         Where eps is added: ``sqrt(a) + eps`` or ``sqrt(a + eps)``, as in Keras and optax.
+    **options
+        Those of every `Optimizer`: of the update, regularization, gradients, averages, bookkeeping.
+
+    States
+    ------
+    a : sum of squared gradients
+
+    Examples
+    --------
+    >>> w = np.ones(2)
+    >>> opt = fastopt.Adagrad([w], lr=0.1)
+    >>> opt.step([np.array([1.0, -2.0])])
+    True
+    >>> w
+    array([0.9, 1.1])
     """
+
+    facts = Facts(
+        paper="Duchi, Hazan and Singer (JMLR 12, 2011)",
+        kind="adaptive",
+        good_for="rare features, such as words; convex problems",
+        states={"a": "sum of squared gradients"},
+    )
 
     lr: Scheduled = number(default=1e-2, at_least=0.0)
     lr_decay: Scheduled = number(default=0.0, at_least=0.0)

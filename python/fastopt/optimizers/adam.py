@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt.algorithm.elementwise import maximum
+from fastopt.algorithm.facts import Facts
 from fastopt.algorithm.hyperparameters import Values, choice, flag, number, pair
 from fastopt.algorithm.regularization import CONVENTIONS
 from fastopt.algorithm.rule import RuleFunction, shipped
@@ -65,8 +66,9 @@ class AmsgradCoefficients(NamedTuple):
     correct: float
 
 
+@shipped
 class Adam(Optimizer):
-    """Adam, as ``torch.optim.Adam``.
+    """Adam, as ``torch.optim.Adam``; with an option AMSGrad.
 
     ::
 
@@ -78,8 +80,8 @@ class Adam(Optimizer):
     Kingma and Ba, *Adam: a method for stochastic optimization* (arXiv:1412.6980); AMSGrad: Reddi, Kale
     and Kumar, *On the convergence of Adam and beyond* (arXiv:1904.09237).
 
-    Parameters are those of `Optimizer` and
-
+    Parameters
+    ----------
     lr : float >= 0
         Learning rate.
     betas : two floats, >= 0 and < 1
@@ -89,7 +91,7 @@ class Adam(Optimizer):
     amsgrad : bool
         Divide by the root of the largest second moment so far.
     amsgrad_corrected : bool
-        Let amsgrad take the largest ``v / (1 - beta2^t)``, as optax does, and not the largest v.
+        Find the largest ``v / (1 - beta2^t)`` for amsgrad, as optax does, and not the largest v.
     bias_correction : bool
         Divide the moments by ``1 - beta^t``.
     eps_placement : {"outside", "hat"}
@@ -97,7 +99,35 @@ class Adam(Optimizer):
         ``lr * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v + eps_root) + eps)``.
     eps_root : float >= 0
         Added inside the root.
+    **options
+        Those of every `Optimizer`: of the update, regularization, gradients, averages, bookkeeping.
+
+    States
+    ------
+    m : running mean of gradients
+    v : running mean of squared gradients
+    v_max : largest v so far, with amsgrad
+
+    Examples
+    --------
+    >>> w = np.ones(2)
+    >>> opt = fastopt.Adam([w], lr=0.1)
+    >>> opt.step([np.array([1.0, -2.0])])
+    True
+    >>> w
+    array([0.9, 1.1])
     """
+
+    facts = Facts(
+        paper="arXiv:1412.6980; amsgrad: arXiv:1904.09237",
+        kind="adaptive",
+        good_for="most networks, with little tuning",
+        states={
+            "m": "running mean of gradients",
+            "v": "running mean of squared gradients",
+            "v_max": "largest v so far, with amsgrad",
+        },
+    )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)
     betas: ScheduledPair = pair(default=(0.9, 0.999), below=1.0)
@@ -142,6 +172,7 @@ class Adam(Optimizer):
         )
 
 
+@shipped
 class AdamW(Adam):
     """Adam with decoupled weight decay, as ``torch.optim.AdamW``: `Adam` with other defaults.
 
@@ -150,7 +181,40 @@ class AdamW(Adam):
         p = p - lr * weight_decay * p                  before the step of Adam
 
     Loshchilov and Hutter, *Decoupled weight decay regularization* (arXiv:1711.05101).
+
+    Parameters
+    ----------
+    weight_decay : float >= 0
+        How much the parameters shrink.
+    decoupled_weight_decay : {True, False, "fixed", "corrected", "after", "proximal"}
+        How they do; see `Optimizer`.
+    lr, betas, eps, amsgrad, amsgrad_corrected, bias_correction, eps_placement, eps_root
+        As of `Adam`.
+    **options
+        Those of every `Optimizer`: of the update, regularization, gradients, averages, bookkeeping.
+
+    States
+    ------
+    m : running mean of gradients
+    v : running mean of squared gradients
+    v_max : largest v so far, with amsgrad
+
+    Examples
+    --------
+    >>> w = np.ones(2)
+    >>> opt = fastopt.AdamW([w], lr=0.1, weight_decay=0.5)
+    >>> opt.step([np.array([1.0, -2.0])])
+    True
+    >>> w
+    array([0.85, 1.05])
     """
+
+    facts = Facts(
+        paper="arXiv:1711.05101",
+        kind="adaptive",
+        good_for="transformers, and whatever is trained with weight decay",
+        states=Adam.facts.states,
+    )
 
     weight_decay: Scheduled = number(default=1e-2, at_least=0.0)
     decoupled_weight_decay: bool | str = choice(*CONVENTIONS, default=True)

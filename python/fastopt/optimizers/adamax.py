@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt.algorithm.elementwise import maximum
+from fastopt.algorithm.facts import Facts
 from fastopt.algorithm.hyperparameters import Values, choice, flag, number, pair
 from fastopt.algorithm.rule import shipped
 from fastopt.algorithm.typing import Scheduled, ScheduledPair
@@ -32,8 +33,9 @@ class AdamaxCoefficients(NamedTuple):
     eps: float
 
 
+@shipped
 class Adamax(Optimizer):
-    """Adamax, as ``torch.optim.Adamax``.
+    """Adamax, as ``torch.optim.Adamax``: Adam with the largest gradient in place of the mean square.
 
     ::
 
@@ -43,8 +45,8 @@ class Adamax(Optimizer):
 
     Kingma and Ba, *Adam: a method for stochastic optimization*, section 7 (arXiv:1412.6980).
 
-    Parameters are those of `Optimizer` and
-
+    Parameters
+    ----------
     lr : float >= 0
         Learning rate.
     betas : two floats, >= 0 and < 1
@@ -56,7 +58,33 @@ class Adamax(Optimizer):
         ``u = max(beta2 * u, abs(g)); p = p - lr / (1 - beta1^t) * m / (u + eps)``.
     bias_correction : bool
         Divide the first moment by ``1 - beta1^t``.
+    **options
+        Those of every `Optimizer`: of the update, regularization, gradients, averages, bookkeeping.
+
+    States
+    ------
+    m : running mean of gradients
+    u : decaying maximum of absolute gradients
+
+    Examples
+    --------
+    >>> w = np.ones(2)
+    >>> opt = fastopt.Adamax([w], lr=0.1)
+    >>> opt.step([np.array([1.0, -2.0])])
+    True
+    >>> w
+    array([0.9, 1.1])
     """
+
+    facts = Facts(
+        paper="arXiv:1412.6980, section 7",
+        kind="adaptive",
+        good_for="rare features and embeddings, whose steps it keeps short",
+        states={
+            "m": "running mean of gradients",
+            "u": "decaying maximum of absolute gradients",
+        },
+    )
 
     lr: Scheduled = number(default=2e-3, at_least=0.0)
     betas: ScheduledPair = pair(default=(0.9, 0.999), below=1.0)

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from fastopt.algorithm.facts import Facts
 from fastopt.algorithm.hyperparameters import Values, choice, flag, number, pair
 from fastopt.algorithm.rule import shipped
 from fastopt.algorithm.typing import Scheduled, ScheduledOrNone, ScheduledPair
@@ -37,6 +38,7 @@ class NadamCoefficients(NamedTuple):
     eps: float
 
 
+@shipped
 class NAdam(Optimizer):
     """Adam with Nesterov's momentum, as ``torch.optim.NAdam``.
 
@@ -49,11 +51,12 @@ class NAdam(Optimizer):
         d = (1 - mu_t) / (1 - mu_product) * g + mu_{t+1} / (1 - mu_product * mu_{t+1}) * m
         p = p - lr * d / (sqrt(v / (1 - beta2^t)) + eps)
 
-    Dozat, *Incorporating Nesterov momentum into Adam* (ICLR workshop 2016). The power of 0.96 is
-    computed without the machine's math library, so that it has the same bits everywhere.
+    Dozat, *Incorporating Nesterov momentum into Adam* (ICLR workshop 2016). Differs from PyTorch:
+    the power of 0.96 is computed without the machine's math library, so that its bits are the same
+    everywhere.
 
-    Parameters are those of `Optimizer` and
-
+    Parameters
+    ----------
     lr : float >= 0
         Learning rate.
     betas : two floats, >= 0 and < 1
@@ -70,7 +73,33 @@ class NAdam(Optimizer):
         As of `Adam`.
     eps_root : float >= 0
         Added inside the root, to ``v / (1 - beta2^t)``.
+    **options
+        Those of every `Optimizer`: of the update, regularization, gradients, averages, bookkeeping.
+
+    States
+    ------
+    m : running mean of gradients
+    v : running mean of squared gradients
+
+    Examples
+    --------
+    >>> w = np.ones(2)
+    >>> opt = fastopt.NAdam([w], lr=0.1)
+    >>> opt.step([np.array([1.0, -2.0])])
+    True
+    >>> w
+    array([0.89435482, 1.10564518])
     """
+
+    facts = Facts(
+        paper="Dozat, Incorporating Nesterov momentum into Adam (ICLR workshop 2016)",
+        kind="adaptive",
+        good_for="what Adam is good for, where momentum helps",
+        states={
+            "m": "running mean of gradients",
+            "v": "running mean of squared gradients",
+        },
+    )
 
     lr: Scheduled = number(default=2e-3, at_least=0.0)
     betas: ScheduledPair = pair(default=(0.9, 0.999), below=1.0)

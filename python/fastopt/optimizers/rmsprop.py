@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fastopt.algorithm.base import Move
 from fastopt.algorithm.elementwise import nonnegative
+from fastopt.algorithm.facts import Facts
 from fastopt.algorithm.hyperparameters import Values, choice, flag, number
 from fastopt.algorithm.rule import RuleFunction, shipped
 from fastopt.algorithm.typing import Scheduled
@@ -90,8 +91,9 @@ class RmspropCoefficients(NamedTuple):
     take: float
 
 
+@shipped
 class RMSprop(Optimizer):
-    """RMSprop, as ``torch.optim.RMSprop``.
+    """RMSprop, as ``torch.optim.RMSprop``: plain, centered, with momentum, or both.
 
     ::
 
@@ -105,8 +107,8 @@ class RMSprop(Optimizer):
     *Generating sequences with recurrent neural networks* (arXiv:1308.0850). Differs from PyTorch where
     rounding makes ``v - g_mean * g_mean`` negative: it is 0 then, and not NaN.
 
-    Parameters are those of `Optimizer` and
-
+    Parameters
+    ----------
     lr : float >= 0
         Learning rate.
     alpha : float >= 0
@@ -120,14 +122,42 @@ class RMSprop(Optimizer):
     eps_placement : {"outside", "inside"}
         Where eps is added: ``sqrt(v) + eps`` or ``sqrt(v + eps)``, as in Keras, optax and TensorFlow 1.
     lr_in_buffer : bool
-        Let lr * d enter the buffer and not d; a new learning rate then acts on new gradients alone.
+        Add lr * d to the buffer and not d; a new learning rate then acts on new gradients alone.
     nesterov : bool
         Step along ``d + momentum * b``; needs a momentum.
     bias_correction : bool
         Divide the running means by ``1 - alpha^t``; needs alpha < 1.
     initial_accumulator_value : float >= 0
         What v begins with: 0, or 1 in TensorFlow 1.
+    **options
+        Those of every `Optimizer`: of the update, regularization, gradients, averages, bookkeeping.
+
+    States
+    ------
+    v : running mean of squared gradients
+    g_mean : running mean of gradients, if centered
+    b : buffer of divided gradients, with momentum
+
+    Examples
+    --------
+    >>> w = np.ones(2)
+    >>> opt = fastopt.RMSprop([w], lr=0.1, alpha=0.75)
+    >>> opt.step([np.array([1.0, -2.0])])
+    True
+    >>> w
+    array([0.8, 1.2])
     """
+
+    facts = Facts(
+        paper="Tieleman and Hinton, lecture 6.5 (2012); centered: arXiv:1308.0850",
+        kind="adaptive",
+        good_for="recurrent networks, reinforcement learning",
+        states={
+            "v": "running mean of squared gradients",
+            "g_mean": "running mean of gradients, if centered",
+            "b": "buffer of divided gradients, with momentum",
+        },
+    )
 
     lr: Scheduled = number(default=1e-2, at_least=0.0)
     alpha: Scheduled = number(default=0.99, at_least=0.0)

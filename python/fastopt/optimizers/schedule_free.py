@@ -8,6 +8,7 @@ import numpy as np
 
 from fastopt.algorithm import regularization
 from fastopt.algorithm.base import Move
+from fastopt.algorithm.facts import Facts
 from fastopt.algorithm.hyperparameters import Values, flag, number, pair
 from fastopt.algorithm.rule import shipped
 from fastopt.algorithm.stages import StageScalars
@@ -150,6 +151,7 @@ class ScheduleFree(Optimizer):
         return evaluation.evaluated(self._core, self.average)
 
 
+@shipped
 class SGDScheduleFree(ScheduleFree):
     """Schedule-Free SGD, as ``schedulefree.SGDScheduleFree``: needs no schedule, but `eval`.
 
@@ -166,12 +168,12 @@ class SGDScheduleFree(ScheduleFree):
     and ``opt.train()``, or in ``with opt.averaged():``. Training goes on from y and z.
 
     Defazio et al., *The road less scheduled* (arXiv:2405.15682). Differs from the package: an optimizer
-    begins in training; `train` gives y back bit by bit; each parameter counts its own steps.
+    begins in training; `train` restores y bit by bit; each parameter counts its own steps.
 
-    Parameters are those of `Optimizer` and
-
+    Parameters
+    ----------
     lr : float >= 0
-        Learning rate. The authors take 10 to 50 times that of SGD with a schedule.
+        Learning rate. The authors recommend 10 to 50 times that of SGD with a schedule.
     momentum : float > 0 and < 1
         How near y is to x.
     weight_decay : float >= 0
@@ -184,7 +186,32 @@ class SGDScheduleFree(ScheduleFree):
         The power of the number of the step in its weight.
     weight_lr_power : float >= 0 and <= 16
         The power of the largest learning rate so far in the weight of a step.
+    **options
+        Those of every `Optimizer`: of the update, regularization, gradients, averages, bookkeeping.
+
+    States
+    ------
+    z : the sequence that is averaged
+
+    Examples
+    --------
+    >>> w = np.ones(2)
+    >>> opt = fastopt.SGDScheduleFree([w], lr=0.1)
+    >>> for _ in range(3):
+    ...     _ = opt.step([np.array([1.0, -2.0])])
+    >>> w
+    array([0.79, 1.42])
+    >>> with opt.averaged():
+    ...     print(w)
+    [0.8 1.4]
     """
+
+    facts = Facts(
+        paper="arXiv:2405.15682",
+        kind="schedule-free",
+        good_for="training whose length is not known before; no schedule",
+        states={"z": "the sequence that is averaged"},
+    )
 
     lr: Scheduled = number(default=1.0, at_least=0.0)
     momentum: Scheduled = number(default=0.9, above=0.0, below=1.0)
@@ -205,6 +232,7 @@ class SGDScheduleFree(ScheduleFree):
         return averaging(h, t, h.momentum, carried)
 
 
+@shipped
 class AdamWScheduleFree(ScheduleFree):
     """Schedule-Free AdamW, as ``schedulefree.AdamWScheduleFree``: needs no schedule, but `eval`.
 
@@ -217,19 +245,48 @@ class AdamWScheduleFree(ScheduleFree):
 
     Defazio et al., *The road less scheduled* (arXiv:2405.15682). Differs from the package as that does.
 
-    Parameters are those of `Optimizer` and
-
+    Parameters
+    ----------
     lr : float >= 0
-        Learning rate. The authors take 1 to 10 times that of AdamW with a schedule.
+        Learning rate. The authors recommend 1 to 10 times that of AdamW with a schedule.
     betas : two floats, >= 0 and < 1, the first > 0
         How near y is to x, and how much of the second moment is kept.
     eps : float >= 0
         Added to the root.
     decoupled_weight_decay : bool
-        Let the weights decay as above; if False, add ``weight_decay * y`` to the gradient.
+        Decay the weights as above; if False, add ``weight_decay * y`` to the gradient.
     warmup_steps, r, weight_lr_power
         As of `SGDScheduleFree`.
+    **options
+        Those of every `Optimizer`: of the update, regularization, gradients, averages, bookkeeping.
+
+    States
+    ------
+    z : the sequence that is averaged
+    v : running mean of squared gradients
+
+    Examples
+    --------
+    >>> w = np.ones(2)
+    >>> opt = fastopt.AdamWScheduleFree([w], lr=0.1)
+    >>> for _ in range(3):
+    ...     _ = opt.step([np.array([1.0, -2.0])])
+    >>> w
+    array([0.79, 1.21])
+    >>> with opt.averaged():
+    ...     print(w)
+    [0.8 1.2]
     """
+
+    facts = Facts(
+        paper="arXiv:2405.15682",
+        kind="schedule-free",
+        good_for="training whose length is not known before; no schedule",
+        states={
+            "z": "the sequence that is averaged",
+            "v": "running mean of squared gradients",
+        },
+    )
 
     lr: Scheduled = number(default=2.5e-3, at_least=0.0)
     betas: ScheduledPair = pair(default=(0.9, 0.999), below=1.0)

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from fastopt.algorithm.base import Move
+from fastopt.algorithm.facts import Facts
 from fastopt.algorithm.hyperparameters import Values, flag, number
 from fastopt.algorithm.rule import RuleFunction, shipped
 from fastopt.algorithm.typing import Scheduled
@@ -64,8 +65,9 @@ def momentum_ahead(h: Values) -> Move:
     return Move("b", sgd, SgdCoefficients(h.momentum * (1.0 if h.lr_in_buffer else h.lr)))
 
 
+@shipped
 class SGD(Optimizer):
-    """Stochastic gradient descent, as ``torch.optim.SGD``.
+    """Stochastic gradient descent, as ``torch.optim.SGD``: plain, with momentum, with Nesterov's.
 
     ::
 
@@ -77,8 +79,8 @@ class SGD(Optimizer):
     momentum in deep learning* (ICML 2013); for the gradient at the point ahead see `lookahead`. Differs
     from PyTorch where momentum is switched on during training: the first gradient is then dampened too.
 
-    Parameters are those of `Optimizer` and
-
+    Parameters
+    ----------
     lr : float >= 0
         Learning rate.
     momentum : float >= 0
@@ -86,13 +88,35 @@ class SGD(Optimizer):
     dampening : float
         The share of the gradient that does not enter the buffer.
     nesterov : bool
-        Needs no dampening, and a momentum, unless lr_in_buffer.
+        Step along ``g + momentum * b``; needs no dampening, and a momentum, unless lr_in_buffer.
     lr_in_buffer : bool
-        Let lr * g enter the buffer and not g, as in Keras: a new learning rate then acts on new
+        Add lr * g to the buffer and not g, as in Keras: a new learning rate then acts on new
         gradients alone. ``b = momentum * b + lr * g; p = p - b``, or ``p - (lr * g + momentum * b)``.
     dampen_first : bool
         Dampen the first gradient too, as in MLX.
+    **options
+        Those of every `Optimizer`: of the update, regularization, gradients, averages, bookkeeping.
+
+    States
+    ------
+    b : buffer of gradients, with momentum
+
+    Examples
+    --------
+    >>> w = np.ones(2)
+    >>> opt = fastopt.SGD([w], lr=0.1, momentum=0.9)
+    >>> opt.step([np.array([1.0, -2.0])])
+    True
+    >>> w
+    array([0.9, 1.2])
     """
+
+    facts = Facts(
+        paper="momentum: Sutskever et al. (ICML 2013)",
+        kind="momentum",
+        good_for="image models, with momentum and a schedule; convex problems; least memory",
+        states={"b": "buffer of gradients, with momentum"},
+    )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)
     momentum: Scheduled = number(default=0.0, at_least=0.0)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastopt.algorithm.hyperparameters import Choice, Number, Values
+from fastopt.algorithm.hyperparameters import Values
 from fastopt.algorithm.representable import check_settings
 from fastopt.algorithm.rule import Rule, rule_of
 from fastopt.algorithm.settings import check_together
+from fastopt.algorithm.validators import FLAG, NOT_NEGATIVE
 from fastopt.arrays.checks import check_kind
 from fastopt.arrays.shapes import LISTED, misfit
 from fastopt.model.step_counts import Cohort
@@ -17,9 +18,6 @@ from fastopt.state.config import made, plain
 from fastopt.state.form import Differences, check_form, check_list, is_mark
 from fastopt.step.bound import Bound
 from fastopt.step.loss_scaling import LossScale
-
-_FLAG = Choice(False, (True, False))
-_WEIGHT = Number(0.0, 0.0, float("-inf"), float("inf"), float("inf"), False)
 
 
 class CheckedState:
@@ -147,7 +145,7 @@ class CheckedState:
     def _check_weight(self) -> float:
         """Return the sum of the weights; in states of 0.1.0 each gradient counted once."""
         found = self._state.get("accumulated_weight", float(self.accumulated))
-        checked: Any = _WEIGHT.check(found, "the sum of the weights of gradients")
+        checked = NOT_NEGATIVE.check(found, "the sum of the weights of gradients")
         if bool(checked) != bool(self.accumulated):
             raise ValueError(
                 f"the state has {self.accumulated} gradients added up, with weights that sum to "
@@ -193,7 +191,7 @@ class CheckedState:
     def _check_frozen(self) -> list[bool]:
         names, now = self._bound.parameters.names, self._bound.frozen
         return [
-            was if entry is None else bool(_FLAG.check(entry["frozen"], f"frozen of {name!r}"))
+            was if entry is None else bool(FLAG.check(entry["frozen"], f"frozen of {name!r}"))
             for name, entry, was in zip(names, self.entries, now, strict=True)
         ]
 

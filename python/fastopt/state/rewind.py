@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm.hyperparameters import is_scheduled
+from fastopt.algorithm.validators import is_scheduled
 from fastopt.model.commit import commit
 from fastopt.model.groups import Group
 from fastopt.state.capture import snapshot

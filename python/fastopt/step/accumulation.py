@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastopt.algorithm.hyperparameters import Number
+from fastopt.algorithm.validators import Number
 from fastopt.step.accumulator import Accumulator
 from fastopt.step.binding import changed, held, install, prepare
 from fastopt.step.core import Core
@@ -10,7 +10,7 @@ from fastopt.step.gradients import bind_gradients, take_gradients
 from fastopt.step.program import take
 
 # What float32 holds, as the weights of both dtypes: one that became 0 or infinite there would be lost.
-WEIGHT = Number(1.0, 2.0**-126, float("-inf"), (2.0 - 2.0**-23) * 2.0**127, float("inf"), False)
+WEIGHT = Number(at_least=2.0**-126, at_most=(2.0 - 2.0**-23) * 2.0**127)
 
 
 def is_due(core: Core) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fastopt import backends
+from fastopt import backends, frameworks
 from fastopt.algorithm import settings as declared
 from fastopt.algorithm.base import Algorithm
 from fastopt.algorithm.hyperparameters import Values
@@ -34,7 +34,6 @@ def bind(
     gate: Gate,
     kind: type[Algorithm],
     params: Any,
-    like: Any,
     shared: Mapping[str, Any],
     keywords: Mapping[str, Any],
 ) -> Bound:
@@ -45,7 +44,7 @@ def bind(
     progress = Progress(settings["loss_scale"])
     bound = Bound(
         kind=kind,
-        like=like,
+        like=keywords.get("like"),
         settings=settings,
         shared=shared,
         params=params,
@@ -78,7 +77,7 @@ def make_groups(gate: Gate, bound: Bound, parameters: Parameters) -> list[Group]
             container,
             i if len(containers) > 1 else None,
             kind,
-            kind.hyperparameters_of(bound.like, bound.shared, own),
+            frameworks.defaults(kind, bound.like, bound.shared, own),
             gate,
             bound.progress,
             parameters.singles[i],

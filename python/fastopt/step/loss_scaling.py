@@ -5,11 +5,10 @@ it. Where a gradient overflows, the step is left out and the scale is halved; af
 steps it is doubled.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
-from fastopt.algorithm.hyperparameters import Number
+from fastopt.algorithm.validators import POSITIVE
 from fastopt.model.commit import Change
 from fastopt.runtime.arguments import whole
 
@@ -19,8 +18,6 @@ BACKOFF = 0.5
 INTERVAL = 2000  # good steps in a row before the scale grows
 LARGEST = (2.0 - 2.0**-23) * 2.0**127  # of float32: beyond it, it does not grow
 SMALLEST = 2.0**-126
-
-_POSITIVE = Number(1.0, -math.inf, 0.0, math.inf, math.inf, False)
 
 
 class LossScale:
@@ -40,7 +37,7 @@ class LossScale:
         if not self.dynamic:
             return self
         found = LossScale("dynamic")
-        found.value = float(_POSITIVE.check(state["value"], "the loss scale") or START)
+        found.value = POSITIVE.check(state["value"], "the loss scale")
         found._good = whole(state["good_steps"], "the number of good steps", 0, INTERVAL)
         return found
 

@@ -25,7 +25,6 @@ LEARNING_RATES = {
     "rmsprop": 0.001,
     "sgd": 0.3,
 }
-SAME = {"iterative"}  # another name of one that takes part
 
 
 def network() -> Network:
@@ -37,7 +36,7 @@ def roster() -> list[Contestant]:
     """List every optimizer of the library, with its learning rate."""
     return [
         Contestant(name, name, {"lr": LEARNING_RATES[name]} if name in LEARNING_RATES else {})
-        for name in sorted(set(fastopt.names()) - SAME)
+        for name in fastopt.names()
     ]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from fastopt.convert.counterpart import Counterpart, Table
+from fastopt.frameworks.counterpart import Counterpart, Table
 
 UNCOUNTED = "SGD"  # has no number of steps there, and no buffer before the first one
 

@@ -1,10 +1,10 @@
-"""What the ``param_groups`` of torch.optim say: hyperparameters, and which parameters there are."""
+"""The ``param_groups`` of torch.optim: their hyperparameters, and their parameters."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastopt.convert.counterpart import Counterpart
-from fastopt.convert.torch.table import TABLE
+from fastopt.frameworks.counterpart import Counterpart
+from fastopt.frameworks.torch.names import TABLE
 
 ParamGroup = Mapping[str, Any]
 
@@ -29,7 +29,7 @@ def chosen(group: ParamGroup, theirs: Counterpart, rule: Mapping[str, Any], i: i
 
 
 def _misfit(group: ParamGroup, theirs: Counterpart, rule: Mapping[str, Any]) -> str | None:
-    """Say how a group differs from those of an algorithm, if it does."""
+    """Return how a group differs from those of an algorithm, if it does."""
     for key in theirs.options:
         if key not in group and key not in _LATE:
             return f"no {key}"
@@ -44,7 +44,7 @@ def _decoupling(name: str) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Take numbers out of tensors."""
+    """Make numbers of tensors."""
     if isinstance(value, (tuple, list)):
         return tuple(map(plain, value))
     return value.item() if hasattr(value, "item") else value

@@ -6,18 +6,17 @@ from typing import Any
 import numpy as np
 
 from fastopt.algorithm.rule import rule_of
-from fastopt.convert.arrival import Arrival, Entry, arrive
-from fastopt.convert.counterpart import CLIPPING, Counterpart, check_rule, counterpart
-from fastopt.convert.optax.search import search
-from fastopt.convert.optax.table import KEEPERS, TABLE
+from fastopt.frameworks.arrival import Arrival, Entry, arrive
+from fastopt.frameworks.counterpart import CLIPPING, Convertible, Counterpart, check_rule, counterpart
+from fastopt.frameworks.optax.names import KEEPERS, TABLE
+from fastopt.frameworks.optax.search import search
+from fastopt.model.parameters import leaves_like
 from fastopt.numerics.powers import power
-from fastopt.optimizer import Optimizer
 from fastopt.runtime.arguments import whole
-from fastopt.step.core import core_of
 
 
-def from_optax(opt: Optimizer, optax_state: Any, *, steps: int | None = None) -> None:
-    """Take the state of the Optax optimizer of the same name.
+def from_optax(opt: Convertible, optax_state: Any, *, steps: int | None = None) -> None:
+    """Load the state of the Optax optimizer of the same name.
 
     ::
 
@@ -68,14 +67,14 @@ def from_optax(opt: Optimizer, optax_state: Any, *, steps: int | None = None) ->
         columns["b"] = [np.asarray(-b) for b in columns["b"]]
     groups = _groups(opt, theirs, found.hyperparameters)
     entries = {}
-    for i, (key, of) in enumerate(zip(opt.names, core_of(opt).bound.parameters.group_of, strict=True)):
+    for i, (key, of) in enumerate(_group_of(opt).items()):
         h = opt.groups[of].with_values({} if groups is None else groups[of]).h
         carried = {"mu_product": power(h.betas[0], counted)} if name == "NAdam" else {}
         entries[key] = Entry(counted, {state: column[i] for state, column in columns.items()}, carried)
     arrive(opt, Arrival("optax", theirs, total, entries, groups))
 
 
-def _check_needed(opt: Optimizer, theirs: Counterpart, states: Collection[str]) -> None:
+def _check_needed(opt: Convertible, theirs: Counterpart, states: Collection[str]) -> None:
     """Raise where it has not the states that the rules of opt have: its hyperparameters are others."""
     for group in opt.groups:
         needed = rule_of(opt.select_rule(group.with_values({}).h)).states
@@ -87,18 +86,24 @@ def _check_needed(opt: Optimizer, theirs: Counterpart, states: Collection[str]) 
             )
 
 
-def _column(opt: Optimizer, tree: Any, what: str) -> list[Any]:
+def _group_of(opt: Convertible) -> dict[str, int]:
+    """Return the number of the group of each parameter, by its name."""
+    groups = opt.state_dict(copy=False)["groups"]
+    found = {name: i for i, group in enumerate(groups) for name in group["names"]}
+    return {name: found[name] for name in opt.names}
+
+
+def _column(opt: Any, tree: Any, what: str) -> list[Any]:
     """List the arrays of all parameters."""
-    leaves = core_of(opt).bound.parameters.leaves_of(
-        tree, what, "make opt of parameters that are built alike"
-    )
+    remedy = "make opt of parameters that are built alike"
+    leaves = leaves_like(opt.params, tree, what, remedy)
     return [np.asarray(leaf) for leaf in leaves]
 
 
 def _groups(
-    opt: Optimizer, theirs: Counterpart, given: dict[str, float]
+    opt: Convertible, theirs: Counterpart, given: dict[str, float]
 ) -> list[dict[str, Any]] | None:
-    """Give the hyperparameters that Optax keeps in its state, if it does, for every group."""
+    """Return the hyperparameters that Optax keeps in its state, if it does, for every group."""
     values: dict[str, Any] = {}
     for key, there in theirs.options.items():
         names = there if isinstance(there, tuple) else (there,)

@@ -4,15 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.convert.arrival import Arrival, Entry, arrive
-from fastopt.convert.counterpart import Counterpart, check_rule, counterpart, rule_there
-from fastopt.convert.keras.table import TABLE
-from fastopt.optimizer import Optimizer
+from fastopt.frameworks.arrival import Arrival, Entry, arrive
+from fastopt.frameworks.counterpart import Convertible, Counterpart, check_rule, counterpart, rule_there
+from fastopt.frameworks.keras.names import TABLE
 from fastopt.runtime.arguments import describe
 
 
-def from_keras(opt: Optimizer, optimizer: Any, *, hyperparameters: bool = True) -> None:
-    """Take the state of the Keras optimizer of the same name, on any backend of Keras.
+def from_keras(opt: Convertible, optimizer: Any, *, hyperparameters: bool = True) -> None:
+    """Load the state of the Keras optimizer of the same name, on any backend of Keras.
 
     ::
 
@@ -71,8 +70,8 @@ def from_keras(opt: Optimizer, optimizer: Any, *, hyperparameters: bool = True) 
     arrive(opt, Arrival("keras", theirs, steps, entries, groups, settings))
 
 
-def _checked(opt: Optimizer, optimizer: Any, theirs: Counterpart) -> list[Any]:
-    """Give the variables of an optimizer whose state can be taken."""
+def _checked(opt: Convertible, optimizer: Any, theirs: Counterpart) -> list[Any]:
+    """Return the variables of an optimizer whose state can be taken."""
     kind = type(optimizer)
     if kind.__module__.split(".")[0] != "keras" or kind.__name__ != theirs.name:
         raise TypeError(
@@ -105,7 +104,7 @@ def _checked(opt: Optimizer, optimizer: Any, theirs: Counterpart) -> list[Any]:
 
 
 def _groups(
-    opt: Optimizer, optimizer: Any, theirs: Counterpart, variables: list[Any]
+    opt: Convertible, optimizer: Any, theirs: Counterpart, variables: list[Any]
 ) -> list[dict[str, Any]]:
     """Read the hyperparameters, which are the same for every group but for the weight decay."""
     values: dict[str, Any] = {

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastopt.algorithm.hyperparameters import Values
-from fastopt.convert.buffer import lr_inside, rescaled
-from fastopt.convert.counterpart import check_rule, counterpart
-from fastopt.convert.torch.table import TABLE, UNCOUNTED
-from fastopt.optimizer import Optimizer
+from fastopt.algorithm.settings import Settings
+from fastopt.frameworks.buffer import lr_inside, rescaled
+from fastopt.frameworks.counterpart import Convertible, check_rule, counterpart
+from fastopt.frameworks.torch.names import TABLE, UNCOUNTED
 
 _MOST = 2**24  # steps that a float32 counts
 
 
-def to_torch(opt: Optimizer) -> dict[str, Any]:
-    """Give the state as the ``state_dict`` of the optimizer of the same name in ``torch.optim``.
+def to_torch(opt: Convertible) -> dict[str, Any]:
+    """Return the state as the ``state_dict`` of the optimizer of the same name in ``torch.optim``.
 
     ::
 
@@ -81,8 +81,8 @@ def to_torch(opt: Optimizer) -> dict[str, Any]:
     return {"state": entries, "param_groups": groups}
 
 
-def _arrays(opt: Optimizer, h: Values, saved: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Give the arrays of a parameter as torch's rule has them."""
+def _arrays(opt: Convertible, h: Values, saved: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the arrays of a parameter as torch's rule has them."""
     if saved["steps"] == 0 and type(opt).__name__ == UNCOUNTED:
         return {}
     # What lies beside the states, such as averages, has a star in its name.
@@ -106,7 +106,7 @@ def _step(steps: int, name: str) -> Any:
 def _check_settings(state: Mapping[str, Any], name: str) -> None:
     for key in ("global_clipnorm", "loss_scale"):
         if key in state["settings"]:
-            default = Optimizer.declared[key].default
+            default = Settings.declared[key].default
             raise ValueError(
                 f"torch.optim.{name} has no {key}, which is {state['settings'][key]!r} here: do it in "
                 f"the training loop there, and set opt.{key} = {default!r} first"

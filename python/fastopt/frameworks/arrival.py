@@ -5,9 +5,8 @@ from typing import Any, NamedTuple
 
 from fastopt.algorithm.hyperparameters import Values
 from fastopt.algorithm.rule import rule_of
-from fastopt.convert.buffer import lr_inside, rescaled
-from fastopt.convert.counterpart import Counterpart, rule_there
-from fastopt.optimizer import Optimizer
+from fastopt.frameworks.buffer import lr_inside, rescaled
+from fastopt.frameworks.counterpart import Convertible, Counterpart, rule_there
 
 
 class Entry(NamedTuple):
@@ -29,8 +28,8 @@ class Arrival(NamedTuple):
     settings: Mapping[str, Any] = {}
 
 
-def arrive(opt: Optimizer, given: Arrival) -> None:
-    """Load it; TypeError or ValueError for what does not fit, and nothing has changed then."""
+def arrive(opt: Convertible, given: Arrival) -> None:
+    """Load it; raise TypeError or ValueError for what does not fit, when nothing has changed."""
     state = opt.state_dict(copy=False)
     state["steps"] = given.steps
     inside = bool(rule_there(opt, given.like).get("lr_in_buffer", False))
@@ -51,7 +50,7 @@ def arrive(opt: Optimizer, given: Arrival) -> None:
     opt.load_state_dict(state, hyperparameters=given.groups is not None)
 
 
-def _check_complete(opt: Optimizer, h: Values, entry: Entry, given: Arrival, name: str) -> None:
+def _check_complete(opt: Convertible, h: Values, entry: Entry, given: Arrival, name: str) -> None:
     if entry.steps == 0:
         return
     missing = [k for k in rule_of(opt.select_rule(h)).states if k not in entry.arrays]

@@ -1,4 +1,4 @@
-"""Looking through a nested state of Optax for what an algorithm keeps."""
+"""Search of a nested state of Optax for what an algorithm keeps."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from fastopt.runtime.arguments import describe
 
 
 class Found:
-    """What there is, under Optax's names."""
+    """Parts that were found, under Optax's names."""
 
     def __init__(self) -> None:
         self.trees: dict[str, Any] = {}  # states, each built like the parameters
@@ -17,7 +17,7 @@ class Found:
 
 
 def search(state: Any, keepers: Collection[str]) -> Found:
-    """Search all parts of a state; TypeError or ValueError for a part that is something else."""
+    """Search all parts of a state; raise TypeError or ValueError for one that is something else."""
     found = Found()
     for part in _parts(state):
         name = type(part).__name__
@@ -47,7 +47,7 @@ def search(state: Any, keepers: Collection[str]) -> Found:
 
 
 def _parts(state: Any) -> Iterator[Any]:
-    """Give the named tuples of a state, also what is in those that only wrap others."""
+    """List the named tuples of a state, also what is in those that only wrap others."""
     if not isinstance(state, tuple):
         raise TypeError(
             f"the state, or a part of it, is {describe(state)}; it must be what init or update of an "

@@ -3,23 +3,29 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastopt.convert.arrival import Arrival, Entry, arrive
-from fastopt.convert.counterpart import CLIPPING, Counterpart, check_rule, counterpart, rule_there
-from fastopt.convert.torch.groups import chosen, indices, plain
-from fastopt.convert.torch.table import TABLE, UNCOUNTED
-from fastopt.optimizer import Optimizer
+from fastopt.frameworks.arrival import Arrival, Entry, arrive
+from fastopt.frameworks.counterpart import (
+    CLIPPING,
+    Convertible,
+    Counterpart,
+    check_rule,
+    counterpart,
+    rule_there,
+)
+from fastopt.frameworks.torch.groups import chosen, indices, plain
+from fastopt.frameworks.torch.names import TABLE, UNCOUNTED
 from fastopt.runtime.arguments import describe, whole
 
 
 def from_torch(
-    opt: Optimizer,
+    opt: Convertible,
     state_dict: Mapping[str, Any],
     *,
     hyperparameters: bool = True,
     by_name: bool | None = None,
     steps: int | None = None,
 ) -> None:
-    """Take the ``state_dict`` of the optimizer of the same name in ``torch.optim``.
+    """Load the ``state_dict`` of the optimizer of the same name in ``torch.optim``.
 
     ::
 
@@ -83,7 +89,7 @@ def _parts(state_dict: Any) -> tuple[list[Mapping[str, Any]], Mapping[Any, Any]]
 
 
 def _entry(given: Mapping[str, Any], theirs: Counterpart, taken: int, which: str) -> Entry:
-    """Give the state of one parameter; it is empty where that has not taken a step."""
+    """Return the state of one parameter; it is empty where that has not taken a step."""
     states = {there: here for here, there in theirs.states.items()}
     carried = {"mu_product"} if theirs.name == "NAdam" else set()
     unknown = sorted(set(given) - set(states) - carried - {"step"})

@@ -2,14 +2,44 @@
 
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from fastopt import frameworks
-from fastopt.algorithm.hyperparameters import Values
-from fastopt.optimizer import Optimizer
+from fastopt.algorithm.base import Algorithm
+from fastopt.algorithm.hyperparameters import Option, Values
+from fastopt.algorithm.rule import RuleFunction
 from fastopt.runtime.arguments import describe
 
 Options = Mapping[str, str | tuple[str, str]]  # two names for a pair
+
+
+class Convertible(Protocol):
+    """What conversion uses of an optimizer."""
+
+    groups: Any
+    hyperparameters: ClassVar[Mapping[str, Option]]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of its parameters."""
+
+    @property
+    def step_count(self) -> int:
+        """How many steps it has taken."""
+
+    def state_dict(self, copy: bool = ...) -> dict[str, Any]:
+        """Return its state."""
+
+    def load_state_dict(self, state: Mapping[str, Any], *, hyperparameters: bool = ...) -> Any:
+        """Load a state."""
+
+    @classmethod
+    def select_rule(cls, h: Values) -> RuleFunction:
+        """Choose the rule for a group's hyperparameters."""
+
+    @classmethod
+    def initial_carried(cls) -> dict[str, float]:
+        """Return the carried scalars before the first step."""
 
 
 class Counterpart(NamedTuple):
@@ -36,8 +66,8 @@ _IDLE: Mapping[str, Callable[[Values], bool]] = MappingProxyType(
 
 
 def counterpart(opt: Any, table: Table, like: str) -> Counterpart:
-    """Find that of an optimizer; TypeError for one that the framework does not have."""
-    if not isinstance(opt, Optimizer):
+    """Find that of an optimizer; raise TypeError for one that the framework does not have."""
+    if not isinstance(opt, Algorithm):
         raise TypeError(f"opt is {describe(opt)}; it must be an optimizer of fastopt")
     name = type(opt).__name__
     if name not in table or not opt.is_ours():
@@ -47,16 +77,15 @@ def counterpart(opt: Any, table: Table, like: str) -> Counterpart:
     return table[name]
 
 
-def rule_there(opt: Optimizer, like: str) -> dict[str, Any]:
-    """Give the framework's rule of the same name, as our options: all but clipping."""
-    name = type(opt).__name__
-    defaults = {key: hyper.default for key, hyper in opt.hyperparameters.items()}
-    rule = {**defaults, **frameworks.options(like, name, name)}
+def rule_there(opt: Any, like: str) -> dict[str, Any]:
+    """Return the framework's rule of the same name, as our options: all but clipping."""
+    defaults = {key: option.default for key, option in opt.hyperparameters.items()}
+    rule = {**defaults, **frameworks.options(type(opt), like)}
     return {key: value for key, value in rule.items() if key not in CLIPPING}
 
 
 def check_rule(
-    opt: Optimizer, like: str, name: str, free: Collection[str], clips: bool = False
+    opt: Convertible, like: str, name: str, free: Collection[str], clips: bool = False
 ) -> None:
     """Raise ValueError where a group's rule is not that of the framework with some choice of `free`.
 

@@ -1,6 +1,6 @@
 """The algorithms of Keras 3: states and hyperparameters by the attributes of its optimizers."""
 
-from fastopt.convert.counterpart import Counterpart, Options, Table
+from fastopt.frameworks.counterpart import Counterpart, Options, Table
 
 _EVERY: Options = {
     "lr": "learning_rate",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from fastopt.convert.counterpart import Counterpart, Options, Table
+from fastopt.frameworks.counterpart import Counterpart, Options, Table
 
 _EVERY: Options = {"lr": "learning_rate", "weight_decay": "weight_decay"}
 _BETAS: Options = {**_EVERY, "betas": ("b1", "b2"), "eps": "eps"}

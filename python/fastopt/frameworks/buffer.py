@@ -11,7 +11,7 @@ from fastopt.algorithm.hyperparameters import Values
 def rescaled(
     arrays: Mapping[str, Any], lr: float, before: bool, after: bool, name: str
 ) -> dict[str, Any]:
-    """Take the learning rate into the buffer b, or out of it, so that the next step is the same.
+    """Multiply the buffer b by the learning rate, or divide by it, so that the next step is the same.
 
     `before` and `after` say whether it is inside. ValueError where it cannot be taken out.
     """
@@ -28,5 +28,5 @@ def rescaled(
 
 
 def lr_inside(h: Values) -> bool:
-    """Say whether a rule has it inside."""
+    """Return whether a rule has it inside."""
     return bool(getattr(h, "lr_in_buffer", False))

@@ -1,0 +1,189 @@
+"""Validators: what a value can be, whether it is an option of an optimizer or an argument.
+
+``POSITIVE.check(value, "rho")`` returns the value as it is stored, or raises TypeError or ValueError.
+"""
+
+import math
+import numbers
+from typing import Any
+
+import numpy as np
+
+from fastopt.runtime.arguments import describe, whole
+
+
+class Validator:
+    """The values that something can have."""
+
+    def words(self) -> str:
+        """Put in words what a value must be."""
+        return ""
+
+    def check(self, value: Any, where: str) -> Any:
+        """Return the value as it is stored; raise TypeError or ValueError for one that cannot be."""
+        raise NotImplementedError  # pragma: no cover - every kind has its own
+
+    def accept(self, value: Any, where: str) -> Any:
+        """Do the same for what can also be a function of the step, where there are such values."""
+        return self.check(value, where)
+
+    def at(self, kept: Any, step: int, where: str) -> Any:
+        """Return the value at a step of what `accept` returned, checked."""
+        return kept
+
+
+class Anything(Validator):
+    """Any value: what it can be is checked where it is used."""
+
+    def check(self, value: Any, where: str) -> Any:
+        """Return it."""
+        return value
+
+
+class Number(Validator):
+    """A finite real number in a range; None too, if it is optional."""
+
+    def __init__(
+        self,
+        *,
+        at_least: float = -math.inf,
+        above: float = -math.inf,
+        at_most: float = math.inf,
+        below: float = math.inf,
+        optional: bool = False,
+    ) -> None:
+        self.at_least, self.above, self.at_most, self.below = at_least, above, at_most, below
+        self.optional = optional
+
+    def check(self, value: Any, where: str) -> Any:
+        """Return it as a float, or None."""
+        if value is None and self.optional:
+            return None
+        if type(value) is np.ndarray and value.ndim == 0:  # no subclass: it may be masked
+            value = value.item()
+        # NumPy has durations among its integers.
+        if isinstance(value, (bool, np.bool_, np.timedelta64)) or not isinstance(value, numbers.Real):
+            raise TypeError(f"{where} is {describe(value)}; it must be {self.words()}")
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        inside = self.at_least <= number <= self.at_most and self.above < number < self.below
+        if not math.isfinite(number) or not inside:
+            words = self.words().replace("a number", "a finite number", 1)
+            raise ValueError(f"{where} is {number!r}; it must be {words}")
+        return number
+
+    def accept(self, value: Any, where: str) -> Any:
+        """Return it as a float, None, or a function of the step."""
+        return value if is_function(value) else self.check(value, where)
+
+    def at(self, kept: Any, step: int, where: str) -> Any:
+        """Call the function, if it is one, and check what it returns."""
+        return self.check(kept(step), f"{where} at step {step}") if callable(kept) else kept
+
+    def words(self) -> str:
+        """Put in words what a value must be."""
+        return f"a number{self.range()}{', or None' if self.optional else ''}"
+
+    def range(self) -> str:
+        """Put the range in words."""
+        limits = {">=": self.at_least, ">": self.above, "<=": self.at_most, "<": self.below}
+        words = [f"{word} {limit:g}" for word, limit in limits.items() if math.isfinite(limit)]
+        return " " + " and ".join(words) if words else ""
+
+
+class Pair(Validator):
+    """Two numbers in one range."""
+
+    def __init__(self, each: Number) -> None:
+        self.each = each
+
+    def check(self, value: Any, where: str) -> tuple[float, float]:
+        """Return it as a tuple of floats."""
+        if isinstance(value, np.ndarray):
+            value = value.tolist()
+        if not isinstance(value, (tuple, list)):
+            raise TypeError(f"{where} is {describe(value)}; it must be {self.words()}")
+        if len(value) != 2:
+            raise ValueError(f"{where} has {len(value)} entries; it must be two numbers")
+        first, second = (self.each.check(x, _entry(where, i)) for i, x in enumerate(value))
+        return first, second
+
+    def accept(self, value: Any, where: str) -> Any:
+        """Return a tuple in which each can be a function of the step."""
+        if not (isinstance(value, (tuple, list)) and len(value) == 2 and any(map(is_function, value))):
+            return self.check(value, where)
+        return tuple(self.each.accept(x, _entry(where, i)) for i, x in enumerate(value))
+
+    def at(self, kept: Any, step: int, where: str) -> Any:
+        """Call the functions in it, and check what they return."""
+        if not is_scheduled(kept):
+            return kept
+        return tuple(self.each.at(x, step, _entry(where, i)) for i, x in enumerate(kept))
+
+    def words(self) -> str:
+        """Put in words what a value must be."""
+        return f"two numbers{self.each.range()}"
+
+
+def _entry(where: str, i: int) -> str:
+    """Name an entry of a pair: ``betas[0] of group 1``."""
+    name, space, rest = where.partition(" ")
+    return f"{name}[{i}]{space}{rest}"
+
+
+class Choice(Validator):
+    """One of a few values: True, False, or words."""
+
+    def __init__(self, *values: bool | str) -> None:
+        self.values = values
+
+    def check(self, value: Any, where: str) -> Any:
+        """Return it as a bool or a string."""
+        if isinstance(value, np.bool_):
+            value = bool(value)
+        if type(value) not in map(type, self.values):  # 1 is equal to True, and is not a choice
+            raise TypeError(f"{where} is {describe(value)}; it must be {self.words()}")
+        if value not in self.values:
+            raise ValueError(f"{where} is {value!r}; it must be {self.words()}")
+        return value
+
+    def words(self) -> str:
+        """Put in words what a value must be."""
+        *first, last = map(repr, self.values)
+        return f"{', '.join(first)} or {last}"
+
+
+class Count(Validator):
+    """A whole number; None too, if it is optional."""
+
+    def __init__(self, *, at_least: int, at_most: int | None = None, optional: bool = False) -> None:
+        self.at_least, self.at_most, self.optional = at_least, at_most, optional
+
+    def check(self, value: Any, where: str) -> Any:
+        """Return it as an int, or None."""
+        if value is None and self.optional:
+            return None
+        return whole(value, where, self.at_least, self.at_most)
+
+    def words(self) -> str:
+        """Put in words what a value must be."""
+        most = "" if self.at_most is None else f" and <= {self.at_most}"
+        return f"a whole number >= {self.at_least}{most}{', or None' if self.optional else ''}"
+
+
+ANYTHING = Anything()
+FLAG = Choice(True, False)
+POSITIVE = Number(above=0.0)
+NOT_NEGATIVE = Number(at_least=0.0)
+
+
+def is_function(value: Any) -> bool:
+    """Return whether it can be asked for a value at each step."""
+    return callable(value) and not isinstance(value, type)
+
+
+def is_scheduled(kept: Any) -> bool:
+    """Return whether what `accept` returned changes with the step."""
+    return callable(kept) or (isinstance(kept, tuple) and any(map(callable, kept)))

@@ -1,0 +1,1 @@
+"""The papers, as printed."""

@@ -1,0 +1,7 @@
+"""PyTorch, ``torch.optim``: its rules and defaults are ours, for every algorithm that it has."""
+
+from fastopt.frameworks import Table
+
+TABLE: Table = {
+    name: {} for name in ("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "Adamax", "NAdam")
+}

@@ -1,0 +1,36 @@
+"""All that an optimizer of your own is made of: docs/own_rule.md shows how.
+
+The base class `Optimizer`; `number`, `pair`, `flag` and `choice`, which declare hyperparameters, and
+the `Values` of them that a class gets; and what a rule may use beside ``+ - * /``, comparisons,
+``np.sqrt`` and ``np.abs``.
+"""
+
+from fastopt.algorithm.elementwise import (
+    bounded,
+    clip,
+    maximum,
+    minimum,
+    nonnegative,
+    outward,
+    select,
+    sign,
+)
+from fastopt.algorithm.hyperparameters import Values, choice, flag, number, pair
+from fastopt.optimizer import Optimizer
+
+__all__ = [
+    "Optimizer",
+    "Values",
+    "bounded",
+    "choice",
+    "clip",
+    "flag",
+    "maximum",
+    "minimum",
+    "nonnegative",
+    "number",
+    "outward",
+    "pair",
+    "select",
+    "sign",
+]
