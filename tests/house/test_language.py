@@ -9,7 +9,8 @@ import fastopt
 
 # Questions as headings, and verbs that say less than Return, Describe, Raise, ...
 _BEGINNINGS = re.compile(
-    r"(?:gives?|says?|tells?|lets?|takes?(?! (?:a|one|the) step)|what\w*|who\w*|whe\w+|which|how|why)\b",
+    r"(?:gives?|says?|tells?|lets?|takes?(?! (?:a|one|the) step)"
+    r"|what\w*|who\w*|whe\w+|which|how|why)\b",
     re.IGNORECASE,
 )
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)

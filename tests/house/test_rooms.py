@@ -18,8 +18,8 @@ PACKAGE = Path(fastopt.__file__).parent
 ROOMS = [
     *("version", "runtime", "numerics", "arrays", "algorithm", "schedules", "model", "followers"),
     *("frameworks", "backends", "step", "moves", "checkpoint", "state", "optimizer", "optimizers"),
-    *("registry", "functional", "loading", "smoothing", "dialect", "convert", "rules", "training"),
-    *("__init__", "demo", "bench", "__main__"),
+    *("registry", "functional", "loading", "smoothing", "dialect", "description", "convert", "rules"),
+    *("training", "__init__", "demo", "bench", "__main__"),
 ]
 MOST_IN_THE_ROOT = 12
 

@@ -10,7 +10,7 @@ import pytest
 import fastopt
 from fastopt.optimizers import CLASSES
 
-TOOL = Path(__file__).parent.parent / "tools/write_stubs.py"
+TOOL = Path(__file__).parents[2] / "tools/write_stubs.py"
 
 
 @pytest.fixture(scope="module")
