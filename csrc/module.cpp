@@ -5,11 +5,11 @@
 #include <optional>
 #include <tuple>
 
-#include "dispatch.hpp"
-#include "plan.hpp"
-#include "quick_calls.hpp"
-#include "smoothing.hpp"
-#include "swapping.hpp"
+#include "dispatch/levels.hpp"
+#include "plan/plan.hpp"
+#include "fastcall.hpp"
+#include "python/smoothing.hpp"
+#include "python/swapping.hpp"
 
 namespace py = pybind11;
 using fastopt::Extras;

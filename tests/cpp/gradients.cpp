@@ -10,7 +10,7 @@
 #include "levels.hpp"
 #include "parts.hpp"
 #include "strided_array.hpp"
-#include "tiles.hpp"
+#include "plan/strided_gradient.hpp"
 
 namespace driver {
 namespace {

@@ -1,6 +1,6 @@
 #include "levels.hpp"
 
-#include "dispatch.hpp"
+#include "dispatch/levels.hpp"
 
 namespace driver {
 

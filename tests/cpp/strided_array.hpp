@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "buffer.hpp"
-#include "ndarray.hpp"
+#include "python/ndarray.hpp"
 
 namespace driver {
 

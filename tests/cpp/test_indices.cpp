@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "check.hpp"
-#include "cutting.hpp"
+#include "plan/partition.hpp"
 
 namespace {
 

@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include "check.hpp"
-#include "prefetch_trial.hpp"
+#include "plan/prefetch_trial.hpp"
 
 namespace {
 

@@ -1,0 +1,58 @@
+#include "plan/parallel.hpp"
+
+#include <algorithm>
+
+#include "plan/partition.hpp"
+#include "python/gil.hpp"
+
+namespace fastopt {
+namespace {
+
+// Below this many bytes a second thread costs more than it brings.
+constexpr std::size_t bytes_per_thread = 1024 * 1024;
+// Above this many bytes the step takes longer than it takes to hand over the GIL.
+constexpr std::size_t bytes_worth_releasing_gil = 256 * 1024;
+
+// Turns the chunks of each run round.
+struct Backwards {
+    const std::uint32_t* edges;
+    int runs;
+    threads::Task task;
+    void* context;
+
+    static void run(void* self, std::uint32_t chunk) noexcept {
+        const auto& all = *static_cast<const Backwards*>(self);
+        const std::uint32_t* end = std::upper_bound(all.edges, all.edges + all.runs, chunk);
+        all.task(all.context, end[-1] + (*end - 1 - chunk));
+    }
+};
+
+}  // namespace
+
+void share_out(const std::vector<std::size_t>& bytes, int threads, threads::Task task, void* context,
+               bool backwards) {
+    const std::size_t total = bytes.back();
+    const auto count = std::uint32_t(bytes.size() - 1);
+    int runs = std::clamp(threads, 1, threads::max_threads);
+    runs = int(std::min<std::size_t>({std::size_t(runs), count, total / bytes_per_thread}));
+    runs = std::max(runs, 1);
+    std::uint32_t edges[threads::max_threads + 1];
+    for (int k = 0; k <= runs; ++k) {
+        const std::size_t before = begin_of_run(total, runs, k);
+        edges[k] = std::uint32_t(std::lower_bound(bytes.begin(), bytes.end(), before) - bytes.begin());
+    }
+    edges[runs] = count;
+    Backwards turned{edges, runs, task, context};
+    if (backwards) {
+        task = &Backwards::run;
+        context = &turned;
+    }
+    const auto run = [&]() noexcept { threads::run(edges, runs, task, context); };
+    if (total < bytes_worth_releasing_gil) {
+        run();
+    } else {
+        without_gil(run);
+    }
+}
+
+}  // namespace fastopt
