@@ -1,3 +1,4 @@
+// The fast calls, by the protocol of METH_FASTCALL.
 #include "fastcall.hpp"
 
 #include "plan/power.hpp"
@@ -12,11 +13,12 @@ PyObject* step(PyObject* self, PyObject* const* given, Py_ssize_t count) {
                 "step takes (gradients, params, cohorts, coefficients, threads, counter)");
         }
         auto* const instance = reinterpret_cast<py::detail::instance*>(self);
-        auto& plan = *static_cast<Plan*>(instance->get_value_and_holder().value_ptr());
+        auto& plan = *static_cast<NumpyPlan*>(instance->get_value_and_holder().value_ptr());
         const long threads = PyLong_AsLong(given[4]);
         if (threads == -1 && PyErr_Occurred()) return nullptr;
-        return PyLong_FromSsize_t(
-            plan.step(given[0], given[1], given[2], given[3], int(threads), given[5]));
+        const BindResult found =
+            plan.step(given[0], given[1], given[2], given[3], int(threads), given[5]);
+        return PyLong_FromSsize_t(found.number);
     } catch (py::error_already_set& error) {
         error.restore();
     } catch (const std::exception& error) {
@@ -38,15 +40,15 @@ PyObject* power_of(PyObject*, PyObject* const* given, Py_ssize_t count) {
 }
 
 // PyCFunction is the type of all of them; the flags say how they are called.
-PyCFunction as_function(PyObject* (*quick)(PyObject*, PyObject* const*, Py_ssize_t)) {
-    return reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(quick));
+PyCFunction as_function(PyObject* (*fast)(PyObject*, PyObject* const*, Py_ssize_t)) {
+    return reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(fast));
 }
 PyMethodDef step_method{"step", as_function(&step), METH_FASTCALL, nullptr};
 PyMethodDef power_function{"power", as_function(&power_of), METH_FASTCALL, nullptr};
 
 }  // namespace
 
-void add_quick_calls(py::module_& module, py::class_<Plan>& plan) {
+void add_fast_calls(py::module_& module, py::class_<NumpyPlan>& plan) {
     auto* const type = reinterpret_cast<PyTypeObject*>(plan.ptr());
     plan.attr("step") = py::reinterpret_steal<py::object>(PyDescr_NewMethod(type, &step_method));
     module.attr("power") = py::reinterpret_steal<py::object>(PyCFunction_New(&power_function, nullptr));

@@ -1,3 +1,4 @@
+// The levels of this build, as CMake lists them in levels.inc.
 #include "dispatch/levels.hpp"
 
 #include <stdexcept>

@@ -17,18 +17,18 @@ template <class To, class From> inline To bits_as(From from) {
     return to;
 }
 
-struct bfloat16 {
+struct BFloat16 {
     std::uint16_t bits;
 };
-struct float16 {
+struct Float16 {
     std::uint16_t bits;
 };
 
-inline float widened(bfloat16 x) { return bits_as<float>(std::uint32_t(x.bits) << 16); }
+inline float widened(BFloat16 x) { return bits_as<float>(std::uint32_t(x.bits) << 16); }
 
 // Exponent and fraction are shifted to their places and the exponent is moved to float's bias: once more
 // for infinity and NaN, and by a subtraction for subnormals.
-inline float widened(float16 x) {
+inline float widened(Float16 x) {
     const std::uint32_t exponent_mask = 0x7c00u << 13;
     const std::uint32_t shifted = std::uint32_t(x.bits & 0x7fff) << 13;
     const std::uint32_t exponent = shifted & exponent_mask;
@@ -43,14 +43,14 @@ inline float widened(float16 x) {
 inline float widened(float x) { return x; }
 inline double widened(double x) { return x; }
 
-inline bfloat16 narrowed_to(float x, bfloat16) {
+inline BFloat16 narrowed_to(float x, BFloat16) {
     const auto bits = bits_as<std::uint32_t>(x);
     const std::uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
     const std::uint32_t nan = 0x7fc0 | (bits >> 16 & 0x8000);
     return {std::uint16_t((bits & 0x7fffffff) > 0x7f800000 ? nan : rounded)};
 }
 
-inline float16 narrowed_to(float x, float16) {
+inline Float16 narrowed_to(float x, Float16) {
     const auto bits = bits_as<std::uint32_t>(x);
     const std::uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
     // Adding one half moves what is below float16's normal range so that its last bit is float's.
@@ -66,15 +66,15 @@ inline float16 narrowed_to(float x, float16) {
 
 // A double goes to bfloat16 by way of float, as in ml_dtypes. On its way to float16 it is rounded to odd,
 // so that what float has no room for still counts: the outcome is rounded once, as in NumPy.
-inline bfloat16 narrowed_to(double x, bfloat16) { return narrowed_to(static_cast<float>(x), bfloat16{}); }
+inline BFloat16 narrowed_to(double x, BFloat16 to) { return narrowed_to(static_cast<float>(x), to); }
 
-inline float16 narrowed_to(double x, float16) {
+inline Float16 narrowed_to(double x, Float16) {
     const auto nearest = static_cast<float>(x);
     const auto bits = bits_as<std::uint32_t>(nearest);
     const auto found = static_cast<double>(nearest);
     const std::uint32_t beyond = __builtin_fabs(found) > __builtin_fabs(x);
     const std::uint32_t odd = (bits - beyond) | 1;
-    return narrowed_to(bits_as<float>(found == x ? bits : odd), float16{});
+    return narrowed_to(bits_as<float>(found == x ? bits : odd), Float16{});
 }
 
 template <class To, class From> inline To narrowed(From x) { return narrowed_to(x, To{}); }

@@ -8,7 +8,8 @@
 namespace fastopt::FASTOPT_LEVEL {
 
 // Fetches what a loop will read next, where that is far away: some processors' own prefetching keeps up
-// with a few streams alone, and starts anew with every page; see prefetch_trial.hpp. In the cache it costs.
+// with a few streams alone, and starts anew with every page; see plan/prefetch_trial.hpp. In the cache
+// it costs.
 constexpr std::ptrdiff_t bytes_ahead = 2048;
 template <class T> [[gnu::always_inline]] inline void fetch_ahead(const T* x, std::ptrdiff_t count) {
     const char* ahead = reinterpret_cast<const char*>(x) + bytes_ahead;
@@ -17,27 +18,27 @@ template <class T> [[gnu::always_inline]] inline void fetch_ahead(const T* x, st
     }
 }
 
-struct nothing {
-    nothing at(std::ptrdiff_t) const { return {}; }
+struct NoEpilogue {
+    NoEpilogue at(std::ptrdiff_t) const { return {}; }
     void fetch(std::ptrdiff_t, std::ptrdiff_t) const {}
     template <class T> void operator()(std::ptrdiff_t, T) const {}
 };
 
-template <class T> struct everything {
+template <class T> struct FullEpilogue {
     T keep, take;
     T* average;
-    bfloat16* copy;
+    BFloat16* copy;
     T* zero;    // may be the gradient: it has been read
 
-    explicit everything(const Everything& given)
+    explicit FullEpilogue(const Everything& given)
         : keep(static_cast<T>(given.keep)),
           take(static_cast<T>(given.take)),
           average(static_cast<T*>(given.average)),
-          copy(static_cast<bfloat16*>(given.copy)),
+          copy(static_cast<BFloat16*>(given.copy)),
           zero(static_cast<T*>(given.zero)) {}
 
-    everything at(std::ptrdiff_t i) const {
-        everything moved = *this;
+    FullEpilogue at(std::ptrdiff_t i) const {
+        FullEpilogue moved = *this;
         moved.average += i;
         moved.copy += i;
         moved.zero += i;
@@ -49,7 +50,7 @@ template <class T> struct everything {
     }
     void operator()(std::ptrdiff_t i, T p) const {
         average[i] = keep * average[i] + take * p;
-        copy[i] = narrowed<bfloat16>(p);
+        copy[i] = narrowed<BFloat16>(p);
         zero[i] = T(0);
     }
 };

@@ -14,18 +14,18 @@ constexpr int register_bytes = 64;
 constexpr int register_bytes = 16;
 #endif
 
-template <class T, int size> struct block {
+template <class T, int size> struct Block {
     typedef T Vector __attribute__((vector_size(size * sizeof(T))));
 
     // The first (half = 0) or second halves of a and b, element about element.
-    template <int half, int... I> static Vector zip(Vector a, Vector b, indices<I...>) {
+    template <int half, int... I> static Vector zip(Vector a, Vector b, Indices<I...>) {
         return __builtin_shufflevector(a, b, (half * size / 2 + I / 2 + I % 2 * size)...);
     }
 
     // Transposes a block: from[j * stride + i] goes to to[i * width + j]; stride in bytes, width in
     // elements. Zipping row i with row i + size / 2, log2(size) times over, transposes.
     static void transpose(const char* from, std::ptrdiff_t stride, T* to, std::ptrdiff_t width) {
-        using All = typename make_indices<size>::type;
+        using All = typename MakeIndices<size>::type;
         Vector rows[size], zipped[size];
         for (int j = 0; j < size; ++j) __builtin_memcpy(&rows[j], from + j * stride, sizeof rows[j]);
         for (int done = 1; done < size; done *= 2) {
@@ -51,7 +51,7 @@ template <class T> struct Strided {
     }
 
     template <int size> void transpose(std::ptrdiff_t i, std::ptrdiff_t j) const {
-        block<T, size>::transpose(g + i * row_stride + j * column_stride, column_stride,
+        Block<T, size>::transpose(g + i * row_stride + j * column_stride, column_stride,
                                   tile + i * columns + j, columns);
     }
 
@@ -73,12 +73,29 @@ template <class T> struct Strided {
     }
 };
 
+template <class T> void gather_same(const Strided<T> strided, std::ptrdiff_t rows) {
+    std::ptrdiff_t row = 0;
+    if (strided.row_stride == sizeof(T)) {
+        row = strided.template blocks<register_bytes / sizeof(T)>(row, rows);
+        row = strided.template blocks<16 / sizeof(T)>(row, rows);
+    }
+    for (std::ptrdiff_t j = 0; j < strided.columns; ++j) {
+        for (std::ptrdiff_t i = row; i < rows; ++i) strided.copy(i, j);
+    }
+}
+
+template <class A, class B> constexpr bool same = false;
+template <class A> constexpr bool same<A, A> = true;
+
 // tile[i * columns + j] = g[i * row_stride + j * column_stride], strides in bytes; g may be misaligned.
 // From another dtype each element is rounded once.
 template <class T, class From>
 void gather(const char* g, std::ptrdiff_t row_stride, std::ptrdiff_t column_stride,
             std::ptrdiff_t rows, std::ptrdiff_t columns, void* tile) noexcept {
     T* const to = static_cast<T*>(tile);
+    if constexpr (same<T, From>) {
+        return gather_same<T>({g, row_stride, column_stride, to, columns}, rows);
+    }
     for (std::ptrdiff_t i = 0; i < rows; ++i) {
         const char* from = g + i * row_stride;
         const auto copy = [&](std::ptrdiff_t j, std::ptrdiff_t stride) {
@@ -92,30 +109,6 @@ void gather(const char* g, std::ptrdiff_t row_stride, std::ptrdiff_t column_stri
             for (std::ptrdiff_t j = 0; j < columns; ++j) copy(j, column_stride);
         }
     }
-}
-
-template <class T> void gather_same(const Strided<T> strided, std::ptrdiff_t rows) {
-    std::ptrdiff_t row = 0;
-    if (strided.row_stride == sizeof(T)) {
-        row = strided.template blocks<register_bytes / sizeof(T)>(row, rows);
-        row = strided.template blocks<16 / sizeof(T)>(row, rows);
-    }
-    for (std::ptrdiff_t j = 0; j < strided.columns; ++j) {
-        for (std::ptrdiff_t i = row; i < rows; ++i) strided.copy(i, j);
-    }
-}
-
-template <>
-inline void gather<float, float>(const char* g, std::ptrdiff_t row_stride, std::ptrdiff_t column_stride,
-                                 std::ptrdiff_t rows, std::ptrdiff_t columns, void* tile) noexcept {
-    gather_same<float>({g, row_stride, column_stride, static_cast<float*>(tile), columns}, rows);
-}
-
-template <>
-inline void gather<double, double>(const char* g, std::ptrdiff_t row_stride,
-                                   std::ptrdiff_t column_stride, std::ptrdiff_t rows,
-                                   std::ptrdiff_t columns, void* tile) noexcept {
-    gather_same<double>({g, row_stride, column_stride, static_cast<double*>(tile), columns}, rows);
 }
 
 }  // namespace fastopt::FASTOPT_LEVEL

@@ -6,14 +6,14 @@
 
 namespace fastopt::FASTOPT_LEVEL {
 
-template <int N> struct constant {
+template <int N> struct Constant {
     constexpr operator std::ptrdiff_t() const { return N; }
 };
 
-template <int... I> struct indices {};
-template <int N, int... I> struct make_indices : make_indices<N - 1, N - 1, I...> {};
-template <int... I> struct make_indices<0, I...> {
-    using type = indices<I...>;
+template <int... I> struct Indices {};
+template <int N, int... I> struct MakeIndices : MakeIndices<N - 1, N - 1, I...> {};
+template <int... I> struct MakeIndices<0, I...> {
+    using type = Indices<I...>;
 };
 
 }  // namespace fastopt::FASTOPT_LEVEL

@@ -27,20 +27,20 @@ struct Everything {
     void* zero;
     double keep, take;
 };
-using SweepAll = void (*)(const void* scalars, void* p, const void* g, void* const* states,
-                          const Everything& everything, std::ptrdiff_t n) noexcept;
+using FullSweep = void (*)(const void* scalars, void* p, const void* g, void* const* states,
+                           const Everything& everything, std::ptrdiff_t n) noexcept;
 
 // Reads a block of a gradient of any layout into a tile of rows x columns; strides in bytes.
 using Gather = void (*)(const char* g, std::ptrdiff_t row_stride, std::ptrdiff_t column_stride,
                         std::ptrdiff_t rows, std::ptrdiff_t columns, void* tile) noexcept;
 
 // Sum the squares of n elements, or of the differences of two times n, at most one block of them; see
-// reduce.hpp.
+// kernels/reduce.hpp.
 using SumOfSquares = double (*)(const void* elements, std::ptrdiff_t n, bool fetch_ahead) noexcept;
 using SumOfDifferences = double (*)(const void* a, const void* b, std::ptrdiff_t n) noexcept;
 constexpr std::ptrdiff_t reduce_block = 4096;
 
-// What follows the rule; see epilogue.hpp.
+// What follows the rule; see kernels/epilogue.hpp.
 using Pull = void (*)(void* p, void* slow, std::ptrdiff_t n, double keep, double take) noexcept;
 using Average = void (*)(void* average, const void* p, std::ptrdiff_t n, double keep,
                          double take) noexcept;
@@ -56,9 +56,9 @@ struct Common {
     Narrow to_float16, to_bfloat16;
 };
 
-// What rides along around the rule, see stages.hpp; STAGES in python/fastopt/stages.py has them in this
-// order. How many scalars a row has for its stage says which one it is, but for the first three, which
-// have as many.
+// What rides along around the rule, see kernels/stages.hpp; STAGES in python/fastopt/stages.py has them
+// in this order. How many scalars a row has for its stage says which one it is, but for the first
+// three, which have as many.
 enum class Stage : int { bare, decoupled, coupled, cautious, l1, cautious_l1 };
 constexpr int stage_count = 6;
 constexpr std::size_t decay_scalars = 5, cautious_scalars = 4, l1_scalars = 7, cautious_l1_scalars = 6;
@@ -70,9 +70,9 @@ struct Kernel {
     const char* rule;
     DType dtype;
     int states;
-    int coefficients;                   // of the rule, without the scalars of the stages
-    Sweep sweep[stage_count];           // null where the rule was not compiled for a stage
-    SweepAll sweep_all[stage_count];    // null where a stage has no such kernel
+    int coefficients;                     // of the rule, without the scalars of the stages
+    Sweep sweep[stage_count];             // null where the rule was not compiled for a stage
+    FullSweep full_sweep[stage_count];    // null where a stage has no such kernel
     const Common* common;
 };
 

@@ -18,16 +18,16 @@ constexpr std::ptrdiff_t lanes_in_register = 2;
 constexpr std::ptrdiff_t registers = lane_count / lanes_in_register;
 
 typedef double Lanes __attribute__((vector_size(lanes_in_register * sizeof(double))));
-template <class T> struct part_of {
+template <class T> struct PartOf {
     typedef T Vector __attribute__((vector_size(lanes_in_register * sizeof(T))));
 };
 
 // Elements in several lanes at once.
-template <class T> struct elements {
+template <class T> struct Elements {
     const T* x;
 
     Lanes operator()(std::ptrdiff_t i) const {
-        typename part_of<T>::Vector vector;
+        typename PartOf<T>::Vector vector;
         __builtin_memcpy(&vector, x + i, sizeof vector);
         return __builtin_convertvector(vector, Lanes);
     }
@@ -39,8 +39,8 @@ template <class T> struct elements {
         }
     }
 };
-template <class T> struct differences {
-    elements<T> a, b;
+template <class T> struct Differences {
+    Elements<T> a, b;
 
     Lanes operator()(std::ptrdiff_t i) const { return a(i) - b(i); }
 };
@@ -72,7 +72,7 @@ template <class Some, class One, class Fetch>
 template <class T>
 double sum_of_squares(const void* given, std::ptrdiff_t n, bool fetch_ahead) noexcept {
     const T* x = static_cast<const T*>(given);
-    const elements<T> some{x};
+    const Elements<T> some{x};
     const auto one = [x](std::ptrdiff_t i) { return double(x[i]); };
     if (fetch_ahead) return sum(n, some, one, [some](std::ptrdiff_t i) { some.fetch_ahead(i); });
     return sum(n, some, one, [](std::ptrdiff_t) {});
@@ -82,7 +82,7 @@ template <class T>
 double sum_of_differences(const void* first, const void* second, std::ptrdiff_t n) noexcept {
     const T* a = static_cast<const T*>(first);
     const T* b = static_cast<const T*>(second);
-    const differences<T> some{{a}, {b}};
+    const Differences<T> some{{a}, {b}};
     const auto one = [a, b](std::ptrdiff_t i) { return double(a[i]) - double(b[i]); };
     return sum(n, some, one, [](std::ptrdiff_t) {});    // both have just been used
 }

@@ -44,7 +44,7 @@ template <class T, class Stage, class Rule, class Epilogue, class... State>
         loop<T>(stage, rule, epilogue.at(done), count, p + done, g + done, state + done...);
         done += count;
     };
-    constexpr constant<64> block{};
+    constexpr Constant<64> block{};
     while (done + block <= n) {
         if (ahead) {
             fetch_ahead(p + done, block);
@@ -55,10 +55,10 @@ template <class T, class Stage, class Rule, class Epilogue, class... State>
         next(block);
     }
     next((n - done) & ~std::ptrdiff_t(15));
-    if (n & 8) next(constant<8>{});
-    if (n & 4) next(constant<4>{});
-    if (n & 2) next(constant<2>{});
-    if (n & 1) next(constant<1>{});
+    if (n & 8) next(Constant<8>{});
+    if (n & 4) next(Constant<4>{});
+    if (n & 2) next(Constant<2>{});
+    if (n & 1) next(Constant<1>{});
 }
 
 // NumPy aligns its arrays to 16 bytes, and a vector that straddles two cache lines costs double. So
@@ -71,7 +71,7 @@ template <class T> inline std::ptrdiff_t head_of(const T* p, std::ptrdiff_t n) {
 
 template <class T, class Stage, class Rule, class Epilogue, int... I>
 inline void sweep_states(const T* scalars, T* p, const T* g, void* const* states,
-                         const Epilogue& epilogue, std::ptrdiff_t n, indices<I...>) {
+                         const Epilogue& epilogue, std::ptrdiff_t n, Indices<I...>) {
     Stage stage;
     Rule rule;
     __builtin_memcpy(&stage, scalars, sizeof stage);
@@ -87,17 +87,18 @@ inline void sweep_states(const T* scalars, T* p, const T* g, void* const* states
 template <class T, template <class> class Stage, class Rule>
 void sweep(const void* scalars, void* p, const void* g, void* const* states,
            std::ptrdiff_t n) noexcept {
-    using States = typename make_indices<count_states(&Rule::operator())>::type;
+    using States = typename MakeIndices<count_states(&Rule::operator())>::type;
     sweep_states<T, Stage<T>, Rule>(static_cast<const T*>(scalars), static_cast<T*>(p),
-                                    static_cast<const T*>(g), states, nothing{}, n, States{});
+                                    static_cast<const T*>(g), states, NoEpilogue{}, n, States{});
 }
 
 template <class T, template <class> class Stage, class Rule>
-void sweep_all(const void* scalars, void* p, const void* g, void* const* states,
-               const Everything& given, std::ptrdiff_t n) noexcept {
-    using States = typename make_indices<count_states(&Rule::operator())>::type;
+void full_sweep(const void* scalars, void* p, const void* g, void* const* states,
+                const Everything& given, std::ptrdiff_t n) noexcept {
+    using States = typename MakeIndices<count_states(&Rule::operator())>::type;
     sweep_states<T, Stage<T>, Rule>(static_cast<const T*>(scalars), static_cast<T*>(p),
-                                    static_cast<const T*>(g), states, everything<T>(given), n, States{});
+                                    static_cast<const T*>(g), states, FullEpilogue<T>(given), n,
+                                    States{});
 }
 
 }  // namespace fastopt::FASTOPT_LEVEL

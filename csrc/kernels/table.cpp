@@ -1,5 +1,5 @@
-// The table of kernels: every rule in csrc/rules/, for every dtype. Compiled once per instruction-set
-// level; FASTOPT_LEVEL names the level and the namespace.
+// The table of kernels: every rule in csrc/kernels/rules/, for every dtype. Compiled once per
+// instruction-set level; FASTOPT_LEVEL names the level and the namespace.
 #include "kernels/epilogue.hpp"
 #include "kernels/gather.hpp"
 #include "kernels/kernel.hpp"
@@ -10,10 +10,10 @@ namespace fastopt::FASTOPT_LEVEL {
 
 // A rule header ends with FASTOPT_RULE(name) for each rule in it, which takes the next number; or with
 // FASTOPT_MOVE(name) where it is no optimizer's rule, and nothing rides along around it.
-template <int Number, class T> struct rule_number;
+template <int Number, class T> struct RuleNumber;
 constexpr int rules_before = __COUNTER__ + 1;
 #define FASTOPT_NUMBERED(name, staged)                                       \
-    template <class T> struct rule_number<__COUNTER__ - rules_before, T> {   \
+    template <class T> struct RuleNumber<__COUNTER__ - rules_before, T> {   \
         using type = name<T>;                                                \
         static constexpr const char* label = #name;                          \
         static constexpr bool has_stages = staged;                           \
@@ -31,17 +31,17 @@ constexpr int rule_count = __COUNTER__ - rules_before;
 
 template <class T>
 static constexpr Common common = {
-    .gather = {&gather<T, float>, &gather<T, double>, &gather<T, float16>, &gather<T, bfloat16>},
+    .gather = {&gather<T, float>, &gather<T, double>, &gather<T, Float16>, &gather<T, BFloat16>},
     .sum_of_squares = &sum_of_squares<T>,
     .sum_of_differences = &sum_of_differences<T>,
     .pull = &pull<T>,
     .average = &average<T>,
-    .to_float16 = &narrow<T, float16>,
-    .to_bfloat16 = &narrow<T, bfloat16>,
+    .to_float16 = &narrow<T, Float16>,
+    .to_bfloat16 = &narrow<T, BFloat16>,
 };
 
 template <class T, DType dtype, int Number> constexpr Kernel kernel_of() {
-    using Numbered = rule_number<Number, T>;
+    using Numbered = RuleNumber<Number, T>;
     using Rule = typename Numbered::type;
     constexpr int states = count_states(&Rule::operator());
     static_assert(states <= max_states);
@@ -57,7 +57,7 @@ template <class T, DType dtype, int Number> constexpr Kernel kernel_of() {
                      .states = states,
                      .coefficients = static_cast<int>(sizeof(Rule) / sizeof(T)),
                      .sweep = {&sweep<T, bare, Rule>},
-                     .sweep_all = {},
+                     .full_sweep = {},
                      .common = &common<T>};
     if constexpr (Numbered::has_stages) {
         kernel.sweep[int(Stage::decoupled)] = &sweep<T, decoupled, Rule>;
@@ -66,9 +66,9 @@ template <class T, DType dtype, int Number> constexpr Kernel kernel_of() {
         kernel.sweep[int(Stage::l1)] = &sweep<T, l1, Rule>;
         kernel.sweep[int(Stage::cautious_l1)] = &sweep<T, cautious_l1, Rule>;
         // Few use the others together with everything else: they are worth no code of their own.
-        kernel.sweep_all[int(Stage::bare)] = &sweep_all<T, decoupled, Rule>;
-        kernel.sweep_all[int(Stage::decoupled)] = &sweep_all<T, decoupled, Rule>;
-        kernel.sweep_all[int(Stage::coupled)] = &sweep_all<T, coupled, Rule>;
+        kernel.full_sweep[int(Stage::bare)] = &full_sweep<T, decoupled, Rule>;
+        kernel.full_sweep[int(Stage::decoupled)] = &full_sweep<T, decoupled, Rule>;
+        kernel.full_sweep[int(Stage::coupled)] = &full_sweep<T, coupled, Rule>;
     }
     return kernel;
 }
@@ -77,11 +77,11 @@ struct AllKernels {
     Kernel kernels[2 * rule_count];
 };
 
-template <int... I> constexpr AllKernels all_kernels(indices<I...>) {
+template <int... I> constexpr AllKernels all_kernels(Indices<I...>) {
     return {{kernel_of<float, DType::float32, I>()..., kernel_of<double, DType::float64, I>()...}};
 }
 
-static constexpr AllKernels all = all_kernels(make_indices<rule_count>::type{});
+static constexpr AllKernels all = all_kernels(MakeIndices<rule_count>::type{});
 
 extern const KernelTable table;
 constexpr KernelTable table = {all.kernels, 2 * rule_count};

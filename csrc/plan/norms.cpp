@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "plan/parallel.hpp"
 #include "plan/partition.hpp"
 #include "plan/plan.hpp"
-#include "plan/parallel.hpp"
 
 namespace fastopt {
 namespace {
@@ -33,7 +33,9 @@ std::vector<double> Plan::sums_of_squares(int threads) {
             bytes.push_back(bytes.back() + std::size_t(end - begin) * itemsize(array.kernel->dtype));
         }
     }
-    if (!work.empty()) share_out(bytes, threads, &Plan::reduce_piece, work.data());
+    if (!work.empty()) {
+        share_out(bytes, threads, &Plan::reduce_piece, work.data(), false, unlocked_);
+    }
     std::vector<double> totals;
     totals.reserve(arrays_.size());
     const double* sum = sums.data();
@@ -62,11 +64,8 @@ void Plan::reduce_piece(void* pieces, std::uint32_t piece) noexcept {
     }
 }
 
-std::vector<std::pair<double, double>> Plan::run_with_sums(py::handle rows, int threads,
-                                                           const Extras& extras,
-                                                           const Changes& changes,
+std::vector<std::pair<double, double>> Plan::run_with_sums(int threads, const Pass& pass,
                                                            const std::vector<int>& row_of) {
-    read_rows(rows);
     choose_rows(row_of);
     check_rows();
     first_block_.clear();
@@ -77,8 +76,7 @@ std::vector<std::pair<double, double>> Plan::run_with_sums(py::handle rows, int 
     }
     sums_.assign(count, {0.0, 0.0});
     std::vector<std::pair<double, double>> totals(arrays_.size());
-    sweep_all(extras, threads);
-    changes.apply();
+    run_chunks(pass, threads);
     for (std::size_t s = 0; s < spans_.size(); ++s) {
         auto& [update, weight] = totals[std::size_t(spans_[s].array - arrays_.data())];
         const std::size_t end = s + 1 < spans_.size() ? first_block_[s + 1] : count;
@@ -90,13 +88,13 @@ std::vector<std::pair<double, double>> Plan::run_with_sums(py::handle rows, int 
     return totals;
 }
 
-void Plan::sweep_and_sum(const Span& span) noexcept {
+void Plan::update_and_sum(const Span& span) noexcept {
     const Array& array = *span.array;
     const Kernel& kernel = *array.kernel;
-    const Finish finish = finish_of(array);
-    const Scalars& row = scalars_[std::size_t(array.row)];
+    const AfterUpdate after = after_update(array);
+    const ScalarRow& row = scalars_[std::size_t(array.row)];
     const void* scalars = row.of(kernel.dtype);
-    const Sweep update = kernel.sweep[int(row.stage)];
+    const Sweep sweep = kernel.sweep[int(row.stage)];
     const std::size_t item = itemsize(kernel.dtype);
     alignas(64) char before[reduce_block * sizeof(double)], gathered[reduce_block * sizeof(double)];
     auto* sums = &sums_[first_block_[std::size_t(&span - spans_.data())]];
@@ -109,11 +107,11 @@ void Plan::sweep_and_sum(const Span& span) noexcept {
             if (array.strided) array.strided->read(kernel, begin, begin + n, gathered);
             void* states[max_states];
             for (int s = 0; s < kernel.states; ++s) states[s] = array.states[s] + bytes;
-            update(scalars, p, array.strided ? gathered : array.g + bytes, states, n);
-            if (extras_.zero && array.strided) array.strided->zero(begin, begin + n);
-            if (extras_.zero && !array.strided) std::memset(array.g + bytes, 0, std::size_t(n) * item);
+            sweep(scalars, p, array.strided ? gathered : array.g + bytes, states, n);
+            if (pass_.zero && array.strided) array.strided->zero(begin, begin + n);
+            if (pass_.zero && !array.strided) std::memset(array.g + bytes, 0, std::size_t(n) * item);
         }
-        finish(array.p, begin, n);
+        after(array.p, begin, n);
         if (array.g) sums->first = kernel.common->sum_of_differences(p, before, n);
         sums->second = kernel.common->sum_of_squares(p, n, false);
     }

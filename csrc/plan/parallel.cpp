@@ -1,17 +1,17 @@
+// Shares chunks out: a run of them to each thread.
 #include "plan/parallel.hpp"
 
 #include <algorithm>
 
 #include "plan/partition.hpp"
-#include "python/gil.hpp"
 
 namespace fastopt {
 namespace {
 
 // Below this many bytes a second thread costs more than it brings.
 constexpr std::size_t bytes_per_thread = 1024 * 1024;
-// Above this many bytes the step takes longer than it takes to hand over the GIL.
-constexpr std::size_t bytes_worth_releasing_gil = 256 * 1024;
+// Above this many bytes the step takes longer than it takes to hand over a lock: Python's.
+constexpr std::size_t bytes_worth_unlocking = 256 * 1024;
 
 // Turns the chunks of each run round.
 struct Backwards {
@@ -30,7 +30,7 @@ struct Backwards {
 }  // namespace
 
 void share_out(const std::vector<std::size_t>& bytes, int threads, threads::Task task, void* context,
-               bool backwards) {
+               bool backwards, Unlocked unlocked) {
     const std::size_t total = bytes.back();
     const auto count = std::uint32_t(bytes.size() - 1);
     int runs = std::clamp(threads, 1, threads::max_threads);
@@ -47,12 +47,9 @@ void share_out(const std::vector<std::size_t>& bytes, int threads, threads::Task
         task = &Backwards::run;
         context = &turned;
     }
-    const auto run = [&]() noexcept { threads::run(edges, runs, task, context); };
-    if (total < bytes_worth_releasing_gil) {
-        run();
-    } else {
-        without_gil(run);
-    }
+    auto run = [&]() noexcept { threads::run(edges, runs, task, context); };
+    if (!unlocked || total < bytes_worth_unlocking) return run();
+    unlocked([](void* work) noexcept { (*static_cast<decltype(&run)>(work))(); }, &run);
 }
 
 }  // namespace fastopt

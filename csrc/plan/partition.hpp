@@ -15,8 +15,8 @@ namespace fastopt {
 // A chunk is what one thread takes at a time: small enough for its streams to stay in L2 and for the
 // threads to end together, large enough that taking it costs nothing.
 constexpr std::size_t chunk_bytes = 256 * 1024;
-// Two numbers of chunks are one word in run.hpp. It takes 2^48 bytes and more to have so many of them,
-// which is as much as a process has addresses for, on most machines.
+// Two numbers of chunks are one word in pool/chunk_queue.hpp. It takes 2^48 bytes and more to have so
+// many of them, which is as much as a process has addresses for, on most machines.
 constexpr std::size_t most_spans = std::numeric_limits<std::uint32_t>::max();
 
 // How many pieces a length has, of which the last can be shorter.

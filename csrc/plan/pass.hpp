@@ -3,15 +3,15 @@
 
 namespace fastopt {
 
-// Of the gradients that a step takes.
-struct Taking {
+// Which forms of gradients a step takes.
+struct GradientForms {
     bool written;     // they are zeroed, and must allow it
     bool cast;        // other float dtypes are taken too, each element rounded once
     bool bfloat16;    // what looks like uint16 is bfloat16
 };
 
-// Of the sweep.
-struct Extras {
+// What a pass over all arrays does besides the update.
+struct Pass {
     bool zero;            // the gradients, when they have been read
     bool average;         // update the averages: keep * average + take * p
     double keep, take;

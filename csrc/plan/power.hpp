@@ -1,4 +1,4 @@
-// Scalars of a step that are worth computing in C++; python/fastopt/scalars.py has the same in Python.
+// Powers, for the scalars of a step; python/fastopt/scalars.py has the same in Python.
 #pragma once
 #include <cstdint>
 

@@ -1,3 +1,4 @@
+// Gradients of any layout: the walk over their blocks.
 #include "plan/strided_gradient.hpp"
 
 #include <algorithm>
@@ -28,18 +29,18 @@ std::ptrdiff_t rows_to_line(const char* data, std::ptrdiff_t stride, std::ptrdif
 
 }  // namespace
 
-StridedGradient::StridedGradient(const NdArray& gradient, DType dtype, bool fortran, DType parameter)
-    : data_(gradient.data()),
-      dtype_(dtype),
-      itemsize_(std::ptrdiff_t(itemsize(dtype))),
+StridedGradient::StridedGradient(const ArrayView& gradient, bool fortran, DType parameter)
+    : data_(gradient.data),
+      dtype_(gradient.dtype),
+      itemsize_(std::ptrdiff_t(itemsize(gradient.dtype))),
       itemsize_of_tile_(std::ptrdiff_t(itemsize(parameter))) {
     // The axes from the innermost outwards, as they lie in the parameter; neighbours that the
     // gradient too runs through in one stride are one axis.
     std::vector<Axis> axes;
     std::ptrdiff_t stride_p = 1;
     for (int i = 0; i < gradient.ndim(); ++i) {
-        const int k = fortran ? i : gradient.ndim() - 1 - i;
-        const Axis axis{gradient.shape(k), gradient.stride(k), stride_p};
+        const auto k = std::size_t(fortran ? i : gradient.ndim() - 1 - i);
+        const Axis axis{gradient.shape[k], gradient.strides[k], stride_p};
         stride_p *= axis.length;
         if (axis.length == 1) continue;
         if (!axes.empty() && axes.back().stride_g * axes.back().length == axis.stride_g) {
@@ -79,8 +80,8 @@ StridedGradient::StridedGradient(const NdArray& gradient, DType dtype, bool fort
 }
 
 void StridedGradient::run(const Kernel& kernel, Sweep sweep, const void* scalars, char* p,
-                          char* const* states, const Finish& finish, bool zero, std::ptrdiff_t begin,
-                          std::ptrdiff_t end) const noexcept {
+                          char* const* states, const AfterUpdate& after, bool zero,
+                          std::ptrdiff_t begin, std::ptrdiff_t end) const noexcept {
     char* const tile_here = tile;
     const Gather gather = kernel.common->gather[int(dtype_)];
     const bool same = dtype_ == kernel.dtype;
@@ -115,7 +116,7 @@ void StridedGradient::run(const Kernel& kernel, Sweep sweep, const void* scalars
             void* moved[max_states];
             for (int s = 0; s < kernel.states; ++s) moved[s] = states[s] + bytes;
             sweep(scalars, p + bytes, gathered + done * itemsize_of_tile_, moved, stretch);
-            finish(p, offset, stretch);
+            after(p, offset, stretch);
             offset += rows_.stride_p;
         }
         for (std::ptrdiff_t i = 0; zero && i < rows; ++i) clear(g + i * rows_.stride_g, columns);

@@ -3,9 +3,9 @@
 #pragma once
 #include <vector>
 
-#include "plan/after_update.hpp"
 #include "kernels/kernel.hpp"
-#include "python/ndarray.hpp"
+#include "plan/after_update.hpp"
+#include "plan/array_view.hpp"
 
 namespace fastopt {
 
@@ -14,9 +14,9 @@ namespace fastopt {
 // rows at a time and each cache line of the gradient is read once.
 class StridedGradient {
 public:
-    // `dtype` is that of the gradient's elements, which may be another one than the parameter's;
-    // `fortran`: the parameter lies in memory in Fortran order.
-    StridedGradient(const NdArray& gradient, DType dtype, bool fortran, DType parameter);
+    // The gradient's dtype may be another one than `parameter`, that of the parameter; `fortran`: the
+    // parameter lies in memory in Fortran order.
+    StridedGradient(const ArrayView& gradient, bool fortran, DType parameter);
 
     std::ptrdiff_t blocks() const { return blocks_; }
     // Whether two elements may be one in memory.
@@ -24,7 +24,8 @@ public:
 
     // Runs one of the kernel's sweeps over the blocks from `begin` to `end`; zeroes them if asked.
     void run(const Kernel& kernel, Sweep sweep, const void* scalars, char* p, char* const* states,
-             const Finish& finish, bool zero, std::ptrdiff_t begin, std::ptrdiff_t end) const noexcept;
+             const AfterUpdate& after, bool zero, std::ptrdiff_t begin,
+             std::ptrdiff_t end) const noexcept;
 
     // Copies the elements from `begin` to `end`, in the order of the parameter's memory.
     void read(const Kernel& kernel, std::ptrdiff_t begin, std::ptrdiff_t end, char* to) const noexcept;

@@ -8,7 +8,7 @@ namespace fastopt::threads {
 // They are one word: the first in the low half, the end in the high half. Owner and others take from
 // the front, as memory is fastest forwards. Whoever takes a chunk takes it of the step that is running,
 // however late he comes, for the word of a finished step is empty.
-class alignas(64) Run {
+class alignas(64) ChunkQueue {
 public:
     void set(std::uint32_t begin, std::uint32_t end) {
         word_.store(begin | std::uint64_t(end) << 32, std::memory_order_release);

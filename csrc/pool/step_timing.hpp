@@ -10,7 +10,7 @@
 namespace fastopt::threads {
 
 // Written by the caller, read by idle workers; values of two steps do no harm.
-class Rhythm {
+class StepTiming {
 public:
     struct Due {
         Clock::time_point earliest, latest;

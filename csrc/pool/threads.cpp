@@ -1,3 +1,4 @@
+// The thread pool: its workers, and how they are woken and waited for.
 #include "pool/threads.hpp"
 
 #include <atomic>
@@ -7,10 +8,10 @@
 #include <new>
 #include <thread>
 
+#include "pool/chunk_queue.hpp"
 #include "pool/fpenv.hpp"
 #include "pool/processors.hpp"
 #include "pool/step_timing.hpp"
-#include "pool/chunk_queue.hpp"
 #include "pool/wait.hpp"
 #if !defined(_WIN32)
 #include <pthread.h>
@@ -67,8 +68,8 @@ public:
         const std::uint32_t chunks = edges[runs] - edges[0];
         left_.store(chunks, memory_order_relaxed);
         runs_.store(runs, memory_order_relaxed);
-        for (int k = 0; k < runs; ++k) run_of_[k].set(edges[k], edges[k + 1]);
-        rhythm_.begin();
+        for (int k = 0; k < runs; ++k) queues_[k].set(edges[k], edges[k + 1]);
+        timing_.begin();
         caller_is_on_.store(current_processor(), memory_order_relaxed);
         const std::uint32_t step = step_.fetch_add(1, memory_order_seq_cst);
         const bool woken = asleep_.load(memory_order_seq_cst) > 0 && worth_waking(step);
@@ -76,7 +77,7 @@ public:
         const bool alone = work(0) == chunks;
         if (woken) in_vain_ = alone ? in_vain_ + 1 : 0;
         if (!alone) wait_for_others();
-        rhythm_.end();
+        timing_.end();
     }
 
 private:
@@ -103,7 +104,7 @@ private:
     // Waking costs a system call, and who is woken for a short step comes in the middle of a later
     // one. Where workers keep coming too late, they are woken now and then only.
     bool worth_waking(std::uint32_t step) const {
-        return rhythm_.worth_help() && (in_vain_ < 2 || step % 16 == 0);
+        return timing_.worth_help() && (in_vain_ < 2 || step % 16 == 0);
     }
 
     // Does what there is to do: the own run, then what is left of the others'. Gives back how many
@@ -113,9 +114,9 @@ private:
         const int runs = runs_.load(memory_order_relaxed);
         std::uint32_t done = 0, chunk;
         if (self >= runs) return done;
-        for (; run_of_[self].take(chunk); ++done) finish(chunk);
+        for (; queues_[self].take(chunk); ++done) finish(chunk);
         for (int k = 1; k < runs; ++k) {
-            for (; run_of_[(self + k) % runs].take(chunk); ++done) finish(chunk);
+            for (; queues_[(self + k) % runs].take(chunk); ++done) finish(chunk);
         }
         if (self != 0 && done > 0 && left_.load(memory_order_acquire) == 0) wake_all(left_);
         return done;
@@ -150,8 +151,8 @@ private:
         const auto called = [&] { return step_.load(memory_order_acquire) != seen; };
         asleep_.fetch_add(1, memory_order_seq_cst);
         for (int missed = 0; sleeps_until_deadline && missed < most_missed && !called(); ++missed) {
-            if (!rhythm_.expected()) break;
-            const auto due = rhythm_.next(missed);
+            if (!timing_.expected()) break;
+            const auto due = timing_.next(missed);
             sleep_while(step_, seen, due.earliest);
             while (!called() && Clock::now() < due.latest) {
                 sleep_while(step_, seen, Clock::now() + due.lookout);
@@ -163,7 +164,7 @@ private:
 
     std::atomic<bool> held_{false};
     std::uint32_t in_vain_ = 0;    // how often in a row waking brought no help
-    Rhythm rhythm_;
+    StepTiming timing_;
     alignas(64) Counter step_{0};    // counts the steps; idle workers watch it
     std::atomic<int> asleep_{0};
     std::atomic<int> caller_is_on_{-1};
@@ -172,7 +173,7 @@ private:
     Task task_ = nullptr;
     void* context_ = nullptr;
     int workers_ = 0;
-    Run run_of_[max_threads];
+    ChunkQueue queues_[max_threads];
 };
 
 // The pool lives as long as the process. A forked child has none of its parent's workers, so it

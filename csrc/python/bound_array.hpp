@@ -10,48 +10,54 @@
 
 namespace fastopt {
 
-class BoundArray {
+class KeptArray {
 public:
-    // `shape` is the array's, in memory that stays; `parameter` the number of the parameter that it is,
-    // or that it is written with.
-    BoundArray(py::handle array, Shape shape, std::size_t parameter)
-        : array_(py::reinterpret_borrow<py::object>(array)),
-          shape_(shape),
-          parameter_(parameter) {
-        const NdArray found(array.ptr());
-        data_ = found.data();
-        type_ = found.native_type();
-        flags_ = found.orders_and_writeable();
-    }
+    KeptArray(py::object array, std::size_t parameter)
+        : array_(std::move(array)), parameter_(parameter) {}
 
+    // The number of the parameter that it is, or that it is written with.
     std::size_t parameter() const { return parameter_; }
 
-    // Begins to fetch what `unchanged` will look at; the lengths, when the array itself has come.
-    void fetch() const { NdArray(array_.ptr()).fetch(); }
-    void fetch_lengths() const { NdArray(array_.ptr()).fetch_lengths(); }
+    // Begins to fetch what a look is at; the lengths, when the array itself has come.
+    void fetch() const { now().fetch(); }
+    void fetch_lengths() const { now().fetch_lengths(); }
+
+protected:
+    NdArray now() const { return NdArray(array_.ptr()); }
+
+    py::object array_;
+
+private:
+    std::size_t parameter_;
+};
+
+class BoundArray : public KeptArray {
+public:
+    // `shape` is the array's, in memory that stays.
+    BoundArray(py::handle array, Shape shape, std::size_t parameter)
+        : KeptArray(py::reinterpret_borrow<py::object>(array), parameter),
+          data_(now().data()),
+          shape_(shape),
+          type_(now().native_type()),
+          flags_(now().orders_and_writeable()) {}
 
     bool unchanged() const {
-        const NdArray now(array_.ptr());
-        return now.data() == data_ && now.has_shape(shape_) &&
-               now.orders_and_writeable() == flags_ && now.native_type() == type_;
+        const NdArray found = now();
+        return found.data() == data_ && found.has_shape(shape_) &&
+               found.orders_and_writeable() == flags_ && found.native_type() == type_;
     }
 
 private:
-    py::object array_;
     const char* data_;
     Shape shape_;
-    std::size_t parameter_;
     int type_, flags_;
 };
 
 // The array that owns the memory of views: they keep their addresses when other memory is put under it.
-class Owner {
+class Owner : public KeptArray {
 public:
-    Owner(py::object array, std::size_t parameter) : array_(std::move(array)), parameter_(parameter) {
-        const NdArray found(array_.ptr());
-        memory_ = found.data();
-        bytes_ = found.bytes();
-    }
+    Owner(py::object array, std::size_t parameter)
+        : KeptArray(std::move(array), parameter), memory_(now().data()), bytes_(now().bytes()) {}
 
     // The owner of a view's memory; nothing for what owns its own, and for memory that is no array's.
     // fastopt.holding follows the same way.
@@ -71,22 +77,14 @@ public:
         return {};
     }
 
-    std::size_t parameter() const { return parameter_; }
     // Some order, in which each owner is beside itself.
     bool before(const Owner& other) const { return array_.ptr() < other.array_.ptr(); }
 
-    void fetch() const { NdArray(array_.ptr()).fetch(); }
-    void fetch_lengths() const { NdArray(array_.ptr()).fetch_lengths(); }
-
-    bool unchanged() const {
-        const NdArray now(array_.ptr());
-        return now.data() == memory_ && now.bytes() == bytes_;
-    }
+    bool unchanged() const { return now().data() == memory_ && now().bytes() == bytes_; }
 
 private:
-    py::object array_;
     const char* memory_;
-    std::size_t bytes_, parameter_;
+    std::size_t bytes_;
 };
 
 // The first of these that is not as it was, or null.

@@ -10,14 +10,14 @@ namespace fastopt {
 
 namespace py = pybind11;
 
-class Changes {
+class Commit {
 public:
-    explicit Changes(py::handle list) : list_(list) {
-        if (!PyList_Check(list.ptr()) && !PyTuple_Check(list.ptr())) {
+    explicit Commit(py::handle changes) : changes_(changes) {
+        if (!PyList_Check(changes.ptr()) && !PyTuple_Check(changes.ptr())) {
             throw std::invalid_argument("changes are in a list or a tuple");
         }
         for (py::ssize_t i = 0; i < size(); ++i) {
-            PyObject* const change = PySequence_Fast_GET_ITEM(list_.ptr(), i);
+            PyObject* const change = PySequence_Fast_GET_ITEM(changes_.ptr(), i);
             if (!PyTuple_Check(change) || PyTuple_GET_SIZE(change) != 3) {
                 throw std::invalid_argument("a change is (object, name, value)");
             }
@@ -26,7 +26,7 @@ public:
 
     void apply() const {
         for (py::ssize_t i = 0; i < size(); ++i) {
-            PyObject* const change = PySequence_Fast_GET_ITEM(list_.ptr(), i);
+            PyObject* const change = PySequence_Fast_GET_ITEM(changes_.ptr(), i);
             if (PyObject_SetAttr(PyTuple_GET_ITEM(change, 0), PyTuple_GET_ITEM(change, 1),
                                  PyTuple_GET_ITEM(change, 2))) {
                 throw py::error_already_set();
@@ -35,9 +35,9 @@ public:
     }
 
 private:
-    py::ssize_t size() const { return PySequence_Fast_GET_SIZE(list_.ptr()); }
+    py::ssize_t size() const { return PySequence_Fast_GET_SIZE(changes_.ptr()); }
 
-    py::handle list_;
+    py::handle changes_;
 };
 
 }  // namespace fastopt

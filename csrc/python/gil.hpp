@@ -28,4 +28,9 @@ template <class Work> void without_gil(Work work) {
     held_at_exit([state] { PyEval_RestoreThread(state); });
 }
 
+// The same, for a plan.
+inline void without_gil(void (*work)(void* context) noexcept, void* context) {
+    without_gil([=]() noexcept { work(context); });
+}
+
 }  // namespace fastopt

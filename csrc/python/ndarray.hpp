@@ -2,17 +2,13 @@
 #pragma once
 #include <pybind11/numpy.h>
 
-#include <algorithm>
 #include <optional>
-#include <span>
 
-#include "kernels/kernel.hpp"
+#include "plan/array_view.hpp"
 
 namespace fastopt {
 
 namespace py = pybind11;
-
-using Shape = std::span<const std::ptrdiff_t>;
 
 // A view of an object's fields, for objects that are exactly numpy.ndarray or numpy.memmap: masked
 // arrays, matrices and other subclasses may mean something else by their buffer.
@@ -32,11 +28,18 @@ public:
 
     char* data() const { return fields_->data; }
     int ndim() const { return fields_->nd; }
-    std::ptrdiff_t shape(int k) const { return fields_->dimensions[k]; }
-    std::ptrdiff_t stride(int k) const { return fields_->strides[k]; }
-    bool c_contiguous() const { return has(py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_); }
-    bool f_contiguous() const { return has(py::detail::npy_api::NPY_ARRAY_F_CONTIGUOUS_); }
-    bool aligned() const { return has(py::detail::npy_api::NPY_ARRAY_ALIGNED_); }
+    // What a plan sees of it, which takes its elements for those of a dtype.
+    ArrayView view(DType dtype) const {
+        using py::detail::npy_api;
+        return {.data = data(),
+                .shape = shape(),
+                .strides = fields_->strides,
+                .dtype = dtype,
+                .c_contiguous = has(npy_api::NPY_ARRAY_C_CONTIGUOUS_),
+                .f_contiguous = has(npy_api::NPY_ARRAY_F_CONTIGUOUS_),
+                .aligned = has(npy_api::NPY_ARRAY_ALIGNED_),
+                .writeable = has(npy_api::NPY_ARRAY_WRITEABLE_)};
+    }
     // Both orders, which is what an edit of the strides can change, and whether it can be written.
     int orders_and_writeable() const {
         using py::detail::npy_api;
@@ -44,7 +47,6 @@ public:
                                  npy_api::NPY_ARRAY_WRITEABLE_);
     }
     bool owns_memory() const { return has(py::detail::npy_api::NPY_ARRAY_OWNDATA_); }
-    bool writeable() const { return has(py::detail::npy_api::NPY_ARRAY_WRITEABLE_); }
 
     // Nothing for a dtype that has no kernels, in particular for one of foreign byte order.
     std::optional<DType> dtype() const {
@@ -62,7 +64,7 @@ public:
     }
     std::ptrdiff_t size() const {
         std::ptrdiff_t size = 1;
-        for (int k = 0; k < ndim(); ++k) size *= shape(k);
+        for (const std::ptrdiff_t length : shape()) size *= length;
         return size;
     }
     std::size_t bytes() const {

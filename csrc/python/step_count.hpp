@@ -8,12 +8,13 @@ namespace fastopt {
 
 namespace py = pybind11;
 
-class Cohort {
+class StepCount {
 public:
-    explicit Cohort(py::handle cohort) : cohort_(cohort), group_(attribute(cohort, names().group)) {}
+    explicit StepCount(py::handle counted)
+        : counted_(counted), group_(attribute(counted, names().group)) {}
 
     // The number of the step that comes.
-    py::object next_step() const { return one_more(cohort_, names().t); }
+    py::object next_step() const { return one_more(counted_, names().t); }
     py::object stage_scalars() const { return attribute(group_, names().stage_scalars); }
     // Those of the algorithm's rule, from the group's hyperparameters and the number of the step.
     py::object coefficients(py::handle function, py::handle step) const {
@@ -22,7 +23,7 @@ public:
         return checked(
             held_at_exit([&] { return PyObject_Vectorcall(function.ptr(), given, 2, nullptr); }));
     }
-    static void count_step(py::handle cohort, py::handle step) { set(cohort, names().t, step); }
+    static void count_step(py::handle counted, py::handle step) { set(counted, names().t, step); }
     // The same for what counts the steps of all.
     static py::object steps_after(py::handle counter) { return one_more(counter, names().steps); }
     static void count(py::handle counter, py::handle steps) { set(counter, names().steps, steps); }
@@ -56,7 +57,7 @@ private:
         if (PyObject_SetAttr(owner.ptr(), name, value.ptr())) throw py::error_already_set();
     }
 
-    py::handle cohort_;
+    py::handle counted_;
     py::object group_;
 };
 

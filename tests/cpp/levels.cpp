@@ -1,3 +1,4 @@
+// Every level in turn, and the lowest one afterwards.
 #include "levels.hpp"
 
 #include "dispatch/levels.hpp"

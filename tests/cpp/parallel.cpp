@@ -31,7 +31,7 @@ void order(bool backwards) {
 
 }  // namespace
 
-void sharing() {
+void parallel() {
     for (const bool backwards : {false, true}) {
         order(backwards);
         for (const std::uint32_t count : {0u, 1u, 2u, 5u, 100u, 5000u}) {
@@ -42,7 +42,7 @@ void sharing() {
             }
         }
     }
-    std::puts("sharing: every chunk was done once");
+    std::puts("parallel: every chunk was done once");
 }
 
 }  // namespace driver

@@ -1,5 +1,5 @@
-// What a trial of prefetch_trial.hpp ends with, on machines that are made up: so long does a step take
-// with fetching ahead, so long without.
+// What a trial of plan/prefetch_trial.hpp ends with, on machines that are made up: so long does a step
+// take with fetching ahead, so long without.
 #include <chrono>
 #include <cstdio>
 
