@@ -5,21 +5,20 @@
 #include <optional>
 #include <tuple>
 
-#include "dispatch.hpp"
-#include "plan.hpp"
-#include "quick_calls.hpp"
-#include "smoothing.hpp"
-#include "swapping.hpp"
+#include "fastcall.hpp"
+#include "python/whole_arrays.hpp"
 
 namespace py = pybind11;
-using fastopt::Extras;
+using fastopt::BindResult;
+using fastopt::Commit;
+using fastopt::GradientForms;
+using fastopt::NumpyPlan;
 using fastopt::OwnKernel;
-using fastopt::Plan;
-using fastopt::Taking;
+using fastopt::Pass;
 
 // NamedTuples of fastopt.backends, or None.
-using TakingTuple = std::optional<std::tuple<bool, bool, bool>>;
-using ExtrasTuple =
+using FormsTuple = std::optional<std::tuple<bool, bool, bool>>;
+using PassTuple =
     std::optional<std::tuple<bool, bool, double, double, bool, double, double, bool>>;
 
 // The struct that a tuple stands for. In braces: std::make_from_tuple uses parentheses, which clang takes
@@ -27,6 +26,14 @@ using ExtrasTuple =
 template <class Struct, class Tuple> static Struct given_as(const std::optional<Tuple>& tuple) {
     const auto from = [](const auto&... fields) { return Struct{fields...}; };
     return tuple ? std::apply(from, *tuple) : Struct{};
+}
+
+// A way to run a plan, as Python calls it.
+template <class Run> static auto running(Run run) {
+    return [run](NumpyPlan& self, py::handle rows, int threads, const PassTuple& extras,
+                 py::handle changes, const std::vector<int>& row_of) {
+        return (self.*run)(rows, threads, given_as<Pass>(extras), Commit(changes), row_of);
+    };
 }
 
 // Types and names of NumPy are kept for the whole process, which has one interpreter with NumPy.
@@ -38,52 +45,42 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
              py::arg("name"), py::arg("dtype"), py::arg("states"), py::arg("coefficients"),
              py::arg("sweeps"));
 
-    py::class_<Plan> plan(module, "Plan");
+    py::class_<NumpyPlan> plan(module, "Plan");
     plan
-        .def(py::init<const py::list&, const py::list&, std::vector<int>>(),
+        .def(py::init<const py::list&, const py::list&, const std::vector<int>&>(),
              py::arg("arrays"), py::arg("rules"), py::arg("rows"))
-        .def("attach", &Plan::attach, py::arg("slow"), py::arg("averages"), py::arg("copies"),
+        .def("attach", &NumpyPlan::attach, py::arg("slow"), py::arg("averages"), py::arg("copies"),
              py::arg("halves"))
         .def("bind",
-             [](Plan& self, py::handle gradients, py::handle params, bool overlap_checked,
-                const TakingTuple& taking) {
-                 return self.bind(gradients, params, overlap_checked, given_as<Taking>(taking));
+             [](NumpyPlan& self, py::handle gradients, py::handle params, bool overlap_checked,
+                const FormsTuple& taking) {
+                 const auto forms = given_as<GradientForms>(taking);
+                 return self.bind(gradients, params, overlap_checked, forms).number;
              },
              py::arg("gradients"), py::arg("params"), py::arg("overlap_checked"),
              py::arg("taking") = py::none())
-        .def("assign", &Plan::assign, py::arg("rows"))
-        .def("flush_subnormals", &Plan::flush_subnormals, py::arg("asked"))
-        .def("sums_of_squares", &Plan::sums_of_squares, py::arg("threads"))
-        .def("run",
-             [](Plan& self, py::handle rows, int threads, const ExtrasTuple& extras, py::handle changes,
-                const std::vector<int>& row_of) {
-                 const auto given = given_as<Extras>(extras);
-                 self.run(rows, threads, given, fastopt::Changes(changes), row_of);
-             },
-             py::arg("rows"), py::arg("threads"), py::arg("extras") = py::none(),
-             py::arg("changes") = py::tuple(), py::arg("row_of") = py::tuple())
-        .def("run_with_sums",
-             [](Plan& self, py::handle rows, int threads, const ExtrasTuple& extras, py::handle changes,
-                const std::vector<int>& row_of) {
-                 const auto given = given_as<Extras>(extras);
-                 return self.run_with_sums(rows, threads, given, fastopt::Changes(changes), row_of);
-             },
-             py::arg("rows"), py::arg("threads"), py::arg("extras"), py::arg("changes"),
-             py::arg("row_of"))
-        .def_static("commit", [](py::handle changes) { fastopt::Changes(changes).apply(); },
+        .def("assign", &NumpyPlan::assign, py::arg("rows"))
+        .def("flush_subnormals", &NumpyPlan::flush_subnormals, py::arg("asked"))
+        .def("sums_of_squares", &NumpyPlan::sums_of_squares, py::arg("threads"))
+        .def("run", running(&NumpyPlan::run), py::arg("rows"), py::arg("threads"),
+             py::arg("extras") = py::none(), py::arg("changes") = py::tuple(),
+             py::arg("row_of") = py::tuple())
+        .def("run_with_sums", running(&NumpyPlan::run_with_sums), py::arg("rows"), py::arg("threads"),
+             py::arg("extras"), py::arg("changes"), py::arg("row_of"))
+        .def_static("commit", [](py::handle changes) { Commit(changes).apply(); },
                     py::arg("changes"))
-        .def_readonly_static("BOUND", &Plan::bound)
-        .def_readonly_static("SOME_ABSENT", &Plan::some_absent)
+        .def_readonly_static("BOUND", &BindResult::bound)
+        .def_readonly_static("SOME_ABSENT", &BindResult::some_absent)
         .def_readonly_static("MOST_SCALARS", &fastopt::most_scalars);
 
-    module.def("smooth", &fastopt::smooth, py::arg("signal"), py::arg("out"), py::arg("state"),
+    module.def("smooth", &fastopt::smooth_signal, py::arg("signal"), py::arg("out"), py::arg("state"),
                py::arg("beta"), py::arg("corrections"));
     module.def("swap",
                [](const py::list& some, const py::list& others, py::handle changes) {
-                   fastopt::swap(some, others, fastopt::Changes(changes));
+                   fastopt::swap(some, others, Commit(changes));
                },
                py::arg("some"), py::arg("others"), py::arg("changes"));
-    fastopt::add_quick_calls(module, plan);
+    fastopt::add_fast_calls(module, plan);
 
     module.def("runnable_levels", &fastopt::runnable_levels);
     module.def("use_level", &fastopt::use_level, py::arg("level"));

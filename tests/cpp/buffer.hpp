@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "check.hpp"
-#include "kernel.hpp"
+#include "kernels/kernel.hpp"
 
 namespace driver {
 

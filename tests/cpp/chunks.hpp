@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "check.hpp"
-#include "threads.hpp"
+#include "pool/threads.hpp"
 
 namespace driver {
 

@@ -10,5 +10,5 @@ int main(int argc, char** argv) {
     driver::divisor = argc > 1 ? std::atoi(argv[1]) : 1;
     driver::pool();
     driver::processes();
-    driver::sharing();    // last, as it makes as many workers as there can be
+    driver::parallel();    // last, as it makes as many workers as there can be
 }

@@ -2,15 +2,15 @@
 // zeroing touches the gradient's elements alone.
 #include <cstdio>
 #include <cstring>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "levels.hpp"
+#include "parameter.hpp"
 #include "parts.hpp"
+#include "plan/strided_gradient.hpp"
 #include "strided_array.hpp"
-#include "tiles.hpp"
 
 namespace driver {
 namespace {
@@ -18,31 +18,6 @@ namespace {
 using fastopt::DType;
 using fastopt::Kernel;
 using fastopt::StridedGradient;
-
-// A parameter, and its states.
-struct Parameter {
-    Buffer p;
-    std::vector<std::unique_ptr<Buffer>> states;
-
-    Parameter(const Kernel& kernel, std::size_t elements) : p(elements * itemsize(kernel.dtype)) {
-        Numbers numbers(17);
-        p.fill(kernel.dtype, numbers, -1.0, 1.0);
-        for (int s = 0; s < kernel.states; ++s) {
-            states.push_back(std::make_unique<Buffer>(p.size()));
-            states.back()->fill(kernel.dtype, numbers, 0.5, 1.0);
-        }
-    }
-    std::vector<char*> addresses() const {
-        std::vector<char*> found;
-        for (const auto& state : states) found.push_back(state->data());
-        return found;
-    }
-    bool begins(const Parameter& other) const {
-        bool same = p.begins(other.p);
-        for (std::size_t s = 0; s < states.size(); ++s) same &= states[s]->begins(*other.states[s]);
-        return same;
-    }
-};
 
 void fill(Buffer& buffer, DType dtype) {
     Numbers numbers(13);
@@ -70,14 +45,14 @@ void expect_the_update(const Kernel& kernel, const StridedGradient& gradient, co
     scalars.fill(kernel.dtype, numbers, 0.1, 0.5);
     Parameter updated(kernel, elements), expected(kernel, elements);
 
-    const fastopt::Extras extras{};
-    const fastopt::Finish finish{kernel.common, item, nullptr, nullptr, nullptr, nullptr, &extras};
+    const fastopt::Pass pass{};
+    const fastopt::AfterUpdate after{kernel.common, item, nullptr, nullptr, nullptr, nullptr, &pass};
     // As two threads do it, the later part first; one of them zeroes what it has read.
     const std::ptrdiff_t half = gradient.blocks() / 2, all = gradient.blocks();
     const auto states = updated.addresses();
-    gradient.run(kernel, kernel.sweep[stage], scalars.data(), updated.p.data(), states.data(), finish,
+    gradient.run(kernel, kernel.sweep[stage], scalars.data(), updated.p.data(), states.data(), after,
                  false, half, all);
-    gradient.run(kernel, kernel.sweep[stage], scalars.data(), updated.p.data(), states.data(), finish,
+    gradient.run(kernel, kernel.sweep[stage], scalars.data(), updated.p.data(), states.data(), after,
                  true, 0, half);
     const auto addresses = expected.addresses();
     const std::vector<void*> states_expected(addresses.begin(), addresses.end());
@@ -103,8 +78,7 @@ void compare(const Kernel& kernel, StridedArray& gradient, DType dtype, bool for
     const std::size_t elements = elements_of(gradient.shape());
     Buffer copy(elements * itemsize(kernel.dtype)), read(copy.size());
     copy_each(kernel, gradient, dtype, fortran, copy);
-    auto fields = gradient.fields();
-    const StridedGradient strided(fastopt::NdArray(&fields), dtype, fortran, kernel.dtype);
+    const StridedGradient strided(gradient.view(dtype), fortran, kernel.dtype);
     CHECK(!strided.overlaps_itself());
     strided.read(kernel, 0, std::ptrdiff_t(elements), read.data());
     CHECK(read.begins(copy));

@@ -63,7 +63,7 @@ struct Arrays {
         if (everything) {
             const Everything given{average.data() + offset, copy.data() + begin * 2,
                                    zero.data() + offset, keep, take};
-            kernel.sweep_all[stage](scalars.data(), p.data() + offset, g.data() + offset, moved, given,
+            kernel.full_sweep[stage](scalars.data(), p.data() + offset, g.data() + offset, moved, given,
                                     n);
         } else {
             kernel.sweep[stage](scalars.data(), p.data() + offset, g.data() + offset, moved, n);
@@ -130,7 +130,7 @@ void kernels() {
         const Kernel& kernel = tables().front()->kernels[number];
         for (int stage = 0; stage < fastopt::stage_count; ++stage) {
             if (kernel.sweep[stage]) calls += compare(number, stage, false);
-            if (kernel.sweep_all[stage]) calls += compare(number, stage, true);
+            if (kernel.full_sweep[stage]) calls += compare(number, stage, true);
         }
     }
     std::printf("kernels: %ld calls on %zu levels gave the bits of baseline\n", calls, tables().size());

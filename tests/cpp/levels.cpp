@@ -1,6 +1,7 @@
+// Every level in turn, and the lowest one afterwards.
 #include "levels.hpp"
 
-#include "dispatch.hpp"
+#include "dispatch/levels.hpp"
 
 namespace driver {
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <vector>
 
-#include "kernel.hpp"
+#include "kernels/kernel.hpp"
 
 namespace driver {
 

@@ -8,9 +8,10 @@ inline int divisor = 1;
 
 void pool();         // pool.cpp
 void processes();    // processes.cpp
-void sharing();      // sharing.cpp
+void parallel();     // parallel.cpp
 void kernels();      // kernels.cpp
 void common();       // common.cpp
 void gradients();    // gradients.cpp
+void plan();         // plan.cpp
 
 }  // namespace driver

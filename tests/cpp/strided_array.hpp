@@ -1,11 +1,11 @@
-// An array of any layout as NumPy would describe it, in a buffer that ends with its last element.
+// An array of any layout, in a buffer that ends with its last element.
 #pragma once
 #include <cstdlib>
 #include <utility>
 #include <vector>
 
 #include "buffer.hpp"
-#include "ndarray.hpp"
+#include "plan/array_view.hpp"
 
 namespace driver {
 
@@ -53,14 +53,16 @@ public:
         return found;
     }
 
-    // What the array looks like from C.
-    pybind11::detail::PyArray_Proxy fields() {
-        pybind11::detail::PyArray_Proxy fields{};
-        fields.data = buffer_.data() + first_;
-        fields.nd = int(shape_.size());
-        fields.dimensions = shape_.data();
-        fields.strides = strides_.data();
-        return fields;
+    // What a plan sees of it, which is not told that it may lie as its parameter does.
+    fastopt::ArrayView view(fastopt::DType dtype) {
+        return {.data = buffer_.data() + first_,
+                .shape = shape_,
+                .strides = strides_.data(),
+                .dtype = dtype,
+                .c_contiguous = false,
+                .f_contiguous = false,
+                .aligned = true,
+                .writeable = true};
     }
 
 private:

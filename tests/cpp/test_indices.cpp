@@ -1,10 +1,11 @@
-// The arithmetic of cutting.hpp for sizes up to 2^62 that no machine has, against the same in 128 bits.
+// The arithmetic of plan/partition.hpp for sizes up to 2^62 that no machine has, against the same in
+// 128 bits.
 #include <cstdio>
 #include <initializer_list>
 #include <vector>
 
 #include "check.hpp"
-#include "cutting.hpp"
+#include "plan/partition.hpp"
 
 namespace {
 

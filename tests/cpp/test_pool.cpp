@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "check.hpp"
-#include "threads.hpp"
+#include "pool/threads.hpp"
 
 namespace {
 

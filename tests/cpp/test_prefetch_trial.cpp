@@ -1,10 +1,10 @@
-// What a trial of prefetch_trial.hpp ends with, on machines that are made up: so long does a step take
-// with fetching ahead, so long without.
+// What a trial of plan/prefetch_trial.hpp ends with, on machines that are made up: so long does a step
+// take with fetching ahead, so long without.
 #include <chrono>
 #include <cstdio>
 
 #include "check.hpp"
-#include "prefetch_trial.hpp"
+#include "plan/prefetch_trial.hpp"
 
 namespace {
 

@@ -226,12 +226,20 @@ def test_the_command(
 
     monkeypatch.setattr(command, "try_out", answer)
     monkeypatch.setattr(command, "Project", lambda folder: folder.name)
-    only = ["--only", "csrc/gather.hpp", "--skip", "1", "--jobs", "2", *(["--quick"] if quick else [])]
+    only = [
+        "--only",
+        "csrc/kernels/gather.hpp",
+        "--skip",
+        "1",
+        "--jobs",
+        "2",
+        *(["--quick"] if quick else []),
+    ]
     monkeypatch.setattr(sys, "argv", ["mutants", *only])
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     assert command.main() == status
     chosen, trees, whole, _ = asked
-    assert chosen == [fault for fault in FAULTS if fault.file == "csrc/gather.hpp"][1:]
+    assert chosen == [fault for fault in FAULTS if fault.file == "csrc/kernels/gather.hpp"][1:]
     assert chosen
     assert trees == ["0", "1"]
     assert (whole is None) is quick

@@ -117,8 +117,8 @@ def test_every_backend_and_level(
         assert count_different(train(*variant, sizes, dtype, make, "native"), expected) == 0, name
 
 
-CHUNK_BYTES = 256 * 1024  # csrc/cutting.hpp
-CACHE_BYTES = 24 * 1024 * 1024  # csrc/step.cpp
+CHUNK_BYTES = 256 * 1024  # csrc/plan/partition.hpp
+CACHE_BYTES = 24 * 1024 * 1024  # csrc/plan/step.cpp
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])

@@ -15,13 +15,13 @@ from fastopt.algorithm.rule import rule_of
 from fastopt.optimizers import CLASSES
 from fastopt.runtime.extension import native
 
-HEADERS = Path(__file__).parents[2] / "csrc"
+KERNELS = Path(__file__).parents[2] / "csrc/kernels"
 STRUCT = re.compile(r"template <class T> struct (\w+) \{\s*T ([\w, ]+);")
 
 
 def structs() -> dict[str, list[str]]:
     """The scalars of every struct in the C++ rules and stages, in their order."""
-    text = "\n".join(p.read_text() for p in [*HEADERS.glob("rules/*.hpp"), HEADERS / "stages.hpp"])
+    text = "\n".join(p.read_text() for p in [*KERNELS.glob("rules/*.hpp"), KERNELS / "stages.hpp"])
     return {name: members.split(", ") for name, members in STRUCT.findall(text)}
 
 
@@ -60,7 +60,7 @@ def test_stages_have_the_same_scalars() -> None:
 
 
 def test_stages_have_the_same_order() -> None:
-    listed = re.search(r"enum class Stage : int \{ (.*) \};", (HEADERS / "kernel.hpp").read_text())
+    listed = re.search(r"enum class Stage : int \{ (.*) \};", (KERNELS / "kernel.hpp").read_text())
     assert listed is not None
     assert listed[1].split(", ") == [stage.name for stage in stages.STAGES]
 

@@ -26,7 +26,7 @@ ELEMENTWISE = [variant for variant in VARIANTS if looks_at_elements(variant)]
 OF_TORCH = [(name, options) for name, options in VARIANTS if "like" not in options]
 
 WIDTHS = (4, 8, 16, 32, 64)  # elements of a vector register, and of some together
-CHUNK_BYTES = 256 * 1024  # csrc/cutting.hpp
+CHUNK_BYTES = 256 * 1024  # csrc/plan/partition.hpp
 POOL = 20_011  # values that are drawn; longer arrays repeat them, since drawing takes longest
 
 

@@ -1,6 +1,6 @@
 """What rules may use beside ``+ - * /``, ``np.sqrt`` and ``np.abs``.
 
-It works on whole arrays and, where the Numba backend compiles the rule, on scalars. csrc/arithmetic.hpp
+It works on whole arrays and, where the Numba backend compiles the rule, on scalars. csrc/kernels/arithmetic.hpp
 is its counterpart in C++.
 """
 

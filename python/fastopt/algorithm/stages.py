@@ -1,6 +1,6 @@
 """What rides along in the sweep around the rule: gradient scale, clipping by value, decay, L1 penalty.
 
-csrc/stages.hpp is the same text in C++, with the scalars in the same order. A stage has a part before
+csrc/kernels/stages.hpp is the same text in C++, with the scalars in the same order. A stage has a part before
 the rule, and one after it, which also sees what the parameter was.
 """
 
@@ -147,7 +147,14 @@ CAUTIOUS = Stage("cautious", CautiousScalars, before_cautious, after_cautious)
 L1 = Stage("l1", L1Scalars, before_l1, after_l1)
 CAUTIOUS_L1 = Stage("cautious_l1", CautiousL1Scalars, before_cautious_l1, after_cautious_l1)
 
-STAGES = (BARE, DECOUPLED, COUPLED, CAUTIOUS, L1, CAUTIOUS_L1)  # in the order of csrc/kernel.hpp
+STAGES = (
+    BARE,
+    DECOUPLED,
+    COUPLED,
+    CAUTIOUS,
+    L1,
+    CAUTIOUS_L1,
+)  # in the order of csrc/kernels/kernel.hpp
 USUAL = STAGES[:3]  # what a user's rule is compiled for before anyone asks
 
 

@@ -30,7 +30,7 @@ def _exporter(view: memoryview) -> Any:
 
 
 def _owner(array: NDArray[Any]) -> NDArray[Any] | None:
-    """Find the array that owns the memory of a view; csrc/bound_array.hpp does the same."""
+    """Find the array that owns the memory of a view; csrc/python/bound_array.hpp does the same."""
     if array.flags.owndata:
         return None
     base: Any = array.base

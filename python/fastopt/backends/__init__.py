@@ -25,7 +25,7 @@ SOME_ABSENT = -2
 
 
 class Taking(NamedTuple):
-    """What gradients a step takes; csrc/extras.hpp."""
+    """What gradients a step takes; csrc/plan/pass.hpp."""
 
     written: bool  # they are zeroed, and must allow it
     cast: bool  # other float dtypes are taken too, each element rounded once
@@ -36,7 +36,7 @@ UNUSED = (0.0, 0.0)  # keep and take of what is not asked for
 
 
 class Extras(NamedTuple):
-    """What a sweep does besides the update; csrc/extras.hpp."""
+    """What a sweep does besides the update; csrc/plan/pass.hpp."""
 
     zero: bool  # the gradients, when they have been read
     average: bool  # update the averages: keep * average + take * p
@@ -145,7 +145,7 @@ class Backend(Protocol):
         """Bind parameters and states, one tuple (p, states...) for each; all have been checked."""
 
     def smooth(self, signal: Any, out: Any, state: Any, beta: float, corrections: Any) -> None:
-        """Smooth a signal of shape (outer, length, inner); see csrc/smoothing.hpp."""
+        """Smooth a signal of shape (outer, length, inner); see csrc/plan/smoothing.hpp."""
 
 
 def backend(name: str) -> Backend:

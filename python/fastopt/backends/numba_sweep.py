@@ -16,7 +16,7 @@ from fastopt.algorithm.stages import BARE, COUPLED, DECOUPLED, STAGES, Stage
 from fastopt.backends.numba_elementwise import CONTRACT, loop, piece, views
 from fastopt.runtime.extension import native
 
-# Sweep of csrc/kernel.hpp.
+# Sweep of csrc/kernels/kernel.hpp.
 SIGNATURE = types.void(
     types.voidptr, types.voidptr, types.voidptr, types.CPointer(types.voidptr), types.intp
 )

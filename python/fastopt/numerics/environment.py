@@ -1,6 +1,6 @@
 """The floating-point environment that the numerics contract asks for, where NumPy and Numba compute.
 
-csrc/fpenv.hpp is the same for the native kernels. A library built with -ffast-math may have left
+csrc/pool/fpenv.hpp is the same for the native kernels. A library built with -ffast-math may have left
 another environment behind in any thread, in which numbers below the smallest normal one are zero.
 """
 

@@ -2,7 +2,7 @@
 
 The elements, in the order of the parameter's memory, are cut into blocks; in a block, element i belongs
 to lane i % LANES; a lane adds from the left, in double; the lanes are added by halves, then the blocks
-from the left. csrc/reduce.hpp does the same.
+from the left. csrc/kernels/reduce.hpp does the same.
 """
 
 from collections import deque

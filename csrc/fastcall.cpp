@@ -1,0 +1,73 @@
+// The fast calls, by the protocol of METH_FASTCALL.
+#include "fastcall.hpp"
+
+#include "plan/power.hpp"
+#include "python/leaves.hpp"
+
+namespace fastopt {
+namespace {
+
+PyObject* step(PyObject* self, PyObject* const* given, Py_ssize_t count) {
+    try {
+        if (count != 6) {
+            throw std::invalid_argument(
+                "step takes (gradients, params, cohorts, coefficients, threads, counter)");
+        }
+        auto* const instance = reinterpret_cast<py::detail::instance*>(self);
+        auto& plan = *static_cast<NumpyPlan*>(instance->get_value_and_holder().value_ptr());
+        const long threads = PyLong_AsLong(given[4]);
+        if (threads == -1 && PyErr_Occurred()) return nullptr;
+        const BindResult found =
+            plan.step(given[0], given[1], given[2], given[3], int(threads), given[5]);
+        return PyLong_FromSsize_t(found.number);
+    } catch (py::error_already_set& error) {
+        error.restore();
+    } catch (const std::exception& error) {
+        PyErr_SetString(PyExc_ValueError, error.what());
+    }
+    return nullptr;
+}
+
+PyObject* power_of(PyObject*, PyObject* const* given, Py_ssize_t count) {
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "power takes (base, exponent)");
+        return nullptr;
+    }
+    const double base = PyFloat_AsDouble(given[0]);
+    if (base == -1.0 && PyErr_Occurred()) return nullptr;
+    const unsigned long long exponent = PyLong_AsUnsignedLongLong(given[1]);
+    if (PyErr_Occurred()) return nullptr;
+    return PyFloat_FromDouble(power(base, exponent));
+}
+
+PyObject* leaves_of(PyObject*, PyObject* const* given, Py_ssize_t count) {
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "leaves takes (form, tree)");
+        return nullptr;
+    }
+    PyObject* const found = PyList_New(0);
+    if (found == nullptr || Leaves(found).list(given[0], given[1])) return found;
+    Py_DECREF(found);
+    if (PyErr_Occurred()) return nullptr;
+    Py_RETURN_NONE;
+}
+
+// PyCFunction is the type of all of them; the flags say how they are called.
+PyCFunction as_function(PyObject* (*fast)(PyObject*, PyObject* const*, Py_ssize_t)) {
+    return reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(fast));
+}
+PyMethodDef step_method{"step", as_function(&step), METH_FASTCALL, nullptr};
+PyMethodDef power_function{"power", as_function(&power_of), METH_FASTCALL, nullptr};
+PyMethodDef leaves_function{"leaves", as_function(&leaves_of), METH_FASTCALL, nullptr};
+
+}  // namespace
+
+void add_fast_calls(py::module_& module, py::class_<NumpyPlan>& plan) {
+    auto* const type = reinterpret_cast<PyTypeObject*>(plan.ptr());
+    plan.attr("step") = py::reinterpret_steal<py::object>(PyDescr_NewMethod(type, &step_method));
+    module.attr("power") = py::reinterpret_steal<py::object>(PyCFunction_New(&power_function, nullptr));
+    module.attr("leaves") =
+        py::reinterpret_steal<py::object>(PyCFunction_New(&leaves_function, nullptr));
+}
+
+}  // namespace fastopt

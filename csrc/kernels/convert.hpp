@@ -1,0 +1,82 @@
+// Conversions between float types, element by element and exact: what is rounded is rounded to nearest,
+// ties to even. float16 and bfloat16 are their bits. python/fastopt/casting.py is the same in Python.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#ifndef FASTOPT_LEVEL
+#define FASTOPT_LEVEL baseline
+#endif
+
+namespace fastopt::FASTOPT_LEVEL {
+
+template <class To, class From> inline To bits_as(From from) {
+    static_assert(sizeof(To) == sizeof(From));
+    To to;
+    __builtin_memcpy(&to, &from, sizeof to);
+    return to;
+}
+
+struct BFloat16 {
+    std::uint16_t bits;
+};
+struct Float16 {
+    std::uint16_t bits;
+};
+
+inline float widened(BFloat16 x) { return bits_as<float>(std::uint32_t(x.bits) << 16); }
+
+// Exponent and fraction are shifted to their places and the exponent is moved to float's bias: once more
+// for infinity and NaN, and by a subtraction for subnormals.
+inline float widened(Float16 x) {
+    const std::uint32_t exponent_mask = 0x7c00u << 13;
+    const std::uint32_t shifted = std::uint32_t(x.bits & 0x7fff) << 13;
+    const std::uint32_t exponent = shifted & exponent_mask;
+    const std::uint32_t normal = shifted + (112u << 23);
+    const std::uint32_t special = normal + (112u << 23);
+    const float subnormal = bits_as<float>(normal + (1u << 23)) - bits_as<float>(113u << 23);
+    const std::uint32_t magnitude = exponent == exponent_mask ? special
+                                    : exponent == 0           ? bits_as<std::uint32_t>(subnormal)
+                                                              : normal;
+    return bits_as<float>(magnitude | std::uint32_t(x.bits & 0x8000) << 16);
+}
+inline float widened(float x) { return x; }
+inline double widened(double x) { return x; }
+
+inline BFloat16 narrowed_to(float x, BFloat16) {
+    const auto bits = bits_as<std::uint32_t>(x);
+    const std::uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+    const std::uint32_t nan = 0x7fc0 | (bits >> 16 & 0x8000);
+    return {std::uint16_t((bits & 0x7fffffff) > 0x7f800000 ? nan : rounded)};
+}
+
+inline Float16 narrowed_to(float x, Float16) {
+    const auto bits = bits_as<std::uint32_t>(x);
+    const std::uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
+    // Adding one half moves what is below float16's normal range so that its last bit is float's.
+    const std::uint32_t subnormal =
+        bits_as<std::uint32_t>(bits_as<float>(magnitude) + 0.5f) - bits_as<std::uint32_t>(0.5f);
+    const std::uint32_t normal = (magnitude - (112u << 23) + 0xfff + (magnitude >> 13 & 1)) >> 13;
+    const std::uint32_t special = magnitude > 0x7f800000 ? 0x7e00 : 0x7c00;
+    const std::uint32_t found = magnitude >= 0x47800000   ? special
+                                : magnitude < 0x38800000 ? subnormal
+                                                         : normal;
+    return {std::uint16_t(found | sign)};
+}
+
+// A double goes to bfloat16 by way of float, as in ml_dtypes. On its way to float16 it is rounded to odd,
+// so that what float has no room for still counts: the outcome is rounded once, as in NumPy.
+inline BFloat16 narrowed_to(double x, BFloat16 to) { return narrowed_to(static_cast<float>(x), to); }
+
+inline Float16 narrowed_to(double x, Float16) {
+    const auto nearest = static_cast<float>(x);
+    const auto bits = bits_as<std::uint32_t>(nearest);
+    const auto found = static_cast<double>(nearest);
+    const std::uint32_t beyond = __builtin_fabs(found) > __builtin_fabs(x);
+    const std::uint32_t odd = (bits - beyond) | 1;
+    return narrowed_to(bits_as<float>(found == x ? bits : odd), Float16{});
+}
+
+template <class To, class From> inline To narrowed(From x) { return narrowed_to(x, To{}); }
+
+}  // namespace fastopt::FASTOPT_LEVEL

@@ -1,0 +1,90 @@
+// Sums over a block of elements, with the same bits on every level: element i belongs to lane i % 32, a
+// lane adds from the left in double, the lanes are added by halves. python/fastopt/reduce.py is the same
+// text in Python.
+#pragma once
+#include <cstddef>
+
+namespace fastopt::FASTOPT_LEVEL {
+
+constexpr std::ptrdiff_t lane_count = 32;
+
+#if defined(__AVX512F__)
+constexpr std::ptrdiff_t lanes_in_register = 8;
+#elif defined(__AVX__)
+constexpr std::ptrdiff_t lanes_in_register = 4;
+#else
+constexpr std::ptrdiff_t lanes_in_register = 2;
+#endif
+constexpr std::ptrdiff_t registers = lane_count / lanes_in_register;
+
+typedef double Lanes __attribute__((vector_size(lanes_in_register * sizeof(double))));
+template <class T> struct PartOf {
+    typedef T Vector __attribute__((vector_size(lanes_in_register * sizeof(T))));
+};
+
+// Elements in several lanes at once.
+template <class T> struct Elements {
+    const T* x;
+
+    Lanes operator()(std::ptrdiff_t i) const {
+        typename PartOf<T>::Vector vector;
+        __builtin_memcpy(&vector, x + i, sizeof vector);
+        return __builtin_convertvector(vector, Lanes);
+    }
+    // Of one stream alone, some processors could read more than they fetch by themselves.
+    void fetch_ahead(std::ptrdiff_t i) const {
+        const char* ahead = reinterpret_cast<const char*>(x + i) + 8192;
+        for (std::size_t line = 0; line < lane_count * sizeof(T); line += 64) {
+            __builtin_prefetch(ahead + line);
+        }
+    }
+};
+template <class T> struct Differences {
+    Elements<T> a, b;
+
+    Lanes operator()(std::ptrdiff_t i) const { return a(i) - b(i); }
+};
+
+// Sums the squares of what `some` gives for several elements at once, and `one` for one; before it reads
+// some, it calls `fetch`.
+template <class Some, class One, class Fetch>
+[[gnu::always_inline]] inline double sum(std::ptrdiff_t n, const Some& some, const One& one,
+                                         const Fetch& fetch) {
+    Lanes lanes[registers] = {};
+    const std::ptrdiff_t whole = n / lane_count * lane_count;
+    for (std::ptrdiff_t i = 0; i < whole; i += lane_count) {
+        fetch(i);
+#pragma GCC unroll 16
+        for (std::ptrdiff_t r = 0; r < registers; ++r) {
+            const Lanes x = some(i + r * lanes_in_register);
+            lanes[r] += x * x;
+        }
+    }
+    double last[lane_count];
+    __builtin_memcpy(last, lanes, sizeof last);
+    for (std::ptrdiff_t i = whole; i < n; ++i) last[i - whole] += one(i) * one(i);
+    for (std::ptrdiff_t half = lane_count / 2; half > 0; half /= 2) {
+        for (std::ptrdiff_t k = 0; k < half; ++k) last[k] += last[k + half];
+    }
+    return last[0];
+}
+
+template <class T>
+double sum_of_squares(const void* given, std::ptrdiff_t n, bool fetch_ahead) noexcept {
+    const T* x = static_cast<const T*>(given);
+    const Elements<T> some{x};
+    const auto one = [x](std::ptrdiff_t i) { return double(x[i]); };
+    if (fetch_ahead) return sum(n, some, one, [some](std::ptrdiff_t i) { some.fetch_ahead(i); });
+    return sum(n, some, one, [](std::ptrdiff_t) {});
+}
+
+template <class T>
+double sum_of_differences(const void* first, const void* second, std::ptrdiff_t n) noexcept {
+    const T* a = static_cast<const T*>(first);
+    const T* b = static_cast<const T*>(second);
+    const Differences<T> some{{a}, {b}};
+    const auto one = [a, b](std::ptrdiff_t i) { return double(a[i]) - double(b[i]); };
+    return sum(n, some, one, [](std::ptrdiff_t) {});    // both have just been used
+}
+
+}  // namespace fastopt::FASTOPT_LEVEL

@@ -1,0 +1,120 @@
+// The sums that a plan can be asked for: of the squares of each gradient, in a pass of its own, and of
+// each update and each parameter, in the pass of the step. Blocks are summed in parallel, then the blocks
+// of each array in their order.
+#include <algorithm>
+#include <cstring>
+
+#include "plan/parallel.hpp"
+#include "plan/partition.hpp"
+#include "plan/plan.hpp"
+
+namespace fastopt {
+namespace {
+
+constexpr std::ptrdiff_t longest_piece = 32 * reduce_block;
+
+std::ptrdiff_t blocks(std::ptrdiff_t elements) { return pieces(elements, reduce_block); }
+
+}  // namespace
+
+std::vector<double> Plan::sums_of_squares(int threads) {
+    std::ptrdiff_t count = 0;
+    for (const Array& array : arrays_) count += blocks(array.size);
+    std::vector<double> sums(std::size_t(count), 0.0);
+    std::vector<Piece> work;
+    std::vector<std::size_t> bytes{0};
+    double* next = sums.data();
+    const bool ahead = fetches_ahead();
+    for (const Array& array : arrays_) {
+        for (std::ptrdiff_t begin = 0, end = 0; array.g && begin < array.size; begin = end) {
+            end = end_of_piece(begin, longest_piece, array.size);
+            work.push_back({&array, begin, end, next, ahead});
+            next += blocks(end - begin);
+            bytes.push_back(bytes.back() + std::size_t(end - begin) * itemsize(array.kernel->dtype));
+        }
+    }
+    if (!work.empty()) {
+        share_out(bytes, threads, &Plan::reduce_piece, work.data(), false, unlocked_);
+    }
+    std::vector<double> totals;
+    totals.reserve(arrays_.size());
+    const double* sum = sums.data();
+    for (const Array& array : arrays_) {
+        double total = 0.0;
+        for (std::ptrdiff_t left = array.g ? blocks(array.size) : 0; left > 0; --left) total += *sum++;
+        totals.push_back(total);
+    }
+    return totals;
+}
+
+void Plan::reduce_piece(void* pieces, std::uint32_t piece) noexcept {
+    const Piece& work = static_cast<const Piece*>(pieces)[piece];
+    const Array& array = *work.array;
+    const Kernel& kernel = *array.kernel;
+    alignas(64) char copied[reduce_block * sizeof(double)];
+    double* sum = work.sums;
+    for (std::ptrdiff_t begin = work.begin; begin < work.end; begin += reduce_block) {
+        const std::ptrdiff_t end = std::min(begin + reduce_block, work.end);
+        const char* g = array.g + std::size_t(begin) * itemsize(kernel.dtype);
+        if (array.strided) {
+            array.strided->read(kernel, begin, end, copied);
+            g = copied;
+        }
+        *sum++ = kernel.common->sum_of_squares(g, end - begin, work.ahead);
+    }
+}
+
+std::vector<std::pair<double, double>> Plan::run_with_sums(int threads, const Pass& pass,
+                                                           const std::vector<int>& row_of) {
+    choose_rows(row_of);
+    check_rows();
+    first_block_.clear();
+    std::size_t count = 0;
+    for (const Span& span : spans_) {
+        first_block_.push_back(count);
+        count += std::size_t(blocks(span.end - span.begin));
+    }
+    sums_.assign(count, {0.0, 0.0});
+    std::vector<std::pair<double, double>> totals(arrays_.size());
+    run_chunks(pass, threads);
+    for (std::size_t s = 0; s < spans_.size(); ++s) {
+        auto& [update, weight] = totals[std::size_t(spans_[s].array - arrays_.data())];
+        const std::size_t end = s + 1 < spans_.size() ? first_block_[s + 1] : count;
+        for (std::size_t k = first_block_[s]; k < end; ++k) {
+            update += sums_[k].first;
+            weight += sums_[k].second;
+        }
+    }
+    return totals;
+}
+
+void Plan::update_and_sum(const Span& span) noexcept {
+    const Array& array = *span.array;
+    const Kernel& kernel = *array.kernel;
+    const AfterUpdate after = after_update(array);
+    const ScalarRow& row = scalars_[std::size_t(array.row)];
+    const void* scalars = row.of(kernel.dtype);
+    const Sweep sweep = kernel.sweep[int(row.stage)];
+    const std::size_t item = itemsize(kernel.dtype);
+    alignas(64) char before[reduce_block * sizeof(double)], gathered[reduce_block * sizeof(double)];
+    auto* sums = &sums_[first_block_[std::size_t(&span - spans_.data())]];
+    for (std::ptrdiff_t begin = span.begin; begin < span.end; begin += reduce_block, ++sums) {
+        const std::ptrdiff_t n = std::min(reduce_block, span.end - begin);
+        const std::size_t bytes = std::size_t(begin) * item;
+        char* const p = array.p + bytes;
+        if (array.g) {
+            std::memcpy(before, p, std::size_t(n) * item);
+            if (array.strided) array.strided->read(kernel, begin, begin + n, gathered);
+            void* states[max_states];
+            for (int s = 0; s < kernel.states; ++s) states[s] = array.states[s] + bytes;
+            sweep(scalars, p, array.strided ? gathered : array.g + bytes, states, n);
+            if (pass_.zero && array.strided) array.strided->zero(begin, begin + n);
+            if (pass_.zero && !array.strided) std::memset(array.g + bytes, 0, std::size_t(n) * item);
+        }
+        after(array.p, begin, n);
+        if (array.g) sums->first = kernel.common->sum_of_differences(p, before, n);
+        sums->second = kernel.common->sum_of_squares(p, n, false);
+    }
+}
+
+}  // namespace fastopt

@@ -1,0 +1,23 @@
+// What a step can be asked for besides the update; python/fastopt/backends has the same as NamedTuples.
+#pragma once
+
+namespace fastopt {
+
+// Which forms of gradients a step takes.
+struct GradientForms {
+    bool written;     // they are zeroed, and must allow it
+    bool cast;        // other float dtypes are taken too, each element rounded once
+    bool bfloat16;    // what looks like uint16 is bfloat16
+};
+
+// What a pass over all arrays does besides the update.
+struct Pass {
+    bool zero;            // the gradients, when they have been read
+    bool average;         // update the averages: keep * average + take * p
+    double keep, take;
+    bool pull;            // slow weights and parameters both become pull_keep * slow + pull_take * p
+    double pull_keep, pull_take;
+    bool backwards;       // from the last chunk to the first
+};
+
+}  // namespace fastopt

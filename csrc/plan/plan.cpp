@@ -1,0 +1,116 @@
+// Makes plans: takes the arrays, and cuts them into chunks.
+#include "plan/plan.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+#include "plan/partition.hpp"
+
+namespace fastopt {
+namespace {
+
+// Of an element, in all streams: parameter, gradient, states.
+std::size_t bytes_each(const Kernel& kernel) {
+    return itemsize(kernel.dtype) * std::size_t(kernel.states + 2);
+}
+
+}  // namespace
+
+void Plan::reserve(std::size_t parameters, std::size_t axes) {
+    arrays_.reserve(parameters);
+    lengths_.reserve(axes);    // shapes point into it
+}
+
+void Plan::add(std::span<const ArrayView> arrays, const Kernel& kernel, int row) {
+    const ArrayView& parameter = arrays.front();
+    Array array{.shape = keep_lengths(parameter.shape),
+                .size = parameter.size(),
+                .kernel = &kernel,
+                .fortran = !parameter.c_contiguous,
+                .assigned = row,
+                .p = parameter.data,
+                .states = {}};
+    if (std::size_t(kernel.states) + 1 != arrays.size()) {
+        throw std::invalid_argument(std::string("the rule ") + kernel.rule +
+                                    " has another number of states");
+    }
+    for (std::size_t s = 0; s < arrays.size(); ++s) {
+        const ArrayView& written = arrays[s];
+        if (written.dtype != kernel.dtype || !std::ranges::equal(written.shape, array.shape) ||
+            !(array.fortran ? written.f_contiguous : written.c_contiguous)) {
+            throw std::invalid_argument("a state has another dtype or layout");
+        }
+        will_write(written.data, std::size_t(array.size) * itemsize(kernel.dtype));
+        if (s > 0) array.states[s - 1] = written.data;
+    }
+    arrays_.push_back(std::move(array));
+}
+
+Shape Plan::keep_lengths(Shape shape) {
+    const auto first = lengths_.insert(lengths_.end(), shape.begin(), shape.end());
+    return {first, lengths_.end()};
+}
+
+void Plan::will_write(const char* data, std::size_t bytes) {
+    if (bytes) written_.emplace_back(data, data + bytes);
+}
+
+// Chunk edges depend on the sizes alone. Small arrays that follow each other share a chunk.
+void Plan::cut() {
+    std::sort(written_.begin(), written_.end());
+    Extent extent;
+    for (const Array& array : arrays_) extent.add(array.size, bytes_each(*array.kernel));
+    spans_.reserve(extent.spans());
+    std::size_t total = 0, held = 0;
+    chunks_ = {0};
+    bytes_ = {0};
+    for (Array& array : arrays_) {
+        const std::size_t each = bytes_each(*array.kernel);
+        for (std::ptrdiff_t begin = 0, end = 0; begin < array.size; begin = end) {
+            end = end_of_piece(begin, longest_span(each), array.size);
+            const std::size_t bytes = std::size_t(end - begin) * each;
+            if (held > 0 && held + bytes > chunk_bytes) {
+                chunks_.push_back(std::uint32_t(spans_.size()));
+                bytes_.push_back(total);
+                held = 0;
+            }
+            spans_.push_back({&array, begin, end});
+            held += bytes;
+            total += bytes;
+        }
+    }
+    if (held > 0) {
+        chunks_.push_back(std::uint32_t(spans_.size()));
+        bytes_.push_back(total);
+    }
+}
+
+void Plan::assign(const std::vector<int>& rows) {
+    for (std::size_t i = 0; i < arrays_.size(); ++i) arrays_[i].assigned = rows.at(i);
+}
+
+void Plan::attach(const std::vector<char*>& data, char* Array::* place) {
+    for (std::size_t i = 0; i < arrays_.size(); ++i) {
+        Array& array = arrays_[i];
+        array.*place = data[i];
+        const std::size_t item = place == &Array::copy ? 2 : itemsize(array.kernel->dtype);
+        will_write(data[i], std::size_t(array.size) * item);
+        array.apart = {};
+    }
+    std::sort(written_.begin(), written_.end());
+}
+
+void Plan::attach_slow(const std::vector<char*>& data) { attach(data, &Array::slow); }
+
+void Plan::attach_averages(const std::vector<char*>& data) { attach(data, &Array::average); }
+
+void Plan::attach_copies(const std::vector<char*>& data, const std::vector<bool>& halves) {
+    attach(data, &Array::copy);
+    for (std::size_t i = 0; i < arrays_.size(); ++i) {
+        const Common& common = *arrays_[i].kernel->common;
+        arrays_[i].narrow = halves[i] ? common.to_float16 : common.to_bfloat16;
+    }
+}
+
+}  // namespace fastopt

@@ -1,0 +1,135 @@
+// The plan: the arrays of one optimizer, cut into chunks, and the step over all of them. It knows
+// addresses and shapes alone; whoever makes it keeps the arrays.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "kernels/kernel.hpp"
+#include "plan/after_update.hpp"
+#include "plan/array_view.hpp"
+#include "plan/parallel.hpp"
+#include "plan/pass.hpp"
+#include "plan/prefetch_trial.hpp"
+#include "plan/scalar_row.hpp"
+#include "plan/strided_gradient.hpp"
+
+namespace fastopt {
+
+class Plan {
+public:
+    // `unlocked` is how work is done that takes longer than to let go of a lock that the caller has.
+    explicit Plan(Unlocked unlocked = nullptr) : unlocked_(unlocked) {}
+    Plan(const Plan&) = delete;    // spans point into it
+    Plan& operator=(const Plan&) = delete;
+
+    // Makes room for so many parameters, with so many axes in all.
+    void reserve(std::size_t parameters, std::size_t axes);
+    // Adds a parameter: it and its states, the kernel of its rule, and the row of scalars that it is
+    // updated with. The kernel stays where it is as long as the plan.
+    void add(std::span<const ArrayView> arrays, const Kernel& kernel, int row);
+    // Cuts all parameters into chunks, when all have been added.
+    void cut();
+
+    std::size_t size() const { return arrays_.size(); }
+    Shape shape(std::size_t parameter) const { return arrays_[parameter].shape; }
+
+    // Give every parameter an array at these addresses: for its slow weights, for its average, for its
+    // copy of 16 bits. `halves` says which copies are float16, the others are bfloat16.
+    void attach_slow(const std::vector<char*>& data);
+    void attach_averages(const std::vector<char*>& data);
+    void attach_copies(const std::vector<char*>& data, const std::vector<bool>& halves);
+
+    // Says with which row of scalars each parameter is updated.
+    void assign(const std::vector<int>& rows);
+    // Lets the sweeps of later steps take subnormal numbers for zero, or not.
+    void flush_subnormals(bool asked) { flush_subnormals_ = asked; }
+
+    // The gradients of the next step, which bind.hpp takes: after begin_binding, for each parameter
+    // none or one, of one of its dtypes and of its shape; whether the plan takes it. At last, whether
+    // those that are written are apart from each other.
+    void begin_binding() { gradients_.clear(); }
+    void bind_none(std::size_t parameter);
+    bool bind(std::size_t parameter, const ArrayView& gradient, bool overlap_checked,
+              const GradientForms& forms);
+    bool gradients_are_apart();
+    DType dtype(std::size_t parameter) const { return arrays_[parameter].kernel->dtype; }
+
+    // The rows of scalars of the next step.
+    void resize_rows(std::size_t count) { scalars_.resize(count); }
+    ScalarRow& row(std::size_t number) { return scalars_[number]; }
+
+    // The sum of the squares of each gradient, 0 where there is none.
+    std::vector<double> sums_of_squares(int threads);
+
+    // Updates everything bound. `row_of` says for this step alone which row each parameter uses; if it
+    // is empty, that is as assigned.
+    void run(int threads, const Pass& pass, const std::vector<int>& row_of);
+    // The same; returns for each parameter the sums of the squares of its update and of the new values.
+    std::vector<std::pair<double, double>> run_with_sums(int threads, const Pass& pass,
+                                                         const std::vector<int>& row_of);
+
+private:
+    struct Array {
+        // What every step looks at comes first, close together.
+        Shape shape;
+        std::ptrdiff_t size;
+        const Kernel* kernel;
+        char* g = nullptr;    // null: sits this step out
+        std::unique_ptr<StridedGradient> strided{};    // if the gradient does not lie as p does
+        std::pair<const char*, const char*> apart{};   // where a gradient overlapped with nothing
+        bool fortran;
+        int assigned;
+        int row = assigned;    // of the step that is being taken
+        char* p;
+        char* states[max_states];
+        char* slow = nullptr;
+        char* average = nullptr;
+        char* copy = nullptr;
+        Narrow narrow = nullptr;
+    };
+    struct Span {
+        Array* array;
+        std::ptrdiff_t begin, end;    // elements
+    };
+    struct Piece {
+        const Array* array;
+        std::ptrdiff_t begin, end;    // elements, from the edge of a reduce block
+        double* sums;                 // one for each block
+        bool ahead;                   // whether to fetch ahead
+    };
+
+    Shape keep_lengths(Shape shape);
+    void will_write(const char* data, std::size_t bytes);
+    void attach(const std::vector<char*>& data, char* Array::* place);
+    bool overlaps(const char* low, const char* high) const;
+    void choose_rows(const std::vector<int>& row_of);
+    void check_rows() const;
+    bool far() const;
+    bool fetches_ahead() const { return far() && prefetch_trial_.fetches(); }
+    void run_chunks(const Pass& pass, int threads);
+    AfterUpdate after_update(const Array& array) const;
+    void update(const Span& span) const noexcept;
+    void update_and_sum(const Span& span) noexcept;
+    static void run_chunk(void* plan, std::uint32_t chunk) noexcept;
+    static void reduce_piece(void* pieces, std::uint32_t piece) noexcept;
+
+    Unlocked unlocked_;
+    std::vector<std::ptrdiff_t> lengths_;    // of the axes of all parameters
+    std::vector<Array> arrays_;
+    std::vector<std::pair<const char*, const char*>> written_;    // sorted, disjoint
+    std::vector<std::pair<const char*, const char*>> gradients_;  // where they lie, if they are written
+    std::vector<Span> spans_;
+    std::vector<std::uint32_t> chunks_;    // chunk k: the spans from chunks_[k] to chunks_[k + 1]
+    std::vector<std::size_t> bytes_;       // that the chunks before chunk k hold
+    std::vector<ScalarRow> scalars_;
+    Pass pass_{};
+    PrefetchTrial prefetch_trial_;
+    bool flush_subnormals_ = false;
+    std::vector<std::pair<double, double>> sums_;    // for each reduce block, in order
+    std::vector<std::size_t> first_block_;           // of each span
+};
+
+}  // namespace fastopt

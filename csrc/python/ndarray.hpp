@@ -1,0 +1,105 @@
+// Reads the fields of a NumPy array where they stand: no conversion, no copy, no reference count.
+#pragma once
+#include <pybind11/numpy.h>
+
+#include <optional>
+
+#include "plan/array_view.hpp"
+
+namespace fastopt {
+
+namespace py = pybind11;
+
+// A view of an object's fields, for objects that are exactly numpy.ndarray or numpy.memmap: masked
+// arrays, matrices and other subclasses may mean something else by their buffer.
+class NdArray {
+public:
+    explicit NdArray(PyObject* object) : fields_(py::detail::array_proxy(object)) {}
+
+    static bool is_exact(PyObject* object) {
+        return Py_TYPE(object) == ndarray_type || Py_TYPE(object) == memmap_type;
+    }
+    // Called once, when the module is imported.
+    static void find_types() {
+        const auto numpy = py::module_::import("numpy");
+        ndarray_type = reinterpret_cast<PyTypeObject*>(py::object(numpy.attr("ndarray")).release().ptr());
+        memmap_type = reinterpret_cast<PyTypeObject*>(py::object(numpy.attr("memmap")).release().ptr());
+    }
+
+    char* data() const { return fields_->data; }
+    int ndim() const { return fields_->nd; }
+    // What a plan sees of it, which takes its elements for those of a dtype.
+    ArrayView view(DType dtype) const {
+        using py::detail::npy_api;
+        return {.data = data(),
+                .shape = shape(),
+                .strides = fields_->strides,
+                .dtype = dtype,
+                .c_contiguous = has(npy_api::NPY_ARRAY_C_CONTIGUOUS_),
+                .f_contiguous = has(npy_api::NPY_ARRAY_F_CONTIGUOUS_),
+                .aligned = has(npy_api::NPY_ARRAY_ALIGNED_),
+                .writeable = has(npy_api::NPY_ARRAY_WRITEABLE_)};
+    }
+    // Both orders, which is what an edit of the strides can change, and whether it can be written.
+    int orders_and_writeable() const {
+        using py::detail::npy_api;
+        return fields_->flags & (npy_api::NPY_ARRAY_C_CONTIGUOUS_ | npy_api::NPY_ARRAY_F_CONTIGUOUS_ |
+                                 npy_api::NPY_ARRAY_WRITEABLE_);
+    }
+    bool owns_memory() const { return has(py::detail::npy_api::NPY_ARRAY_OWNDATA_); }
+
+    // Nothing for a dtype that has no kernels, in particular for one of foreign byte order.
+    std::optional<DType> dtype() const {
+        const int type = native_type();
+        if (type == py::detail::npy_api::NPY_FLOAT_) return DType::float32;
+        if (type == py::detail::npy_api::NPY_DOUBLE_) return DType::float64;
+        return {};
+    }
+    // Also those that gradients can be cast from; bfloat16 has no number of its own and comes as its bits.
+    std::optional<DType> any_float(bool bits_are_bfloat16) const {
+        const int type = native_type();
+        if (type == npy_half) return DType::float16;
+        if (type == py::detail::npy_api::NPY_USHORT_ && bits_are_bfloat16) return DType::bfloat16;
+        return dtype();
+    }
+    std::ptrdiff_t size() const {
+        std::ptrdiff_t size = 1;
+        for (const std::ptrdiff_t length : shape()) size *= length;
+        return size;
+    }
+    std::size_t bytes() const {
+        return std::size_t(size()) * std::size_t(py::detail::array_descriptor2_proxy(fields_->descr)->elsize);
+    }
+    Shape shape() const { return {fields_->dimensions, std::size_t(ndim())}; }
+    bool has_shape(Shape lengths) const {
+        if (std::size_t(ndim()) != lengths.size()) return false;
+        for (std::size_t k = 0; k < lengths.size(); ++k) {
+            if (fields_->dimensions[k] != lengths[k]) return false;
+        }
+        return true;
+    }
+
+    // Begins to fetch the fields from memory; then, when they have come, the lengths of the axes.
+    void fetch() const {
+        __builtin_prefetch(fields_);
+        __builtin_prefetch(reinterpret_cast<const char*>(fields_) + 64);
+    }
+    void fetch_lengths() const { __builtin_prefetch(fields_->dimensions); }
+
+    // NumPy's number of the dtype; -1 for one of foreign byte order.
+    int native_type() const {
+        const auto* descr = py::detail::array_descriptor_proxy(fields_->descr);
+        return descr->byteorder == '=' ? descr->type_num : -1;
+    }
+
+private:
+    static constexpr int npy_half = 23;
+
+    bool has(int flag) const { return (fields_->flags & flag) != 0; }
+
+    inline static PyTypeObject* ndarray_type = nullptr;
+    inline static PyTypeObject* memmap_type = nullptr;
+    const py::detail::PyArray_Proxy* fields_;
+};
+
+}  // namespace fastopt

@@ -1,0 +1,88 @@
+// Makes plans of NumPy arrays.
+#include "python/numpy_plan.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "python/gil.hpp"
+
+namespace fastopt {
+namespace {
+
+py::object first_of(py::handle entry) { return py::reinterpret_borrow<py::tuple>(entry)[0]; }
+
+const Kernel& kernel_of(const py::handle& rule, DType dtype) {
+    if (py::isinstance<py::str>(rule)) return find_kernel(rule.cast<std::string>(), dtype);
+    const Kernel& kernel = rule.cast<const OwnKernel&>().kernel;
+    if (kernel.dtype != dtype) throw std::invalid_argument("a kernel has another dtype");
+    return kernel;
+}
+
+}  // namespace
+
+NumpyPlan::NumpyPlan(const py::list& arrays, const py::list& rules, const std::vector<int>& rows)
+    : plan_(&without_gil) {
+    if (rules.size() != arrays.size() || rows.size() != arrays.size()) {
+        throw std::invalid_argument("a plan needs a rule and a row for every parameter");
+    }
+    std::size_t axes = 0;
+    for (const py::handle entry : arrays) axes += NdArray(first_of(entry).ptr()).shape().size();
+    plan_.reserve(arrays.size(), axes);
+    parameters_.reserve(arrays.size());
+    std::vector<ArrayView> views;
+    for (std::size_t i = 0; i < arrays.size(); ++i) {
+        const py::tuple entry = arrays[i];
+        const auto dtype = NdArray(first_of(entry).ptr()).dtype();
+        if (!dtype) throw std::invalid_argument("a plan takes float32 and float64");
+        const Kernel& kernel = kernel_of(rules[i], *dtype);
+        kept_.push_back(rules[i]);
+        views.clear();
+        for (const py::handle array : entry) {
+            const NdArray written(array.ptr());
+            if (written.dtype() != dtype) {
+                throw std::invalid_argument("a state has another dtype or layout");
+            }
+            views.push_back(written.view(*dtype));
+            keep(array, i);
+        }
+        plan_.add(views, kernel, rows[i]);
+        parameters_.push_back(first_of(entry).ptr());
+        bound_.emplace_back(parameters_.back(), plan_.shape(i), i);
+    }
+    plan_.cut();
+    arrange_owners();
+}
+
+void NumpyPlan::keep(py::handle array, std::size_t parameter) {
+    kept_.push_back(py::reinterpret_borrow<py::object>(array));
+    if (py::object owner = Owner::of(array)) owners_.emplace_back(std::move(owner), parameter);
+}
+
+void NumpyPlan::arrange_owners() {
+    std::sort(owners_.begin(), owners_.end(), [](const Owner& a, const Owner& b) { return a.before(b); });
+    const auto same = [](const Owner& a, const Owner& b) { return !a.before(b); };
+    owners_.erase(std::unique(owners_.begin(), owners_.end(), same), owners_.end());
+}
+
+void NumpyPlan::attach(const py::object& slow, const py::object& averages, const py::object& copies,
+                       const std::vector<bool>& halves) {
+    const auto read = [this](const py::object& given) {
+        const auto list = given.cast<py::list>();
+        std::vector<char*> data;
+        for (std::size_t i = 0; i < plan_.size(); ++i) {
+            data.push_back(NdArray(py::object(list[i]).ptr()).data());
+            keep(list[i], i);
+        }
+        return data;
+    };
+    if (!slow.is_none()) plan_.attach_slow(read(slow));
+    if (!averages.is_none()) plan_.attach_averages(read(averages));
+    if (!copies.is_none()) {
+        plan_.attach_copies(read(copies), halves);
+        const auto list = copies.cast<py::list>();
+        for (std::size_t i = 0; i < plan_.size(); ++i) bound_.emplace_back(list[i], plan_.shape(i), i);
+    }
+    arrange_owners();
+}
+
+}  // namespace fastopt

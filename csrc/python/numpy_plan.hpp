@@ -1,0 +1,81 @@
+// A plan of NumPy arrays: keeps them, looks whether they are as they were, and reads what each step is
+// given.
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "plan/own_kernel.hpp"
+#include "plan/plan.hpp"
+#include "python/bound_array.hpp"
+#include "python/commit.hpp"
+#include "python/ndarray.hpp"
+
+namespace fastopt {
+
+// What a bind has found, as the number that Python sees.
+struct BindResult {
+    static constexpr std::ptrdiff_t bound = -1;
+    static constexpr std::ptrdiff_t some_absent = -2;    // bound, but gradients that are None
+
+    // Something is wrong with this parameter, the first one: what it is, Python finds out and says.
+    static BindResult wrong(std::size_t parameter) { return {std::ptrdiff_t(parameter)}; }
+
+    std::ptrdiff_t number;
+};
+
+class NumpyPlan {
+public:
+    // One entry for each parameter: `arrays` holds (parameter, state, ...), already checked by
+    // fastopt.checks; `rules` the name of its rule, or an OwnKernel; `rows` the row of scalars that it
+    // is updated with.
+    NumpyPlan(const py::list& arrays, const py::list& rules, const std::vector<int>& rows);
+
+    // Gives every parameter an array for its slow weights, one for the average, and one of 16 bits for
+    // its copy; each list may be None. `halves` says which copies are float16, the others are bfloat16.
+    void attach(const py::object& slow, const py::object& averages, const py::object& copies,
+                const std::vector<bool>& halves);
+
+    // Takes the gradients of the next step, and looks whether parameters and states are still those
+    // that were bound; `params`, if not None, are the parameters as the caller's container has them
+    // now.
+    BindResult bind(py::handle gradients, py::handle params, bool overlap_checked,
+                    const GradientForms& forms);
+
+    // A step with nothing but the update: computes the scalars of each step count, binds, runs and
+    // counts the step, for each of them and in `counter.steps`. Unless all is bound, nothing has
+    // changed.
+    BindResult step(py::handle gradients, py::handle params, py::handle step_counts,
+                    py::handle coefficients, int threads, py::handle counter);
+
+    void assign(const std::vector<int>& rows) { plan_.assign(rows); }
+    void flush_subnormals(bool asked) { plan_.flush_subnormals(asked); }
+    std::vector<double> sums_of_squares(int threads) { return plan_.sums_of_squares(threads); }
+
+    // Updates everything bound, then makes the commit. A row of scalars is a pair: those of the stage,
+    // and the coefficients of the rule; or None where no parameter that takes this step uses it.
+    // `row_of` is as in Plan.
+    void run(py::handle rows, int threads, const Pass& pass, const Commit& commit,
+             const std::vector<int>& row_of);
+    std::vector<std::pair<double, double>> run_with_sums(py::handle rows, int threads, const Pass& pass,
+                                                         const Commit& commit,
+                                                         const std::vector<int>& row_of);
+
+private:
+    bool bind_gradient(std::size_t parameter, PyObject* gradient, bool overlap_checked,
+                       const GradientForms& forms);
+    void keep(py::handle array, std::size_t parameter);
+    void arrange_owners();
+    void read_rows(py::handle rows);
+
+    Plan plan_;
+    std::vector<PyObject*> parameters_;
+    std::vector<py::object> kept_;    // all arrays that are written, and what may hold kernels
+    // Those that a caller has: parameters and copies. Nobody has the arrays of states, averages and
+    // slow weights but the optimizer, which gives views of them.
+    std::vector<BoundArray> bound_;
+    std::vector<Owner> owners_;    // of the memory of all that is written and a view, each once
+    std::vector<py::object> counted_;    // the number of this step, for each step count
+};
+
+}  // namespace fastopt

@@ -1,0 +1,64 @@
+// What a plan reads of a fastopt.cohorts.Cohort, and the one thing that it writes there: the count of steps.
+#pragma once
+#include <pybind11/pybind11.h>
+
+#include "python/gil.hpp"
+
+namespace fastopt {
+
+namespace py = pybind11;
+
+class StepCount {
+public:
+    explicit StepCount(py::handle counted)
+        : counted_(counted), group_(attribute(counted, names().group)) {}
+
+    // The number of the step that comes.
+    py::object next_step() const { return one_more(counted_, names().t); }
+    py::object stage_scalars() const { return attribute(group_, names().stage_scalars); }
+    // Those of the algorithm's rule, from the group's hyperparameters and the number of the step.
+    py::object coefficients(py::handle function, py::handle step) const {
+        const py::object h = attribute(group_, names().h);
+        PyObject* const given[] = {h.ptr(), step.ptr()};
+        return checked(
+            held_at_exit([&] { return PyObject_Vectorcall(function.ptr(), given, 2, nullptr); }));
+    }
+    static void count_step(py::handle counted, py::handle step) { set(counted, names().t, step); }
+    // The same for what counts the steps of all.
+    static py::object steps_after(py::handle counter) { return one_more(counter, names().steps); }
+    static void count(py::handle counter, py::handle steps) { set(counter, names().steps, steps); }
+
+private:
+    // Made once; attributes are found faster by names that the interpreter knows.
+    struct Names {
+        PyObject* group = PyUnicode_InternFromString("group");
+        PyObject* h = PyUnicode_InternFromString("h");
+        PyObject* stage_scalars = PyUnicode_InternFromString("stage_scalars");
+        PyObject* t = PyUnicode_InternFromString("t");
+        PyObject* steps = PyUnicode_InternFromString("steps");
+    };
+    static const Names& names() {
+        static const auto* const made = new Names;    // as long as the interpreter
+        return *made;
+    }
+    static py::object checked(PyObject* found) {
+        if (!found) throw py::error_already_set();
+        return py::reinterpret_steal<py::object>(found);
+    }
+    static py::object attribute(py::handle owner, PyObject* name) {
+        return checked(PyObject_GetAttr(owner.ptr(), name));
+    }
+    static py::object one_more(py::handle owner, PyObject* name) {
+        const long long count = PyLong_AsLongLong(attribute(owner, name).ptr());
+        if (count == -1 && PyErr_Occurred()) throw py::error_already_set();
+        return checked(PyLong_FromLongLong(count + 1));
+    }
+    static void set(py::handle owner, PyObject* name, py::handle value) {
+        if (PyObject_SetAttr(owner.ptr(), name, value.ptr())) throw py::error_already_set();
+    }
+
+    py::handle counted_;
+    py::object group_;
+};
+
+}  // namespace fastopt
