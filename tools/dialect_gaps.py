@@ -39,7 +39,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "and `lr` falls": {"momentum": 0.9},
     "`weight_decay` .1": {"weight_decay": 0.1},
 }
-NO_EPSILON = 1e-20  # what is less stands for none, and is nobody's to say
+NO_EPSILON = 1e-20  # what is less stands for none, and is part of the rule
 
 
 def trained(name: str, options: dict[str, Any], *, falls: bool) -> Any:
@@ -57,7 +57,7 @@ def trained(name: str, options: dict[str, Any], *, falls: bool) -> Any:
 
 
 def gap(name: str, like: str, column: str) -> float | None:
-    """Give the largest gap relative to the longer way; None where the column says nothing."""
+    """Return the largest gap relative to the longer way; None where there is nothing to compare."""
     said = SAID[name]
     changed = COLUMNS[column]
     own = fastopt.dialects(name)[like]

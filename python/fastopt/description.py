@@ -16,7 +16,7 @@ _WIDTH = 10  # of labels
 
 
 class Description:
-    """What is known of an algorithm; it prints as a page."""
+    """All that is known of an algorithm; it prints as a page."""
 
     def __init__(self, cls: type[Optimizer], preset: Mapping[str, Any]) -> None:
         defaults = {name: option.default for name, option in cls.hyperparameters.items()}

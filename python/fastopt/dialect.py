@@ -57,8 +57,8 @@ def dialects(name: str | None = None) -> Dialects:
     -------
     Mapping
         For each dialect its options: where they differ from the defaults of the class, which stand
-        first, under ``"torch"``, or ``"default"`` for an algorithm that torch has not. It prints as a
-        table.
+        first, under ``"torch"``, or ``"default"`` where torch does not have the algorithm. It prints as
+        a table.
 
     Raises
     ------

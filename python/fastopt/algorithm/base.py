@@ -1,4 +1,4 @@
-"""Algorithm: what a class of optimizers says about itself."""
+"""The base of a class of optimizers: its declarations, rules and scalars."""
 
 import inspect
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ OPTIONS: Mapping[str, Option] = {
 
 
 class Move(NamedTuple):
-    """Where a parameter is taken for a time: `rule` with the state of this name as gradient."""
+    """A move of a parameter for a time: `rule` with the state of this name as gradient."""
 
     state: str
     rule: RuleFunction
@@ -78,7 +78,7 @@ class Algorithm(Settings):
 
     @classmethod
     def initial_state(cls, h: Values, name: str, p: NDArray[Any]) -> Any:
-        """Give what a state begins with: a number, or an array in the shape of p."""
+        """Return what a state begins with: a number, or an array in the shape of p."""
         return 0.0
 
     @classmethod
@@ -92,7 +92,7 @@ class Algorithm(Settings):
 
     @classmethod
     def ahead(cls, h: Values) -> Move:
-        """Say how `lookahead` moves a parameter; raise for an algorithm that cannot."""
+        """Return how `lookahead` moves a parameter; raise for an algorithm that cannot."""
         raise TypeError(f"{cls.__name__} has no momentum to look ahead along; SGD and RMSprop have")
 
     @classmethod
@@ -105,7 +105,7 @@ class Algorithm(Settings):
 
     @classmethod
     def initial_carried(cls) -> dict[str, float]:
-        """Give the carried scalars before the first step."""
+        """Return the carried scalars before the first step."""
         return {name: option.default for name, option in cls.carried.items()}
 
     @classmethod

@@ -1,7 +1,7 @@
-"""What rules may use beside ``+ - * /``, ``np.sqrt`` and ``np.abs``.
+"""Functions that rules may use beside ``+ - * /``, ``np.sqrt`` and ``np.abs``.
 
-It works on whole arrays and, where the Numba backend compiles the rule, on scalars. csrc/kernels/arithmetic.hpp
-is its counterpart in C++.
+They work on whole arrays and, where the Numba backend compiles the rule, on scalars. Their counterpart
+in C++ is csrc/kernels/arithmetic.hpp.
 """
 
 from typing import Any
@@ -10,17 +10,17 @@ import numpy as np
 
 
 def select(condition: Any, a: Any, b: Any) -> Any:
-    """Take a where the condition holds, else b."""
+    """Return a where the condition holds, else b."""
     return np.where(condition, a, b)
 
 
 def maximum(a: Any, b: Any) -> Any:
-    """Take the larger one; a where they are equal (also 0 and -0), NaN where either is NaN."""
+    """Return the larger one; a where they are equal (also 0 and -0), NaN where either is NaN."""
     return np.where((a >= b) | (a != a), a, b)
 
 
 def minimum(a: Any, b: Any) -> Any:
-    """Take the smaller one; a where they are equal (also 0 and -0), NaN where either is NaN."""
+    """Return the smaller one; a where they are equal (also 0 and -0), NaN where either is NaN."""
     return np.where((a <= b) | (a != a), a, b)
 
 
@@ -38,15 +38,15 @@ def bounded(x: Any, limit: Any) -> Any:
 
 
 def nonnegative(x: Any) -> Any:
-    """Take x where it is not below zero, else zero; NaN stays NaN."""
+    """Return x where it is not below zero, else zero; NaN stays NaN."""
     return np.where(x < 0, np.zeros_like(x), x)
 
 
 def sign(x: Any) -> Any:
-    """Give 1, 0 or -1; NaN stays NaN."""
+    """Return 1, 0 or -1; NaN stays NaN."""
     return np.sign(x)
 
 
 def outward(x: Any, start: Any) -> Any:
-    """Say whether x lies further from zero than start, on its side."""
+    """Return whether x lies further from zero than start, on its side."""
     return ((start > 0) & (x > start)) | ((start < 0) & (x < start))

@@ -1,4 +1,4 @@
-"""Declarations: how a class of optimizers says which options it has, and what they can be.
+"""Declarations of the options that a class of optimizers has, and of what they can be.
 
 A declaration is a class attribute, ``lr: float = number(default=1e-3, at_least=0)``. It makes a keyword
 of the constructor, a checked entry of every group, and a property that reads and writes all groups.
@@ -30,7 +30,7 @@ class Option:
 
     @property
     def fixed(self) -> bool:
-        """Whether it cannot change."""
+        """Return whether it is decided when an optimizer is made."""
         return self.scope == "fixed"
 
     def __set_name__(self, owner: type, name: str) -> None:

@@ -4,7 +4,6 @@ docs/weight_decay.md has the formulas, and who means which of them.
 """
 
 import math
-from typing import NamedTuple
 
 from fastopt.algorithm.hyperparameters import Values
 from fastopt.algorithm.stages import (
@@ -49,23 +48,18 @@ def scalars(h: Values) -> StageScalars:
     return CautiousL1Scalars(*cautious, *l1) if is_cautious else L1Scalars(*usual, *l1)
 
 
-class _WeightDecay(NamedTuple):
-    decay: float  # the share of p that joins the gradient
-    shrink: float  # the share of p that is taken off it
-    keep_after: float  # the share of the new p that is kept
-
-
-def _weight_decay(h: Values) -> _WeightDecay:
+def _weight_decay(h: Values) -> tuple[float, float, float]:
+    """Return the shares of p that join the gradient and that p loses, and that the new p keeps."""
     convention = h.decoupled_weight_decay
     if convention is False:
-        return _WeightDecay(h.weight_decay, 0.0, 1.0)
+        return h.weight_decay, 0.0, 1.0
     if convention == "after":
-        return _WeightDecay(0.0, 0.0, 1.0 - h.weight_decay * h.lr)
+        return 0.0, 0.0, 1.0 - h.weight_decay * h.lr
     if convention == "proximal":
-        return _WeightDecay(0.0, 0.0, 1.0 / (1.0 + h.weight_decay * h.lr))
+        return 0.0, 0.0, 1.0 / (1.0 + h.weight_decay * h.lr)
     rate = h.lr
     if convention == "fixed":
         rate = 1.0
     elif convention == "corrected":
         rate = h.lr * (h.lr / h.max_lr)  # at the largest lr exactly that
-    return _WeightDecay(0.0, h.weight_decay * rate, 1.0)
+    return 0.0, h.weight_decay * rate, 1.0

@@ -1,4 +1,4 @@
-"""Whether numbers are still what they were given as when they have been rounded to float32.
+"""Checks that numbers are not 0 or infinite when they have been rounded to float32.
 
 Hyperparameters are doubles, and each step rounds its scalars to the dtype of the parameter: an eps of
 1e-46 is 0 there, and divides 0 by 0.

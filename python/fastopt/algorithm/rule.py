@@ -31,7 +31,7 @@ class Rule(NamedTuple):
 
     @property
     def is_ours(self) -> bool:
-        """Whether fastopt ships it, so that a native kernel of that name is the same rule."""
+        """Return whether fastopt ships it, so that a native kernel of that name is the same rule."""
         return is_shipped(self.update)
 
 

@@ -1,4 +1,4 @@
-"""What an optimizer can do around the update, for all groups alike: its settings.
+"""Settings: what an optimizer does around the update, for all groups alike.
 
 A setting is a keyword of the constructor and an attribute. Those that arrays are allocated or checked
 for are decided when the optimizer is made.
@@ -41,7 +41,7 @@ _STEPS_OR_NONE = Count(at_least=1, optional=True)
     kw_only_default=True, field_specifiers=(given, number, pair, flag, choice, setting)
 )
 class Declared:
-    """What a type checker sees of a subclass: every declaration is a keyword of the constructor."""
+    """A class whose declarations are keywords of its constructor, for type checkers."""
 
 
 class Settings(Declared):

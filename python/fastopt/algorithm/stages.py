@@ -1,4 +1,4 @@
-"""What rides along in the sweep around the rule: gradient scale, clipping by value, decay, L1 penalty.
+"""Stages, which stand around the rule in a sweep: gradient scale, clipping by value, decay, L1 penalty.
 
 csrc/kernels/stages.hpp is the same text in C++, with the scalars in the same order. A stage has a part before
 the rule, and one after it, which also sees what the parameter was.
@@ -59,7 +59,7 @@ NOTHING = DecayScalars(1.0, math.inf, 0.0, 1.0, 1.0)
 
 
 class Stage(NamedTuple):
-    """``before(p, g, s)`` gives the rule its p and g, ``after(p, old, s)`` the parameter its new p."""
+    """A stage: ``before(p, g, s)`` makes the rule's p and g, ``after(p, old, s)`` the new parameter."""
 
     name: str
     scalars: type[StageScalars]
@@ -78,7 +78,7 @@ def after_bare(p: Any, old: Any, s: Any) -> Any:
 
 
 def before_decoupled(p: Any, g: Any, s: Any) -> Any:
-    """Scale and limit the gradient; shrink the parameter, of which the gradient does not know."""
+    """Scale and limit the gradient; shrink the parameter, without a change of the gradient."""
     g = bounded(s.scale * g, s.limit)
     p = s.keep * p
     return p, g

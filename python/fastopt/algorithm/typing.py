@@ -1,4 +1,4 @@
-"""What type checkers see of a number: a float to read; to give, also a function of the step."""
+"""Types of numbers for type checkers: read, a float; given, also a function of the step."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING

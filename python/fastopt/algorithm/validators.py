@@ -13,7 +13,7 @@ from fastopt.runtime.arguments import describe, whole
 
 
 class Validator:
-    """The values that something can have."""
+    """The values that something can have: any, where it is checked elsewhere."""
 
     def words(self) -> str:
         """Put in words what a value must be."""
@@ -21,7 +21,7 @@ class Validator:
 
     def check(self, value: Any, where: str) -> Any:
         """Return the value as it is stored; raise TypeError or ValueError for one that cannot be."""
-        raise NotImplementedError  # pragma: no cover - every kind has its own
+        return value
 
     def accept(self, value: Any, where: str) -> Any:
         """Do the same for what can also be a function of the step, where there are such values."""
@@ -30,14 +30,6 @@ class Validator:
     def at(self, kept: Any, step: int, where: str) -> Any:
         """Return the value at a step of what `accept` returned, checked."""
         return kept
-
-
-class Anything(Validator):
-    """Any value: what it can be is checked where it is used."""
-
-    def check(self, value: Any, where: str) -> Any:
-        """Return it."""
-        return value
 
 
 class Number(Validator):
@@ -167,13 +159,8 @@ class Count(Validator):
             return None
         return whole(value, where, self.at_least, self.at_most)
 
-    def words(self) -> str:
-        """Put in words what a value must be."""
-        most = "" if self.at_most is None else f" and <= {self.at_most}"
-        return f"a whole number >= {self.at_least}{most}{', or None' if self.optional else ''}"
 
-
-ANYTHING = Anything()
+ANYTHING = Validator()
 FLAG = Choice(True, False)
 POSITIVE = Number(above=0.0)
 NOT_NEGATIVE = Number(at_least=0.0)

@@ -36,7 +36,7 @@ def table(like: str) -> Table:
 
 
 def defaults(cls: type[Algorithm], like: Any, *given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a dialect says of an algorithm, overridden by what is given; None has nothing to say.
+    """Return the options of a dialect, none where it is None, overridden by what is given.
 
     Raise TypeError for what the framework has no default for, and is not given.
     """

@@ -1,4 +1,4 @@
-"""The last part of every conversion to fastopt: what a framework had becomes a state, and is loaded."""
+"""The last part of every conversion to fastopt: a framework's state becomes ours, and is loaded."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from fastopt.frameworks.counterpart import Convertible, Counterpart, rule_there
 
 
 class Entry(NamedTuple):
-    """What a framework had of one parameter, under our names."""
+    """The state of one parameter in a framework, under our names."""
 
     steps: int
     arrays: Mapping[str, Any]
@@ -18,7 +18,7 @@ class Entry(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """What a framework had."""
+    """The state of an optimizer in a framework."""
 
     like: str
     theirs: Counterpart

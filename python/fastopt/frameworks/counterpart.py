@@ -14,7 +14,7 @@ Options = Mapping[str, str | tuple[str, str]]  # two names for a pair
 
 
 class Convertible(Protocol):
-    """What conversion uses of an optimizer."""
+    """An optimizer, as conversion uses it."""
 
     groups: Any
     hyperparameters: ClassVar[Mapping[str, Option]]

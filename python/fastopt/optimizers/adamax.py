@@ -80,10 +80,7 @@ class Adamax(Optimizer):
         paper="arXiv:1412.6980, section 7",
         kind="adaptive",
         good_for="rare features and embeddings, whose steps it keeps short",
-        states={
-            "m": "running mean of gradients",
-            "u": "decaying maximum of absolute gradients",
-        },
+        states={"m": "running mean of gradients", "u": "decaying maximum of absolute gradients"},
     )
 
     lr: Scheduled = number(default=2e-3, at_least=0.0)

@@ -95,10 +95,7 @@ class NAdam(Optimizer):
         paper="Dozat, Incorporating Nesterov momentum into Adam (ICLR workshop 2016)",
         kind="adaptive",
         good_for="what Adam is good for, where momentum helps",
-        states={
-            "m": "running mean of gradients",
-            "v": "running mean of squared gradients",
-        },
+        states={"m": "running mean of gradients", "v": "running mean of squared gradients"},
     )
 
     lr: Scheduled = number(default=2e-3, at_least=0.0)

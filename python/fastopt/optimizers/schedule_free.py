@@ -20,7 +20,7 @@ from fastopt.optimizer import Optimizer
 
 @shipped
 def sgd_schedule_free(p: Any, g: Any, z: Any, c: Any) -> Any:
-    """Take p towards z and along the gradient, and z along the gradient; z begins as p."""
+    """Move p towards z and along the gradient, and z along the gradient; z begins as p."""
     z = z + c.begin * (p - z)
     p = p + c.mix * (z - p) - c.step * g
     z = z - c.lr * g
@@ -40,7 +40,7 @@ def adamw_schedule_free(p: Any, g: Any, z: Any, v: Any, c: Any) -> Any:
 
 @shipped
 def schedule_free_average(p: Any, g: Any, c: Any) -> Any:
-    """Take p, which lies between x and z, to x; z stands in place of the gradient."""
+    """Move p, which lies between x and z, to x; z stands in place of the gradient."""
     return p + c.weight * (g - p)
 
 
@@ -85,12 +85,12 @@ def averaging(h: Values, t: int, beta: float, carried: Values) -> SgdScheduleFre
 
 
 def to_average(beta: float) -> Move:
-    """Say how p = beta * x + (1 - beta) * z is taken to x."""
+    """Return how p = beta * x + (1 - beta) * z is moved to x."""
     return Move("z", schedule_free_average, AverageCoefficients(1.0 - 1.0 / beta))
 
 
 class ScheduleFree(Optimizer):
-    """What both algorithms have."""
+    """Options and average of both algorithms."""
 
     warmup_steps: Scheduled = number(default=0.0, at_least=0.0)
     r: Scheduled = number(default=0.0, at_least=0.0, at_most=16.0)
@@ -282,10 +282,7 @@ class AdamWScheduleFree(ScheduleFree):
         paper="arXiv:2405.15682",
         kind="schedule-free",
         good_for="training whose length is not known before; no schedule",
-        states={
-            "z": "the sequence that is averaged",
-            "v": "running mean of squared gradients",
-        },
+        states={"z": "the sequence that is averaged", "v": "running mean of squared gradients"},
     )
 
     lr: Scheduled = number(default=2.5e-3, at_least=0.0)

@@ -56,7 +56,7 @@ class NesterovCoefficients(NamedTuple):
 
 
 def momentum_ahead(h: Values) -> Move:
-    """Say how the momentum buffer b moves a parameter where there is no new gradient."""
+    """Return how the momentum buffer b moves a parameter where there is no new gradient."""
     if h.momentum == 0.0 or h.nesterov:
         raise ValueError(
             "lookahead needs momentum > 0 and nesterov=False, which is another way to look ahead; they "

@@ -75,7 +75,7 @@ def from_optax(opt: Convertible, optax_state: Any, *, steps: int | None = None) 
 
 
 def _check_needed(opt: Convertible, theirs: Counterpart, states: Collection[str]) -> None:
-    """Raise where it has not the states that the rules of opt have: its hyperparameters are others."""
+    """Raise where its states are not those of the rules of opt: its hyperparameters are others."""
     for group in opt.groups:
         needed = rule_of(opt.select_rule(group.with_values({}).h)).states
         if set(needed) != set(states):

@@ -89,13 +89,13 @@ def _parts(state_dict: Any) -> tuple[list[Mapping[str, Any]], Mapping[Any, Any]]
 
 
 def _entry(given: Mapping[str, Any], theirs: Counterpart, taken: int, which: str) -> Entry:
-    """Return the state of one parameter; it is empty where that has not taken a step."""
+    """Return the state of one parameter; it is empty before its first step."""
     states = {there: here for here, there in theirs.states.items()}
     carried = {"mu_product"} if theirs.name == "NAdam" else set()
     unknown = sorted(set(given) - set(states) - carried - {"step"})
     if unknown:
         raise ValueError(
-            f"the state {which} has {unknown[0]!r}, which torch.optim.{theirs.name} has not"
+            f"the state {which} has {unknown[0]!r}, which torch.optim.{theirs.name} does not have"
         )
     arrays = {
         states[key]: _array(a, key, which)
@@ -119,7 +119,7 @@ def _entry(given: Mapping[str, Any], theirs: Counterpart, taken: int, which: str
 def _array(value: Any, key: str, which: str) -> Any:
     if hasattr(value, "detach"):
         value = value.detach().cpu()
-        if "bfloat16" in str(value.dtype):  # which NumPy has not
+        if "bfloat16" in str(value.dtype):  # which NumPy does not have
             raise ValueError(f"{key} {which} is bfloat16; convert it to the dtype of the parameter")
         return value.numpy()
     return value
