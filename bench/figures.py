@@ -6,7 +6,7 @@ left out. `python -m bench.figures row ...` measures some rows only; `--list` na
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from statistics import median
 from typing import Any
 
@@ -19,7 +19,8 @@ from fastopt.algorithm.hyperparameters import Values
 from fastopt.bench import beside, handwritten, pipeline
 from fastopt.bench.arrays import arrays, copies, refill
 from fastopt.bench.peers import torch as torch_peer
-from fastopt.bench.turns import Prepared, in_turn
+from fastopt.bench.report import spent
+from fastopt.bench.turns import Call, Prepared, in_turn
 from fastopt.registry import ALGORITHMS
 
 THREADS = 2
@@ -36,11 +37,11 @@ def times(value: float) -> str:
     return f"{value:.2f}x"
 
 
-def spent(seconds: float) -> str:
-    for unit, scale in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
-        if seconds * scale >= 1:
-            return f"{seconds * scale:.3g} {unit}"
-    return f"{seconds * 1e9:.0f} ns"
+def compared(what: str, each: Mapping[str, Call | Prepared], rounds: int = 9) -> Figure:
+    """Measure two contestants: how many times as fast the first is, and its time."""
+    t = in_turn(each, rounds)
+    first, second = t.values()
+    return what, times(second / first), spent(first)
 
 
 def versus_torch_fused() -> Iterator[Figure]:
@@ -52,8 +53,8 @@ def versus_torch_fused() -> Iterator[Figure]:
     ):
         params, grads = arrays(sizes)
         torch = torch_peer.step("adam", params, grads, THREADS, fused=True)
-        t = in_turn({"ours": ours(params, grads), "torch": torch})
-        yield f"Adam, {what}: faster than torch fused", times(t["torch"] / t["ours"]), spent(t["ours"])
+        each = {"ours": ours(params, grads), "torch": torch}
+        yield compared(f"Adam, {what}: faster than torch fused", each)
 
 
 def versus_ceiling() -> Iterator[Figure]:
@@ -165,12 +166,8 @@ def versus_numpy() -> Iterator[Figure]:
         options = {"momentum": 0.9} if name == "momentum" else {}
         step = ours(params, grads, "sgd" if name == "momentum" else name, **options)
         copies = [p.copy() for p in params]
-        t = in_turn({"ours": step, "numpy": handwritten.stepper(name, copies, grads)}, rounds=7)
-        yield (
-            f"{name}, 25 M: faster than NumPy by hand",
-            times(t["numpy"] / t["ours"]),
-            spent(t["ours"]),
-        )
+        each = {"ours": step, "numpy": handwritten.stepper(name, copies, grads)}
+        yield compared(f"{name}, 25 M: faster than NumPy by hand", each, rounds=7)
 
 
 def numba_versus_native() -> Iterator[Figure]:
@@ -239,30 +236,18 @@ def more_sizes() -> Iterator[Figure]:
     fastopt.set_num_threads(1)
     try:
         torch = torch_peer.step("adam", params, grads, 1, fused=True)
-        t = in_turn({"ours": ours(params, grads), "torch": torch})
+        each = {"ours": ours(params, grads), "torch": torch}
+        yield compared("Adam, 50,000, one thread: faster than torch fused", each)
     finally:
         fastopt.set_num_threads(THREADS)
-    yield (
-        "Adam, 50,000, one thread: faster than torch fused",
-        times(t["torch"] / t["ours"]),
-        spent(t["ours"]),
-    )
     params, grads = arrays([1_000])
     torch = torch_peer.step("adam", params, grads, THREADS, fused=True)
-    t = in_turn({"ours": fastopt.Adam(params, grads=grads).step, "torch": torch})
-    yield (
-        "Adam, 1,000, gradient bound: faster than torch fused",
-        times(t["torch"] / t["ours"]),
-        spent(t["ours"]),
-    )
+    each = {"ours": fastopt.Adam(params, grads=grads).step, "torch": torch}
+    yield compared("Adam, 1,000, gradient bound: faster than torch fused", each)
     params, grads = arrays(RESNET_50)
     torch = torch_peer.step("adam", params, grads, THREADS, fused=True)
-    t = in_turn({"ours": ours(params, grads), "torch": torch})
-    yield (
-        "Adam, ResNet-50's 161 arrays: faster than torch fused",
-        times(t["torch"] / t["ours"]),
-        spent(t["ours"]),
-    )
+    each = {"ours": ours(params, grads), "torch": torch}
+    yield compared("Adam, ResNet-50's 161 arrays: faster than torch fused", each)
 
 
 def _resnet_50() -> list[int]:
@@ -287,10 +272,10 @@ def subnormals() -> Iterator[Figure]:
     fastopt.set_num_threads(1)
     try:
         for name, options in (("adam", {}), ("sgd", {"momentum": 0.9})):
-            each = {flush: decayed(name, flush_subnormals=flush, **options) for flush in (False, True)}
-            t = in_turn({"kept": each[False], "flushed": each[True]})
+            flags = {"flushed": True, "kept": False}
+            each = {k: decayed(name, flush_subnormals=on, **options) for k, on in flags.items()}
             what = f"{' '.join([name, *options])}, 50,000, one thread, moments decayed to subnormals"
-            yield f"{what}: faster flushed", times(t["kept"] / t["flushed"]), spent(t["flushed"])
+            yield compared(f"{what}: faster flushed", each)
     finally:
         fastopt.set_num_threads(THREADS)
 

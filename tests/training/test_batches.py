@@ -117,7 +117,7 @@ def test_repr_says_what_and_where() -> None:
     batches = Batches(Y, 4, seed=2, drop_last=True)
     next(iter(batches))
     assert repr(batches) == (
-        "Batches(samples=11, size=4, shuffle=True, seed=2, drop_last=True), epoch 0, 1 of 2 given"
+        "Batches(samples=11, size=4, shuffle=True, seed=2, drop_last=True), epoch 0, 1 of 2 drawn"
     )
 
 
@@ -160,7 +160,7 @@ GOOD = Batches(Y, 4, seed=2).state_dict()
 @pytest.mark.parametrize(
     ("state", "error", "words"),
     [
-        ("state", TypeError, "what state_dict.* gives, with epoch, position, samples, size"),
+        ("state", TypeError, "what state_dict.* returns, with epoch, position, samples, size"),
         ({"epoch": 1, "position": 0}, TypeError, "the state of Batches"),
         (GOOD | {"more": 1}, TypeError, "the state of Batches"),
         (GOOD | {"samples": 12}, ValueError, "samples 12, and these have 11: make them as they were"),

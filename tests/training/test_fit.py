@@ -314,8 +314,8 @@ class Used:
         ({"data": (X, [1.0])}, TypeError, r"data\[1\] is \[1.0\]"),
         ({"data": {"x": X, "y": None}}, TypeError, r"data\['y'\] is None"),
         ({"data": iter([]), "epochs": 2}, ValueError, "an iterator, which is used up after one epoch"),
-        ({"data": []}, ValueError, "data gave no batch in epoch 1"),
-        ({"data": Used()}, ValueError, "data gave no batch in epoch 1"),
+        ({"data": []}, ValueError, "data has no batch in epoch 1"),
+        ({"data": Used()}, ValueError, "data has no batch in epoch 1"),
         ({"epochs": 0}, ValueError, "epochs is 0"),
         ({"epochs": 1.5}, TypeError, "epochs is 1.5"),
         ({"callbacks": EarlyStopping()}, TypeError, r"callbacks is .* a list: callbacks=\[...\]"),
@@ -330,8 +330,8 @@ class Used:
             r"callbacks\[1\] is 3 \(int\); it must be a function of",
         ),
         ({"progress": 1}, TypeError, "progress is 1"),
-        ({"loss_and_grad": lambda p, x, y: 0.5}, TypeError, "gave 0.5 .* return loss, grads"),
-        ({"loss_and_grad": lambda p, x, y: (1, 2, 3)}, TypeError, r"gave \(1, 2, 3\)"),
+        ({"loss_and_grad": lambda p, x, y: 0.5}, TypeError, "returned 0.5 .* return loss, grads"),
+        ({"loss_and_grad": lambda p, x, y: (1, 2, 3)}, TypeError, r"returned \(1, 2, 3\)"),
         (
             {"loss_and_grad": lambda p, x, y: (x, p)},
             TypeError,
@@ -358,8 +358,8 @@ def test_bad_input_changes_nothing(changes: Any, error: type[Exception], words: 
         (lambda params: "good", TypeError, "the metric 'validation' is 'good'"),
         (lambda params: {"a": [1]}, TypeError, r"the metric 'a' is \[1\]"),
         (lambda params: {1: 2}, TypeError, r"a key .* is 1 \(int\); it must be the name"),
-        (lambda params: {"loss": 2}, ValueError, "gives 'loss', .* call it 'validation loss'"),
-        (lambda params: {str(params["w"][0]): 2}, ValueError, "in the epochs before it gave"),
+        (lambda params: {"loss": 2}, ValueError, "returns 'loss', .* call it 'validation loss'"),
+        (lambda params: {str(params["w"][0]): 2}, ValueError, "in the epochs before it returned"),
     ],
 )
 def test_bad_validations(validation: Any, error: type[Exception], words: str) -> None:

@@ -101,9 +101,9 @@ def test_metrics_keep_their_names() -> None:
     history = made_up(1, 2, accuracy=0.5)
     before = repr(history)
     for metrics in ({}, {"acc": 1.0}, {"accuracy": 1.0, "more": 2.0}):
-        with pytest.raises(ValueError, match="before it gave 'accuracy': it must give the same"):
+        with pytest.raises(ValueError, match="before it returned 'accuracy': it must return the same"):
             history.add_epoch(2, metrics)
-    with pytest.raises(ValueError, match=r"gives 'step', .* call it 'validation step'"):
+    with pytest.raises(ValueError, match=r"returns 'step', .* call it 'validation step'"):
         history.add_epoch(2, {"step": 1.0})
     assert repr(history) == before
 

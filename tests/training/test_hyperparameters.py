@@ -73,16 +73,14 @@ def test_what_differs_from_the_run_is_told(name: str) -> None:
     before, now, words = OTHERS[name]
     was = saved(**before)
     opt = SavedAdam(start(), **now)
-    with pytest.warns(UserWarning, match="made otherwise than the run") as caught:
+    with pytest.warns(UserWarning, match="differs from the run") as caught:
         fit(opt, 3, resume="1")
     (warning,) = caught
     assert warning.filename == __file__
     text = str(warning.message)
-    assert text.startswith(
-        f"this optimizer is made otherwise than the run in '1': {'; '.join(words)}. The "
-    )
+    assert text.startswith(f"this optimizer differs from the run in '1': {'; '.join(words)}. The ")
     assert given_to(opt) == given_to(was)  # the saved values hold
-    assert "fit(..., resume=path, hyperparameters=False) takes all of those given here" in text
+    assert "fit(..., resume=path, hyperparameters=False) keeps the values set here" in text
     other = SavedAdam(start(), **now)
     here = given_to(other)
     fit(other, 3, resume="1", hyperparameters=False)  # the remedy, without a warning

@@ -13,14 +13,7 @@ from fastopt.bench import machine
 from fastopt.bench.arrays import Shape, shape
 from fastopt.bench.peers import LIBRARIES, is_installed, of_libraries
 from fastopt.bench.run import everything
-from fastopt.bench.settings import (
-    QUICK_ALGORITHMS,
-    QUICK_SHAPES,
-    SHAPES,
-    Settings,
-    every_algorithm,
-    quickly,
-)
+from fastopt.bench.settings import QUICK_ALGORITHMS, QUICK_SHAPES, SHAPES, Settings, quickly
 from fastopt.demo import arguments
 from fastopt.demo.arguments import UsageError
 from fastopt.runtime import threads
@@ -73,7 +66,8 @@ def run(args: Namespace) -> None:
 
 
 def _settings(args: Namespace) -> Settings:
-    algorithms, shapes = every_algorithm(), SHAPES
+    # Momentum is an algorithm of its own to most.
+    algorithms, shapes = (*registry.ALGORITHMS, "momentum"), SHAPES
     if args.quick:
         algorithms, shapes = QUICK_ALGORITHMS, QUICK_SHAPES
     settings = Settings(

@@ -33,9 +33,7 @@ def describe() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "fastopt": info["version"],
-        "backend": info["backend"],
-        "isa": info["isa"],
-        "compiler": info["compiler"],
+        **{name: info[name] for name in ("backend", "isa", "compiler")},
         "blas": blas(),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
     }

@@ -45,7 +45,13 @@ def draw_rates(axes: Any, found: Sequence[Step]) -> None:
             if step.states == states and CEILING in step.seconds:
                 best[step.resident] = max(step.rate(CEILING), best.get(step.resident, 0.0))
         style = {"color": "0.25", "linestyle": DASHES[states % len(DASHES)], "linewidth": 1.6}
-        _curve(axes, best.items(), label=f"ceiling, {_states(states)}", zorder=4, **style)
+        _curve(
+            axes,
+            best.items(),
+            label=f"ceiling, {states or 'no'} state{'s' * (states != 1)}",
+            zorder=4,
+            **style,
+        )
     for label, style in styles(dict.fromkeys(step.algorithm for step in found)).items():
         rates = [(step.resident, step.rate()) for step in found if step.algorithm == label]
         _curve(axes, rates, label=label, **MARKED, **style)
@@ -88,7 +94,3 @@ def add_caches(axes: Any, machine: Mapping[str, Any], threads: int, label: bool)
                 (full, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 2),
                 textcoords="offset points", ha="center", va="bottom", fontsize="x-small", color="0.3",
             )  # fmt: skip
-
-
-def _states(count: int) -> str:
-    return "1 state" if count == 1 else f"{count or 'no'} states"

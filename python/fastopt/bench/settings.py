@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 
 from fastopt.bench.arrays import Shape
 from fastopt.bench.peers import Peer
-from fastopt.registry import ALGORITHMS
 
 SHAPES: tuple[str, ...] = ("1e3", "1e4", "5e4", "1e6", "25e6", "1000x1e3")
 QUICK_SHAPES = ("1e3", "5e4", "1e6", "1e7")
@@ -48,8 +47,3 @@ class Settings:
 def quickly(settings: Settings) -> Settings:
     """Measure pipelines only where they matter most."""
     return replace(settings, pipelines=2)
-
-
-def every_algorithm() -> tuple[str, ...]:
-    """Name the classes, and momentum, which is an algorithm of its own to most."""
-    return (*ALGORITHMS, "momentum")

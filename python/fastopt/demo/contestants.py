@@ -1,4 +1,4 @@
-"""Contestants of an experiment: an optimizer with the hyperparameters that an experiment gives it."""
+"""Contestants of an experiment: an optimizer with hyperparameters of its own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ from fastopt.demo.arguments import check_names
 
 @dataclass(frozen=True)
 class Contestant:
-    """An optimizer, by its name in the registry or as a class, and the hyperparameters it gets."""
+    """An optimizer, by its name in the registry or as a class, and its hyperparameters."""
 
     label: str
     algorithm: str | type[fastopt.Optimizer]

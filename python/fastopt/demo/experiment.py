@@ -68,7 +68,7 @@ _HEEDED: Mapping[str, Callable[[Contestant], bool]] = {
 def line_up(
     roster: Sequence[Contestant], network: Network, data: Dataset, settings: Settings
 ) -> dict[float | None, list[Contestant]]:
-    """Choose from the roster as the settings say, for each learning rate that they name, else None.
+    """Choose from the roster by the settings, for each learning rate that they name, else None.
 
     Everything that can be wrong with them, and with the batch, is found before any training.
     """

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastopt.backends.build_info import build_info
 
-SUMMARY = "say which version, backend, instruction set and threads are in use"
+SUMMARY = "show version, backend, instruction set and threads"
 
 
 def add_arguments(parser: ArgumentParser) -> None:

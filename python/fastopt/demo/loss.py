@@ -1,4 +1,4 @@
-"""Losses: each gives its value, a mean over the batch, and its gradient by the network's output.
+"""Losses: each returns its value, a mean over the batch, and its gradient by the network's output.
 
 They are written without a difference of large numbers, so that they neither overflow nor lose their
 digits where the network is sure.

@@ -31,10 +31,10 @@ leaky_relu = Activation(
 
 
 class Network:
-    """Layers a = f(x @ w + b), the last one without f: it gives logits, and the loss does the rest.
+    """Layers a = f(x @ w + b), the last one without f: it computes logits, the loss the rest.
 
     `sizes` are the numbers of inputs, of units in each hidden layer, and of outputs; each hidden
-    layer has one of `activations`. `loss`, of the output and the targets, gives its value and its
+    layer has one of `activations`. `loss`, of the output and the targets, returns its value and its
     gradient by the output.
 
     Initial weights are normal, such that they keep the signal's variance, and biases zero; or, if

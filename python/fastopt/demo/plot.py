@@ -56,7 +56,7 @@ def loss_curves(
 ) -> Any:
     """Draw training loss against step: a panel for each team, by its title, all on the same scale.
 
-    The legend of a single panel stands in the order of the curves' ends and gives the learning
+    The legend of a single panel stands in the order of the curves' ends and has the learning
     rates; with several panels, their titles do. Losses above `ceiling` times the initial one are
     left out: a run that diverges would squeeze the others. A `goal` is a line.
     """

@@ -56,7 +56,7 @@ def train(
 ) -> Run:
     """Train a network; initial weights and batches depend on the seed alone.
 
-    What ends it, and the `points` of the curve, are said at `Recorder`.
+    What ends it, and the `points` of the curve, are described at `Recorder`.
     """
     batch = None if contestant.whole else batch
     params = network.initialize(np.random.default_rng(seed))

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from fastopt.algorithm.hyperparameters import flag
 from fastopt.runtime.arguments import describe, whole
-from fastopt.training.one_pass import Pass
 from fastopt.training.samples import Samples
 
 _FLAG = flag(default=True)
@@ -76,7 +75,7 @@ class Batches:
         self.drop_last = _FLAG.check(drop_last, "drop_last")
         self._epoch = self._position = 0  # of the loop that is going on
         self._start = 0, 0  # of the next loop
-        self._ahead: weakref.ref[Pass] | None = None  # the loop that the place is of
+        self._ahead: weakref.ref[EpochLoop] | None = None  # the loop that the place is of
         self._order: tuple[int, NDArray[np.intp]] | None = None  # of which epoch
 
     @property
@@ -94,19 +93,19 @@ class Batches:
         count = self._samples.count
         return count // self.size if self.drop_last else -(-count // self.size)
 
-    def __iter__(self) -> Pass:
+    def __iter__(self) -> "EpochLoop":
         epoch, position = self._start
         if position == len(self):  # loaded after the last batch of an epoch
             epoch, position = epoch + 1, 0
-        return Pass(self, epoch, position, self._batches_of(epoch))
+        return EpochLoop(self, epoch, position, self._batches_of(epoch))
 
-    def _gave(self, loop: Pass) -> None:
+    def _drew(self, loop: "EpochLoop") -> None:
         """Move to the place of a loop that has drawn a batch, unless another is farther.
 
         A loop in a later epoch counts when it has drawn all of it: before, it may be a look at the
         first batch from within the last batch of the epoch before.
         """
-        if loop.epoch < self._start[0]:  # another has given all of that epoch
+        if loop.epoch < self._start[0]:  # another has drawn all of that epoch
             return
         whole_epoch = loop.position == len(self)
         if whole_epoch:
@@ -117,7 +116,7 @@ class Batches:
             self._ahead = weakref.ref(loop)
             self._epoch, self._position = loop.epoch, loop.position
 
-    def _ended(self, loop: Pass) -> None:
+    def _ended(self, loop: "EpochLoop") -> None:
         """Go to the next epoch when the farthest loop has ended."""
         if (self._epoch, self._position) == (loop.epoch, len(self)):
             self._epoch, self._position, self._ahead = loop.epoch + 1, 0, None
@@ -154,7 +153,7 @@ class Batches:
         kind = self._kind()
         if not isinstance(state, Mapping) or set(state) != {"epoch", "position", *kind}:
             raise TypeError(
-                f"the state of Batches is what state_dict() gives, with epoch, position, "
+                f"the state of Batches is what state_dict() returns, with epoch, position, "
                 f"{', '.join(kind)}; this is {describe(state)}"
             )
         for name, value in kind.items():
@@ -183,4 +182,45 @@ class Batches:
 
     def __repr__(self) -> str:
         kind = ", ".join(f"{name}={value!r}" for name, value in self._kind().items())
-        return f"Batches({kind}), epoch {self._epoch}, {self._position} of {len(self)} given"
+        return f"Batches({kind}), epoch {self._epoch}, {self._position} of {len(self)} drawn"
+
+
+class EpochLoop:
+    """An iterator over the batches of one epoch of `Batches`, independent of other loops.
+
+    Attributes
+    ----------
+    epoch : int
+        The number of the epoch: 0, 1, 2, ...
+    position : int
+        The number of its batches drawn, with those before a place that was loaded.
+    """
+
+    def __init__(
+        self, batches: Batches, epoch: int, position: int, batch: Callable[[int], Any]
+    ) -> None:
+        self.epoch, self.position = epoch, position
+        self._batches, self._batch = batches, batch
+        # A range is advanced in one go: threads that share a loop have each batch once.
+        self._numbers = iter(range(position, len(batches)))
+
+    def __iter__(self) -> "EpochLoop":
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            number = next(self._numbers)
+        except StopIteration:
+            self._batches._ended(self)
+            raise
+        batch = self._batch(number)
+        self.position = max(self.position, number + 1)  # before it is returned: what is saved counts it
+        self._batches._drew(self)
+        return batch
+
+    def __length_hint__(self) -> int:
+        return len(self._batches) - self.position
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the place of this loop, for `Batches.load_state_dict`."""
+        return self._batches._state(self.epoch, self.position)

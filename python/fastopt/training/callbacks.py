@@ -63,7 +63,7 @@ class Callbacks:
         if kinds != saved:
             raise ValueError(
                 f"the run was saved with the callbacks {_listed(saved)}, and has {_listed(kinds)} now: "
-                "give the same ones, in the same order"
+                "use the same ones, in the same order"
             )
 
     def load(self, state: Sequence[Any]) -> None:

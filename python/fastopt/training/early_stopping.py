@@ -24,7 +24,7 @@ class EarlyStopping:
     Parameters
     ----------
     monitor : str
-        "loss", the mean over the steps of an epoch, or a metric that the validation gives.
+        "loss", the mean over the steps of an epoch, or a metric of the validation.
     patience : int >= 1
         The number of such epochs that end the training.
     mode : {"min", "max"}

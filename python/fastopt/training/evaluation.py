@@ -16,7 +16,7 @@ def loss_and_gradients(function: Callable[..., Any], params: Any, batch: Any) ->
         found = function(params, batch)
     if not isinstance(found, (tuple, list)) or len(found) != 2:
         raise TypeError(
-            f"loss_and_grad gave {describe(found)}; it must give the loss and the gradients: "
+            f"loss_and_grad returned {describe(found)}; it must return the loss and the gradients: "
             "return loss, grads"
         )
     loss, gradients = found
@@ -31,7 +31,7 @@ def metrics(function: Callable[[Any], Any] | None, params: Any) -> dict[str, flo
     if not isinstance(found, Mapping):
         found = {"validation": found}
     return {
-        metric_name(name, "a key of what validation gave"): measured(
+        metric_name(name, "a key of the validation's result"): measured(
             value, f"the metric {name!r}", "losses.mean()"
         )
         for name, value in found.items()

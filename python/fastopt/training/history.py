@@ -64,13 +64,13 @@ class History:
         columns = self._epochs
         if reserved := [name for name in metrics if name in ("epoch", "step", "loss")]:
             raise ValueError(
-                f"the validation gives {reserved[0]!r}, which is the name of a column of its own: call "
-                f"it {'validation ' + reserved[0]!r}"
+                f"the validation returns {reserved[0]!r}, which is the name of a column of its own: "
+                f"call it {'validation ' + reserved[0]!r}"
             )
         if columns["epoch"] and list(columns)[3:] != list(metrics):
             raise ValueError(
-                f"the validation gives {_listed(metrics)}; in the epochs before it gave "
-                f"{_listed(list(columns)[3:])}: it must give the same, in the same order, each time"
+                f"the validation returns {_listed(metrics)}; in the epochs before it returned "
+                f"{_listed(list(columns)[3:])}: it must return the same, in the same order, each time"
             )
         with np.errstate(invalid="ignore", over="ignore"):  # losses may be infinite
             mean = float(np.mean(self._losses[-steps:]))
@@ -108,7 +108,7 @@ class History:
         """Go on from what `state_dict` returned; TypeError for anything else."""
         if not isinstance(state, Mapping) or set(state) != {"losses", "epochs"}:
             raise TypeError(
-                "the state of a History is what state_dict() gives, with losses, epochs; this is "
+                "the state of a History is what state_dict() returns, with losses, epochs; this is "
                 f"{describe(state)}"
             )
         losses = array("d", np.asarray(state["losses"], np.float64).tobytes())

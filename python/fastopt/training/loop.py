@@ -135,18 +135,18 @@ def _check(loss_and_grad: Any, params: Any, opt: Any, validation: Any) -> None:
         raise TypeError(f"validation is {describe(validation)}; it must be a function, or None")
     if params is opt.params:
         return
-    there = set(map(id, Structure.of(params).leaves(params, "params", "give opt.params")))
+    there = set(map(id, Structure.of(params).leaves(params, "params", "pass opt.params")))
     for name, p in opt.named_parameters().items():
         if id(p) not in there:
             raise ValueError(
                 f"opt updates a parameter {name!r} that is not in params: gradients would be taken at "
-                "one array, and the steps with another. Give opt.params, or make the optimizer with "
+                "one array, and the steps with another. Pass opt.params, or make the optimizer with "
                 "these params"
             )
 
 
 def _batches(data: Any, epochs: int) -> Any:
-    """Make batches of what the caller gave as data."""
+    """Make batches of the caller's data."""
     holds_arrays = isinstance(data, tuple) and (
         not data or any(isinstance(part, np.ndarray) for part in data)
     )
@@ -160,6 +160,6 @@ def _batches(data: Any, epochs: int) -> Any:
     if epochs > 1 and iter(data) is data:
         raise ValueError(
             f"data is {describe(data)}, an iterator, which is used up after one epoch, and epochs is "
-            f"{epochs}: give what makes a new one each time, such as fastopt.Batches or a list"
+            f"{epochs}: use what makes a new one each time, such as fastopt.Batches or a list"
         )
     return data

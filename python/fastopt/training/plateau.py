@@ -19,7 +19,7 @@ class Plateau:
     schedule : ReduceOnPlateau
         Its state is saved with the run.
     monitor : str
-        "loss", the mean over the steps of an epoch, or a metric that the validation gives.
+        "loss", the mean over the steps of an epoch, or a metric of the validation.
     """
 
     def __init__(self, schedule: "ReduceOnPlateau", monitor: str = "loss") -> None:

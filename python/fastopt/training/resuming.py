@@ -60,8 +60,8 @@ def _warn_of_others(path: Any, here: Mapping[str, Any], began: Any, holds: Mappi
             f"{name} is {_text(here[name])}, saved {_text(holds[name])}" for name in others
         )
         warn(
-            f"this optimizer is made otherwise than the run in {path!r}: {listed}. The saved values "
-            "hold; fit(..., resume=path, hyperparameters=False) takes all of those given here",
+            f"this optimizer differs from the run in {path!r}: {listed}. The saved values "
+            "hold; fit(..., resume=path, hyperparameters=False) keeps the values set here",
             UserWarning,
         )
 

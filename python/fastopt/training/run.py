@@ -5,10 +5,9 @@ from typing import Any
 
 from fastopt.optimizer import Optimizer
 from fastopt.runtime.arguments import describe, suggest
-from fastopt.training.batches import Batches
+from fastopt.training.batches import Batches, EpochLoop
 from fastopt.training.callbacks import Callbacks
 from fastopt.training.history import History
-from fastopt.training.one_pass import Pass
 
 _VERSION = 1
 
@@ -40,7 +39,7 @@ class Run:
         self._options = given  # of the optimizer, as the run began
         self._begun = False  # whether the epoch has not been ended yet
         self._given = 0  # batches of it
-        self._pass: Pass | None = None  # the loop over `Batches`
+        self._loop: EpochLoop | None = None  # the loop over `Batches`
 
     @property
     def step(self) -> int:
@@ -85,23 +84,23 @@ class Run:
             self.epoch, self._begun, self._given = self.epoch + 1, True, 0
         elif self._all_given():
             return
-        for batch in self._loop():
+        for batch in self._begin_loop():
             self._given += 1
             yield batch
         if not self._given:
             raise ValueError(
-                f"data gave no batch in epoch {self.epoch}; give an iterable that has some each time, "
+                f"data has no batch in epoch {self.epoch}; use an iterable that has some each time, "
                 "such as fastopt.Batches"
             )
 
-    def _loop(self) -> Iterator[Any]:
+    def _begin_loop(self) -> Iterator[Any]:
         """Begin a loop over the data, where the last one of this run has ended."""
         if not isinstance(self._data, Batches):
             return iter(self._data)
-        if self._pass is not None:  # callbacks may have looped over the same batches
-            self._data.load_state_dict(self._pass.state_dict())
+        if self._loop is not None:  # callbacks may have looped over the same batches
+            self._data.load_state_dict(self._loop.state_dict())
         loop: Iterator[Any] = iter(self._data)
-        self._pass = loop if isinstance(loop, Pass) else None  # a subclass may have another
+        self._loop = loop if isinstance(loop, EpochLoop) else None  # a subclass may have another
         return loop
 
     def end_step(self, loss: float) -> None:
@@ -141,7 +140,7 @@ class Run:
 
     def _place(self) -> Any:
         """Return the place in the data: that of the loop of this run, where there is one."""
-        source = self._data if self._pass is None else self._pass
+        source = self._data if self._loop is None else self._loop
         return source.state_dict() if hasattr(self._data, "load_state_dict") else None
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -153,13 +152,13 @@ class Run:
         self._callbacks.check(state["callbacks"])
         self._options = state.get("options", self._options)
         self.epoch, self._begun, self._given = state["epoch"], state["begun"], state["given"]
-        self._pass = None
+        self._loop = None
         if state["data"] is not None:
             self._data.load_state_dict(state["data"])
         elif self._begun and not self._all_given():
             raise ValueError(
                 f"the run was saved after batch {self._given} of epoch {self.epoch}, and data, "
-                f"{describe(self._data)}, cannot go on there: give fastopt.Batches, which can"
+                f"{describe(self._data)}, cannot go on there: use fastopt.Batches, which can"
             )
         self.stopped = state["stopped"]
         self.history.load_state_dict(state["history"])

@@ -47,7 +47,7 @@ class Samples:
 def _counted(named: dict[str, Any]) -> int:
     """Return how many samples there are; raise unless all arrays have as many."""
     if not named:
-        raise ValueError("data has no arrays: give one, or a tuple or dict of them such as (x, y)")
+        raise ValueError("data has no arrays: use one, or a tuple or dict of them such as (x, y)")
     for what, array in named.items():
         if not isinstance(array, np.ndarray):
             raise TypeError(f"{what} is {describe(array)}; it must be an array: np.asarray(...)")
