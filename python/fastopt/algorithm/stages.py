@@ -1,7 +1,7 @@
 """Stages, which stand around the rule in a sweep: gradient scale, clipping by value, decay, L1 penalty.
 
-csrc/kernels/stages.hpp is the same text in C++, with the scalars in the same order. A stage has a part before
-the rule, and one after it, which also sees what the parameter was.
+csrc/kernels/stages.hpp is the same text in C++, with the scalars in the same order. A stage has a part
+before the rule, and one after it, which also sees what the parameter was.
 """
 
 import math

@@ -1,6 +1,5 @@
 """Comparison of arrays by their bytes, to see which of two has been written since they were equal."""
 
-import hashlib
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,8 @@ from numpy.typing import NDArray
 
 def digest(array: NDArray[Any]) -> bytes:
     """Compute a digest of the bytes of a contiguous array."""
+    import hashlib  # which takes two milliseconds to import
+
     return hashlib.blake2b(_words(array).data, digest_size=16).digest()
 
 
