@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 import fastopt
 from fastopt import schedules
-from fastopt.algorithm.settings import Settings
+from fastopt.algorithm.base import SETTINGS
 from fastopt.registry import ALGORITHMS, optimizer_class
 from support.variants import label, variants
 
@@ -82,7 +82,7 @@ class Run:
 
     def fixed(self) -> dict[str, Any]:
         """Options without which a state does not fit; all others it brings with it."""
-        names = {"groups", *(k for k, each in Settings.declared.items() if each.fixed)}
+        names = {"groups", *(k for k, each in SETTINGS.items() if each.fixed)}
         return {k: v for k, v in self.options().items() if k in names} | self.unsaved()
 
 

@@ -9,19 +9,32 @@ from numpy.typing import NDArray
 
 from fastopt.algorithm import regularization
 from fastopt.algorithm.facts import Facts
-from fastopt.algorithm.hyperparameters import Option, Values, choice, flag, number
+from fastopt.algorithm.hyperparameters import (
+    Declared,
+    Option,
+    Values,
+    choice,
+    flag,
+    number,
+    setting,
+)
 from fastopt.algorithm.rule import RuleFunction, is_shipped
-from fastopt.algorithm.settings import Settings
 from fastopt.algorithm.stages import StageScalars
 from fastopt.algorithm.typing import Scheduled, ScheduledOrNone
-from fastopt.algorithm.validators import ANYTHING
+from fastopt.algorithm.validators import (
+    ANYTHING,
+    FLAG,
+    Choice,
+    Count,
+    LossScaleNumber,
+    Number,
+    ScheduledNumber,
+)
 from fastopt.runtime.arguments import shown, suggest
 
-# What the constructor is given besides parameters and hyperparameters.
-OPTIONS: Mapping[str, Option] = {
-    **{name: Option(None, ANYTHING, "constructor") for name in ("like", "groups", "grads", "backend")},
-    **Settings.declared,
-}
+_BETA = ScheduledNumber(at_least=0.0, below=1.0, optional=True)
+_STEPS = Count(at_least=1)
+_STEPS_OR_NONE = Count(at_least=1, optional=True)
 
 
 class Move(NamedTuple):
@@ -32,7 +45,7 @@ class Move(NamedTuple):
     coefficients: tuple[float, ...]
 
 
-class Algorithm(Settings):
+class Algorithm(Declared):
     """The hyperparameters, rules and scalars of an algorithm. The base of `Optimizer`.
 
     A subclass declares its hyperparameters, and has
@@ -56,6 +69,25 @@ class Algorithm(Settings):
     clipnorm: ScheduledOrNone = number(default=None, above=0.0, optional=True)
     clipvalue: ScheduledOrNone = number(default=None, above=0.0, optional=True)
 
+    # Settings, which all groups share; those that arrays are made or checked for are decided at once.
+    global_clipnorm: float | None = setting(default=None, check=Number(above=0.0, optional=True))
+    nonfinite: str = setting(default="propagate", check=Choice("propagate", "raise", "skip"))
+    max_consecutive_skips: int | None = setting(default=None, check=_STEPS_OR_NONE)
+    loss_scale: float | str = setting(default=1.0, check=LossScaleNumber(above=0.0))
+    zero_grad: bool = setting(default=False, check=FLAG)
+    cast_grads: bool = setting(default=False, check=FLAG)
+    stats: bool = setting(default=False, check=FLAG)
+    flush_subnormals: bool = setting(default=False, check=FLAG)
+    cast_to: Any = setting(default=None, check=ANYTHING, fixed=True)
+    ema: Any = setting(default=None, check=_BETA, fixed=True)
+    ema_bias_correction: bool = setting(default=False, check=FLAG, fixed=True)
+    swa_start: int | None = setting(default=None, check=Count(at_least=0, optional=True), fixed=True)
+    swa_every: int = setting(default=1, check=_STEPS, fixed=True)
+    lookahead_steps: int | None = setting(default=None, check=_STEPS_OR_NONE, fixed=True)
+    lookahead_alpha: float = setting(default=0.5, check=Number(above=0.0, at_most=1.0), fixed=True)
+    gradient_accumulation_steps: int = setting(default=1, check=_STEPS, fixed=True)
+
+    declared: ClassVar[Mapping[str, Option]]  # the settings
     hyperparameters: ClassVar[Mapping[str, Option]] = MappingProxyType({})
     carried: ClassVar[Mapping[str, Option]] = MappingProxyType({})
     facts: ClassVar[Facts] = Facts()
@@ -139,6 +171,18 @@ class Algorithm(Settings):
             for name, value in keywords.items()
             if name not in OPTIONS
         }
+
+
+SETTINGS: Mapping[str, Option] = MappingProxyType(
+    {k: v for k, v in vars(Algorithm).items() if isinstance(v, Option) and v.scope != "group"}
+)
+Algorithm.declared = SETTINGS
+
+# What the constructor is given besides parameters and hyperparameters.
+OPTIONS: Mapping[str, Option] = {
+    **{name: Option(None, ANYTHING, "constructor") for name in ("like", "groups", "grads", "backend")},
+    **SETTINGS,
+}
 
 
 def _signature(declared: Mapping[str, Option]) -> inspect.Signature:

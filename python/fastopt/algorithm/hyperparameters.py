@@ -5,7 +5,7 @@ of the constructor, a checked entry of every group, and a property that reads an
 """
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, dataclass_transform
 
 from fastopt.algorithm.validators import FLAG, Choice, Number, Pair, Validator
 
@@ -102,3 +102,10 @@ def setting(*, default: Any, check: Validator, fixed: bool = False) -> Any:
 
 def given(*, kw_only: bool) -> Any:
     """Declare an argument of the constructor that is no hyperparameter, for type checkers alone."""
+
+
+@dataclass_transform(
+    kw_only_default=True, field_specifiers=(given, number, pair, flag, choice, setting)
+)
+class Declared:
+    """A class whose declarations are keywords of its constructor, for type checkers."""

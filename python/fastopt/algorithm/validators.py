@@ -85,6 +85,26 @@ class Number(Validator):
         return " " + " and ".join(words) if words else ""
 
 
+class LossScaleNumber(Number):
+    """A number, or "dynamic"."""
+
+    def check(self, value: Any, where: str) -> Any:
+        """Return it as a float, or the word."""
+        if isinstance(value, str):
+            if value != "dynamic":
+                raise ValueError(f"{where} is {value!r}; it must be a number > 0 or 'dynamic'")
+            return value
+        return super().check(value, where)
+
+
+class ScheduledNumber(Number):
+    """A number, or a function of the step, whose values are checked by the step."""
+
+    def check(self, value: Any, where: str) -> Any:
+        """Return it as a float, None, or a function."""
+        return value if is_function(value) else super().check(value, where)
+
+
 class Pair(Validator):
     """Two numbers in one range."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from fastopt.algorithm.settings import Settings
+from fastopt.algorithm.base import SETTINGS
 from fastopt.model.groups import Group
 from fastopt.model.patterns import Named
 from fastopt.runtime.arguments import describe
@@ -36,8 +36,8 @@ def settings_config(settings: Mapping[str, Any], marks: bool = False) -> dict[st
     return {
         name: plain(value, name, marks)
         for name, value in settings.items()
-        if name != "cast_to" and value is not Settings.declared[name].default
-        if callable(value) or value != Settings.declared[name].default
+        if name != "cast_to" and value is not SETTINGS[name].default
+        if callable(value) or value != SETTINGS[name].default
     }
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from fastopt.algorithm.base import SETTINGS
 from fastopt.algorithm.hyperparameters import Values
-from fastopt.algorithm.settings import Settings
 from fastopt.frameworks.buffer import lr_inside, rescaled
 from fastopt.frameworks.counterpart import Convertible, check_rule, counterpart
 from fastopt.frameworks.torch.names import TABLE, UNCOUNTED
@@ -106,7 +106,7 @@ def _step(steps: int, name: str) -> Any:
 def _check_settings(state: Mapping[str, Any], name: str) -> None:
     for key in ("global_clipnorm", "loss_scale"):
         if key in state["settings"]:
-            default = Settings.declared[key].default
+            default = SETTINGS[key].default
             raise ValueError(
                 f"torch.optim.{name} has no {key}, which is {state['settings'][key]!r} here: do it in "
                 f"the training loop there, and set opt.{key} = {default!r} first"
