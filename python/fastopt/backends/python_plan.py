@@ -1,18 +1,17 @@
 """What the numba and numpy backends share: a plan whose checks and chunks are made in Python."""
 
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import byte_bounds
 from numpy.typing import NDArray
 
 from fastopt.algorithm.rule import Rule
 from fastopt.algorithm.stages import Stage, stage_for
-from fastopt.arrays.checks import overlaps_itself
-from fastopt.arrays.fingerprint import Memory, Placement
+from fastopt.arrays.extents import Extents, overlaps_itself
+from fastopt.arrays.fingerprint import Placement
+from fastopt.arrays.memory import bounds, flat
 from fastopt.backends import BOUND, NO_EXTRAS, SOME_ABSENT, Extras, Row, Taking
 from fastopt.model.commit import Change, make
 from fastopt.model.step_counts import Cohort
@@ -48,7 +47,7 @@ class PythonPlan:
         self._rows = rows
         self._row_of: Sequence[int] = rows  # of the step that is being taken
         self._update = update
-        self._flat = [tuple(_flat(a, entry[0]) for a in entry) for entry in arrays]
+        self._flat = [tuple(flat(a, entry[0]) for a in entry) for entry in arrays]
         self._slow: list[NDArray[Any]] = []
         self._averages: list[NDArray[Any]] = []
         self._copies: list[NDArray[Any]] = []
@@ -78,15 +77,12 @@ class PythonPlan:
     def _flattened(self, given: list[Any] | None) -> list[NDArray[Any]]:
         if given is None:
             return []
-        return [_flat(a, entry[0]) for a, entry in zip(given, self._arrays, strict=True)]
+        return [flat(a, entry[0]) for a, entry in zip(given, self._arrays, strict=True)]
 
     def _watch(self) -> None:
         """Remember where all that is written lies."""
-        owners: dict[int, Memory] = {}
-        self._placements = [[Placement(a, owners) for a in entry] for entry in self._arrays]
-        bounds = sorted(byte_bounds(a) for entry in self._arrays for a in entry if a.size)
-        self._begins = [begin for begin, _ in bounds]
-        self._ends = [end for _, end in bounds]
+        self._placements = [[Placement(a) for a in entry] for entry in self._arrays]
+        self._written = Extents(("", a) for entry in self._arrays for a in entry)
 
     def bind(
         self,
@@ -108,11 +104,11 @@ class PythonPlan:
                 continue
             if type(g) not in (np.ndarray, np.memmap) or not _takes(g, p, taking):
                 return i
-            if not overlap_checked and g.size and self._overlaps(g):
+            if not overlap_checked and g.size and self._written.within(*bounds(g)):
                 return i
         if taking.written and not overlap_checked:
-            bounds = sorted(byte_bounds(g) for g in gradients if g is not None and g.size)
-            if any(begin < end for (_, end), (begin, _) in pairwise(bounds)):
+            ranges = sorted(bounds(g) for g in gradients if g is not None and g.size)
+            if any(begin < end for (_, end), (begin, _) in pairwise(ranges)):
                 return 0
         self._gradients = list(gradients)
         return SOME_ABSENT if any(g is None for g in gradients) else BOUND
@@ -155,11 +151,6 @@ class PythonPlan:
     def commit(self, changes: Sequence[Change]) -> None:
         """Make changes."""
         make(changes)
-
-    def _overlaps(self, g: NDArray[Any]) -> bool:
-        begin, end = byte_bounds(g)
-        after = bisect_right(self._ends, begin)
-        return after < len(self._begins) and self._begins[after] < end
 
     def assign(self, rows: list[int]) -> None:
         """Say anew which row each parameter uses."""
@@ -288,7 +279,7 @@ class Gradient:
     def __init__(self, g: NDArray[Any], p: NDArray[Any]) -> None:
         c_order = p.flags.c_contiguous
         alike = g.flags.c_contiguous if c_order else g.flags.f_contiguous
-        self._elements: Any = _flat(g, p) if alike else (g if c_order else g.T).flat
+        self._elements: Any = flat(g, p) if alike else (g if c_order else g.T).flat
         self._dtype = p.dtype
         self.size = g.size
         self.is_view = alike and g.dtype == p.dtype  # what `read` gives copies nothing
@@ -321,7 +312,3 @@ def _round(row: Row, dtype: Any) -> Scalars:
     s = type(stage)(*map(dtype.type, stage))
     c = type(coefficients)(*map(dtype.type, coefficients))
     return stage_for(stage), s, c
-
-
-def _flat(array: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:
-    return (array if like.flags.c_contiguous else array.T).reshape(-1)

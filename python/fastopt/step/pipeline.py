@@ -11,7 +11,7 @@ import numpy as np
 
 from fastopt.algorithm.hyperparameters import Values
 from fastopt.algorithm.settings import clips_each, guards
-from fastopt.arrays.checks import Named
+from fastopt.arrays.memory import Named
 from fastopt.backends import UNUSED, Extras, Plan, Row, Taking
 from fastopt.followers.averages import averages_for
 from fastopt.followers.base import Follower
