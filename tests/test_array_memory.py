@@ -51,6 +51,10 @@ def test_extents_find_what_numpy_finds(seed: int) -> None:
     found = Extents(some).shared(Extents(others))
     assert found in shared if shared else found == ""
     Extents(some).check_disjoint()
+    for count in (0, 3):
+        grown = Extents(some[:count]).with_more(some[count:])
+        grown.check_disjoint()
+        assert vars(grown) == vars(Extents(some))
 
 
 def test_a_hold_of_more_arrays() -> None:

@@ -9,8 +9,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fastopt.backends import use_backend
-from fastopt.backends.build_info import build_info
+from fastopt.backends import build_info, use_backend
 from fastopt.loading import load
 from fastopt.model.patterns import layer_decay, no_decay
 from fastopt.optimizer import Optimizer

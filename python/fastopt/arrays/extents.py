@@ -20,8 +20,30 @@ class Extents:
         self._names = [found[k][0] for k in self._order]
         self._begins = [found[k][1] for k in self._order]
         self._ends = [found[k][1] + found[k][2] for k in self._order]
-        self.begin = self._begins[0] if found else 0
-        self.end = self._ends[-1] if found else 0
+
+    def with_more(self, named: Iterable[Named]) -> "Extents":
+        """Make the extents of these arrays and more."""
+        found = Extents(())
+        found._order, found._names = [*self._order], [*self._names]
+        found._begins, found._ends = [*self._begins], [*self._ends]
+        for name, array in named:
+            if array.nbytes:
+                place = bisect_right(found._begins, address(array))
+                found._order.insert(place, len(found._order))
+                found._names.insert(place, name)
+                found._begins.insert(place, address(array))
+                found._ends.insert(place, address(array) + array.nbytes)
+        return found
+
+    @property
+    def begin(self) -> int:
+        """Where the first one begins."""
+        return self._begins[0] if self._begins else 0
+
+    @property
+    def end(self) -> int:
+        """Where the last one ends."""
+        return self._ends[-1] if self._ends else 0
 
     def check_disjoint(self) -> None:
         """Raise ValueError if two share memory: one step would update it twice."""
