@@ -40,6 +40,14 @@ PyObject* power_of(PyObject*, PyObject* const* given, Py_ssize_t count) {
     return PyFloat_FromDouble(power(base, exponent));
 }
 
+PyObject* address_of(PyObject*, PyObject* array) {
+    if (!py::detail::npy_api::get().PyArray_Check_(array)) {
+        PyErr_SetString(PyExc_TypeError, "address takes an array");
+        return nullptr;
+    }
+    return PyLong_FromVoidPtr(NdArray(array).data());
+}
+
 PyObject* leaves_of(PyObject*, PyObject* const* given, Py_ssize_t count) {
     if (count != 2) {
         PyErr_SetString(PyExc_TypeError, "leaves takes (form, tree)");
@@ -58,6 +66,7 @@ PyCFunction as_function(PyObject* (*fast)(PyObject*, PyObject* const*, Py_ssize_
 }
 PyMethodDef step_method{"step", as_function(&step), METH_FASTCALL, nullptr};
 PyMethodDef power_function{"power", as_function(&power_of), METH_FASTCALL, nullptr};
+PyMethodDef address_function{"address", &address_of, METH_O, nullptr};
 PyMethodDef leaves_function{"leaves", as_function(&leaves_of), METH_FASTCALL, nullptr};
 
 }  // namespace
@@ -65,9 +74,9 @@ PyMethodDef leaves_function{"leaves", as_function(&leaves_of), METH_FASTCALL, nu
 void add_fast_calls(py::module_& module, py::class_<NumpyPlan>& plan) {
     auto* const type = reinterpret_cast<PyTypeObject*>(plan.ptr());
     plan.attr("step") = py::reinterpret_steal<py::object>(PyDescr_NewMethod(type, &step_method));
-    module.attr("power") = py::reinterpret_steal<py::object>(PyCFunction_New(&power_function, nullptr));
-    module.attr("leaves") =
-        py::reinterpret_steal<py::object>(PyCFunction_New(&leaves_function, nullptr));
+    for (PyMethodDef* each : {&power_function, &address_function, &leaves_function}) {
+        module.attr(each->ml_name) = py::reinterpret_steal<py::object>(PyCFunction_New(each, nullptr));
+    }
 }
 
 }  // namespace fastopt

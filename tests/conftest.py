@@ -10,6 +10,7 @@ import pytest
 from support.environment import SETTINGS
 
 from fastopt import backends
+from fastopt.backends import choice
 from fastopt.runtime import threads
 from fastopt.runtime.extension import native
 
@@ -43,8 +44,8 @@ def default_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(threads, "_chosen", None)
     monkeypatch.setattr(threads, "_default", None)
-    monkeypatch.setattr(backends, "_default", "")
-    monkeypatch.setattr(backends, "_warned", False)
+    monkeypatch.setattr(choice, "_default", "")
+    monkeypatch.setattr(choice, "_warned", False)
 
 
 @pytest.fixture

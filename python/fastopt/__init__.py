@@ -9,7 +9,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fastopt.backends import use_backend
+from fastopt.backends import build_info, use_backend
 from fastopt.model.patterns import layer_decay, no_decay
 from fastopt.optimizer import Optimizer
 from fastopt.optimizers import __all__ as _algorithms
@@ -20,7 +20,6 @@ from fastopt.version import __version__
 
 if TYPE_CHECKING:
     from fastopt import convert, functional, rules, schedules, training
-    from fastopt.backends.build_info import build_info
     from fastopt.checkpoint import CheckpointError
     from fastopt.description import describe
     from fastopt.dialect import dialects
@@ -68,7 +67,6 @@ _LATER = {
     "UnseenArrayWarning": "step.unseen",
     "Batches": "training",
     "CheckpointError": "checkpoint",
-    "build_info": "backends.build_info",
     "convert": "convert",
     "describe": "description",
     "dialects": "dialect",

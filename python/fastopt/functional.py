@@ -16,6 +16,7 @@ from fastopt.algorithm.representable import check_number, check_scalars, entries
 from fastopt.algorithm.rule import rule_of
 from fastopt.algorithm.validators import is_scheduled
 from fastopt.arrays import checks
+from fastopt.arrays.extents import Written
 from fastopt.optimizer import Optimizer
 from fastopt.registry import RENAMED, find, names
 from fastopt.runtime.arguments import suggest, whole
@@ -85,9 +86,10 @@ def _step(
     written = [("p", p), *zip(rule.states, states, strict=True)]
     for name, state in written[1:]:
         checks.check_state(state, name, p)
-    checks.check_disjoint(written)
+    beside = Written(written)
+    beside.check_disjoint()
     checks.check_gradient(g, "g", p)
-    checks.check_apart(g, "g", written)
+    beside.check_apart(g, "g")
     keep = Values(**carried)
     coefficients = cls.coefficients(h, t, keep) if carried else cls.coefficients(h, t)
     module = backends.backend(backends.choose(backend, [rule]))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fastopt
-from fastopt.arrays.apart import Written
+from fastopt.arrays.extents import Written
 from fastopt.model.patterns import matches
 
 Adam: Any = fastopt.Adam

@@ -29,7 +29,7 @@ def seal(text: str) -> bytes:
 def manifest_of(given: Any, /, **changes: Any) -> bytes:
     """Give the manifest of arrays, with keys changed; a function changes each entry."""
     digests = [sha256(a.tobytes("A")).hexdigest() for a in given.values()]
-    plain = json.loads(compose({"step": 1}, specs(given), digests))
+    plain = json.loads(compose({"step": 1}, specs(given))(digests))
     del plain["sha256"]
     change = changes.pop("entry", None)
     if change:

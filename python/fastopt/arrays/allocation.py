@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.arrays.fingerprint import address
+from fastopt.arrays.memory import address
 
 LINE = 64  # bytes of a cache line
 LARGE = 1 << 16  # bytes from which arrays may each begin at the same place in a page

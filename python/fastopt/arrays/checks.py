@@ -4,18 +4,14 @@ The native plan only notices that something is wrong; what it is, is found out h
 the array, what it is, and what is needed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import byte_bounds
 from numpy.typing import NDArray
 
 from fastopt.arrays.shapes import misfit
 from fastopt.numerics.formats import NEEDED, is_float, is_supported
-
-Named = tuple[str, NDArray[Any]]
 
 
 def check_written(array: Any, what: str) -> None:
@@ -93,59 +89,6 @@ def check_gradient(g: Any, what: str, p: NDArray[Any], casts: bool = False) -> N
         )
 
 
-def check_disjoint(written: Iterable[Named]) -> None:
-    """Raise if two written arrays share memory: one step would update it twice."""
-    ranges = sorted((*_extent(a), what) for what, a in written if a.size)
-    for (_, end, first), (begin, _, second) in pairwise(ranges):
-        if begin < end:
-            raise ValueError(
-                f"{second} shares memory with {first}; one step would update it twice: give every "
-                "array once, and copies (np.array(...)) of views that overlap"
-            )
-
-
-def check_zeroable(gradients: Iterable[Named]) -> None:
-    """Raise unless the gradients can be zeroed after they have been read."""
-    remedy = "zero_grad=True zeroes it: give an array of its own, np.array(g), or set zero_grad=False"
-    arrays = list(gradients)
-    for what, g in arrays:
-        if not g.flags.writeable:
-            raise ValueError(f"{what} is read-only, and {remedy}")
-        if overlaps_itself(g):
-            raise ValueError(f"{what} has several elements in one place, and {remedy}")
-    reaching: list[tuple[int, Named]] = []  # those that end behind the beginning of the next
-    for (begin, end), k in sorted((byte_bounds(g), k) for k, (_, g) in enumerate(arrays) if g.size):
-        what, g = arrays[k]
-        reaching = [entry for entry in reaching if entry[0] > begin]
-        for _, (other, h) in reaching:
-            if np.shares_memory(g, h):
-                raise ValueError(f"{what} shares memory with {other}, and {remedy}")
-        reaching.append((end, arrays[k]))
-
-
-def check_apart(g: NDArray[Any], what: str, written: Sequence[Named]) -> None:
-    """Raise if a gradient shares memory with an array that the step writes."""
-    for name, array in written:
-        if np.may_share_memory(g, array) and np.shares_memory(g, array):
-            raise ValueError(
-                f"{what} shares memory with {name}, which the step overwrites while it reads the "
-                "gradient: pass a copy, np.array(g)"
-            )
-
-
-def overlaps_itself(array: NDArray[Any]) -> bool:
-    """Say whether two elements may lie in the same place: a broadcast array has such."""
-    if array.size == 0:
-        return False
-    reach = array.itemsize
-    axes = zip(array.strides, array.shape, strict=True)
-    for stride, length in sorted((abs(s), n) for s, n in axes if n > 1):
-        if stride < reach:
-            return True
-        reach = stride * length
-    return False
-
-
 def check_kind(array: Any, what: str) -> None:
     """Raise unless it is a NumPy array, and no subclass of one."""
     if type(array) is np.ndarray or type(array) is np.memmap:
@@ -189,8 +132,3 @@ def _check_dtype(array: NDArray[Any], what: str) -> None:
 
 def _spell(dtype: np.dtype) -> str:
     return str(dtype) if dtype.isnative else f"{dtype.str} (foreign byte order)"
-
-
-def _extent(array: NDArray[Any]) -> tuple[int, int]:
-    begin = array.__array_interface__["data"][0]
-    return begin, begin + array.nbytes

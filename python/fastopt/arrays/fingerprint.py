@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Memory = tuple[int, int]  # address and bytes
+from fastopt.arrays.memory import address
 
 
 def chain(array: Any) -> Iterator[Any]:
@@ -45,41 +45,34 @@ def _owner(array: NDArray[Any]) -> NDArray[Any] | None:
 class Placement:
     """How an array was when it was bound: address, shape, dtype, order, and its owner's memory."""
 
-    def __init__(self, array: NDArray[Any], owners: dict[int, Memory] | None = None) -> None:
-        """Remember how it is; `owners` keeps the memory of owners that several arrays have."""
-        self._owner = owner = _owner(array)
-        known = None if owners is None or owner is None else owners.get(id(owner))
-        self._memory = known or self._of_owner()
-        if owners is not None and self._memory is not None:
-            owners[id(owner)] = self._memory
-        self._address, self._shape, self._dtype = address(array), array.shape, array.dtype
-        self._orders = _orders(array)
+    __slots__ = ("_memory", "_owner", "_was")
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self._owner = _owner(array)
+        self._memory = self._of_owner()
+        self._was = _placed(array)
 
     def unchanged(self, array: NDArray[Any]) -> bool:
-        """Say whether the array is still as it was, and can still be written."""
+        """Return whether the array is still as it was, and can still be written."""
         return (
-            array.flags.writeable
-            and address(array) == self._address
-            and array.shape == self._shape
-            and array.dtype == self._dtype
-            and _orders(array) == self._orders
-            and self._of_owner() == self._memory
+            array.flags.writeable and _placed(array) == self._was and self._of_owner() == self._memory
         )
 
     def check(self, array: NDArray[Any], what: str) -> None:
         """Raise TypeError or ValueError, which say what has changed, if it is not."""
         since = "since the optimizer was made"
-        if array.dtype != self._dtype:
+        place, shape, dtype, orders = self._was
+        if array.dtype != dtype:
             raise TypeError(
-                f"{what} has been given dtype {array.dtype}, another than {self._dtype}, {since}; give "
+                f"{what} has been given dtype {array.dtype}, another than {dtype}, {since}; give "
                 "it back, or make a new optimizer"
             )
-        if array.shape != self._shape:
+        if array.shape != shape:
             raise ValueError(
-                f"{what} has been given another shape, {array.shape} for {self._shape}, {since}; give "
+                f"{what} has been given another shape, {array.shape} for {shape}, {since}; give "
                 "it back, a.shape = ..., or make a new optimizer"
             )
-        if _orders(array) != self._orders:
+        if _placed(array)[-1] != orders:
             raise ValueError(
                 f"{what} has been given other strides, {array.strides}, {since}; give them back, or "
                 "make a new optimizer"
@@ -88,7 +81,7 @@ class Placement:
             raise ValueError(
                 f"{what} is read-only; it is updated in place: allow it, a.setflags(write=True)"
             )
-        if address(array) != self._address:
+        if address(array) != place:
             raise ValueError(
                 f"{what} has been given other memory {since}; write into the array, a[...] = x, and "
                 "make a new optimizer"
@@ -99,15 +92,10 @@ class Placement:
                 "points to what is gone; make a new optimizer of new arrays"
             )
 
-    def _of_owner(self) -> Memory | None:
+    def _of_owner(self) -> tuple[int, int] | None:
         return None if self._owner is None else (address(self._owner), self._owner.nbytes)
 
 
-def address(array: NDArray[Any]) -> int:
-    """Return where its first element lies."""
-    found: int = array.__array_interface__["data"][0]
-    return found
-
-
-def _orders(array: NDArray[Any]) -> tuple[bool, bool]:
-    return array.flags.c_contiguous, array.flags.f_contiguous
+def _placed(array: NDArray[Any]) -> tuple[int, tuple[int, ...], np.dtype[Any], tuple[bool, bool]]:
+    flags = array.flags
+    return address(array), array.shape, array.dtype, (flags.c_contiguous, flags.f_contiguous)

@@ -2,12 +2,20 @@
 
 import weakref
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt.arrays.checks import Named
-from fastopt.arrays.fingerprint import Memory, Placement, chain
+from fastopt.arrays.fingerprint import Placement, chain
+from fastopt.arrays.memory import Named
+
+
+class _Kept(NamedTuple):
+    """What keeps memory where it is."""
+
+    links: list[Any]  # arrays and all that they are views of
+    references: list["weakref.ref[Any]"]
+    shown: list[memoryview]
 
 
 class Hold:
@@ -24,39 +32,56 @@ class Hold:
     def __init__(self, written: Iterable[Named], read: Iterable[Any] = ()) -> None:
         self.named = list(written)
         self.released = False
-        owners: dict[int, Memory] = {}  # all alive: the placements have them
-        self._placements = [Placement(array, owners) for _, array in self.named]
-        gradients = [("a gradient", g) for g in read if isinstance(g, np.ndarray)]
-        links = _links([*self.named, *gradients])
-        self._links = [link for _, link in links.values()]
-        arrays = [link for link in self._links if isinstance(link, np.ndarray)]
-        self._references = list(map(weakref.ref, arrays))
-        others = [(w, link) for w, link in links.values() if not isinstance(link, np.ndarray)]
-        self._shown = [shown for w, link in others if (shown := _show(w, link)) is not None]
+        self._placements = [Placement(array) for _, array in self.named]
+        self._written = _keep(self.named)
+        self._read = _keep([("a gradient", g) for g in read if isinstance(g, np.ndarray)])
+
+    def with_more(self, written: Iterable[Named], read: Iterable[Any] = ()) -> "Hold":
+        """Make one that holds more arrays that are written, and `read` in place of those read before.
+
+        It takes the place of this one, which is not to be released. What this one holds is not looked
+        at again.
+        """
+        found = Hold(written, read)
+        found.named = self.named + found.named
+        found._placements = self._placements + found._placements
+        pairs = zip(self._written, found._written, strict=True)
+        found._written = _Kept(*[before + more for before, more in pairs])
+        return found
+
+    @property
+    def _links(self) -> list[Any]:
+        return self._written.links + self._read.links
 
     def check(self) -> None:
         """Raise TypeError or ValueError if an array that is written is not as it was."""
         for (what, array), placement in zip(self.named, self._placements, strict=True):
-            placement.check(array, what)
+            if not placement.unchanged(array):
+                placement.check(array, what)
 
     def release(self) -> None:
         """Let everything go."""
-        for view in self._shown:
+        for view in self._written.shown + self._read.shown:
             view.release()
-        self.named, self._placements, self._links = [], [], []
-        self._references, self._shown = [], []
+        self.named, self._placements = [], []
+        self._written = self._read = _keep([])
         self.released = True
 
 
-def _links(named: Iterable[Named]) -> dict[int, tuple[str, Any]]:
-    """Return arrays and all that they are views of, by id, with what messages call them."""
+def _keep(named: Iterable[Named]) -> _Kept:
+    """Keep arrays and all that they are views of."""
     found: dict[int, tuple[str, Any]] = {}
     for what, array in named:
         found[id(array)] = what, array
         base = array.base
         if base is not None and id(base) not in found:
             found.update((id(link), (what, link)) for link in chain(base))
-    return found
+    links = [link for _, link in found.values()]
+    references = [weakref.ref(link) for link in links if isinstance(link, np.ndarray)]
+    others = [(what, link) for what, link in found.values() if not isinstance(link, np.ndarray)]
+    return _Kept(
+        links, references, [s for what, link in others if (s := _show(what, link)) is not None]
+    )
 
 
 def _show(what: str, memory: Any) -> memoryview | None:

@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from fastopt.algorithm.rule import Rule
-from fastopt.backends import Plan
+from fastopt.backends.protocol import Plan
 from fastopt.runtime import extension
 from fastopt.runtime.arguments import suggest
 from fastopt.runtime.warning import warn

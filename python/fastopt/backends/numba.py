@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastopt.algorithm.rule import Rule
-from fastopt.backends import Extras, Plan, Row
+from fastopt.backends.protocol import Extras, Plan, Row
 from fastopt.backends.python_plan import AllScalars, PythonPlan, Scalars, Work
 from fastopt.numerics.environment import FloatingPointEnvironment
 from fastopt.numerics.sums import BLOCK, LANES
@@ -54,7 +54,7 @@ def runs(rule: Rule) -> bool:
 def make_plan(arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int]) -> Plan:
     """Bind the arrays; to the native plan, where it is there, for a user's rules."""
     if extension.native is None or all(rule.coefficients is None for rule in rules):
-        return NumbaPlan(arrays, rules, rows, _update)
+        return NumbaPlan(arrays, rules, rows)
     from fastopt.backends.numba_sweep import own_kernel
 
     kernels = [
@@ -88,6 +88,12 @@ class NumbaPlan(PythonPlan):
         return found
 
     @staticmethod
+    def update(rule: Rule, scalars: Scalars, g: Any, p: Any, *states: Any) -> None:
+        """Run the loop over some pieces."""
+        stage, s, c = scalars
+        _loop(stage, rule.update)(s, c, g, (p, *states))
+
+    @staticmethod
     def block_sums(x: Any) -> Any:
         """Sum the squares of each block; see `reduce`."""
         return _block_sums()(x)
@@ -117,11 +123,6 @@ class NumbaPlan(PythonPlan):
         for future, _ in begun:
             if not future.cancelled():
                 future.result()
-
-
-def _update(rule: Rule, scalars: Scalars, g: Any, p: Any, *states: Any) -> None:
-    stage, s, c = scalars
-    _loop(stage, rule.update)(s, c, g, (p, *states))
 
 
 @cache

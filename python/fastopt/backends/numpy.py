@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from fastopt.algorithm.rule import Rule
-from fastopt.backends import Extras, Plan
+from fastopt.backends.protocol import Extras, Plan
 from fastopt.backends.python_plan import AllScalars, PythonPlan, Scalars
 from fastopt.numerics.environment import FloatingPointEnvironment
 
@@ -22,7 +22,7 @@ def runs(rule: Rule) -> bool:
 
 def make_plan(arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int]) -> Plan:
     """Bind the arrays."""
-    return NumpyPlan(arrays, rules, rows, _update)
+    return NumpyPlan(arrays, rules, rows)
 
 
 def smooth(signal: Any, out: Any, state: Any, beta: float, corrections: Any) -> None:
@@ -44,11 +44,12 @@ class NumpyPlan(PythonPlan):
         """Update all that is bound."""
         self.sweep(scalars, self.pieces(extras), extras)
 
-
-def _update(rule: Rule, scalars: Scalars, g: Any, p: Any, *states: Any) -> None:
-    stage, s, c = scalars
-    p_new, g = stage.before(p, g, s)
-    new = rule.update(p_new, g, *states, c)
-    p_new, *states_new = new if states else (new,)
-    for old, value in zip((p, *states), (stage.after(p_new, p, s), *states_new), strict=True):
-        old[...] = value
+    @staticmethod
+    def update(rule: Rule, scalars: Scalars, g: Any, p: Any, *states: Any) -> None:
+        """Compute the new values of some pieces, and write them."""
+        stage, s, c = scalars
+        p_new, g = stage.before(p, g, s)
+        new = rule.update(p_new, g, *states, c)
+        p_new, *states_new = new if states else (new,)
+        for old, value in zip((p, *states), (stage.after(p_new, p, s), *states_new), strict=True):
+            old[...] = value

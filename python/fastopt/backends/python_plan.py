@@ -1,23 +1,18 @@
 """What the numba and numpy backends share: a plan whose checks and chunks are made in Python."""
 
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import byte_bounds
 from numpy.typing import NDArray
 
-from fastopt.algorithm.rule import Rule
 from fastopt.algorithm.stages import Stage, stage_for
-from fastopt.arrays.checks import overlaps_itself
-from fastopt.arrays.fingerprint import Memory, Placement
-from fastopt.backends import BOUND, NO_EXTRAS, SOME_ABSENT, Extras, Row, Taking
+from fastopt.backends.protocol import BOUND, NO_EXTRAS, Extras, Row
+from fastopt.backends.python_binding import Binding, Gradient
 from fastopt.model.commit import Change, make
 from fastopt.model.step_counts import Cohort
 from fastopt.numerics.environment import FloatingPointEnvironment, check_environment
-from fastopt.numerics.formats import SUPPORTED, from_bfloat16, to_bfloat16, to_float16
+from fastopt.numerics.formats import SUPPORTED, to_bfloat16, to_float16
 from fastopt.numerics.sums import block_sums
 
 TILE = 1 << 14  # elements of a gradient that are copied at a time, where it lies otherwise
@@ -29,93 +24,12 @@ Scalars = tuple[Stage, Any, Any]  # a stage, its scalars and those of the rule, 
 AllScalars = list[dict[Any, Scalars]]  # for each row, by dtype
 
 
-class PythonPlan:
-    """Holds flat views of the arrays in the order of their memory."""
+class PythonPlan(Binding):
+    """Updates the arrays chunk by chunk."""
 
     chunk: int  # elements that are updated at a time
+    update: Callable[..., None]  # (rule, scalars, g, p, *states) updates flat pieces of them
     block_sums = staticmethod(block_sums)
-
-    def __init__(
-        self,
-        arrays: list[tuple[NDArray[Any], ...]],
-        rules: list[Rule],
-        rows: list[int],
-        update: Callable[..., None],
-    ) -> None:
-        """Bind the arrays; ``update(rule, scalars, g, p, *states)`` updates flat pieces of them."""
-        self._arrays = arrays
-        self._rules = rules
-        self._rows = rows
-        self._row_of: Sequence[int] = rows  # of the step that is being taken
-        self._update = update
-        self._flat = [tuple(_flat(a, entry[0]) for a in entry) for entry in arrays]
-        self._slow: list[NDArray[Any]] = []
-        self._averages: list[NDArray[Any]] = []
-        self._copies: list[NDArray[Any]] = []
-        self._halves: list[bool] = []
-        self._gradients: list[Any] = []
-        self._watch()
-
-    def attach(
-        self,
-        slow: list[Any] | None,
-        averages: list[Any] | None,
-        copies: list[Any] | None,
-        halves: list[bool],
-    ) -> None:
-        """Give every parameter arrays for slow weights, average and copy; see the protocol."""
-        self._slow, self._averages, self._copies = map(self._flattened, (slow, averages, copies))
-        self._copies = [
-            copy if half else copy.view(np.uint16)
-            for copy, half in zip(self._copies, halves, strict=bool(self._copies))
-        ]
-        self._halves = halves
-        for given in (slow, averages, copies):
-            if given:
-                self._arrays = [(*entry, a) for entry, a in zip(self._arrays, given, strict=True)]
-        self._watch()
-
-    def _flattened(self, given: list[Any] | None) -> list[NDArray[Any]]:
-        if given is None:
-            return []
-        return [_flat(a, entry[0]) for a, entry in zip(given, self._arrays, strict=True)]
-
-    def _watch(self) -> None:
-        """Remember where all that is written lies."""
-        owners: dict[int, Memory] = {}
-        self._placements = [[Placement(a, owners) for a in entry] for entry in self._arrays]
-        bounds = sorted(byte_bounds(a) for entry in self._arrays for a in entry if a.size)
-        self._begins = [begin for begin, _ in bounds]
-        self._ends = [end for _, end in bounds]
-
-    def bind(
-        self,
-        gradients: Sequence[Any],
-        params: Sequence[Any] | None,
-        overlap_checked: bool,
-        taking: Taking | None = None,
-    ) -> int:
-        """Take the gradients; see the protocol."""
-        taking = taking or Taking(False, False, False)
-        for i, (entry, g) in enumerate(zip(self._arrays, gradients, strict=True)):
-            p = entry[0]
-            if params is not None and params[i] is not p:
-                return i
-            placements = zip(self._placements[i], entry, strict=True)
-            if not all(placement.unchanged(a) for placement, a in placements):
-                return i
-            if g is None:
-                continue
-            if type(g) not in (np.ndarray, np.memmap) or not _takes(g, p, taking):
-                return i
-            if not overlap_checked and g.size and self._overlaps(g):
-                return i
-        if taking.written and not overlap_checked:
-            bounds = sorted(byte_bounds(g) for g in gradients if g is not None and g.size)
-            if any(begin < end for (_, end), (begin, _) in pairwise(bounds)):
-                return 0
-        self._gradients = list(gradients)
-        return SOME_ABSENT if any(g is None for g in gradients) else BOUND
 
     def step(
         self,
@@ -156,15 +70,6 @@ class PythonPlan:
         """Make changes."""
         make(changes)
 
-    def _overlaps(self, g: NDArray[Any]) -> bool:
-        begin, end = byte_bounds(g)
-        after = bisect_right(self._ends, begin)
-        return after < len(self._begins) and self._begins[after] < end
-
-    def assign(self, rows: list[int]) -> None:
-        """Say anew which row each parameter uses."""
-        self._rows = rows
-
     def flush_subnormals(self, asked: bool) -> None:
         """Keep them all the same: neither NumPy nor Numba can be told."""
 
@@ -196,10 +101,6 @@ class PythonPlan:
         for block in self.block_sums(x).tolist():
             total += block
         return total
-
-    def release(self) -> None:
-        """Let go of the gradients."""
-        self._gradients = []
 
     def scalars(self, rows: Sequence[Row | None]) -> AllScalars:
         """Round the scalars of each row to each dtype: once, from double."""
@@ -255,7 +156,7 @@ class PythonPlan:
             if gradient is not None:
                 s = scalars[self._row_of[i]][p.dtype]
                 pieces = (flat[a:b] for flat in self._flat[i])
-                self._update(self._rules[i], s, gradient.read(a, b), *pieces)
+                self.update(self._rules[i], s, gradient.read(a, b), *pieces)
                 if extras.zero:
                     gradient.zero(a, b)
             self._finish(i, a, b, extras, g is not None)
@@ -282,46 +183,8 @@ class PythonPlan:
             self._copies[i][a:b] = narrow(p)
 
 
-class Gradient:
-    """The elements of a gradient in the order and the dtype of its parameter."""
-
-    def __init__(self, g: NDArray[Any], p: NDArray[Any]) -> None:
-        c_order = p.flags.c_contiguous
-        alike = g.flags.c_contiguous if c_order else g.flags.f_contiguous
-        self._elements: Any = _flat(g, p) if alike else (g if c_order else g.T).flat
-        self._dtype = p.dtype
-        self.size = g.size
-        self.is_view = alike and g.dtype == p.dtype  # what `read` gives copies nothing
-
-    def read(self, a: int, b: int) -> NDArray[Any]:
-        """Give the elements from a to b."""
-        values = self._elements[a:b]
-        if values.dtype == np.uint16:
-            values = from_bfloat16(values)
-        found: NDArray[Any] = values.astype(self._dtype, copy=False)
-        return found
-
-    def zero(self, a: int, b: int) -> None:
-        """Zero them."""
-        self._elements[a:b] = 0
-
-
-def _takes(g: NDArray[Any], p: NDArray[Any], taking: Taking) -> bool:
-    if g.shape != p.shape:
-        return False
-    if g.dtype != p.dtype:
-        others = (*SUPPORTED, np.dtype(np.float16), *([np.dtype(np.uint16)] * taking.bfloat16))
-        if not (taking.cast and g.dtype in others):
-            return False
-    return not taking.written or (g.flags.writeable and not overlaps_itself(g))
-
-
 def _round(row: Row, dtype: Any) -> Scalars:
     stage, coefficients = row
     s = type(stage)(*map(dtype.type, stage))
     c = type(coefficients)(*map(dtype.type, coefficients))
     return stage_for(stage), s, c
-
-
-def _flat(array: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:
-    return (array if like.flags.c_contiguous else array.T).reshape(-1)

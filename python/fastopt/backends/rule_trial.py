@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.algorithm.rule import Rule
-from fastopt.backends import Row, backend
+from fastopt.backends.choice import backend
+from fastopt.backends.protocol import Row
 from fastopt.runtime import extension
 
 Arrays = list[NDArray[Any]]

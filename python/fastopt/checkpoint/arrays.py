@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastopt.arrays.memory import flat
 from fastopt.runtime.arguments import describe
 
 DTYPES = {
@@ -70,8 +71,7 @@ class ArraySpec(NamedTuple):
 
 def bytes_of(array: NDArray[Any]) -> memoryview:
     """Give the bytes of a contiguous array, in the order of memory, without a copy."""
-    lying = array if array.flags.c_contiguous else array.T
-    return lying.reshape(array.size).view(np.uint8).data
+    return flat(array).view(np.uint8).data
 
 
 def blocks(data: memoryview) -> Iterator[memoryview]:

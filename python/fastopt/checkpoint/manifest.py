@@ -6,7 +6,7 @@ manifest is as long before the arrays have been hashed as after.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -20,6 +20,8 @@ LONGEST = 128 << 20  # bytes; some 500,000 arrays
 UNKNOWN = "0" * 64  # stands where a digest will be
 
 _ENTRY = {"name", "dtype", "shape", "order", "nbytes", "sha256"}
+_DIGEST = f'"sha256": "{UNKNOWN}"'  # in no name, whose quotes have a backslash before them
+_is_digest = re.compile("[0-9a-f]{64}").fullmatch
 _SEAL = ', "sha256": "{}"}}'
 _SEAL_LENGTH = len(_SEAL.format(UNKNOWN))
 
@@ -39,8 +41,10 @@ class Manifest(NamedTuple):
     entries: dict[str, Entry]
 
 
-def compose(given: Mapping[str, Any], specs: Mapping[str, ArraySpec], digests: Iterable[str]) -> bytes:
-    """Write the text of a manifest.
+def compose(
+    given: Mapping[str, Any], specs: Mapping[str, ArraySpec]
+) -> Callable[[Iterable[str]], bytes]:
+    """Write the text of a manifest, and return what puts the digests of the arrays in.
 
     Raises TypeError or ValueError for what JSON cannot hold, reserved keys, and too much of it.
     """
@@ -65,15 +69,22 @@ def compose(given: Mapping[str, Any], specs: Mapping[str, ArraySpec], digests: I
             "shape": spec.shape,
             "order": spec.order,
             "nbytes": spec.nbytes,
-            "sha256": digest,
+            "sha256": UNKNOWN,
         }
-        for (name, spec), digest in zip(specs.items(), digests, strict=True)
+        for name, spec in specs.items()
     ]
-    head = {"format": FORMAT, "version": VERSION, "fastopt": __version__}
-    text = _sealed(json.dumps({**head, **given, "arrays": arrays})[:-1].encode("ascii"))
-    if len(text) > LONGEST:
-        raise ValueError(f"the manifest takes {len(text):,} bytes; at most {LONGEST:,} can be read")
-    return text
+    head = json.dumps({"format": FORMAT, "version": VERSION, "fastopt": __version__, **given})
+    begin, *rest = f'{head[:-1]}, "arrays": {json.dumps(arrays)}'.rsplit(_DIGEST, len(arrays))
+    length = len(begin) + sum(map(len, rest)) + len(arrays) * len(_DIGEST) + _SEAL_LENGTH
+    if length > LONGEST:
+        raise ValueError(f"the manifest takes {length:,} bytes; at most {LONGEST:,} can be read")
+
+    def completed(digests: Iterable[str]) -> bytes:
+        lines = zip(digests, rest, strict=True)
+        text = begin + "".join([f'"sha256": "{digest}"{more}' for digest, more in lines])
+        return _sealed(text.encode("ascii"))
+
+    return completed
 
 
 def parse(text: bytes) -> Manifest:
@@ -106,7 +117,7 @@ def _sealed(text: bytes) -> bytes:
 
 
 def _entry(item: Any) -> tuple[str, Entry]:
-    if not isinstance(item, dict) or set(item) != _ENTRY:
+    if not isinstance(item, dict) or item.keys() != _ENTRY:
         raise ValueError(f"its manifest lists {item!r}, which describes no array")
     name, shape = item["name"], item["shape"]
     well_formed = (
@@ -114,10 +125,10 @@ def _entry(item: Any) -> tuple[str, Entry]:
         and item["dtype"] in DTYPES
         and isinstance(shape, list)
         and len(shape) <= DIMENSIONS
-        and all(type(size) is int and size >= 0 for size in shape)
+        and all([type(size) is int and size >= 0 for size in shape])
         and item["order"] in ("C", "F")
         and isinstance(item["sha256"], str)
-        and re.fullmatch("[0-9a-f]{64}", item["sha256"])
+        and _is_digest(item["sha256"])
     )
     if not well_formed:
         raise ValueError(f"its manifest describes no array that a checkpoint can hold: {item!r}")

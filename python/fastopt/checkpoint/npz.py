@@ -35,18 +35,34 @@ def write(
         manifest = ZipInfo(MANIFEST)
         archive.writestr(manifest, draft)
         for name, spec in specs.items():
-            header = _npy_header(spec)
             info = ZipInfo(_member(name))
-            info.file_size = len(header) + spec.nbytes  # by which zipfile chooses the long form
-            with archive.open(info, "w") as member:
-                member.write(header)
-                for block in blocks(data[name]):
-                    wrote(member.write(block))
-        end = file.tell()
+            info.external_attr = 0o600 << 16  # as of the manifest
+            info.header_offset = archive.start_dir
+            _write_member(file, info, _npy_header(spec), data[name], wrote)
+            archive.filelist.append(info)
+            archive.start_dir = file.tell()  # where the directory will be
         text = final()
         manifest.CRC = crc32(text)
         file.seek(manifest.header_offset)
         file.write(manifest.FileHeader() + text)
+
+
+def _write_member(
+    file: BinaryIO, info: ZipInfo, header: bytes, data: memoryview, wrote: Callable[[int], object]
+) -> None:
+    """Write a member at once; zipfile would go back to the header of each when it has been written."""
+    info.file_size = info.compress_size = len(header) + len(data)
+    first, *rest = *blocks(data), b""  # so that there is a first one
+    info.CRC = crc32(first, crc32(header))
+    file.write(info.FileHeader() + header)
+    wrote(file.write(first))
+    for block in rest:
+        info.CRC = crc32(block, info.CRC)
+        wrote(file.write(block))
+    if len(rest) > 1:
+        end = file.tell()
+        file.seek(info.header_offset)
+        file.write(info.FileHeader())
         file.seek(end)
 
 
@@ -74,7 +90,7 @@ def index(file: BinaryIO, size: int) -> tuple[Manifest, dict[str, int]]:
         if name.decode() != member.filename or member.header_offset != place:
             raise ValueError(f"member {member.filename!r} is not where the directory has it")
         if array is not None:
-            offsets[array] = _npy_data(file, array, manifest.entries[array].spec)
+            offsets[array] = _npy_data(file, start, array, manifest.entries[array].spec)
             if offsets[array] - start + manifest.entries[array].spec.nbytes != member.file_size:
                 raise ValueError(f"member {member.filename!r} is not as long as its array")
         place = start + member.file_size
@@ -93,18 +109,20 @@ def _check_size(manifest: Manifest, left: int) -> None:
         raise ValueError(f"its arrays take {arrays:,} bytes; after the manifest it has {left:,}")
 
 
-def _local_header(file: BinaryIO, offset: int) -> tuple[bytes, int, int]:
-    """Give a member's name, its length if that is in the short form, and where it starts."""
-    file.seek(offset)
+def _local_header(file: BinaryIO, place: int) -> tuple[bytes, int, int]:
+    """Read a member's name, its length if that is in the short form, and where it starts.
+
+    The file stands there then. To ask it where would be a call of the system for each member.
+    """
+    file.seek(place)
     header = file.read(LOCAL.size)
     if len(header) < LOCAL.size or not header.startswith(b"PK\3\4"):
         raise ValueError("it is no npz file, or a damaged one")
     _, _, flags, method, _, _, _, _, length, name_length, extra_length = LOCAL.unpack(header)
-    name = file.read(name_length)
+    name = file.read(name_length + extra_length)[:name_length]
     if flags & ~UTF8 or method != ZIP_STORED:
         raise ValueError(f"member {name!r} is compressed or encrypted")
-    file.seek(extra_length, 1)
-    return name, length, file.tell()
+    return name, length, place + LOCAL.size + name_length + extra_length
 
 
 @lru_cache(1024)  # many arrays are alike
@@ -115,12 +133,12 @@ def _npy_header(spec: ArraySpec) -> bytes:
     return header.getvalue()
 
 
-def _npy_data(file: BinaryIO, name: str, spec: ArraySpec) -> int:
-    """Check the header of an array's member, at which the file stands; say where it ends."""
-    begin, usual = file.tell(), _npy_header(spec)
+def _npy_data(file: BinaryIO, start: int, name: str, spec: ArraySpec) -> int:
+    """Check the header of an array's member, at whose start the file stands; return where it ends."""
+    usual = _npy_header(spec)
     if file.read(len(usual)) == usual:
-        return begin + len(usual)
-    file.seek(begin)  # written by another NumPy, or wrong
+        return start + len(usual)
+    file.seek(start)  # written by another NumPy, or wrong
     version: Any = npy.read_magic(file)
     if version != (1, 0):
         raise ValueError(f"array {name!r} has a header of npy version {version}, not (1, 0)")

@@ -14,8 +14,8 @@ from fastopt.checkpoint.comparison import compare, faults
 from fastopt.checkpoint.error import CheckpointError, reading
 from fastopt.checkpoint.formats import format_of
 from fastopt.checkpoint.progress import meter
-from fastopt.checkpoint.stream import read_verified
-from fastopt.checkpoint.workers import portions, workers
+from fastopt.checkpoint.stream import Stream
+from fastopt.checkpoint.workers import PORTION, portions, workers
 from fastopt.runtime.threads import get_num_threads
 
 Done = Callable[[int], object]  # told how many bytes have been read
@@ -84,7 +84,8 @@ class Reader:
 
         Raises CheckpointError if there is none of that name, or if it is not what was written.
         """
-        return self._fresh(name, self._spec(name), lambda count: None)
+        with reading(self._path):
+            return self._fresh(name, self._spec(name), self._stream([name]), lambda count: None)
 
     def read_into(self, name: str, array: NDArray[Any]) -> None:
         """Read an array into one of the same dtype, shape and memory order.
@@ -100,7 +101,8 @@ class Reader:
                 f"array {name!r} ({spec}, order {spec.order}) cannot be read into one of {given}, "
                 f"order {given.order}{lock}: read({name!r}) gives a new one"
             )
-        self._fill(name, array, lambda count: None)
+        with reading(self._path):
+            self._fill(name, array, self._stream([name]), lambda count: None)
 
     def read_all(
         self,
@@ -141,7 +143,9 @@ class Reader:
             sizes = ((name, expected[name].nbytes) for name in comparison.common)
 
             def read(names: list[str]) -> list[NDArray[Any]]:
-                return [self._fresh(name, expected[name], done, make) for name in names]
+                with reading(self._path):
+                    stream = self._stream(names)
+                    return [self._fresh(name, expected[name], stream, done, make) for name in names]
 
             tasks = [pool.submit(read, each) for each in portions(sizes)]
             arrays = [array for task in tasks for array in task.result()]
@@ -165,26 +169,34 @@ class Reader:
             raise CheckpointError(f"checkpoint {self._path!r} has no array {name!r}: see describe()")
         return self._manifest.entries[name].spec
 
+    def _stream(self, names: list[str]) -> Stream:
+        """Open a stream for some arrays, which are fetched at once if they are small and near."""
+        stream = Stream(self._file.fileno())
+        begin = min([self._offsets[name] for name in names])
+        end = max([self._offsets[name] + self._spec(name).nbytes for name in names])
+        if len(names) > 1 and end - begin <= 2 * PORTION:
+            stream.fetch(begin, end)
+        return stream
+
     def _fresh(
         self,
         name: str,
         wanted: ArraySpec,
+        stream: Stream,
         done: Done,
         make: Callable[[str], NDArray[Any]] | None = None,
     ) -> NDArray[Any]:
         spec = self._spec(name)
-        with reading(self._path):
-            array = make(name) if make else np.empty(spec.shape, spec.dtype, wanted.order)
-            read = array if wanted.order == spec.order else np.empty(spec.shape, spec.dtype, spec.order)
-        self._fill(name, read, done)
+        array = make(name) if make else np.empty(spec.shape, spec.dtype, wanted.order)
+        read = array if wanted.order == spec.order else np.empty(spec.shape, spec.dtype, spec.order)
+        self._fill(name, read, stream, done)
         if read is not array:
             np.copyto(array, read)
         return array
 
-    def _fill(self, name: str, array: NDArray[Any], done: Done) -> None:
+    def _fill(self, name: str, array: NDArray[Any], stream: Stream, done: Done) -> None:
         place, digest = self._offsets[name], self._manifest.entries[name].sha256
-        with reading(self._path):
-            try:
-                read_verified(self._file.fileno(), place, bytes_of(array), digest, done)
-            except ValueError as error:
-                raise ValueError(f"array {name!r} {error}") from error
+        try:
+            stream.read_verified(place, bytes_of(array), digest, done)
+        except ValueError as error:
+            raise ValueError(f"array {name!r} {error}") from error

@@ -10,35 +10,48 @@ from fastopt.checkpoint.arrays import BLOCK, blocks
 AHEAD = 4 * BLOCK  # bytes that the system is asked to fetch while others are hashed
 
 
-def read_verified(
-    descriptor: int, place: int, into: memoryview, digest: str, done: Callable[[int], object]
-) -> None:
-    """Fill memory from a place in a file; ValueError unless the SHA-256 is right.
+class Stream:
+    """An open file. Several threads can read from it, each with a stream of its own."""
 
-    Each block is hashed while it is in the cache. Several threads can read from one file.
-    """
-    found = sha256()
-    for block in blocks(into):
-        if len(block) == BLOCK:  # for small arrays it would cost more than to read them
-            _announce(descriptor, place + len(block))
-        _read_block(descriptor, place, block)
-        found.update(block)
-        place += len(block)
-        done(len(block))
-    if found.hexdigest() != digest:
-        raise ValueError("does not have the SHA-256 of the manifest: the file is damaged")
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._fetched, self._begin = memoryview(b""), 0
 
+    def fetch(self, begin: int, end: int) -> None:
+        """Read a stretch of the file at once: a call for each small array would take longer."""
+        self._fetched, self._begin = memoryview(os.pread(self._descriptor, end - begin, begin)), begin
 
-def _announce(descriptor: int, place: int) -> None:
-    """Let the system fetch what comes next, where it can; it is no error where it cannot."""
-    if hasattr(os, "posix_fadvise"):
-        with suppress(OSError):
-            os.posix_fadvise(descriptor, place, AHEAD, os.POSIX_FADV_WILLNEED)
+    def read_verified(
+        self, place: int, into: memoryview, digest: str, done: Callable[[int], object]
+    ) -> None:
+        """Fill memory from a place in the file; ValueError unless the SHA-256 is right.
 
+        Each block is hashed while it is in the cache.
+        """
+        found = sha256()
+        for block in blocks(into):
+            if len(block) == BLOCK:  # for small arrays it would cost more than to read them
+                self._announce(place + len(block))
+            self._read(place, block)
+            found.update(block)
+            place += len(block)
+            done(len(block))
+        if found.hexdigest() != digest:
+            raise ValueError("does not have the SHA-256 of the manifest: the file is damaged")
 
-def _read_block(descriptor: int, place: int, block: memoryview) -> None:
-    while block:
-        count = os.preadv(descriptor, [block], place)
-        if count == 0:
-            raise ValueError("ends too early: the file was cut while it was read")
-        block, place = block[count:], place + count
+    def _announce(self, place: int) -> None:
+        """Let the system fetch what comes next, where it can; it is no error where it cannot."""
+        if hasattr(os, "posix_fadvise"):
+            with suppress(OSError):
+                os.posix_fadvise(self._descriptor, place, AHEAD, os.POSIX_FADV_WILLNEED)
+
+    def _read(self, place: int, block: memoryview) -> None:
+        at = place - self._begin
+        if 0 <= at <= len(self._fetched) - len(block):
+            block[:] = self._fetched[at : at + len(block)]
+            return
+        while block:
+            count = os.preadv(self._descriptor, [block], place)
+            if count == 0:
+                raise ValueError("ends too early: the file was cut while it was read")
+            block, place = block[count:], place + count

@@ -53,7 +53,8 @@ def write(
     _check_names(arrays)
     specs = {name: ArraySpec.of(array, f"array {name!r}") for name, array in arrays.items()}
     data = {name: bytes_of(array) for name, array in arrays.items()}
-    draft = compose(manifest, specs, [UNKNOWN] * len(specs))
+    completed = compose(manifest, specs)
+    draft = completed([UNKNOWN] * len(specs))
     total = sum(spec.nbytes for spec in specs.values())
     with (
         writing(path),
@@ -65,7 +66,7 @@ def write(
         hashing = [pool.submit(_digests, [data[n] for n in each]) for each in portions(sizes)]
 
         def final() -> bytes:
-            return compose(manifest, specs, [digest for each in hashing for digest in each.result()])
+            return completed([digest for each in hashing for digest in each.result()])
 
         form.write(file, specs, data, draft, final, wrote)
 

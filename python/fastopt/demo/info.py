@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from textwrap import fill
 from typing import Any
 
-from fastopt.backends.build_info import build_info
+from fastopt.backends import build_info
 
 SUMMARY = "show version, backend, instruction set and threads"
 

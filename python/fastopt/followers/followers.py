@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from fastopt.arrays.allocation import Room
-from fastopt.arrays.checks import Named
+from fastopt.arrays.memory import Named
 from fastopt.followers.averages import Averages, averages_for
 from fastopt.followers.base import Follower
 from fastopt.followers.low_precision import Copies

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastopt.arrays.memory import flat
+
 
 def digest(array: NDArray[Any]) -> bytes:
     """Compute a digest of the bytes of a contiguous array."""
@@ -29,5 +31,4 @@ def is_same(some: NDArray[Any], other: NDArray[Any]) -> bool:
 
 
 def _words(array: NDArray[Any]) -> NDArray[Any]:
-    flat = (array if array.flags.c_contiguous else array.T).reshape(-1)
-    return flat.view(np.dtype(f"u{array.itemsize}"))
+    return flat(array).view(np.dtype(f"u{array.itemsize}"))

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.arrays.checks import Named, check_disjoint, check_kind, check_layout
+from fastopt.arrays.checks import check_kind, check_layout
+from fastopt.arrays.extents import Extents
+from fastopt.arrays.memory import Named
 from fastopt.model.commit import Change
 from fastopt.model.parameters import Parameters
 from fastopt.numerics.environment import FloatingPointEnvironment
@@ -34,7 +36,7 @@ class Copies:
             self.arrays.append(copy)
             self.halves.append(is_half)
             self.named.append((what, copy))
-        check_disjoint([*parameters.named(), *self.named])
+        Extents([*parameters.named(), *self.named]).check_disjoint()
         self.fresh = True  # no step has been taken since all were written
 
     def begin(self, parameters: Sequence[NDArray[Any]], gradients: Sequence[Any]) -> list[Change]:

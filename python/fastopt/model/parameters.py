@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.arrays import checks
-from fastopt.arrays.apart import Written
-from fastopt.arrays.extents import Extents
+from fastopt.arrays.extents import Extents, Written, check_zeroable
 from fastopt.arrays.lifetime import Hold
+from fastopt.arrays.memory import Named
 from fastopt.arrays.read_only import read_only_dict
 from fastopt.arrays.structure import Path, Structure
 from fastopt.model.patterns import Which, combined, matches, split
@@ -119,7 +119,7 @@ class Parameters:
             return self._given
         return [g.get("params") if isinstance(g, dict) else g for g in self._given]
 
-    def named(self) -> list[checks.Named]:
+    def named(self) -> list[Named]:
         """List the arrays with what messages call them."""
         return [(f"parameter {n!r}", p) for n, p in zip(self.names, self.arrays, strict=True)]
 
@@ -153,7 +153,7 @@ class Parameters:
                 written.check_apart(g, what)
                 named.append((what, g))
         if zeroes:
-            checks.check_zeroable(named)
+            check_zeroable(named)
 
     def _check(self) -> None:
         if not self.arrays:
@@ -164,7 +164,7 @@ class Parameters:
         named = self.named()
         for what, p in named:
             checks.check_written(p, what)
-        checks.check_disjoint(named)
+        Extents(named).check_disjoint()
 
 
 def leaves_like(params: Any, tree: Any, what: str, remedy: str) -> Sequence[Any]:

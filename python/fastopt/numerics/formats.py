@@ -1,8 +1,8 @@
 """The formats of numbers: those that are computed in, and those of 16 bits, read and written.
 
 csrc/kernels/kernel.hpp and convert.hpp are the same in C++. 16 bits are rounded to nearest, ties to
-even; a double goes to bfloat16 by way of float32, as in ml_dtypes. bfloat16 is its bits, uint16: NumPy has no
-such dtype of its own, and ml_dtypes, which has, is not needed.
+even; a double goes to bfloat16 by way of float32, as in ml_dtypes. bfloat16 is its bits, uint16: NumPy
+has no such dtype of its own, and ml_dtypes, which has, is not needed.
 """
 
 from typing import Any

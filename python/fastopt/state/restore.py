@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fastopt.algorithm.settings import guards
 from fastopt.arrays.allocation import Room
+from fastopt.arrays.memory import flat
 from fastopt.followers.base import Follower
 from fastopt.model.commit import Change
 from fastopt.runtime.warning import warn
@@ -173,6 +174,6 @@ def _warn_of_infinite(bound: Bound, arrays: Arrays) -> None:
 
 
 def _is_finite(array: Array) -> bool:
-    flat = (array if array.flags.c_contiguous else array.T).reshape(-1)
+    values = flat(array)
     with np.errstate(all="ignore"):  # one that is too large to be squared is looked at again
-        return bool(np.isfinite(np.dot(flat, flat)) or np.isfinite(flat).all())
+        return bool(np.isfinite(np.dot(values, values)) or np.isfinite(values).all())

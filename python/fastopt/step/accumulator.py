@@ -7,7 +7,7 @@ from fastopt import backends
 from fastopt.algorithm.rule import rule_of, shipped
 from fastopt.algorithm.stages import NOTHING
 from fastopt.arrays.allocation import Room
-from fastopt.arrays.checks import Named
+from fastopt.arrays.memory import Named
 from fastopt.backends import NO_EXTRAS, Taking
 from fastopt.model.commit import Change
 from fastopt.model.parameters import Parameters

@@ -1,0 +1,139 @@
+"""What a backend is: the plan of one optimizer, and what a step gives it and is given back."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from fastopt.algorithm.rule import Rule
+from fastopt.algorithm.stages import StageScalars
+from fastopt.model.commit import Change
+from fastopt.model.step_counts import Cohort
+
+Row = tuple[StageScalars, tuple[float, ...]]
+
+# What Plan.bind gives back when it gives back no index.
+BOUND = -1
+SOME_ABSENT = -2
+
+
+class Taking(NamedTuple):
+    """What gradients a step takes; csrc/extras.hpp."""
+
+    written: bool  # they are zeroed, and must allow it
+    cast: bool  # other float dtypes are taken too, each element rounded once
+    bfloat16: bool  # what looks like uint16 is bfloat16
+
+
+UNUSED = (0.0, 0.0)  # keep and take of what is not asked for
+
+
+class Extras(NamedTuple):
+    """What a sweep does besides the update; csrc/extras.hpp."""
+
+    zero: bool  # the gradients, when they have been read
+    average: bool  # update the averages: keep * average + take * p
+    keep: float
+    take: float
+    pull: bool  # slow weights and parameters both become pull_keep * slow + pull_take * p
+    pull_keep: float
+    pull_take: float
+    backwards: bool  # from the last chunk to the first
+
+
+NO_EXTRAS = Extras(False, False, *UNUSED, False, *UNUSED, False)
+
+
+class Plan(Protocol):
+    """The arrays of one optimizer, bound once, and the step over all of them."""
+
+    def attach(
+        self,
+        slow: list[Any] | None,
+        averages: list[Any] | None,
+        copies: list[Any] | None,
+        halves: list[bool],
+    ) -> None:
+        """Give every parameter arrays for its slow weights, for the average, and for its copy.
+
+        Copies have 16 bits: `halves` says which are float16; the others are the bits of bfloat16.
+        """
+
+    def bind(
+        self,
+        gradients: Sequence[Any],
+        params: Sequence[Any] | None,
+        overlap_checked: bool,
+        taking: Taking | None = None,
+    ) -> int:
+        """Take the gradients of the next step, changing nothing.
+
+        `params`, if given, are the parameters as the caller's container has them now. Gives back
+        BOUND, or SOME_ABSENT where a gradient is None, or the index of the first parameter with
+        which (or with whose gradient) something is wrong.
+        """
+
+    def step(
+        self,
+        gradients: Sequence[Any],
+        params: Sequence[Any] | None,
+        cohorts: Sequence[Cohort],
+        coefficients: Callable[[Any, int], tuple[float, ...]],
+        threads: int,
+        counter: Any,
+    ) -> int:
+        """Take a step with nothing but the update: compute the scalars, bind, run and count it.
+
+        It is counted for each cohort and in ``counter.steps``. Where `bind` does not give back BOUND,
+        nothing has changed.
+        """
+
+    def assign(self, rows: list[int]) -> None:
+        """Say anew with which row of scalars each parameter is updated."""
+
+    def flush_subnormals(self, asked: bool) -> None:
+        """Let the sweeps of later steps take subnormal numbers for zero, where they are native."""
+
+    def sums_of_squares(self, threads: int) -> Sequence[float]:
+        """Sum the squares of each gradient that is bound, 0 where it is None; see `reduce`."""
+
+    def run(
+        self,
+        rows: Sequence[Row | None],
+        threads: int,
+        extras: Extras | None = None,
+        changes: Sequence[Change] = (),
+        row_of: Sequence[int] = (),
+    ) -> None:
+        """Update every parameter that has a gradient, then make the changes.
+
+        A row that no parameter uses may be None. `row_of` says which row each uses in this step alone,
+        where that is not as assigned. The native plan lets no signal come between update and changes.
+        """
+
+    def run_with_sums(
+        self,
+        rows: Sequence[Row | None],
+        threads: int,
+        extras: Extras,
+        changes: Sequence[Change],
+        row_of: Sequence[int],
+    ) -> Sequence[tuple[float, float]]:
+        """Do the same; sum the squares of the update and of the new values of each parameter."""
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        """Make changes, all in one go."""
+
+
+class Backend(Protocol):
+    """A module of this package."""
+
+    def why_not(self) -> str:
+        """Say why this installation cannot use the backend; nothing if it can."""
+
+    def runs(self, rule: Rule) -> bool:
+        """Say whether it has the rule."""
+
+    def make_plan(self, arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int]) -> Plan:
+        """Bind parameters and states, one tuple (p, states...) for each; all have been checked."""
+
+    def smooth(self, signal: Any, out: Any, state: Any, beta: float, corrections: Any) -> None:
+        """Smooth a signal of shape (outer, length, inner); see csrc/smoothing.hpp."""

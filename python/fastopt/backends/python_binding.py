@@ -1,0 +1,135 @@
+"""Arrays bound in Python: how they were, and the gradients of the next step, checked."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastopt.algorithm.rule import Rule
+from fastopt.arrays.extents import Extents, overlaps_itself
+from fastopt.arrays.fingerprint import Placement
+from fastopt.arrays.memory import bounds, flat
+from fastopt.backends.protocol import BOUND, SOME_ABSENT, Taking
+from fastopt.numerics.formats import SUPPORTED, from_bfloat16
+
+
+class Binding:
+    """Arrays, flat views of them in the order of their memory, and gradients."""
+
+    def __init__(
+        self, arrays: list[tuple[NDArray[Any], ...]], rules: list[Rule], rows: list[int]
+    ) -> None:
+        """Bind parameters and states, one tuple (p, states...) for each."""
+        self._arrays = arrays
+        self._rules = rules
+        self._rows = rows
+        self._row_of: Sequence[int] = rows  # of the step that is being taken
+        self._flat = [tuple(flat(a, entry[0]) for a in entry) for entry in arrays]
+        self._slow: list[NDArray[Any]] = []
+        self._averages: list[NDArray[Any]] = []
+        self._copies: list[NDArray[Any]] = []
+        self._halves: list[bool] = []
+        self._gradients: list[Any] = []
+        self._watch()
+
+    def attach(
+        self,
+        slow: list[Any] | None,
+        averages: list[Any] | None,
+        copies: list[Any] | None,
+        halves: list[bool],
+    ) -> None:
+        """Give every parameter arrays for slow weights, average and copy; see the protocol."""
+        self._slow, self._averages, self._copies = map(self._flattened, (slow, averages, copies))
+        self._copies = [
+            copy if half else copy.view(np.uint16)
+            for copy, half in zip(self._copies, halves, strict=bool(self._copies))
+        ]
+        self._halves = halves
+        for given in (slow, averages, copies):
+            if given:
+                self._arrays = [(*entry, a) for entry, a in zip(self._arrays, given, strict=True)]
+        self._watch()
+
+    def _flattened(self, given: list[Any] | None) -> list[NDArray[Any]]:
+        if given is None:
+            return []
+        return [flat(a, entry[0]) for a, entry in zip(given, self._arrays, strict=True)]
+
+    def _watch(self) -> None:
+        """Remember where all that is written lies."""
+        self._placements = [[Placement(a) for a in entry] for entry in self._arrays]
+        self._written = Extents(("", a) for entry in self._arrays for a in entry)
+
+    def bind(
+        self,
+        gradients: Sequence[Any],
+        params: Sequence[Any] | None,
+        overlap_checked: bool,
+        taking: Taking | None = None,
+    ) -> int:
+        """Take the gradients; see the protocol."""
+        taking = taking or Taking(False, False, False)
+        for i, (entry, g) in enumerate(zip(self._arrays, gradients, strict=True)):
+            p = entry[0]
+            if params is not None and params[i] is not p:
+                return i
+            placements = zip(self._placements[i], entry, strict=True)
+            if not all(placement.unchanged(a) for placement, a in placements):
+                return i
+            if g is None:
+                continue
+            if type(g) not in (np.ndarray, np.memmap) or not _takes(g, p, taking):
+                return i
+            if not overlap_checked and g.size and self._written.within(*bounds(g)):
+                return i
+        if taking.written and not overlap_checked:
+            ranges = sorted(bounds(g) for g in gradients if g is not None and g.size)
+            if any(begin < end for (_, end), (begin, _) in pairwise(ranges)):
+                return 0
+        self._gradients = list(gradients)
+        return SOME_ABSENT if any(g is None for g in gradients) else BOUND
+
+    def assign(self, rows: list[int]) -> None:
+        """Assign to each parameter the row that it uses."""
+        self._rows = rows
+
+    def release(self) -> None:
+        """Let go of the gradients."""
+        self._gradients = []
+
+
+class Gradient:
+    """The elements of a gradient in the order and the dtype of its parameter."""
+
+    def __init__(self, g: NDArray[Any], p: NDArray[Any]) -> None:
+        c_order = p.flags.c_contiguous
+        alike = g.flags.c_contiguous if c_order else g.flags.f_contiguous
+        self._elements: Any = flat(g, p) if alike else (g if c_order else g.T).flat
+        self._dtype = p.dtype
+        self.size = g.size
+        self.is_view = alike and g.dtype == p.dtype  # what `read` gives copies nothing
+
+    def read(self, a: int, b: int) -> NDArray[Any]:
+        """Return the elements from a to b."""
+        values = self._elements[a:b]
+        if values.dtype == np.uint16:
+            values = from_bfloat16(values)
+        found: NDArray[Any] = values.astype(self._dtype, copy=False)
+        return found
+
+    def zero(self, a: int, b: int) -> None:
+        """Zero them."""
+        self._elements[a:b] = 0
+
+
+def _takes(g: NDArray[Any], p: NDArray[Any], taking: Taking) -> bool:
+    if g.shape != p.shape:
+        return False
+    if g.dtype != p.dtype:
+        others = (*SUPPORTED, np.dtype(np.float16), *([np.dtype(np.uint16)] * taking.bfloat16))
+        if not (taking.cast and g.dtype in others):
+            return False
+    return not taking.written or (g.flags.writeable and not overlaps_itself(g))
