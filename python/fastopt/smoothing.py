@@ -89,7 +89,7 @@ class EMA:
         self._like: tuple[tuple[int, ...], Any] | None = None
 
     def update(self, x: ArrayLike) -> NDArray[Any]:
-        """Take the next value, a float or an array of floats; return the mean with it, as an array.
+        """Add the next value, a float or an array of floats; return the mean with it, as an array.
 
         Raises ValueError for a value whose shape or dtype is not that of the first.
         """
