@@ -1,4 +1,4 @@
-"""Where optimizer state lies in memory."""
+"""The place of optimizer state in memory."""
 
 from threading import Lock
 from typing import Any
@@ -15,7 +15,7 @@ BLOCK = 1 << 20  # bytes that small arrays share at most
 
 
 class Room:
-    """Gives memory to states.
+    """Allocator of states.
 
     Small ones share blocks: a step looks whether the owner of their memory still has it, and one owner
     for each of a thousand is as much to look at as the states themselves. A block is never larger than

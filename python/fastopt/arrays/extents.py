@@ -1,4 +1,4 @@
-"""Which arrays share memory, asked for many arrays: each question looks at few of them."""
+"""Arrays that share memory, found among many: each question looks at few of them."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
@@ -37,12 +37,12 @@ class Extents:
 
     @property
     def begin(self) -> int:
-        """Where the first one begins."""
+        """The address at which the first one begins."""
         return self._begins[0] if self._begins else 0
 
     @property
     def end(self) -> int:
-        """Where the last one ends."""
+        """The address at which the last one ends."""
         return self._ends[-1] if self._ends else 0
 
     def check_disjoint(self) -> None:

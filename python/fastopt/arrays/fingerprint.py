@@ -1,4 +1,4 @@
-"""Where an array lies and in whose memory, to see at each step that it still does."""
+"""The place of an array and the owner of its memory, to see at each step that they are the same."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from fastopt.arrays.memory import address
 
 
 def chain(array: Any) -> Iterator[Any]:
-    """Give an array, what it is a view of, and so on to the object whose memory it is."""
+    """Yield an array, what it is a view of, and so on to the object whose memory it is."""
     while array is not None:
         yield array
         if isinstance(array, np.ndarray):
@@ -43,7 +43,7 @@ def _owner(array: NDArray[Any]) -> NDArray[Any] | None:
 
 
 class Placement:
-    """How an array was when it was bound: address, shape, dtype, order, and its owner's memory."""
+    """An array as it was when it was bound: address, shape, dtype, order, and its owner's memory."""
 
     __slots__ = ("_memory", "_owner", "_was")
 

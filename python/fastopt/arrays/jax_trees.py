@@ -7,7 +7,7 @@ _registered: set[type] = set()
 
 
 def register(kind: type, plain: type) -> None:
-    """Let JAX, once it has been imported, look into a kind of dict or list as into the plain one.
+    """Make JAX, once it has been imported, look into a kind of dict or list as into the plain one.
 
     What it maps over such a container is a plain one.
     """

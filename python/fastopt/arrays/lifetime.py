@@ -11,7 +11,7 @@ from fastopt.arrays.memory import Named
 
 
 class _Kept(NamedTuple):
-    """What keeps memory where it is."""
+    """References that keep memory where it is."""
 
     links: list[Any]  # arrays and all that they are views of
     references: list["weakref.ref[Any]"]
@@ -19,7 +19,7 @@ class _Kept(NamedTuple):
 
 
 class Hold:
-    """Keeps arrays alive, and their memory where it is, until `release`.
+    """References that keep arrays alive, and their memory where it is, until `release`.
 
     NumPy resizes no array that has a weak reference, not even with ``refcheck=False``; and a mmap,
     shared memory or a bytearray lets go of no memory that a memoryview shows. Each array is held so,
@@ -60,7 +60,7 @@ class Hold:
                 placement.check(array, what)
 
     def release(self) -> None:
-        """Let everything go."""
+        """Release everything."""
         for view in self._written.shown + self._read.shown:
             view.release()
         self.named, self._placements = [], []

@@ -1,4 +1,4 @@
-"""Where the elements of an array lie."""
+"""The place of an array's elements in memory."""
 
 from collections.abc import Callable
 from typing import Any

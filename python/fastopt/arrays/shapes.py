@@ -1,4 +1,4 @@
-"""How an array came to have another shape than is needed, and the line that mends it.
+"""Reasons for another shape than is needed, and the line that mends it.
 
 A line is found only where it cannot scramble the elements: a reshape is one where nothing but axes of
 length 1 come or go.
@@ -15,7 +15,7 @@ LISTED = 3  # orders in a message
 
 
 class Misfit(NamedTuple):
-    """How a shape differs from the one that is needed."""
+    """The difference of a shape from the one that is needed."""
 
     what: str  # begins with "it"
     lines: list[str]  # what makes one of the other: several where only the caller knows which

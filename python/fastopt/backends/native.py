@@ -11,12 +11,12 @@ from fastopt.runtime.warning import warn
 
 
 def why_not() -> str:
-    """Say why this installation cannot use the backend."""
+    """Return why this installation cannot use the backend."""
     return extension.reason
 
 
 def runs(rule: Rule) -> bool:
-    """Say whether there is a kernel of that name for that very rule."""
+    """Return whether there is a kernel of that name for that very rule."""
     return extension.native is not None and rule.is_ours and rule.name in extension.native.rules()
 
 
@@ -34,7 +34,7 @@ def smooth(signal: Any, out: Any, state: Any, beta: float, corrections: Any) -> 
 
 
 def _choose_level() -> None:
-    """Take the best instruction-set level that this machine runs, capped by ``FASTOPT_ISA``."""
+    """Choose the best instruction-set level that this machine runs, capped by ``FASTOPT_ISA``."""
     if extension.native is None:
         return
     levels = extension.native.runnable_levels()

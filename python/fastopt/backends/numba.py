@@ -47,7 +47,7 @@ def _missing() -> str:
 
 
 def runs(rule: Rule) -> bool:
-    """Say whether it has the rule: it compiles any."""
+    """Return whether it has the rule: it compiles any."""
     return True
 
 

@@ -39,7 +39,7 @@ def _check_enabled() -> None:
 
 
 def complaint(rule: Callable[..., Any], arguments: list[Any], dtype: Any) -> str:
-    """Compile a rule for scalar arguments; say why it cannot be a kernel, or nothing."""
+    """Compile a rule for scalar arguments; return why it cannot be a kernel, or nothing."""
     function = compiled(rule)
     signature = tuple(typeof(argument) for argument in arguments)
     try:
@@ -112,12 +112,12 @@ def _outward(x: Any, start: Any) -> Any:
 
 
 def _scalar(kind: Any) -> Any:
-    """Give the NumPy type of a Numba type, for constants that do not widen float32."""
+    """Return the NumPy type of a Numba type, for constants that do not widen float32."""
     return np.float32 if kind is types.float32 else np.float64
 
 
 def take(arrays: Any, i: Any) -> Any:
-    """Give element i of each array of a tuple; only its compiled form is ever called."""
+    """Return element i of each array of a tuple; only its compiled form is ever called."""
     raise AssertionError  # pragma: no cover - compiled
 
 
@@ -154,7 +154,7 @@ def _put(arrays: Any, i: Any, values: Any) -> Any:
 
 
 def views(addresses: Any, like: Any, numbers: Any) -> Any:
-    """Give the arrays at addresses number 0, 1, ...; only its compiled form is ever called."""
+    """View the arrays at addresses number 0, 1, ...; only its compiled form is ever called."""
     raise AssertionError  # pragma: no cover - compiled
 
 

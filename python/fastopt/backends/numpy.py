@@ -11,12 +11,12 @@ from fastopt.numerics.environment import FloatingPointEnvironment
 
 
 def why_not() -> str:
-    """Say why this installation cannot use the backend: it always can."""
+    """Return why this installation cannot use the backend: it always can."""
     return ""
 
 
 def runs(rule: Rule) -> bool:
-    """Say whether it has the rule: it has every one."""
+    """Return whether it has the rule: it has every one."""
     return True
 
 

@@ -1,4 +1,4 @@
-"""What a backend is: the plan of one optimizer, and what a step gives it and is given back."""
+"""The protocol of backends: the plan of one optimizer, and what a step passes to it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -10,13 +10,13 @@ from fastopt.model.step_counts import Cohort
 
 Row = tuple[StageScalars, tuple[float, ...]]
 
-# What Plan.bind gives back when it gives back no index.
+# What Plan.bind returns where it returns no index.
 BOUND = -1
 SOME_ABSENT = -2
 
 
 class Taking(NamedTuple):
-    """What gradients a step takes; csrc/extras.hpp."""
+    """The kinds of gradients that a step accepts; csrc/extras.hpp."""
 
     written: bool  # they are zeroed, and must allow it
     cast: bool  # other float dtypes are taken too, each element rounded once
@@ -27,7 +27,7 @@ UNUSED = (0.0, 0.0)  # keep and take of what is not asked for
 
 
 class Extras(NamedTuple):
-    """What a sweep does besides the update; csrc/extras.hpp."""
+    """The work of a sweep besides the update; csrc/extras.hpp."""
 
     zero: bool  # the gradients, when they have been read
     average: bool  # update the averages: keep * average + take * p
@@ -52,7 +52,7 @@ class Plan(Protocol):
         copies: list[Any] | None,
         halves: list[bool],
     ) -> None:
-        """Give every parameter arrays for its slow weights, for the average, and for its copy.
+        """Bind arrays of every parameter: for its slow weights, for the average, and for its copy.
 
         Copies have 16 bits: `halves` says which are float16; the others are the bits of bfloat16.
         """
@@ -64,9 +64,9 @@ class Plan(Protocol):
         overlap_checked: bool,
         taking: Taking | None = None,
     ) -> int:
-        """Take the gradients of the next step, changing nothing.
+        """Check and keep the gradients of the next step, changing nothing.
 
-        `params`, if given, are the parameters as the caller's container has them now. Gives back
+        `params`, if given, are the parameters as the caller's container has them now. Returns
         BOUND, or SOME_ABSENT where a gradient is None, or the index of the first parameter with
         which (or with whose gradient) something is wrong.
         """
@@ -80,17 +80,17 @@ class Plan(Protocol):
         threads: int,
         counter: Any,
     ) -> int:
-        """Take a step with nothing but the update: compute the scalars, bind, run and count it.
+        """Perform a step with nothing but the update: compute the scalars, bind, run and count it.
 
-        It is counted for each cohort and in ``counter.steps``. Where `bind` does not give back BOUND,
+        It is counted for each cohort and in ``counter.steps``. Where `bind` does not return BOUND,
         nothing has changed.
         """
 
     def assign(self, rows: list[int]) -> None:
-        """Say anew with which row of scalars each parameter is updated."""
+        """Assign to each parameter the row of scalars that it is updated with."""
 
     def flush_subnormals(self, asked: bool) -> None:
-        """Let the sweeps of later steps take subnormal numbers for zero, where they are native."""
+        """Make the sweeps of later steps take subnormal numbers for zero, where they are native."""
 
     def sums_of_squares(self, threads: int) -> Sequence[float]:
         """Sum the squares of each gradient that is bound, 0 where it is None; see `reduce`."""
@@ -127,10 +127,10 @@ class Backend(Protocol):
     """A module of this package."""
 
     def why_not(self) -> str:
-        """Say why this installation cannot use the backend; nothing if it can."""
+        """Return why this installation cannot use the backend; nothing if it can."""
 
     def runs(self, rule: Rule) -> bool:
-        """Say whether it has the rule."""
+        """Return whether it has the rule."""
 
     def make_plan(self, arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int]) -> Plan:
         """Bind parameters and states, one tuple (p, states...) for each; all have been checked."""

@@ -41,7 +41,7 @@ class Binding:
         copies: list[Any] | None,
         halves: list[bool],
     ) -> None:
-        """Give every parameter arrays for slow weights, average and copy; see the protocol."""
+        """Bind arrays of every parameter for slow weights, average and copy; see the protocol."""
         self._slow, self._averages, self._copies = map(self._flattened, (slow, averages, copies))
         self._copies = [
             copy if half else copy.view(np.uint16)
@@ -70,7 +70,7 @@ class Binding:
         overlap_checked: bool,
         taking: Taking | None = None,
     ) -> int:
-        """Take the gradients; see the protocol."""
+        """Check and keep the gradients; see the protocol."""
         taking = taking or Taking(False, False, False)
         for i, (entry, g) in enumerate(zip(self._arrays, gradients, strict=True)):
             p = entry[0]
@@ -97,7 +97,7 @@ class Binding:
         self._rows = rows
 
     def release(self) -> None:
-        """Let go of the gradients."""
+        """Release the gradients."""
         self._gradients = []
 
 

@@ -1,4 +1,4 @@
-"""What the numba and numpy backends share: a plan whose checks and chunks are made in Python."""
+"""The plan that the numba and numpy backends share: its checks and chunks are made in Python."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -40,7 +40,7 @@ class PythonPlan(Binding):
         threads: int,
         counter: Any,
     ) -> int:
-        """Take a step with nothing but the update; see the protocol."""
+        """Perform a step with nothing but the update; see the protocol."""
         rows = [(c.group.stage_scalars, coefficients(c.group.h, c.t + 1)) for c in cohorts]
         found = self.bind(gradients, params, False)
         if found == BOUND:

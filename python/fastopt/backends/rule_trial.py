@@ -18,9 +18,9 @@ VALUES = (-1.5, -0.25, 0.0, 0.75, 3.0)  # of all arguments, each begins with ano
 
 
 def try_rule(rule: Rule, row: Row, name: str, dtypes: Iterable[Any], owner: str) -> Rule:
-    """Give back the rule as it can be planned with.
+    """Return the rule as it can be planned with.
 
-    Raise TypeError, saying what is wrong, for one that the backend of this name cannot run.
+    Raise TypeError, which says what is wrong, for one that the backend of this name cannot run.
     """
     shown = f"the rule {rule.name} of {owner}"
     rule = rule._replace(coefficients=type(row[1]))
@@ -134,7 +134,7 @@ def _try_in_numba(rule: Rule, c: Any, dtype: Any, shown: str) -> None:
 
 @cache
 def _compiled(update: Any, kind: Any, dtype: Any, states: int) -> str:
-    """Compile a rule for scalars, and say what is wrong with the outcome."""
+    """Compile a rule for scalars, and return what is wrong with the outcome."""
     from fastopt.backends import numba_elementwise
 
     c = kind(*(dtype.type(1) for _ in kind._fields))

@@ -1,4 +1,4 @@
-"""What a checkpoint can hold: an array's dtype, shape and memory order, and its bytes."""
+"""Arrays that a checkpoint can hold: dtype, shape and memory order, and their bytes."""
 
 from collections.abc import Iterator
 from math import prod
@@ -24,7 +24,7 @@ BLOCK = 4 << 20  # bytes that are moved at a time
 
 
 class ArraySpec(NamedTuple):
-    """What an array is, apart from its values.
+    """The description of an array: all but its values.
 
     An array that is both C- and F-contiguous, such as any vector, has order "C".
     """
@@ -62,7 +62,7 @@ class ArraySpec(NamedTuple):
 
     @property
     def nbytes(self) -> int:
-        """How many bytes the values take: a Python int, which nothing overflows."""
+        """The number of bytes of the values: a Python int, which nothing overflows."""
         return prod(self.shape) * self.dtype.itemsize
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class ArraySpec(NamedTuple):
 
 
 def bytes_of(array: NDArray[Any]) -> memoryview:
-    """Give the bytes of a contiguous array, in the order of memory, without a copy."""
+    """View the bytes of a contiguous array, in the order of memory."""
     return flat(array).view(np.uint8).data
 
 

@@ -13,7 +13,7 @@ from fastopt.checkpoint.error import CheckpointError
 
 @contextmanager
 def replacing(path: str) -> Iterator[BinaryIO]:
-    """Give a new file that replaces the one at `path` when the with block ends.
+    """Open a new file that replaces the one at `path` when the with block ends.
 
     It is ``.fastopt-*.partial`` in the directory of the path (of the file that a symbolic link leads
     to), and is removed if anything raises. A process that is killed leaves it: no reader and no later
@@ -48,7 +48,7 @@ def replacing(path: str) -> Iterator[BinaryIO]:
 
 
 def _permissions(target: str) -> int | None:
-    """Give the permissions of the file that will be replaced, if there is one."""
+    """Return the permissions of the file that will be replaced, if there is one."""
     try:
         mode = os.stat(target).st_mode
     except FileNotFoundError:

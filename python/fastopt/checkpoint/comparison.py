@@ -1,4 +1,4 @@
-"""What a checkpoint has, against what is expected of it."""
+"""The arrays of a checkpoint compared with those that are expected."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -38,7 +38,7 @@ def _is_transposed(found: ArraySpec, expected: ArraySpec) -> bool:
 
 
 def faults(comparison: Comparison, strict: bool) -> str:
-    """Say what is wrong, in a line that does not grow without end; nothing if all is well."""
+    """List what is wrong, in a line that does not grow without end; nothing if all is well."""
     found = list(comparison.differing)
     if strict:
         found += [f"{name!r} is missing in the file" for name in comparison.missing]

@@ -1,4 +1,4 @@
-"""Which format a path has, and what a format is."""
+"""The formats of files, and the choice by a path's suffix."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from fastopt.checkpoint.manifest import Manifest
 
 
 class Format(Protocol):
-    """How a manifest and arrays lie in a file: a module of this package."""
+    """The layout of a manifest and arrays in a file: a module of this package."""
 
     def write(
         self,

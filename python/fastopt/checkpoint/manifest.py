@@ -27,14 +27,14 @@ _SEAL_LENGTH = len(_SEAL.format(UNKNOWN))
 
 
 class Entry(NamedTuple):
-    """What the manifest says of one array."""
+    """The description of one array in the manifest."""
 
     spec: ArraySpec
     sha256: str
 
 
 class Manifest(NamedTuple):
-    """What `write` was given, which version of fastopt wrote it, and the arrays by name."""
+    """The mapping given to `write`, the version of fastopt that wrote it, and the arrays by name."""
 
     given: dict[str, Any]
     fastopt: str

@@ -12,7 +12,7 @@ BAR = "{desc}{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}, {remaining} left"
 
 @contextmanager
 def meter(doing: str, total: int, progress: bool | None) -> Iterator[Callable[[int], object]]:
-    """Give a function that counts bytes as they are done, on any thread, and shows them on stderr.
+    """Make a function that counts bytes as they are done, on any thread, and shows them on stderr.
 
     `progress` None shows large files, if stderr is a terminal; True always; False never.
     """

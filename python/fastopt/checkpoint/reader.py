@@ -22,7 +22,7 @@ Done = Callable[[int], object]  # told how many bytes have been read
 
 
 class Found(NamedTuple):
-    """What `Reader.read_all` has read, and the names in which file and expectation differ."""
+    """The result of `Reader.read_all`, and the names in which file and expectation differ."""
 
     arrays: dict[str, NDArray[Any]]
     missing: list[str]
@@ -67,7 +67,7 @@ class Reader:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """What was given to `write`."""
+        """The mapping that was given to `write`."""
         return self._manifest.given
 
     @property
@@ -76,7 +76,7 @@ class Reader:
         return self._manifest.fastopt
 
     def describe(self) -> dict[str, ArraySpec]:
-        """Give dtype, shape and memory order of each array, by name, in the order of `write`."""
+        """Return dtype, shape and memory order of each array, by name, in the order of `write`."""
         return {name: entry.spec for name, entry in self._manifest.entries.items()}
 
     def read(self, name: str) -> NDArray[Any]:

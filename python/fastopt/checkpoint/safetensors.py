@@ -86,7 +86,7 @@ def _header(text: bytes, specs: Mapping[str, ArraySpec]) -> bytes:
 
 
 def _stored(specs: Mapping[str, ArraySpec]) -> list[str]:
-    """Give the names in the order of the file: wide elements first, so that all are aligned."""
+    """List the names in the order of the file: wide elements first, so that all are aligned."""
     return sorted(specs, key=lambda name: -specs[name].dtype.itemsize)
 
 

@@ -40,7 +40,7 @@ class Stream:
             raise ValueError("does not have the SHA-256 of the manifest: the file is damaged")
 
     def _announce(self, place: int) -> None:
-        """Let the system fetch what comes next, where it can; it is no error where it cannot."""
+        """Ask the system to fetch what comes next, where it can; it is no error where it cannot."""
         if hasattr(os, "posix_fadvise"):
             with suppress(OSError):
                 os.posix_fadvise(self._descriptor, place, AHEAD, os.POSIX_FADV_WILLNEED)

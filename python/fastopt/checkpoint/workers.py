@@ -22,7 +22,7 @@ def portions(sizes: Iterable[tuple[str, int]]) -> list[list[str]]:
 
 @contextmanager
 def workers(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Give some threads, at least one; what has not begun is called off when the with block ends."""
+    """Start some threads, at least one; what has not begun is called off when the with block ends."""
     pool = ThreadPoolExecutor(max(1, count), "fastopt-checkpoint")
     try:
         yield pool

@@ -18,12 +18,12 @@ _SUBNORMAL = 5e-324
 
 
 def keeps_subnormals() -> bool:
-    """Say whether this thread does."""
+    """Return whether this thread keeps them."""
     return _SUBNORMAL * _ONE > 0.0
 
 
 class FloatingPointEnvironment(AbstractContextManager[None]):
-    """Sets the environment for a with block, where it can, and gives the thread's own one back."""
+    """The environment for a with block, where it can be set; at its end the thread's own one again."""
 
     def __enter__(self) -> None:
         self._saved = None if keeps_subnormals() else _replace()
@@ -49,7 +49,7 @@ def check_environment() -> None:
 
 
 def _replace() -> Any:
-    """Set the environment; give the thread's own one, or None where there is no way to."""
+    """Set the environment; return the thread's own one, or None where there is no way to."""
     if _library() is None:
         return None
     import ctypes
@@ -62,7 +62,7 @@ def _replace() -> Any:
 
 @cache
 def _library() -> Any:
-    """Give the C library, where FE_DFL_ENV is known to be -1: glibc and musl."""
+    """Load the C library, where FE_DFL_ENV is known to be -1: glibc and musl."""
     import ctypes
 
     library = ctypes.CDLL(None) if sys.platform == "linux" else None

@@ -39,7 +39,7 @@ def describe(value: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """Give the beginning of its repr, which of an object that is not ours may raise anything."""
+    """Return the beginning of its repr, which of an object that is not ours may raise anything."""
     try:
         text = repr(value)
     except Exception:
@@ -48,7 +48,7 @@ def shown(value: Any) -> str:
 
 
 def suggest(name: str, known: Iterable[str], most: int | None = None) -> str:
-    """Say what there is, at `most` so many, and which of it a misspelt name may have meant."""
+    """List what there is, at `most` so many, and the one that a misspelt name may have meant."""
     import difflib
 
     known = sorted(known)

@@ -9,7 +9,7 @@ from fastopt.runtime import extension, threads
 
 @cache
 def register_with_threadpoolctl() -> None:
-    """Let ``threadpoolctl.threadpool_limits`` limit fastopt too, and ``threadpool_info`` list it.
+    """Make ``threadpoolctl.threadpool_limits`` limit fastopt too, and ``threadpool_info`` list it.
 
     ::
 
@@ -31,7 +31,7 @@ def register_with_threadpoolctl() -> None:
     file = os.path.realpath(str(extension.native.__file__))
 
     class Controller(threadpoolctl.LibController):  # type: ignore[misc]
-        """What threadpoolctl calls."""
+        """The functions that threadpoolctl calls."""
 
         user_api = internal_api = "fastopt"
         # Another package's file of that very name would be listed too; its threads are left alone.

@@ -1,4 +1,4 @@
-"""How many threads a step may use."""
+"""The number of threads that a step may use."""
 
 import os
 from math import ceil
@@ -23,7 +23,7 @@ def set_num_threads(count: int) -> None:
 
 
 def get_num_threads() -> int:
-    """Say how many threads a step may use; little work takes fewer."""
+    """Return how many threads a step may use; little work uses fewer."""
     global _default
     if _chosen is not None:
         return _chosen
@@ -40,7 +40,7 @@ def available() -> int:
 
 
 def cgroup_quota(root: str = "/sys/fs/cgroup", membership: str = "/proc/self/cgroup") -> float:
-    """Give the processors' worth of time that the cgroup and those above it grant; inf for no limit."""
+    """Return the processors' worth of time that the cgroup and those above it grant, or inf."""
     quotas = [float("inf")]
     for line in (_read(membership) or "").splitlines():
         if line.count(":") < 2:

@@ -1,4 +1,4 @@
-"""What the arguments of schedules can be: each a type for type checkers and the check of a value."""
+"""The arguments of schedules: each a type for type checkers and the check of a value."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -11,7 +11,7 @@ from fastopt.runtime.arguments import describe, whole
 
 
 def at_least(smallest: int) -> Callable[[Any, str], int]:
-    """Give the check of a whole number."""
+    """Make the check of a whole number."""
     return lambda value, where: whole(value, where, smallest)
 
 

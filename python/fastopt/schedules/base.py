@@ -43,13 +43,13 @@ class Schedule:
                 object.__setattr__(self, key, value)
 
     def __call__(self, step: int) -> float:
-        """Give the value for a step: the number of steps taken before, a whole number >= 0."""
+        """Return the value for a step: the number of steps taken before, a whole number >= 0."""
         if type(step) is not int or not 0 <= step <= LAST:
             step = whole(step, "step", 0, LAST)
         return self._at(step)
 
     def _at(self, step: int) -> float:
-        """Give the value for a step that has been checked."""
+        """Return the value for a step that has been checked."""
         raise NotImplementedError(f"{self.name} has to define _at(self, step)")
 
     def _length(self) -> int | None:
@@ -57,16 +57,16 @@ class Schedule:
         return None
 
     def _span(self) -> int:
-        """Say how many steps a picture shows, unless it is told."""
+        """Return how many steps a picture shows by default."""
         return 1000
 
     def values(self, n: int) -> NDArray[np.float64]:
-        """Give the values for the first n steps: float64, of shape (n,)."""
+        """Return the values for the first n steps: float64, of shape (n,)."""
         n = whole(n, "n", 0, LAST)
         return np.fromiter(map(self._at, range(n)), np.float64, n)
 
     def get_config(self) -> dict[str, Any]:
-        """Give name and arguments as JSON can hold them; `from_config` makes the schedule again."""
+        """Return name and arguments as JSON can hold them; `from_config` makes the schedule again."""
         given = {key: _plain(getattr(self, key)) for key in registry.arguments(type(self))}
         return {"schedule": self.name, **given}
 

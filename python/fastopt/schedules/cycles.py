@@ -119,7 +119,7 @@ class one_cycle_momentum(Schedule):
 
 
 def _knots(cycle: one_cycle | one_cycle_momentum, levels: Sequence[float]) -> Knots:
-    """Say at which step each level is reached; ValueError for a phase that would have no length."""
+    """List the steps at which the levels are reached; ValueError for a phase without a length."""
     rise = cycle.pct_start * cycle.steps
     middle = [2.0 * rise - 2.0] if cycle.three_phase else []
     steps = [0.0, rise - 1.0, *middle, cycle.steps - 1.0]
@@ -133,7 +133,7 @@ def _knots(cycle: one_cycle | one_cycle_momentum, levels: Sequence[float]) -> Kn
 
 
 def _between(knots: Knots, shape: Callable[[float], float], step: int) -> float:
-    """Give the value of a step on the way from knot to knot."""
+    """Return the value of a step on the way from knot to knot."""
     for (begin, first), (end, second) in pairwise(knots):
         if step <= end:
             return mixed(first, second, shape((step - begin) / (end - begin)))

@@ -93,7 +93,7 @@ class multi_step(Schedule):
 
 @dataclass(frozen=True)
 class piecewise(Schedule):
-    """Take one level after the other, each from its boundary on.
+    """One level after the other, each from its boundary on.
 
     ::
 

@@ -13,7 +13,7 @@ from fastopt.schedules.base import Schedule
 
 @dataclass
 class _State:
-    """What changes; the names are those of `state_dict`."""
+    """The part that changes; the names are those of `state_dict`."""
 
     value: float
     best: float
@@ -86,7 +86,7 @@ class ReduceOnPlateau(Schedule, name="reduce_on_plateau"):
         object.__setattr__(self, "_state", _State(self.value, worst))
 
     def observe(self, metric: Any) -> bool:
-        """Take the next metric, a number; say whether the value has been reduced.
+        """Observe the next metric, a number; return whether the value has been reduced.
 
         NaN and infinity are taken as torch takes them: NaN is never better. TypeError for no number.
         """
@@ -118,7 +118,7 @@ class ReduceOnPlateau(Schedule, name="reduce_on_plateau"):
         return self._state.value
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the state as JSON can hold it; an infinite best, as at first, is a string."""
+        """Return the state as JSON can hold it; an infinite best, as at first, is a string."""
         best = self._state.best
         return asdict(self._state) | {"best": best if math.isfinite(best) else str(best)}
 

@@ -20,7 +20,7 @@ def register(cls: type[Any]) -> None:
 
 
 def arguments(cls: type[Any]) -> dict[str, Field[Any]]:
-    """Give the fields that the constructor of a schedule takes."""
+    """List the fields that the constructor of a schedule has."""
     declared: Any = cls
     return {field.name: field for field in fields(declared) if field.init}
 

@@ -114,7 +114,7 @@ def warmup_linear(
 
 
 def _left(steps: int, warmup_steps: int, name: str) -> int:
-    """Give the steps that the warm-up leaves."""
+    """Return the steps that the warm-up leaves."""
     steps = whole(steps, f"steps of {name}", 1)
     warmup_steps = whole(warmup_steps, f"warmup_steps of {name}", 0)
     if warmup_steps >= steps:
