@@ -8,8 +8,8 @@
 
 #define FASTOPT_LEVEL ceiling
 #define FASTOPT_RULE(name)
-#include "rules/adam.hpp"
-#include "sweep.hpp"
+#include "kernels/rules/adam.hpp"
+#include "kernels/sweep.hpp"
 
 namespace kernels = fastopt::FASTOPT_LEVEL;
 

@@ -1,5 +1,5 @@
 // What rules may use beside + - * /: exact operations only, defined for NaN and signed zero just as in
-// python/fastopt/elementwise.py. Nothing of std:: is used, so that no shared template can be compiled
+// python/fastopt/algorithm/elementwise.py. Nothing of std:: is used, so that no shared template can be compiled
 // for a higher instruction set than the one it is called on.
 #pragma once
 

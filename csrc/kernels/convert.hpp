@@ -1,5 +1,5 @@
 // Conversions between float types, element by element and exact: what is rounded is rounded to nearest,
-// ties to even. float16 and bfloat16 are their bits. python/fastopt/casting.py is the same in Python.
+// ties to even. float16 and bfloat16 are their bits. python/fastopt/numerics/formats.py is the same in Python.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -4,7 +4,7 @@
 
 namespace fastopt {
 
-// The one list of dtypes on the C++ side; python/fastopt/dtypes.py is its counterpart. Parameters and
+// The one list of dtypes on the C++ side; python/fastopt/numerics/formats.py is its counterpart. Parameters and
 // their states have one of the first two; gradients can be cast from all, and copies have the others.
 enum class DType : int { float32, float64, float16, bfloat16 };
 constexpr int dtype_count = 4;
@@ -56,7 +56,7 @@ struct Common {
     Narrow to_float16, to_bfloat16;
 };
 
-// What rides along around the rule, see kernels/stages.hpp; STAGES in python/fastopt/stages.py has them
+// What rides along around the rule, see kernels/stages.hpp; STAGES in python/fastopt/algorithm/stages.py has them
 // in this order. How many scalars a row has for its stage says which one it is, but for the first
 // three, which have as many.
 enum class Stage : int { bare, decoupled, coupled, cautious, l1, cautious_l1 };

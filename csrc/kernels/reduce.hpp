@@ -1,5 +1,5 @@
 // Sums over a block of elements, with the same bits on every level: element i belongs to lane i % 32, a
-// lane adds from the left in double, the lanes are added by halves. python/fastopt/reduce.py is the same
+// lane adds from the left in double, the lanes are added by halves. python/fastopt/numerics/sums.py is the same
 // text in Python.
 #pragma once
 #include <cstddef>

@@ -1,5 +1,5 @@
 // What rides along in the sweep around the rule: gradient scale, clipping by value, weight decay and the
-// L1 penalty. Their Python text is python/fastopt/stages.py; the scalars stand in the same order there. A
+// L1 penalty. Their Python text is python/fastopt/algorithm/stages.py; the scalars stand in the same order there. A
 // stage has a part before the rule, and one after it, which also sees what the parameter was.
 #pragma once
 #include "kernels/arithmetic.hpp"

@@ -1,4 +1,4 @@
-// Powers, for the scalars of a step; python/fastopt/scalars.py has the same in Python.
+// Powers, for the scalars of a step; python/fastopt/numerics/powers.py has the same in Python.
 #pragma once
 #include <cstdint>
 

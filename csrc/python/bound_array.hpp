@@ -60,7 +60,7 @@ public:
         : KeptArray(std::move(array), parameter), memory_(now().data()), bytes_(now().bytes()) {}
 
     // The owner of a view's memory; nothing for what owns its own, and for memory that is no array's.
-    // fastopt.holding follows the same way.
+    // fastopt.arrays follows the same way.
     static py::object of(py::handle array) {
         auto found = py::reinterpret_borrow<py::object>(array);
         while (found && !found.is_none()) {

@@ -27,7 +27,7 @@ struct BindResult {
 class NumpyPlan {
 public:
     // One entry for each parameter: `arrays` holds (parameter, state, ...), already checked by
-    // fastopt.checks; `rules` the name of its rule, or an OwnKernel; `rows` the row of scalars that it
+    // fastopt.arrays; `rules` the name of its rule, or an OwnKernel; `rows` the row of scalars that it
     // is updated with.
     NumpyPlan(const py::list& arrays, const py::list& rules, const std::vector<int>& rows);
 

@@ -1,4 +1,4 @@
-// What a plan reads of a fastopt.cohorts.Cohort, and the one thing that it writes there: the count of steps.
+// What a plan reads of a fastopt.model.Cohort, and the one thing that it writes there: the count of steps.
 #pragma once
 #include <pybind11/pybind11.h>
 

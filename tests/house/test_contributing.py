@@ -34,7 +34,7 @@ def files_of_the_example() -> dict[str, str]:
 
 def test_the_page_names_the_two_files_of_the_example() -> None:
     assert files_of_the_example() == {
-        "csrc/rules/signum.hpp": blocks("CONTRIBUTING.md", "cpp")[0],
+        "csrc/kernels/rules/signum.hpp": blocks("CONTRIBUTING.md", "cpp")[0],
         "python/fastopt/optimizers/signum.py": blocks("CONTRIBUTING.md", "python")[0],
     }
 

@@ -1,4 +1,4 @@
-// The sum of gradients, in place of a parameter: what python/fastopt/accumulation.py adds up with.
+// The sum of gradients, in place of a parameter: what python/fastopt/step/accumulator.py adds up with.
 #pragma once
 #include "kernels/arithmetic.hpp"
 

@@ -1,4 +1,4 @@
-// Adaptive sharpness-aware minimization: what python/fastopt/perturbation.py moves parameters with.
+// Adaptive sharpness-aware minimization: what python/fastopt/moves/sharpness.py moves parameters with.
 #pragma once
 #include "kernels/arithmetic.hpp"
 

@@ -1,7 +1,7 @@
 """Arrays that share memory, found among many: each question looks at few of them."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -45,14 +45,17 @@ class Extents:
         """The address at which the last one ends."""
         return self._ends[-1] if self._ends else 0
 
-    def check_disjoint(self) -> None:
-        """Raise ValueError if two share memory: one step would update it twice."""
+    def check_disjoint(self, shown: Callable[[str], str] = str) -> None:
+        """Raise ValueError if two share memory: one step would update it twice.
+
+        `shown` makes of a name what the message calls an array.
+        """
         ranges = zip(self._names, self._begins, self._ends, strict=True)
         for (first, _, end), (second, begin, _) in pairwise(ranges):
             if begin < end:
                 raise ValueError(
-                    f"{second} shares memory with {first}; one step would update it twice: give every "
-                    "array once, and copies (np.array(...)) of views that overlap"
+                    f"{shown(second)} shares memory with {shown(first)}; one step would update it "
+                    "twice: give every array once, and copies (np.array(...)) of views that overlap"
                 )
 
     def within(self, begin: int, end: int) -> list[int]:

@@ -45,8 +45,12 @@ class Hold:
         found = Hold(written, read)
         found.named = self.named + found.named
         found._placements = self._placements + found._placements
-        pairs = zip(self._written, found._written, strict=True)
-        found._written = _Kept(*[before + more for before, more in pairs])
+        before, more = self._written, found._written
+        found._written = _Kept(
+            before.links + more.links,
+            before.references + more.references,
+            before.shown + more.shown,
+        )
         return found
 
     @property

@@ -1,6 +1,6 @@
 """All that follows the parameters of one optimizer: slow weights, averages, copies in 16 bits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -74,13 +74,13 @@ class Followers(NamedTuple):
         if self.copies is not None:
             self.copies.write(parameters)
 
-    def named(self, names: Sequence[str]) -> list[Named]:
-        """List their arrays with what messages call them; `names` are those of the parameters."""
+    def named(self, names: Sequence[str], which: Iterable[int]) -> list[Named]:
+        """List their arrays beside some parameters with what messages call them; `names` are of all."""
         found: list[Named] = []
         for what, each in (("the slow weights", self.slow), ("the average", self.averages)):
-            arrays = [] if each is None else each.arrays
-            found += [(f"{what} of {n!r}", a) for n, a in zip(names, arrays, strict=False)]
-        return found if self.copies is None else [*found, *self.copies.named]
+            if each is not None:
+                found += [(f"{what} of {names[i]!r}", each.arrays[i]) for i in which]
+        return found if self.copies is None else [*found, *[self.copies.named[i] for i in which]]
 
     def among(self, parameters: Arrays, was: Sequence[int | None]) -> "Followers":
         """Make those that follow other parameters; see `Follower`."""

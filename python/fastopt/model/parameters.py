@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,10 +29,18 @@ class Parameters:
     frozen, paths : lists with one entry for each array
     by_name : whether ``groups=`` has divided them
     singles : for each group the name of its first array that is float32, or None
+    extents : the places of the arrays in memory
     hold : keeps the memory of the arrays where it is
     """
 
-    def __init__(self, params: Any, hyperparameters: Iterable[str], groups: Any = None) -> None:
+    def __init__(
+        self,
+        params: Any,
+        hyperparameters: Iterable[str],
+        groups: Any = None,
+        before: "Parameters | None" = None,
+    ) -> None:
+        """Check params; of those that have grown, `before` are those that have been checked."""
         self._given = params
         self.grouped = _is_list_of_groups(params, set(hyperparameters))
         entries: list[Mapping[str, Any]] = list(params) if self.grouped else [{"params": params}]
@@ -49,11 +56,15 @@ class Parameters:
         ]  # keys and indices of each in params
         self.group_of = [path[0] if self.grouped else 0 for path in paths]
         self.names = _names(paths, self.grouped)
-        self._places = list(map(_expression, self.paths))
         self.arrays: list[NDArray[Any]] = list(self.leaves(self._containers(), "params", _NEW))
         self._watched = self.grouped or structure.mutable
-        self._check()
-        self.hold = Hold(self.named())
+        if before is None:
+            self._check(self.named())
+            self.extents = Extents(zip(self.names, self.arrays, strict=True))
+            self.extents.check_disjoint("parameter {!r}".format)
+            self.hold = Hold(self.named())
+        else:
+            self._grow(before)
         self.by_name = groups is not None
         if self.by_name:
             self._split(groups)
@@ -82,11 +93,6 @@ class Parameters:
             if found[group] is None and p.dtype == np.float32:
                 found[group] = name
         return found
-
-    @cached_property
-    def extents(self) -> Extents:
-        """The places of the arrays in memory, found when they are first asked for."""
-        return Extents(zip(self.names, self.arrays, strict=True))
 
     def now(self) -> Sequence[Any] | None:
         """List what the caller's containers hold now; nothing where they cannot change."""
@@ -134,8 +140,8 @@ class Parameters:
         now = self.now() or self.arrays
         written = Written([*self.named(), *beside.named])
         for i, p in enumerate(self.arrays):
-            place = self._places[i]
             if now[i] is not p:
+                place = _expression(self.paths[i])
                 raise ValueError(
                     f"{place} is not the array that this optimizer updates: an expression such as "
                     f"{place} = {place} - x put a new array there, and the optimizer would go on with "
@@ -155,16 +161,25 @@ class Parameters:
         if zeroes:
             check_zeroable(named)
 
-    def _check(self) -> None:
+    def _grow(self, before: "Parameters") -> None:
+        """Check what has come to the arrays of before, all of which are still there."""
+        known = set(map(id, before.arrays))
+        pairs = zip(self.names, self.arrays, strict=True)
+        more = [(name, p) for name, p in pairs if id(p) not in known]
+        named = [(f"parameter {name!r}", p) for name, p in more]
+        self._check(named)
+        self.extents = before.extents.with_more(more)
+        self.extents.check_disjoint("parameter {!r}".format)
+        self.hold = before.hold.with_more(named)
+
+    def _check(self, named: Iterable[Named]) -> None:
         if not self.arrays:
             raise ValueError("there are no parameters: params is empty")
         if len(set(self.names)) < len(self.names):
             name = min(name for name, count in Counter(self.names).items() if count > 1)
             raise ValueError(f"two parameters have the name {name!r}; rename one of their keys")
-        named = self.named()
         for what, p in named:
             checks.check_written(p, what)
-        Extents(named).check_disjoint()
 
 
 def leaves_like(params: Any, tree: Any, what: str, remedy: str) -> Sequence[Any]:

@@ -21,12 +21,15 @@ def completed(
     algorithm: type[Algorithm],
 ) -> States:
     """Add what the groups' rules need and is not there yet; what is there stays, needed or not."""
-    found, room = [], Room()
-    for had, p, group in zip(states, parameters.arrays, parameters.group_of, strict=True):
-        has = dict(had)
+    found, room = list(states), Room()
+    needed = [set(rule.states) for rule in rules]
+    for i, group in enumerate(parameters.group_of):
+        if states[i].keys() >= needed[group]:
+            continue
+        has, p = dict(states[i]), parameters.arrays[i]
         for number, name in enumerate(rules[group].states):
             if name not in has:
                 fill = algorithm.initial_state(groups[group].h, name, p)
                 has[name] = room.beside(p, fill, number)
-        found.append(has)
+        found[i] = has
     return found

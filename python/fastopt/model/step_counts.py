@@ -4,12 +4,14 @@ All parameters of a group share one count until some of them sit out a step (the
 Each parameter counts its own steps, as in PyTorch, or its bias corrections would be those of another.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from fastopt.algorithm.hyperparameters import Values
 from fastopt.model.commit import Change
 from fastopt.model.groups import Group
+
+Key = TypeVar("Key")
 
 
 class Cohort:
@@ -32,18 +34,40 @@ class Cohort:
         return counted if self.pending is None else [*counted, (self, "carried", vars(self.pending))]
 
 
-def divide(
-    cohorts: Sequence[Cohort], rows: Sequence[int], present: Sequence[bool]
-) -> tuple[list[Cohort], list[int]]:
+Counts = tuple[list[Cohort], list[int]]  # and the number of the one that each parameter has
+
+
+def divide(cohorts: Sequence[Cohort], rows: Sequence[int], present: Sequence[bool]) -> Counts:
     """Divide counts by who takes the step that comes, and join those that are alike again."""
-    found: dict[Any, int] = {}
-    divided: list[Cohort] = []
-    assigned = []
-    for row, takes_part in zip(rows, present, strict=True):
-        old = cohorts[row]
-        key = (id(old.group), old.t, *old.carried.items(), takes_part)
-        if key not in found:
-            found[key] = len(divided)
-            divided.append(Cohort(old.group, old.t, dict(old.carried), takes_part))
-        assigned.append(found[key])
-    return divided, assigned
+    alike: dict[Any, int] = {}
+    first = [
+        alike.setdefault((id(each.group), each.t, *each.carried.items()), k)
+        for k, each in enumerate(cohorts)
+    ]
+
+    def make(key: tuple[int, bool]) -> Cohort:
+        old = cohorts[key[0]]
+        return Cohort(old.group, old.t, dict(old.carried), key[1])
+
+    return _joined(zip([first[row] for row in rows], present, strict=True), make)
+
+
+def regroup(
+    cohorts: Sequence[Cohort], rows: Sequence[int], groups: Sequence[Group], group_of: Sequence[int]
+) -> Counts:
+    """Make counts for parameters that are in other groups now, and join those that are alike."""
+    alike: dict[Any, int] = {}
+    first = [alike.setdefault((each.t, *each.carried.items()), k) for k, each in enumerate(cohorts)]
+
+    def make(key: tuple[int, int]) -> Cohort:
+        old = cohorts[key[0]]
+        return Cohort(groups[key[1]], old.t, dict(old.carried))
+
+    return _joined(zip([first[row] for row in rows], group_of, strict=True), make)
+
+
+def _joined(keys: Iterable[Key], make: Callable[[Key], Cohort]) -> Counts:
+    """Make a count for each key, one for those that are equal."""
+    numbers: dict[Key, int] = {}
+    assigned = [numbers.setdefault(key, len(numbers)) for key in keys]
+    return list(map(make, numbers)), assigned

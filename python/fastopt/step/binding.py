@@ -1,9 +1,8 @@
 """Bind an optimizer: the one maker of what it works with, and what follows from a change of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
-
-import numpy as np
 
 from fastopt import backends, frameworks
 from fastopt.algorithm import settings as declared
@@ -97,50 +96,67 @@ def _rule(kind: type[Algorithm], group: Group) -> Rule:
     return rule if rule.is_ours or stage in USUAL else rule._replace(stage=stage)
 
 
-def planned(bound: Bound) -> Bound:
-    """Bind arrays to the rules that the groups ask for; allocate states that these need."""
+def planned(bound: Bound, more: Sequence[int] | None = None) -> Bound:
+    """Bind arrays to the rules that the groups ask for; allocate states that these need.
+
+    `more` are the numbers of the parameters that have come, where all others are held already.
+    """
     parameters, asked = bound.parameters, rules(bound)
-    dtypes = {p.dtype for p in parameters.arrays}
     tried = [
-        rule if rule.is_ours else _tried(bound, rule, group, dtypes)
+        rule if rule.is_ours else _tried(bound, rule, group)
         for rule, group in zip(asked, bound.groups, strict=True)
     ]
     states = completed(bound.states, parameters, bound.groups, tried, bound.kind)
     chosen = [tried[group] for group in parameters.group_of]
+    pick = [_picking(rule.states) for rule in tried]
     arrays = [
-        (p, *(state[name] for name in rule.states))
-        for p, state, rule in zip(parameters.arrays, states, chosen, strict=True)
+        (p, *pick[group](state))
+        for p, state, group in zip(parameters.arrays, states, parameters.group_of, strict=True)
     ]
-    found = held(bound.but(states=states))
+    found = held(bound.but(states=states), more)
     plan = backends.backend(bound.backend).make_plan(arrays, chosen, bound.count_of)
     bound.followers.attach(plan)
     risks = Risks(bound.kind.is_ours())
     return changed(followed(found.but(rules=asked, plan=plan, risks=risks)))
 
 
-def _tried(bound: Bound, rule: Rule, group: Group, dtypes: set[np.dtype[Any]]) -> Rule:
+def _picking(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    """Make a function that lists these states out of a dict."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda states: [states[name] for name in names]
+
+
+def _tried(bound: Bound, rule: Rule, group: Group) -> Rule:
     """Try a user's rule, which can be wrong in many ways."""
     from fastopt.backends.rule_trial import try_rule
 
     row = row_of(bound, Cohort(group, 0, bound.kind.initial_carried()))
     assert row is not None
+    dtypes = {p.dtype for p in bound.parameters.arrays}
     return try_rule(rule, row, bound.backend, dtypes, bound.kind.__name__)
 
 
-def held(bound: Bound) -> Bound:
-    """Hold what steps write besides the parameters, and the gradients that were bound."""
+def held(bound: Bound, more: Sequence[int] | None = None) -> Bound:
+    """Hold what steps write besides the parameters, and the gradients that were bound.
+
+    Of `more` parameters, if they are given, which is what is held already and more.
+    """
+    names, which = bound.parameters.names, range(len(bound.states)) if more is None else more
     named = [
-        (f"state {state!r} of {name!r}", array)
-        for name, arrays in zip(bound.parameters.names, bound.states, strict=True)
-        for state, array in arrays.items()
+        (f"state {state!r} of {names[i]!r}", array)
+        for i in which
+        for state, array in bound.states[i].items()
     ]
-    named += bound.followers.named(bound.parameters.names)
+    named += bound.followers.named(names, which)
     named += [] if bound.sums is None else bound.sums.named
     try:
         gradients = () if bound.grads is None else bound.leaves(None)
     except (TypeError, ValueError):
         gradients = ()  # parameters have come or gone; the step says what is wrong
-    return bound.but(hold=Hold(named, gradients))
+    if more is None:
+        return bound.but(hold=Hold(named, gradients))
+    return bound.but(hold=bound.hold.with_more(named, gradients))
 
 
 def row_of(bound: Bound, cohort: Cohort) -> Row | None:
@@ -169,13 +185,11 @@ def followed(bound: Bound) -> Bound:
     works = reads(given, clips) or given["zero_grad"] or given["loss_scale"] != 1.0
     scheduled = [group for group in bound.groups if group.scheduled]
     plain = not (works or any(bound.followers))
-    if _made_of(bound) == (scheduled, forms, plain):  # as after most changes
-        return bound
+    if hasattr(bound, "direct"):  # nothing follows from most changes; groups are equal by their values
+        same = list(map(id, bound.scheduled)) == list(map(id, scheduled))
+        if same and (bound.forms, bound.plain) == (forms, plain):
+            return bound
     return changed(bound, scheduled=scheduled, forms=forms, plain=plain)
-
-
-def _made_of(bound: Bound) -> tuple[Any, ...] | None:
-    return (bound.scheduled, bound.forms, bound.plain) if hasattr(bound, "direct") else None
 
 
 def changed(bound: Bound, **values: Any) -> Bound:

@@ -11,7 +11,7 @@ from fastopt.model.ended_schedules import warn_if_ended
 from fastopt.model.groups import Given
 from fastopt.model.parameters import Parameters
 from fastopt.model.patterns import Named, Which, chosen
-from fastopt.model.step_counts import Cohort, divide
+from fastopt.model.step_counts import Cohort, regroup
 from fastopt.runtime.arguments import describe
 from fastopt.step.binding import changed, install, make_groups, planned
 from fastopt.step.bound import Bound
@@ -59,7 +59,7 @@ def add(core: Core, more: Any, options: Mapping[str, Any]) -> None:
                 fresh = Parameters(bound.params, bound.kind.hyperparameters)
                 named = zip(fresh.names, fresh.arrays, strict=True)
                 grouping[Named([n for n, p in named if id(p) not in before])] = options
-            _bind_anew(core, grouping or None)
+            _bind_anew(core, grouping or None, grown=True)
         except BaseException:
             undo()
             raise
@@ -100,25 +100,27 @@ def _enter(core: Core) -> None:
     core.gate.enter(_BUSY)
 
 
-def _bind_anew(core: Core, grouping: Mapping[Which, Any] | None) -> None:
-    """Bind what the containers hold now; parameters that were there keep all that they had."""
+def _bind_anew(core: Core, grouping: Mapping[Which, Any] | None, grown: bool = False) -> None:
+    """Bind what the containers hold now; parameters that were there keep all that they had.
+
+    Where they have `grown`, all are still there, and are not looked at again.
+    """
     bound = core.bound
-    parameters = Parameters(bound.params, bound.kind.hyperparameters, grouping)
+    known = bound.parameters if grown else None
+    parameters = Parameters(bound.params, bound.kind.hyperparameters, grouping, known)
     check_in_place(parameters)
     old = {id(p): i for i, p in enumerate(bound.parameters.arrays)}
     was = [old.get(id(p)) for p in parameters.arrays]
+    more = [k for k, i in enumerate(was) if i is None] if grown else None
     groups, changes = make_groups(core.gate, bound, parameters), []
     for group, given in _kept(bound, parameters, was).items():
         groups[group].check(given)  # what has joined may have another dtype
         changes += groups[group].changes(given)
     make(changes)
-    counts = []
-    for group, i in zip(parameters.group_of, was, strict=True):
-        count = None if i is None else bound.counts[bound.count_of[i]]
-        carried = bound.kind.initial_carried() if count is None else dict(count.carried)
-        counts.append(Cohort(groups[group], 0 if count is None else count.t, carried))
     # Of those that are alike one: a step computes the scalars of each.
-    counts, count_of = divide(counts, range(len(counts)), [True] * len(counts))
+    fresh = Cohort(groups[0], 0, bound.kind.initial_carried())
+    before = [-1 if i is None else bound.count_of[i] for i in was]
+    counts, count_of = regroup([*bound.counts, fresh], before, groups, parameters.group_of)
     found = bound.but(
         parameters=parameters,
         grouping=grouping,
@@ -131,7 +133,7 @@ def _bind_anew(core: Core, grouping: Mapping[Which, Any] | None) -> None:
         sums=None,
         present=None,
     )
-    install(core, planned(found), [(bound.progress, "wild", frozenset())])
+    install(core, planned(found, more), [(bound.progress, "wild", frozenset())])
     enter(core)
 
 
