@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastopt.arrays.extents import Extents
-from fastopt.arrays.lifetime import Hold
+from fastopt.arrays.lifetime import KeepAlive
 from fastopt.arrays.memory import address, address_in_python, bounds, flat
 
 
@@ -60,7 +60,7 @@ def test_extents_find_what_numpy_finds(seed: int) -> None:
 def test_a_hold_of_more_arrays() -> None:
     kept, new, read = np.zeros(4), np.zeros(4), np.zeros(4)
     buffer = bytearray(32)
-    hold = Hold([("kept", kept), ("shown", np.frombuffer(buffer))], [np.zeros(3)])
+    hold = KeepAlive([("kept", kept), ("shown", np.frombuffer(buffer))], [np.zeros(3)])
     more = hold.with_more([("new", new)], [read])
     del hold
     assert [what for what, _ in more.named] == ["kept", "shown", "new"]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.by_hand import bfloat16
-from support.lifetime_rooms import ROOMS, SIZE, Array, Room, full, gradients
+from support.lifetime_rooms import ROOMS, SIZE, Array, Arena, full, gradients
 
 import fastopt
 from fastopt.arrays.fingerprint import chain
@@ -47,7 +47,7 @@ def memory_of(a: Array) -> list[Any]:
     return list(chain(a))[1:] or [a]
 
 
-def bind(room: Room, use: str, backend: str) -> fastopt.Optimizer:
+def bind(room: Arena, use: str, backend: str) -> fastopt.Optimizer:
     """Make an optimizer with an array in that use, and take a step."""
     p = room.array if use == "parameter" else np.zeros(SIZE, np.float32)
     given: dict[str, Any] = {"cast_to": room.array} if use == "copy" else {}
@@ -63,7 +63,7 @@ def bind(room: Room, use: str, backend: str) -> fastopt.Optimizer:
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("make", ROOMS)
 def test_memory_stays_until_the_end(
-    make: Callable[[Any, Path], Room], use: str, backend: str, tmp_path: Path
+    make: Callable[[Any, Path], Arena], use: str, backend: str, tmp_path: Path
 ) -> None:
     room = make(bfloat16 if use == "copy" else np.float32, tmp_path)
     opt = bind(room, use, backend)
@@ -79,7 +79,7 @@ def test_memory_stays_until_the_end(
 
 @pytest.mark.parametrize("make", ROOMS)
 def test_memory_goes_with_the_optimizer(
-    make: Callable[[Any, Path], Room], backend: str, tmp_path: Path
+    make: Callable[[Any, Path], Arena], backend: str, tmp_path: Path
 ) -> None:
     room = make(np.float32, tmp_path)
     gc.disable()

@@ -9,7 +9,7 @@ import pytest
 from support.variants import label, own_options
 
 import fastopt
-from fastopt.arrays.allocation import LINE, Room
+from fastopt.arrays.allocation import LINE, Arena
 from fastopt.optimizers import CLASSES
 from fastopt.registry import ALGORITHMS
 
@@ -116,9 +116,9 @@ def test_a_native_step_with_everything_on_allocates_nothing_that_grows(stats: bo
 def test_state_lies_at_the_phase_of_its_parameter(size: int, offset: int) -> None:
     raw = np.zeros(size * 4 + 128, np.uint8)
     p = raw[offset : offset + 4 * size].view(np.float32)
-    room = Room()
+    room = Arena()
     for number in range(3):
-        state = room.beside(p, 0.0, number)
+        state = room.like(p, 0.0, number)
         assert state.shape == p.shape
         assert state.dtype == p.dtype
         assert size == 0 or (state.ctypes.data - p.ctypes.data) % LINE == 0
@@ -126,6 +126,6 @@ def test_state_lies_at_the_phase_of_its_parameter(size: int, offset: int) -> Non
 
 def test_state_has_the_order_of_its_parameter() -> None:
     p = np.zeros((3, 5, 2), order="F")
-    state = Room().beside(p, 1.5, 0)
+    state = Arena().like(p, 1.5, 0)
     assert state.strides == p.strides
     assert (state == 1.5).all()

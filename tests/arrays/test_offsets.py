@@ -16,7 +16,7 @@ from support.repeated_memory import ELEMENTS, repeated
 
 from arrays.test_indices import reserved
 from fastopt.algorithm.stages import NOTHING
-from fastopt.backends import NO_EXTRAS
+from fastopt.backends import PLAIN_PASS
 from fastopt.optimizers.sgd import SgdCoefficients
 from fastopt.runtime.extension import native
 
@@ -72,7 +72,7 @@ def test_sums_of_squares_of_the_gradient(thirds: Array) -> None:
 def test_sums_of_squares_of_the_update(thirds: Array) -> None:
     g, m = (untouched(thirds.size) for _ in range(2))
     see = InTurn(thirds, g, m)
-    found = OwnPlan(see, thirds, m).run(g, sums=True, extras=NO_EXTRAS, changes=(), row_of=())
+    found = OwnPlan(see, thirds, m).run(g, sums=True, extras=PLAIN_PASS, changes=(), row_of=())
     assert see.done == thirds.size
     assert found == [(0.0, SQUARES * TIMES)]
 
@@ -103,7 +103,7 @@ def test_slow_weights_and_averages(thirds: Array) -> None:
     with repeated(TIMES, np.float32, np.float32) as (slow, average):
         own = OwnPlan(nothing, thirds)
         own.plan.attach([slow], [average], None, [])
-        extras = NO_EXTRAS._replace(average=True, take=1.0, pull=True, pull_take=1.0)
+        extras = PLAIN_PASS._replace(average=True, take=1.0, pull=True, pull_take=1.0)
         own.run(untouched(thirds.size), extras=extras)
         for found in (thirds, slow, average):
             np.testing.assert_array_equal(found[:ELEMENTS], THIRDS)
@@ -128,7 +128,7 @@ def test_all_in_one_kernel(thorough: bool) -> None:
         plan: Any = native.Plan([(p,)], ["sgd"], [0])
         plan.attach(None, [average], [copy], [False])
         plan.bind([g], None, True)
-        extras = NO_EXTRAS._replace(average=True, keep=1.0, take=1.0)
+        extras = PLAIN_PASS._replace(average=True, keep=1.0, take=1.0)
         plan.run([(NOTHING, SgdCoefficients(lr=1.0))], 1, extras)  # whole numbers: the sums are exact
         np.testing.assert_array_equal(p[:ELEMENTS], -times * THIRDS)
         np.testing.assert_array_equal(average[:ELEMENTS], -(times * (times + 1) // 2) * THIRDS)

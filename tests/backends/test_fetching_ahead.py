@@ -10,7 +10,7 @@ import pytest
 from arrays.test_indices import reserved
 from support.own_kernels import ROW, OwnPlan, at
 
-from fastopt.backends import NO_EXTRAS
+from fastopt.backends import PLAIN_PASS
 from fastopt.runtime.extension import native
 
 pytestmark = pytest.mark.skipif(native is None, reason="there is no extension")
@@ -21,7 +21,7 @@ SLOT = sum(map(len, ROW))  # of the scalars, which says whether to fetch ahead
 # The first step gets memory; then the trial; then the way that was faster.
 TRIAL = [False, *[False, True, True, False] * 2]
 PLAIN: dict[str, Any] = {}
-WITH_SUMS: dict[str, Any] = {"sums": True, "extras": NO_EXTRAS, "changes": (), "row_of": ()}
+WITH_SUMS: dict[str, Any] = {"sums": True, "extras": PLAIN_PASS, "changes": (), "row_of": ()}
 
 
 def told(dtype: str, size: int, steps: int, slow: bool | None = None, how: Any = PLAIN) -> list[bool]:

@@ -40,12 +40,12 @@ def empty(shape: tuple[int, ...], dtype: Any, order: Any = "C", at_end: bool = T
 @contextmanager
 def states_guarded() -> Iterator[None]:
     """Let fastopt allocate states, averages and sums in guarded memory."""
-    from fastopt.arrays.allocation import Room
+    from fastopt.arrays.allocation import Arena
 
-    def beside(room: Room, p: Array, fill: Any, number: int) -> Array:
+    def beside(room: Arena, p: Array, fill: Any, number: int) -> Array:
         state = empty(p.shape, p.dtype, "C" if p.flags.c_contiguous else "F", number % 2 == 0)
         state[...] = fill
         return state
 
-    with patch.object(Room, "beside", beside):
+    with patch.object(Arena, "beside", beside):
         yield

@@ -595,7 +595,7 @@ def test_a_failure_while_it_is_taken_changes_nothing(
         "fastopt.backends.native.make_plan",
         "fastopt.backends.numba.make_plan",
         "fastopt.backends.numpy.make_plan",
-        "fastopt.arrays.allocation.Room.beside",
+        "fastopt.arrays.allocation.Arena.beside",
     ):
 
         def fail(*args: Any) -> None:

@@ -114,7 +114,7 @@ def test_added_ones_can_have_options_of_their_own() -> None:
     assert opt.frozen == ["b.w", "b.bias"]
     assert fastopt.from_config(opt.get_config(), params).get_config() == opt.get_config()
     twin = fastopt.Adam(params, groups=None)
-    with pytest.raises(ValueError, match="has a group of a"):
+    with pytest.raises(ValueError, match="has the group of a"):
         twin.load_state_dict(opt.state_dict())
 
 

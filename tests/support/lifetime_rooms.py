@@ -19,7 +19,7 @@ Attempts = Sequence[tuple[Callable[[], Any], type[Exception]]]
 SIZE = 12  # elements
 
 
-class Room(NamedTuple):
+class Arena(NamedTuple):
     """An array, and calls that would let its memory go, with what refuses them."""
 
     array: Array
@@ -31,59 +31,59 @@ def resizing(a: Array) -> Attempts:
     return [(partial(a.resize, 3, refcheck=False), ValueError)]
 
 
-def owned(dtype: Any, where: Path) -> Room:
+def owned(dtype: Any, where: Path) -> Arena:
     a = np.zeros(SIZE, dtype)
-    return Room(a, resizing(a))
+    return Arena(a, resizing(a))
 
 
-def view(dtype: Any, where: Path) -> Room:
+def view(dtype: Any, where: Path) -> Arena:
     a = np.zeros(2 * SIZE, dtype)
-    return Room(a[3:][:SIZE], resizing(a))
+    return Arena(a[3:][:SIZE], resizing(a))
 
 
-def view_of_subclass(dtype: Any, where: Path) -> Room:
+def view_of_subclass(dtype: Any, where: Path) -> Arena:
     class Sub(np.ndarray[Any, Any]):
         pass
 
     owner = np.zeros(2 * SIZE, dtype)
     between = owner.view(Sub)  # NumPy keeps it in the chain
-    return Room(between[:SIZE].view(np.ndarray), resizing(owner))
+    return Arena(between[:SIZE].view(np.ndarray), resizing(owner))
 
 
-def strided(dtype: Any, where: Path) -> Room:
+def strided(dtype: Any, where: Path) -> Arena:
     a = np.zeros(SIZE, dtype)
-    return Room(as_strided(a, (SIZE,)), resizing(a))
+    return Arena(as_strided(a, (SIZE,)), resizing(a))
 
 
-def through_memoryview(dtype: Any, where: Path) -> Room:
+def through_memoryview(dtype: Any, where: Path) -> Arena:
     a: Any = np.zeros(SIZE * np.dtype(dtype).itemsize, np.uint8)
-    return Room(np.frombuffer(memoryview(a), dtype), resizing(a))
+    return Arena(np.frombuffer(memoryview(a), dtype), resizing(a))
 
 
-def mapped(dtype: Any, where: Path) -> Room:
+def mapped(dtype: Any, where: Path) -> Arena:
     memory = mmap.mmap(-1, mmap.PAGESIZE)
     attempts = [
         (memory.close, BufferError),
         (lambda: memory.resize(2 * mmap.PAGESIZE), BufferError),
     ]
-    return Room(np.ndarray(SIZE, dtype, memory), attempts)
+    return Arena(np.ndarray(SIZE, dtype, memory), attempts)
 
 
-def memmap(dtype: Any, where: Path) -> Room:
+def memmap(dtype: Any, where: Path) -> Arena:
     array = np.memmap(where / f"{np.dtype(dtype).name}.bin", dtype, "w+", shape=SIZE)
-    return Room(array, [(array._mmap.close, BufferError)])  # type: ignore[attr-defined]
+    return Arena(array, [(array._mmap.close, BufferError)])  # type: ignore[attr-defined]
 
 
-def shared(dtype: Any, where: Path) -> Room:
+def shared(dtype: Any, where: Path) -> Arena:
     memory = SharedMemory(create=True, size=16 * SIZE)
     memory.unlink()  # which frees it when it is closed
-    return Room(np.ndarray(SIZE, dtype, memory.buf), [(memory.close, BufferError)])
+    return Arena(np.ndarray(SIZE, dtype, memory.buf), [(memory.close, BufferError)])
 
 
-def in_bytearray(dtype: Any, where: Path) -> Room:
+def in_bytearray(dtype: Any, where: Path) -> Arena:
     memory = bytearray(SIZE * np.dtype(dtype).itemsize)
     attempts = [(memory.clear, BufferError), (lambda: memory.extend(bytes(1 << 20)), BufferError)]
-    return Room(np.ndarray(SIZE, dtype, memory), attempts)
+    return Arena(np.ndarray(SIZE, dtype, memory), attempts)
 
 
 ROOMS = [

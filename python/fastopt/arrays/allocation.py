@@ -14,7 +14,7 @@ STAGGER = 1024 + LINE
 BLOCK = 1 << 20  # bytes that small arrays share at most
 
 
-class Room:
+class Arena:
     """Allocator of states.
 
     Small ones share blocks: a step looks whether the owner of their memory still has it, and one owner
@@ -29,7 +29,7 @@ class Room:
         self._used = 0  # bytes of this block
         self._given = 0  # of all
 
-    def beside(self, p: NDArray[Any], fill: Any, number: int) -> NDArray[Any]:
+    def like(self, p: NDArray[Any], fill: Any, number: int) -> NDArray[Any]:
         """Allocate state number 0, 1, ... of a parameter: its shape, dtype and order, filled.
 
         State begins at the parameter's own phase within a cache line, so that the kernels can go line

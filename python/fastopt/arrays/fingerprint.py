@@ -42,7 +42,7 @@ def _owner(array: NDArray[Any]) -> NDArray[Any] | None:
     return None
 
 
-class Placement:
+class Fingerprint:
     """An array as it was when it was bound: address, shape, dtype, order, and its owner's memory."""
 
     __slots__ = ("_memory", "_owner", "_was")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt.arrays.fingerprint import Placement, chain
+from fastopt.arrays.fingerprint import Fingerprint, chain
 from fastopt.arrays.memory import Named
 
 
@@ -18,7 +18,7 @@ class _Kept(NamedTuple):
     shown: list[memoryview]
 
 
-class Hold:
+class KeepAlive:
     """References that keep arrays alive, and their memory where it is, until `release`.
 
     NumPy resizes no array that has a weak reference, not even with ``refcheck=False``; and a mmap,
@@ -32,17 +32,17 @@ class Hold:
     def __init__(self, written: Iterable[Named], read: Iterable[Any] = ()) -> None:
         self.named = list(written)
         self.released = False
-        self._placements = [Placement(array) for _, array in self.named]
+        self._placements = [Fingerprint(array) for _, array in self.named]
         self._written = _keep(self.named)
         self._read = _keep([("a gradient", g) for g in read if isinstance(g, np.ndarray)])
 
-    def with_more(self, written: Iterable[Named], read: Iterable[Any] = ()) -> "Hold":
+    def with_more(self, written: Iterable[Named], read: Iterable[Any] = ()) -> "KeepAlive":
         """Make one that holds more arrays that are written, and `read` in place of those read before.
 
         It takes the place of this one, which is not to be released. What this one holds is not looked
         at again.
         """
-        found = Hold(written, read)
+        found = KeepAlive(written, read)
         found.named = self.named + found.named
         found._placements = self._placements + found._placements
         before, more = self._written, found._written

@@ -3,27 +3,27 @@
 from fastopt.backends.choice import NAMES, backend, build_info, choose, use_backend
 from fastopt.backends.protocol import (
     BOUND,
-    NO_EXTRAS,
+    PLAIN_PASS,
     SOME_ABSENT,
     UNUSED,
     Backend,
-    Extras,
+    Pass,
     Plan,
     Row,
-    Taking,
+    GradientForms,
 )
 
 __all__ = [
     "BOUND",
     "NAMES",
-    "NO_EXTRAS",
+    "PLAIN_PASS",
     "SOME_ABSENT",
     "UNUSED",
     "Backend",
-    "Extras",
+    "Pass",
     "Plan",
     "Row",
-    "Taking",
+    "GradientForms",
     "backend",
     "build_info",
     "choose",

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastopt.algorithm.rule import Rule
-from fastopt.backends.protocol import Extras, Plan, Row
+from fastopt.backends.protocol import Pass, Plan, Row
 from fastopt.backends.python_plan import AllScalars, PythonPlan, Scalars, Work
 from fastopt.numerics.environment import FloatingPointEnvironment
 from fastopt.numerics.sums import BLOCK, LANES
@@ -98,7 +98,7 @@ class NumbaPlan(PythonPlan):
         """Sum the squares of each block; see `reduce`."""
         return _block_sums()(x)
 
-    def sweep_all(self, scalars: AllScalars, extras: Extras, threads: int) -> None:
+    def sweep_all(self, scalars: AllScalars, extras: Pass, threads: int) -> None:
         """Update all that is bound."""
         pieces = self.pieces(extras)
         elements = sum(end - begin for _, begin, end in pieces)
@@ -109,7 +109,7 @@ class NumbaPlan(PythonPlan):
             self._sweep_in_parallel(scalars, pieces, extras, runs)
 
     def _sweep_in_parallel(
-        self, scalars: AllScalars, pieces: list[Work], extras: Extras, runs: int
+        self, scalars: AllScalars, pieces: list[Work], extras: Pass, runs: int
     ) -> None:
         # Two parts for each other thread. We work too, and take back what no worker has begun: a busy
         # machine costs no time.

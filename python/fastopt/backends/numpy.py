@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from fastopt.algorithm.rule import Rule
-from fastopt.backends.protocol import Extras, Plan
+from fastopt.backends.protocol import Pass, Plan
 from fastopt.backends.python_plan import AllScalars, PythonPlan, Scalars
 from fastopt.numerics.environment import FloatingPointEnvironment
 
@@ -40,7 +40,7 @@ class NumpyPlan(PythonPlan):
 
     chunk = 1 << 14  # small enough for what NumPy computes in between to stay in the cache
 
-    def sweep_all(self, scalars: AllScalars, extras: Extras, threads: int) -> None:
+    def sweep_all(self, scalars: AllScalars, extras: Pass, threads: int) -> None:
         """Update all that is bound."""
         self.sweep(scalars, self.pieces(extras), extras)
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 from fastopt.algorithm.rule import Rule
 from fastopt.algorithm.stages import StageScalars
 from fastopt.model.commit import Change
-from fastopt.model.step_counts import Cohort
+from fastopt.model.step_counts import StepCount
 
 Row = tuple[StageScalars, tuple[float, ...]]
 
@@ -15,7 +15,7 @@ BOUND = -1
 SOME_ABSENT = -2
 
 
-class Taking(NamedTuple):
+class GradientForms(NamedTuple):
     """The kinds of gradients that a step accepts; csrc/extras.hpp."""
 
     written: bool  # they are zeroed, and must allow it
@@ -26,7 +26,7 @@ class Taking(NamedTuple):
 UNUSED = (0.0, 0.0)  # keep and take of what is not asked for
 
 
-class Extras(NamedTuple):
+class Pass(NamedTuple):
     """The work of a sweep besides the update; csrc/extras.hpp."""
 
     zero: bool  # the gradients, when they have been read
@@ -39,7 +39,7 @@ class Extras(NamedTuple):
     backwards: bool  # from the last chunk to the first
 
 
-NO_EXTRAS = Extras(False, False, *UNUSED, False, *UNUSED, False)
+PLAIN_PASS = Pass(False, False, *UNUSED, False, *UNUSED, False)
 
 
 class Plan(Protocol):
@@ -62,7 +62,7 @@ class Plan(Protocol):
         gradients: Sequence[Any],
         params: Sequence[Any] | None,
         overlap_checked: bool,
-        taking: Taking | None = None,
+        taking: GradientForms | None = None,
     ) -> int:
         """Check and keep the gradients of the next step, changing nothing.
 
@@ -75,7 +75,7 @@ class Plan(Protocol):
         self,
         gradients: Sequence[Any],
         params: Sequence[Any] | None,
-        cohorts: Sequence[Cohort],
+        cohorts: Sequence[StepCount],
         coefficients: Callable[[Any, int], tuple[float, ...]],
         threads: int,
         counter: Any,
@@ -99,7 +99,7 @@ class Plan(Protocol):
         self,
         rows: Sequence[Row | None],
         threads: int,
-        extras: Extras | None = None,
+        extras: Pass | None = None,
         changes: Sequence[Change] = (),
         row_of: Sequence[int] = (),
     ) -> None:
@@ -113,7 +113,7 @@ class Plan(Protocol):
         self,
         rows: Sequence[Row | None],
         threads: int,
-        extras: Extras,
+        extras: Pass,
         changes: Sequence[Change],
         row_of: Sequence[int],
     ) -> Sequence[tuple[float, float]]:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from fastopt.algorithm.rule import Rule
 from fastopt.arrays.extents import Extents, overlaps_itself
-from fastopt.arrays.fingerprint import Placement
+from fastopt.arrays.fingerprint import Fingerprint
 from fastopt.arrays.memory import bounds, flat
-from fastopt.backends.protocol import BOUND, SOME_ABSENT, Taking
+from fastopt.backends.protocol import BOUND, SOME_ABSENT, GradientForms
 from fastopt.numerics.formats import SUPPORTED, from_bfloat16
 
 
@@ -60,7 +60,7 @@ class Binding:
 
     def _watch(self) -> None:
         """Remember where all that is written lies."""
-        self._placements = [[Placement(a) for a in entry] for entry in self._arrays]
+        self._placements = [[Fingerprint(a) for a in entry] for entry in self._arrays]
         self._written = Extents(("", a) for entry in self._arrays for a in entry)
 
     def bind(
@@ -68,10 +68,10 @@ class Binding:
         gradients: Sequence[Any],
         params: Sequence[Any] | None,
         overlap_checked: bool,
-        taking: Taking | None = None,
+        taking: GradientForms | None = None,
     ) -> int:
         """Check and keep the gradients; see the protocol."""
-        taking = taking or Taking(False, False, False)
+        taking = taking or GradientForms(False, False, False)
         for i, (entry, g) in enumerate(zip(self._arrays, gradients, strict=True)):
             p = entry[0]
             if params is not None and params[i] is not p:
@@ -125,7 +125,7 @@ class Gradient:
         self._elements[a:b] = 0
 
 
-def _takes(g: NDArray[Any], p: NDArray[Any], taking: Taking) -> bool:
+def _takes(g: NDArray[Any], p: NDArray[Any], taking: GradientForms) -> bool:
     if g.shape != p.shape:
         return False
     if g.dtype != p.dtype:

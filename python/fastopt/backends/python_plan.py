@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.algorithm.stages import Stage, stage_for
-from fastopt.backends.protocol import BOUND, NO_EXTRAS, Extras, Row
+from fastopt.backends.protocol import BOUND, PLAIN_PASS, Pass, Row
 from fastopt.backends.python_binding import Binding, Gradient
 from fastopt.model.commit import Change, make
-from fastopt.model.step_counts import Cohort
+from fastopt.model.step_counts import StepCount
 from fastopt.numerics.environment import FloatingPointEnvironment, check_environment
 from fastopt.numerics.formats import SUPPORTED, to_bfloat16, to_float16
 from fastopt.numerics.sums import block_sums
@@ -35,7 +35,7 @@ class PythonPlan(Binding):
         self,
         gradients: Sequence[Any],
         params: Sequence[Any] | None,
-        cohorts: Sequence[Cohort],
+        cohorts: Sequence[StepCount],
         coefficients: Callable[[Any, int], tuple[float, ...]],
         threads: int,
         counter: Any,
@@ -52,17 +52,17 @@ class PythonPlan(Binding):
         self,
         rows: Sequence[Row | None],
         threads: int,
-        extras: Extras | None = None,
+        extras: Pass | None = None,
         changes: Sequence[Change] = (),
         row_of: Sequence[int] = (),
     ) -> None:
         """Update every parameter that has a gradient; see the protocol."""
         self._row_of = row_of or self._rows
-        self.sweep_all(self.scalars(rows), extras or NO_EXTRAS, threads)
+        self.sweep_all(self.scalars(rows), extras or PLAIN_PASS, threads)
         self.release()
         self.commit(changes)
 
-    def sweep_all(self, scalars: AllScalars, extras: Extras, threads: int) -> None:
+    def sweep_all(self, scalars: AllScalars, extras: Pass, threads: int) -> None:
         """Update all that is bound."""
         raise NotImplementedError  # pragma: no cover - each backend has its own
 
@@ -73,9 +73,9 @@ class PythonPlan(Binding):
     def flush_subnormals(self, asked: bool) -> None:
         """Keep them all the same: neither NumPy nor Numba can be told."""
 
-    def pieces(self, extras: Extras) -> list[Work]:
+    def pieces(self, extras: Pass) -> list[Work]:
         """List the work of the step in the order of memory."""
-        length = self.chunk if extras == NO_EXTRAS else min(self.chunk, FINISHED)
+        length = self.chunk if extras == PLAIN_PASS else min(self.chunk, FINISHED)
         return [
             (i, begin, min(begin + length, entry[0].size))
             for i, (entry, g) in enumerate(zip(self._arrays, self._gradients, strict=True))
@@ -112,7 +112,7 @@ class PythonPlan(Binding):
         self,
         rows: Sequence[Row | None],
         threads: int,
-        extras: Extras,
+        extras: Pass,
         changes: Sequence[Change],
         row_of: Sequence[int],
     ) -> list[tuple[float, float]]:
@@ -129,7 +129,7 @@ class PythonPlan(Binding):
         self,
         scalars: AllScalars,
         work: Sequence[Work],
-        extras: Extras,
+        extras: Pass,
         sums: list[tuple[float, float]] | None = None,
     ) -> None:
         """Update some pieces. Several threads may do so at once, each with pieces of its own."""
@@ -142,7 +142,7 @@ class PythonPlan(Binding):
         self,
         scalars: AllScalars,
         piece: Work,
-        extras: Extras,
+        extras: Pass,
         sums: list[tuple[float, float]] | None,
     ) -> None:
         i, begin, end = piece
@@ -167,7 +167,7 @@ class PythonPlan(Binding):
                     update = self._added(update, moved)
                 sums[i] = update, self._added(weight, p[a:b])
 
-    def _finish(self, i: int, a: int, b: int, extras: Extras, updated: bool) -> None:
+    def _finish(self, i: int, a: int, b: int, extras: Pass, updated: bool) -> None:
         """Pull a piece towards its slow weights, and update its average and its copy."""
         p = self._flat[i][0][a:b]
         number = p.dtype.type

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.algorithm.hyperparameters import Option
-from fastopt.arrays.allocation import Room
+from fastopt.arrays.allocation import Arena
 from fastopt.followers.fresh import digest, is_like, is_same
 from fastopt.model.commit import Change
 from fastopt.runtime.arguments import describe
@@ -29,8 +29,8 @@ class Follower:
     added: ClassVar[frozenset[str]] = frozenset()  # those that have a default, and 0.1 did not save
 
     def __init__(self, parameters: Sequence[Array]) -> None:
-        room = Room()
-        self.arrays = [room.beside(p, p, self.number) for p in parameters]
+        room = Arena()
+        self.arrays = [room.like(p, p, self.number) for p in parameters]
         self.fresh = tuple(range(len(self.arrays)))
         self._shown: dict[int, frozenset[bytes]] = {}  # what fresh arrays held when they were shown
 
@@ -102,13 +102,13 @@ class Follower:
         shown = {i: frozenset([digest(array)]) for i, array in enumerate(self.arrays)}
         return [(self, "_shown", shown), (self, "fresh", tuple(range(len(self.arrays))))]
 
-    def among(self, parameters: Sequence[Array], was: Sequence[int | None], room: Room) -> "Follower":
+    def among(self, parameters: Sequence[Array], was: Sequence[int | None], room: Arena) -> "Follower":
         """Make one that follows other parameters; `was` has the number that each had, or None."""
         place = {i: k for k, i in enumerate(was) if i is not None}
         fresh = [place[i] for i in self.fresh if i in place]
         fresh += [k for k, i in enumerate(was) if i is None]
         arrays = [
-            room.beside(p, p, self.number) if i is None else self.arrays[i]
+            room.like(p, p, self.number) if i is None else self.arrays[i]
             for p, i in zip(parameters, was, strict=True)
         ]
         shown = {place[i]: known for i, known in self._shown.items() if i in place}

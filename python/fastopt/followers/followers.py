@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from fastopt.arrays.allocation import Room
+from fastopt.arrays.allocation import Arena
 from fastopt.arrays.memory import Named
 from fastopt.followers.averages import Averages, averages_for
 from fastopt.followers.base import Follower
@@ -84,7 +84,7 @@ class Followers(NamedTuple):
 
     def among(self, parameters: Arrays, was: Sequence[int | None]) -> "Followers":
         """Make those that follow other parameters; see `Follower`."""
-        room = Room()
+        room = Arena()
         return self.with_({k: each.among(parameters, was, room) for k, each in self.by_key().items()})
 
     def with_(self, others: Mapping[str, Follower]) -> "Followers":

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fastopt.arrays import checks
 from fastopt.arrays.extents import Extents, Written, check_zeroable
-from fastopt.arrays.lifetime import Hold
+from fastopt.arrays.lifetime import KeepAlive
 from fastopt.arrays.memory import Named
 from fastopt.arrays.read_only import read_only_dict
 from fastopt.arrays.structure import Path, Structure
@@ -62,7 +62,7 @@ class Parameters:
             self._check(self.named())
             self.extents = Extents(zip(self.names, self.arrays, strict=True))
             self.extents.check_disjoint("parameter {!r}".format)
-            self.hold = Hold(self.named())
+            self.hold = KeepAlive(self.named())
         else:
             self._grow(before)
         self.by_name = groups is not None
@@ -132,7 +132,7 @@ class Parameters:
     def explain(
         self,
         gradients: Sequence[Any],
-        beside: Hold,
+        beside: KeepAlive,
         casts: bool = False,
         zeroes: bool = False,
     ) -> None:

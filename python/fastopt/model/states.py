@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from fastopt.algorithm.base import Algorithm
 from fastopt.algorithm.rule import Rule
-from fastopt.arrays.allocation import Room
+from fastopt.arrays.allocation import Arena
 from fastopt.model.groups import Group
 from fastopt.model.parameters import Parameters
 
@@ -21,7 +21,7 @@ def completed(
     algorithm: type[Algorithm],
 ) -> States:
     """Add what the groups' rules need and is not there yet; what is there stays, needed or not."""
-    found, room = list(states), Room()
+    found, room = list(states), Arena()
     needed = [set(rule.states) for rule in rules]
     for i, group in enumerate(parameters.group_of):
         if states[i].keys() >= needed[group]:
@@ -30,6 +30,6 @@ def completed(
         for number, name in enumerate(rules[group].states):
             if name not in has:
                 fill = algorithm.initial_state(groups[group].h, name, p)
-                has[name] = room.beside(p, fill, number)
+                has[name] = room.like(p, fill, number)
         found[i] = has
     return found

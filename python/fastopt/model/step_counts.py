@@ -14,7 +14,7 @@ from fastopt.model.groups import Group
 Key = TypeVar("Key")
 
 
-class Cohort:
+class StepCount:
     """Steps taken, and the scalars that are carried from one step to the next."""
 
     __slots__ = ("active", "carried", "group", "pending", "t")
@@ -34,10 +34,10 @@ class Cohort:
         return counted if self.pending is None else [*counted, (self, "carried", vars(self.pending))]
 
 
-Counts = tuple[list[Cohort], list[int]]  # and the number of the one that each parameter has
+Counts = tuple[list[StepCount], list[int]]  # and the number of the one that each parameter has
 
 
-def divide(cohorts: Sequence[Cohort], rows: Sequence[int], present: Sequence[bool]) -> Counts:
+def divide(cohorts: Sequence[StepCount], rows: Sequence[int], present: Sequence[bool]) -> Counts:
     """Divide counts by who takes the step that comes, and join those that are alike again."""
     alike: dict[Any, int] = {}
     first = [
@@ -45,28 +45,28 @@ def divide(cohorts: Sequence[Cohort], rows: Sequence[int], present: Sequence[boo
         for k, each in enumerate(cohorts)
     ]
 
-    def make(key: tuple[int, bool]) -> Cohort:
+    def make(key: tuple[int, bool]) -> StepCount:
         old = cohorts[key[0]]
-        return Cohort(old.group, old.t, dict(old.carried), key[1])
+        return StepCount(old.group, old.t, dict(old.carried), key[1])
 
     return _joined(zip([first[row] for row in rows], present, strict=True), make)
 
 
 def regroup(
-    cohorts: Sequence[Cohort], rows: Sequence[int], groups: Sequence[Group], group_of: Sequence[int]
+    cohorts: Sequence[StepCount], rows: Sequence[int], groups: Sequence[Group], group_of: Sequence[int]
 ) -> Counts:
     """Make counts for parameters that are in other groups now, and join those that are alike."""
     alike: dict[Any, int] = {}
     first = [alike.setdefault((each.t, *each.carried.items()), k) for k, each in enumerate(cohorts)]
 
-    def make(key: tuple[int, int]) -> Cohort:
+    def make(key: tuple[int, int]) -> StepCount:
         old = cohorts[key[0]]
-        return Cohort(groups[key[1]], old.t, dict(old.carried))
+        return StepCount(groups[key[1]], old.t, dict(old.carried))
 
     return _joined(zip([first[row] for row in rows], group_of, strict=True), make)
 
 
-def _joined(keys: Iterable[Key], make: Callable[[Key], Cohort]) -> Counts:
+def _joined(keys: Iterable[Key], make: Callable[[Key], StepCount]) -> Counts:
     """Make a count for each key, one for those that are equal."""
     numbers: dict[Key, int] = {}
     assigned = [numbers.setdefault(key, len(numbers)) for key in keys]

@@ -11,7 +11,7 @@ from fastopt import backends
 from fastopt.algorithm.base import Move
 from fastopt.algorithm.rule import rule_of
 from fastopt.algorithm.stages import NOTHING
-from fastopt.backends import NO_EXTRAS, Extras, Plan, Row
+from fastopt.backends import PLAIN_PASS, Pass, Plan, Row
 from fastopt.followers.averages import swap
 from fastopt.runtime.threads import get_num_threads
 from fastopt.step.bound import Bound
@@ -21,7 +21,7 @@ from fastopt.step.sharing import Moving
 
 @contextmanager
 def away(core: Core, doing: str) -> Iterator[None]:
-    """Hold an optimizer, and those that share memory with it, while its parameters are elsewhere."""
+    """KeepAlive an optimizer, and those that share memory with it, while its parameters are elsewhere."""
     moving = Moving()
     try:
         moving.begin(core, doing)
@@ -51,7 +51,7 @@ def copied(bound: Bound) -> list[NDArray[Any]]:
     return [p.copy(order="K") for p in bound.parameters.arrays]
 
 
-def move(bound: Bound, plan: Plan, rows: Sequence[Row], extras: Extras = NO_EXTRAS) -> None:
+def move(bound: Bound, plan: Plan, rows: Sequence[Row], extras: Pass = PLAIN_PASS) -> None:
     """Move the parameters, and the copies of ``cast_to=`` with them."""
     plan.run(rows, get_num_threads(), extras)
     bound.followers.write_copies(bound.parameters.arrays)
@@ -65,7 +65,7 @@ def give_back(bound: Bound, before: Sequence[NDArray[Any]]) -> None:
 
 
 @contextmanager
-def moved(bound: Bound, plan: Plan, rows: Sequence[Row], extras: Extras = NO_EXTRAS) -> Iterator[None]:
+def moved(bound: Bound, plan: Plan, rows: Sequence[Row], extras: Pass = PLAIN_PASS) -> Iterator[None]:
     """Move the parameters for the time of a with block."""
     arrays, before = bound.parameters.arrays, copied(bound)
     try:

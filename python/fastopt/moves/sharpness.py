@@ -11,7 +11,7 @@ from fastopt import backends
 from fastopt.algorithm.rule import RuleFunction, rule_of, shipped
 from fastopt.algorithm.stages import NOTHING
 from fastopt.algorithm.validators import FLAG, NOT_NEGATIVE
-from fastopt.backends import NO_EXTRAS, Plan
+from fastopt.backends import PLAIN_PASS, Plan
 from fastopt.moves.base import away, copied, moved
 from fastopt.runtime.threads import get_num_threads
 from fastopt.step.accumulator import AccumulateCoefficients, accumulate
@@ -93,7 +93,7 @@ def perturbed(core: Core, grads: Any, ball: Ball) -> Iterator[None]:
         scale = min(ball.rho / norm, _LARGEST)
         uphill = [-scale if group.h.maximize else scale for group in bound.groups]
         rows = [(NOTHING, ball.coefficients(each)) for each in uphill]
-        with moved(bound, plan, rows, NO_EXTRAS._replace(zero=zeroes)):
+        with moved(bound, plan, rows, PLAIN_PASS._replace(zero=zeroes)):
             yield
 
 

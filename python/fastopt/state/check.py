@@ -10,7 +10,7 @@ from fastopt.algorithm.settings import check_together
 from fastopt.algorithm.validators import FLAG, NOT_NEGATIVE
 from fastopt.arrays.checks import check_kind
 from fastopt.arrays.shapes import LISTED, misfit
-from fastopt.model.step_counts import Cohort
+from fastopt.model.step_counts import StepCount
 from fastopt.runtime.arguments import count
 from fastopt.state.capture import ACCUMULATED
 from fastopt.state.check_groups import GroupRestoration, checked_groups
@@ -33,7 +33,7 @@ class CheckedState:
     scale : LossScale
     followers : dict of scalars, by the names of the followers
     fresh : dict of lists of numbers of parameters, likewise
-    cohorts : list of Cohort
+    cohorts : list of StepCount
     cohort_of, frozen, entries, arrays : lists, one entry for each parameter
         In `entries` its part of the state, or None; in `arrays` what is taken of that, by key, with
         the dtype and the shape of the parameter.
@@ -161,10 +161,10 @@ class CheckedState:
             each.restored(saved[key])  # to see whether it can be
         return {key: saved[key] for key in found}
 
-    def _check_steps(self) -> tuple[list[Cohort], list[int]]:
+    def _check_steps(self) -> tuple[list[StepCount], list[int]]:
         """Part the parameters by the steps that they have taken."""
         bound = self._bound
-        found: list[Cohort] = []
+        found: list[StepCount] = []
         cohorts: dict[Any, int] = {}
         cohort_of = []
         for i, entry in enumerate(self.entries):
@@ -178,7 +178,7 @@ class CheckedState:
             key = (id(group), steps, *carried.items())
             if key not in cohorts:
                 cohorts[key] = len(found)
-                found.append(Cohort(group, steps, carried))
+                found.append(StepCount(group, steps, carried))
             cohort_of.append(cohorts[key])
         return found, cohort_of
 

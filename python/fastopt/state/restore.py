@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.algorithm.settings import guards
-from fastopt.arrays.allocation import Room
+from fastopt.arrays.allocation import Arena
 from fastopt.arrays.memory import flat
 from fastopt.followers.base import Follower
 from fastopt.model.commit import Change
@@ -39,7 +39,7 @@ def restore(
     arrays are or describe; `params` are by name. With `adopt`, the arrays become the states: nothing
     else has them, and they lie where states lie.
     """
-    bound, room = core.bound, Room()
+    bound, room = core.bound, Arena()
     bound.check_arrays()
     _warn_of_infinite(bound, arrays)
     followers = {
@@ -113,7 +113,7 @@ def _schedules_restored(state: CheckedState) -> Iterator[None]:
 
 def _states(
     bound: Bound,
-    room: Room,
+    room: Arena,
     state: CheckedState,
     i: int,
     given: Mapping[str, Array],
@@ -125,7 +125,7 @@ def _states(
     if entry is None:
         return bound.states[i]
     found = {
-        key: array if adopt else room.beside(p, array, number)
+        key: array if adopt else room.like(p, array, number)
         for number, (key, array) in enumerate(given.items())
         if not key.startswith("*")
     }
@@ -136,14 +136,14 @@ def _states(
         if entry["steps"] and key in bound.states[i]:  # strict=False
             found[key] = bound.states[i][key]
         else:
-            found[key] = room.beside(p, bound.kind.initial_state(h, key, params.get(name, p)), number)
+            found[key] = room.like(p, bound.kind.initial_state(h, key, params.get(name, p)), number)
     return found
 
 
-def _following(bound: Bound, room: Room, follower: Follower, key: str, arrays: Arrays) -> list[Array]:
+def _following(bound: Bound, room: Arena, follower: Follower, key: str, arrays: Arrays) -> list[Array]:
     """Return what is saved of a follower, in memory of its own, and what it has besides."""
     return [
-        room.beside(p, given[key], follower.number) if key in given else has
+        room.like(p, given[key], follower.number) if key in given else has
         for p, has, given in zip(bound.parameters.arrays, follower.arrays, arrays, strict=True)
     ]
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from fastopt import checkpoint
-from fastopt.arrays.allocation import Room
+from fastopt.arrays.allocation import Arena
 from fastopt.state.capture import snapshot
 from fastopt.state.check import CheckedState
 from fastopt.state.form import Differences, check_form
@@ -105,11 +105,11 @@ def _read_arrays(
             expected[f"{key}/{names[i]}"] = checkpoint.ArraySpec.of(p)
             owners[f"{key}/{names[i]}"] = p, number
 
-    room = Room()
+    room = Arena()
 
     def make(name: str) -> NDArray[Any]:
         p, number = owners[name]
-        return room.beside(p, 0.0, number)
+        return room.like(p, 0.0, number)
 
     found = file.read_all(expected, strict=False, progress=progress, make=make)
     if found.missing:

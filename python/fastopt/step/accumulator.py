@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fastopt import backends
 from fastopt.algorithm.rule import rule_of, shipped
 from fastopt.algorithm.stages import NOTHING
-from fastopt.arrays.allocation import Room
+from fastopt.arrays.allocation import Arena
 from fastopt.arrays.memory import Named
-from fastopt.backends import NO_EXTRAS, Taking
+from fastopt.backends import PLAIN_PASS, GradientForms
 from fastopt.model.commit import Change
 from fastopt.model.parameters import Parameters
 from fastopt.runtime.threads import get_num_threads
@@ -36,8 +36,8 @@ class Accumulator:
         self.count = 0
         self.weight = 0.0
         self._backend = backend
-        room = Room()
-        self.sums: list[NDArray[Any]] = [room.beside(p, 0.0, 6) for p in parameters.arrays]
+        room = Arena()
+        self.sums: list[NDArray[Any]] = [room.like(p, 0.0, 6) for p in parameters.arrays]
         self.present = [False] * len(self.sums)
         self.named: list[Named] = [
             (f"the sum of the gradients of {name!r}", total)
@@ -50,7 +50,7 @@ class Accumulator:
         )
 
     def add(
-        self, gradients: Sequence[Any], taking: Taking | None, zero: bool, weight: float = 1.0
+        self, gradients: Sequence[Any], taking: GradientForms | None, zero: bool, weight: float = 1.0
     ) -> bool:
         """Add gradients that have been checked, times their weight, and zero them if asked.
 
@@ -65,7 +65,7 @@ class Accumulator:
             (self, "weight", self.weight + weight),
         ]
         rows = [(NOTHING, AccumulateCoefficients(weight))]
-        self._plan.run(rows, get_num_threads(), NO_EXTRAS._replace(zero=zero), changes)
+        self._plan.run(rows, get_num_threads(), PLAIN_PASS._replace(zero=zero), changes)
         return True
 
     def close(self) -> None:

@@ -11,16 +11,16 @@ from fastopt.algorithm.hyperparameters import Values
 from fastopt.algorithm.representable import check_settings
 from fastopt.algorithm.rule import Rule, rule_of
 from fastopt.algorithm.stages import USUAL, stage_for
-from fastopt.arrays.lifetime import Hold
+from fastopt.arrays.lifetime import KeepAlive
 from fastopt.arrays.read_only import read_only_list
-from fastopt.backends import Row, Taking
+from fastopt.backends import Row, GradientForms
 from fastopt.followers.followers import Followers
 from fastopt.model.commit import Change, commit
 from fastopt.model.gate import Gate
 from fastopt.model.groups import Group, group_class
 from fastopt.model.parameters import Parameters
 from fastopt.model.states import completed
-from fastopt.model.step_counts import Cohort
+from fastopt.model.step_counts import StepCount
 from fastopt.step.attributes import GROUPS
 from fastopt.step.bound import Bound
 from fastopt.step.core import Core
@@ -61,7 +61,7 @@ def bind(
     groups = make_groups(gate, bound, parameters)
     bound = bound.but(
         groups=groups,
-        counts=[Cohort(group, 0, kind.initial_carried()) for group in groups],
+        counts=[StepCount(group, 0, kind.initial_carried()) for group in groups],
     )
     backend = backends.choose(keywords.get("backend"), rules(bound))
     return planned(bound.but(backend=backend, followers=Followers.of(settings, parameters)))
@@ -131,14 +131,14 @@ def _tried(bound: Bound, rule: Rule, group: Group) -> Rule:
     """Try a user's rule, which can be wrong in many ways."""
     from fastopt.backends.rule_trial import try_rule
 
-    row = row_of(bound, Cohort(group, 0, bound.kind.initial_carried()))
+    row = row_of(bound, StepCount(group, 0, bound.kind.initial_carried()))
     assert row is not None
     dtypes = {p.dtype for p in bound.parameters.arrays}
     return try_rule(rule, row, bound.backend, dtypes, bound.kind.__name__)
 
 
 def held(bound: Bound, more: Sequence[int] | None = None) -> Bound:
-    """Hold what steps write besides the parameters, and the gradients that were bound.
+    """KeepAlive what steps write besides the parameters, and the gradients that were bound.
 
     Of `more` parameters, if they are given, which is what is held already and more.
     """
@@ -155,11 +155,11 @@ def held(bound: Bound, more: Sequence[int] | None = None) -> Bound:
     except (TypeError, ValueError):
         gradients = ()  # parameters have come or gone; the step says what is wrong
     if more is None:
-        return bound.but(hold=Hold(named, gradients))
+        return bound.but(hold=KeepAlive(named, gradients))
     return bound.but(hold=bound.hold.with_more(named, gradients))
 
 
-def row_of(bound: Bound, cohort: Cohort) -> Row | None:
+def row_of(bound: Bound, cohort: StepCount) -> Row | None:
     """Compute the scalars of a step."""
     if not cohort.active:
         return None
@@ -181,7 +181,7 @@ def followed(bound: Bound) -> Bound:
     forms = None
     if given["zero_grad"] or given["cast_grads"]:
         bfloat16 = bound.forms is not None and bound.forms.bfloat16
-        forms = Taking(given["zero_grad"], given["cast_grads"], bfloat16)
+        forms = GradientForms(given["zero_grad"], given["cast_grads"], bfloat16)
     works = reads(given, clips) or given["zero_grad"] or given["loss_scale"] != 1.0
     scheduled = [group for group in bound.groups if group.scheduled]
     plain = not (works or any(bound.followers))

@@ -5,13 +5,13 @@ from typing import Any
 
 from fastopt.algorithm.base import Algorithm
 from fastopt.algorithm.rule import Rule
-from fastopt.arrays.lifetime import Hold
-from fastopt.backends import Plan, Taking
+from fastopt.arrays.lifetime import KeepAlive
+from fastopt.backends import Plan, GradientForms
 from fastopt.followers.followers import Followers
 from fastopt.model.groups import Group
 from fastopt.model.parameters import Parameters
 from fastopt.model.states import States
-from fastopt.model.step_counts import Cohort
+from fastopt.model.step_counts import StepCount
 from fastopt.step.accumulator import Accumulator
 from fastopt.step.moderate import Risks
 from fastopt.step.progress import Progress
@@ -41,16 +41,16 @@ class Bound:
     sums: Accumulator | None  # of `accumulate`
     # The steps.
     progress: Progress
-    counts: list[Cohort]  # one entry for each
+    counts: list[StepCount]  # one entry for each
     count_of: list[int]
     present: Sequence[bool] | None  # which took part in the last step, if not all did
     # What follows from all that; see `fastopt.step.binding`.
     rules: Sequence[Rule]  # one for each group
     plan: Plan
-    hold: Hold  # of what steps write besides parameters, and of gradients that are bound
+    hold: KeepAlive  # of what steps write besides parameters, and of gradients that are bound
     risks: Risks
     scheduled: Sequence[Group]  # those with hyperparameters that change by themselves
-    forms: Taking | None  # what gradients are taken, where that is not the usual
+    forms: GradientForms | None  # what gradients are taken, where that is not the usual
     plain: bool  # a step is the update alone
     direct: bool  # and of all parameters, so that the plan takes it by itself
 

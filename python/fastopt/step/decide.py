@@ -11,7 +11,7 @@ from fastopt.model.parameters import Parameters
 from fastopt.numerics.formats import taken
 from fastopt.runtime.arguments import listed
 from fastopt.step.bound import Bound
-from fastopt.step.due import Due
+from fastopt.step.due import StepRequest
 from fastopt.step.norms import Norms, clip_factor, common_clip_factor
 
 
@@ -28,7 +28,7 @@ def clip_factors(
     ]
 
 
-def leave_out(bound: Bound, due: Due, norm: float, complaint: Callable[[bool], str]) -> bool:
+def leave_out(bound: Bound, due: StepRequest, norm: float, complaint: Callable[[bool], str]) -> bool:
     """Leave the step out, or raise where that is asked for; `complaint` takes whether it is."""
     given, progress = bound.settings, bound.progress
     if given["nonfinite"] == "raise":

@@ -7,7 +7,7 @@ from fastopt.backends import Row
 from fastopt.model.commit import Change
 
 
-class Due(NamedTuple):
+class StepRequest(NamedTuple):
     """The request for a step, when its gradients are bound."""
 
     rows: list[Row | None]  # of scalars, one for each step count

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fastopt import backends
-from fastopt.backends import Taking
+from fastopt.backends import GradientForms
 from fastopt.model.step_counts import divide
 from fastopt.numerics import formats
 from fastopt.step.binding import changed, install
@@ -20,7 +20,7 @@ def take_gradients(core: Core, grads: Any) -> Sequence[Any]:
 
 
 def bind_gradients(
-    core: Core, gradients: Sequence[Any], now: Sequence[Any] | None, forms: Taking | None
+    core: Core, gradients: Sequence[Any], now: Sequence[Any] | None, forms: GradientForms | None
 ) -> Sequence[Any]:
     """Bind gradients to the plan; divide the step counts where some are None."""
     bound = core.bound
@@ -57,8 +57,8 @@ def _divide(core: Core, present: list[bool] | None) -> None:
 
 
 def _as_bits(
-    core: Core, gradients: Sequence[Any], forms: Taking | None
-) -> tuple[Sequence[Any], Taking | None]:
+    core: Core, gradients: Sequence[Any], forms: GradientForms | None
+) -> tuple[Sequence[Any], GradientForms | None]:
     """Replace bfloat16, which NumPy does not know, by its bits, if there is any."""
     if forms is None or not forms.cast:
         return gradients, forms

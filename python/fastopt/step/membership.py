@@ -11,7 +11,7 @@ from fastopt.model.ended_schedules import warn_if_ended
 from fastopt.model.groups import Given
 from fastopt.model.parameters import Parameters
 from fastopt.model.patterns import Named, Which, chosen
-from fastopt.model.step_counts import Cohort, regroup
+from fastopt.model.step_counts import StepCount, regroup
 from fastopt.runtime.arguments import describe
 from fastopt.step.binding import changed, install, make_groups, planned
 from fastopt.step.bound import Bound
@@ -118,7 +118,7 @@ def _bind_anew(core: Core, grouping: Mapping[Which, Any] | None, grown: bool = F
         changes += groups[group].changes(given)
     make(changes)
     # Of those that are alike one: a step computes the scalars of each.
-    fresh = Cohort(groups[0], 0, bound.kind.initial_carried())
+    fresh = StepCount(groups[0], 0, bound.kind.initial_carried())
     before = [-1 if i is None else bound.count_of[i] for i in was]
     counts, count_of = regroup([*bound.counts, fresh], before, groups, parameters.group_of)
     found = bound.but(

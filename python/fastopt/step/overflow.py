@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.backends import Extras, Row, backend
+from fastopt.backends import Pass, Row, backend
 from fastopt.numerics.formats import taken
 from fastopt.runtime.threads import get_num_threads
 from fastopt.step.bound import Bound
-from fastopt.step.due import Due
+from fastopt.step.due import StepRequest
 from fastopt.step.moderate import LIMIT, LIMITS
 
 Array = NDArray[Any]
@@ -29,13 +29,13 @@ class Step(NamedTuple):
     """A step that is about to be taken."""
 
     bound: Bound
-    due: Due
+    due: StepRequest
     norms: Sequence[float]  # of the gradients, as they are given
     unscale: float
     factors: Sequence[float]  # of clipping
     rows: Sequence[Row | None]  # with the scale of the step
     row_of_each: Sequence[int]  # nothing where each parameter uses that of its step count
-    extras: Extras
+    extras: Pass
 
 
 class Found(NamedTuple):

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from fastopt.algorithm.settings import guards
-from fastopt.backends import UNUSED, Extras, Row
+from fastopt.backends import UNUSED, Pass, Row
 from fastopt.followers.followers import Followers
 from fastopt.model.commit import Change
 from fastopt.runtime.threads import get_num_threads
@@ -17,7 +17,7 @@ from fastopt.step.accumulator import check_nothing_waits
 from fastopt.step.binding import reads, row_of
 from fastopt.step.bound import Bound
 from fastopt.step.core import Core
-from fastopt.step.due import Due
+from fastopt.step.due import StepRequest
 from fastopt.step.gradients import bind_gradients
 from fastopt.step.norms import norms_of
 from fastopt.step.report import reports
@@ -45,10 +45,10 @@ def take(
     if bound.plain and not zero and added == 1:
         bound.plan.run(rows, get_num_threads(), None, changes)
         return True
-    return _decided(bound, Due(rows, gradients, added, zero, [*changes, *anyway], anyway))
+    return _decided(bound, StepRequest(rows, gradients, added, zero, [*changes, *anyway], anyway))
 
 
-def _decided(bound: Bound, due: Due) -> bool:
+def _decided(bound: Bound, due: StepRequest) -> bool:
     """Read what has to be known of all gradients, decide, and sweep."""
     given, threads, arrays = bound.settings, get_num_threads(), bound.parameters.arrays
     plan, progress = bound.plan, bound.progress
@@ -87,10 +87,10 @@ def _decided(bound: Bound, due: Due) -> bool:
     return True
 
 
-def _extras(followers: Followers, step: int, zero: bool, backwards: bool) -> Extras:
+def _extras(followers: Followers, step: int, zero: bool, backwards: bool) -> Pass:
     average = None if followers.averages is None else followers.averages.weights(step)
     pull = None if followers.slow is None else followers.slow.weights(step)
-    return Extras(
+    return Pass(
         zero,
         average is not None,
         *(average or UNUSED),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastopt.algorithm.rule import rule_of
-from fastopt.arrays.lifetime import Hold
+from fastopt.arrays.lifetime import KeepAlive
 from fastopt.backends import backend
 from fastopt.backends.python_plan import PythonPlan
 from fastopt.step.accumulator import accumulate
@@ -142,7 +142,7 @@ def _holders(core: Core) -> Iterator[Iterable[Any]]:
         yield list({id(owner): owner for owner in owners}.values()) * to_owner
 
 
-def _of_hold(hold: Hold) -> Iterator[Iterable[Any]]:
+def _of_hold(hold: KeepAlive) -> Iterator[Iterable[Any]]:
     yield [array for _, array in hold.named]
     yield hold._links
     yield [each._owner for each in hold._placements]

@@ -38,7 +38,7 @@ class Moving:
         self.extents = Extents(())
 
     def begin(self, core: Core, doing: str) -> None:
-        """Hold an optimizer and those that share memory with it; RuntimeError where one is held."""
+        """KeepAlive an optimizer and those that share memory with it; RuntimeError where one is held."""
         self._take(core, doing, core.gate.busy)
         self.doing, self.extents = doing, core.bound.parameters.extents
         gone = partial(operator.countOf, self._ending)  # counts the reference that it is called with
