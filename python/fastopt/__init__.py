@@ -10,12 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fastopt.backends import build_info, use_backend
-from fastopt.model.patterns import layer_decay, no_decay
+from fastopt.model import layer_decay, no_decay
 from fastopt.optimizer import Optimizer
 from fastopt.optimizers import __all__ as _algorithms
 from fastopt.registry import from_config, get, names
+from fastopt.runtime import get_num_threads, set_num_threads
 from fastopt.runtime import renamed as _renamed
-from fastopt.runtime.threads import get_num_threads, set_num_threads
 from fastopt.version import __version__
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from fastopt.dialect import dialects
     from fastopt.loading import load
     from fastopt.optimizers import *  # noqa: F403 - one name for each algorithm
-    from fastopt.runtime.threadpoolctl import register_with_threadpoolctl
+    from fastopt.runtime import register_with_threadpoolctl
     from fastopt.smoothing import EMA, ema
-    from fastopt.step.unseen import UnseenArrayWarning
+    from fastopt.step import UnseenArrayWarning
     from fastopt.training import Batches, fit
 
 __all__ = [

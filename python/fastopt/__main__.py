@@ -4,8 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from fastopt.bench import command as bench
-from fastopt.demo import compare, info
-from fastopt.demo.arguments import Parser, UsageError
+from fastopt.demo import Parser, UsageError, compare, info
 
 COMMANDS = {"compare": compare, "bench": bench, "info": info}
 

@@ -1,7 +1,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-_Extras = tuple[bool, bool, float, float, bool, float, float, bool]
+_Pass = tuple[bool, bool, float, float, bool, float, float, bool]
 
 class OwnKernel:
     def __init__(
@@ -33,7 +33,7 @@ class Plan:
         self,
         gradients: Sequence[Any],
         params: Sequence[Any] | None,
-        cohorts: Sequence[Any],
+        counts: Sequence[Any],
         coefficients: Callable[[Any, int], tuple[float, ...]],
         threads: int,
         counter: Any,
@@ -46,7 +46,7 @@ class Plan:
         self,
         rows: Sequence[tuple[tuple[float, ...], ...] | None],
         threads: int,
-        extras: _Extras | None = None,
+        extras: _Pass | None = None,
         changes: Sequence[tuple[Any, str, Any]] = (),
         row_of: Sequence[int] = (),
     ) -> None: ...
@@ -54,7 +54,7 @@ class Plan:
         self,
         rows: Sequence[tuple[tuple[float, ...], ...] | None],
         threads: int,
-        extras: _Extras,
+        extras: _Pass,
         changes: Sequence[tuple[Any, str, Any]],
         row_of: Sequence[int],
     ) -> list[tuple[float, float]]: ...

@@ -5,9 +5,7 @@ from textwrap import fill
 from typing import Any
 
 from fastopt import frameworks
-from fastopt.algorithm.hyperparameters import Values
-from fastopt.algorithm.rule import rule_of
-from fastopt.algorithm.validators import FLAG
+from fastopt.algorithm import FLAG, Values, rule_of
 from fastopt.dialect import WIDTH, labelled
 from fastopt.optimizer import Optimizer
 from fastopt.registry import find

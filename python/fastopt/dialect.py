@@ -5,7 +5,7 @@ from textwrap import fill
 from typing import Any
 
 from fastopt import frameworks
-from fastopt.algorithm.base import Algorithm
+from fastopt.algorithm import Algorithm
 from fastopt.registry import optimizer_class
 
 WIDTH = 79

@@ -11,17 +11,12 @@ from typing import Any
 import numpy as np
 
 from fastopt import backends, frameworks
-from fastopt.algorithm.hyperparameters import Values
-from fastopt.algorithm.representable import check_number, check_scalars, entries, shown
-from fastopt.algorithm.rule import rule_of
-from fastopt.algorithm.validators import is_scheduled
-from fastopt.arrays import checks
-from fastopt.arrays.extents import Written
+from fastopt.algorithm import Values, check_number, check_scalars, entries, is_scheduled, rule_of, shown
+from fastopt.arrays import Written, checks
 from fastopt.optimizer import Optimizer
 from fastopt.registry import RENAMED, find, names
-from fastopt.runtime.arguments import suggest, whole
-from fastopt.runtime.threads import get_num_threads
-from fastopt.step.norms import clip_factor, norms_of
+from fastopt.runtime import get_num_threads, suggest, whole
+from fastopt.step import clip_factor, norms_of
 
 
 def __getattr__(name: str) -> Callable[..., dict[str, float]]:

@@ -3,13 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastopt.algorithm.base import Algorithm
+from fastopt.algorithm import Algorithm
 from fastopt.registry import optimizer_class
-from fastopt.state.config import plain
-from fastopt.state.form import marks
-from fastopt.state.saving import Path, saved_state
-from fastopt.state.saving import load as restored_from
-from fastopt.step.core import core_of
+from fastopt.state import Path, marks, plain, saved_state
+from fastopt.state import load as restored_from
+from fastopt.step import core_of
 
 
 def load(path: Path, params: Any, *, progress: bool | None = None, **options: Any) -> Any:

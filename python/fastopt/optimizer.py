@@ -7,31 +7,35 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from numpy.typing import NDArray
 
-from fastopt.algorithm.base import Algorithm
-from fastopt.algorithm.hyperparameters import given
-from fastopt.arrays.read_only import read_only, read_only_dict, read_only_list, read_only_states
+from fastopt.algorithm import Algorithm, given
+from fastopt.arrays import read_only, read_only_dict, read_only_list, read_only_states
 from fastopt.backends import BOUND
-from fastopt.followers.averages import Averages, EqualAverage, MovingAverage
-from fastopt.followers.base import Follower
-from fastopt.model.commit import commit
-from fastopt.model.ended_schedules import warn_if_ended
-from fastopt.model.gate import STEPPING
-from fastopt.model.patterns import Which
-from fastopt.runtime.arguments import describe, suggest
-from fastopt.runtime.threads import get_num_threads
-from fastopt.runtime.warning import warn
-from fastopt.step import accumulation, closing, membership, program, sharing
-from fastopt.step.attributes import GROUPS, check_same, is_shown, refuse, remedy_for
-from fastopt.step.binding import bind, prepare, set_setting
-from fastopt.step.core import Core
-from fastopt.step.gradients import take_gradients
-from fastopt.step.unseen import watch
+from fastopt.followers import Averages, EqualAverage, Follower, MovingAverage
+from fastopt.model import STEPPING, Which, commit, warn_if_ended
+from fastopt.runtime import describe, get_num_threads, suggest, warn
+from fastopt.step import (
+    GROUPS,
+    Core,
+    accumulation,
+    bind,
+    check_same,
+    closing,
+    is_shown,
+    membership,
+    prepare,
+    program,
+    refuse,
+    remedy_for,
+    set_setting,
+    sharing,
+    take_gradients,
+    watch,
+)
 
 if TYPE_CHECKING:
-    from fastopt.model.groups import Group
-    from fastopt.state.form import Differences
-    from fastopt.state.saving import Loaded, Path
-    from fastopt.step.report import GroupReport
+    from fastopt.model import Group
+    from fastopt.state import Differences, Loaded, Path
+    from fastopt.step import GroupReport
 
 Hook = Callable[[Any], object]
 
@@ -391,7 +395,7 @@ class Optimizer(Algorithm):
             If another thread is inside a step, or the optimizer looks ahead already, or one that shares
             memory with it does either; and inside the block from `step`, of those too.
         """
-        from fastopt.moves.nesterov import at_nesterov_point
+        from fastopt.moves import at_nesterov_point
 
         return at_nesterov_point(self._core)
 
@@ -435,7 +439,7 @@ class Optimizer(Algorithm):
         RuntimeError
             As `lookahead` does.
         """
-        from fastopt.moves.sharpness import Ball, perturbed
+        from fastopt.moves import Ball, perturbed
 
         return perturbed(self._core, grads, Ball(rho, adaptive, eta))
 
@@ -445,7 +449,7 @@ class Optimizer(Algorithm):
         Raises ValueError where there are none, or where a parameter is not as it was given; and
         RuntimeError as `lookahead` does.
         """
-        from fastopt.moves.averages import averaged
+        from fastopt.moves import averaged
 
         return averaged(self._core)
 
@@ -471,7 +475,7 @@ class Optimizer(Algorithm):
         RuntimeError
             Inside of a step, where a with block or `eval` has moved the parameters, or after `close`.
         """
-        from fastopt.followers.restart import check_restartable, restart
+        from fastopt.followers import check_restartable, restart
 
         core = self._core
         check_restartable(core.bound.followers)
@@ -620,7 +624,7 @@ class Optimizer(Algorithm):
         return self._shown(slow, "slow_state")
 
     def _averages(self, kind: type[Averages]) -> Averages:
-        from fastopt.moves.averages import averages_of
+        from fastopt.moves import averages_of
 
         return averages_of(self._core.bound.followers, kind)
 
@@ -639,7 +643,7 @@ class Optimizer(Algorithm):
 
         Raises RuntimeError inside of a step, or where a with block has moved the parameters.
         """
-        from fastopt.state.saving import state_dict
+        from fastopt.state import state_dict
 
         return state_dict(self._core, copy)
 
@@ -670,7 +674,7 @@ class Optimizer(Algorithm):
         RuntimeError
             As of `state_dict`.
         """
-        from fastopt.state.saving import load_state_dict
+        from fastopt.state import load_state_dict
 
         return load_state_dict(self._core, state, strict, hyperparameters)
 
@@ -699,7 +703,7 @@ class Optimizer(Algorithm):
         RuntimeError
             As of `state_dict`.
         """
-        from fastopt.state.saving import save
+        from fastopt.state import save
 
         save(self._core, path, params, extra, progress)
 
@@ -734,7 +738,7 @@ class Optimizer(Algorithm):
             As of `state_dict`.
         """
         from fastopt import checkpoint
-        from fastopt.state.saving import load
+        from fastopt.state import load
 
         with checkpoint.Reader(path) as file:
             return load(self._core, file, path, params, strict, hyperparameters, progress)
@@ -745,7 +749,7 @@ class Optimizer(Algorithm):
         Groups are frozen in it where all their parameters are. TypeError for a function of the step
         that is none of `fastopt.schedules`.
         """
-        from fastopt.state.config import config_of
+        from fastopt.state import config_of
 
         bound = self._core.bound
         names = bound.parameters.names_of_groups()
@@ -761,7 +765,7 @@ class Optimizer(Algorithm):
         `params` is as of the constructor; for several groups a list with the parameters of each, or
         as it was where ``groups=`` has divided it. `options` are other keywords of the constructor.
         """
-        from fastopt.state.config import keywords_of
+        from fastopt.state import keywords_of
 
         params, keywords = keywords_of(config, cls.__name__, params)
         return cls(params, **{**keywords, **options})

@@ -6,8 +6,7 @@ from typing import Any
 
 from fastopt.optimizer import Optimizer
 from fastopt.optimizers import CLASSES
-from fastopt.runtime.arguments import describe, suggest
-from fastopt.runtime.warning import warn
+from fastopt.runtime import describe, suggest, warn
 
 # Names that people have for a class with some of its options.
 PRESETS: Mapping[str, tuple[str, Mapping[str, Any]]] = {

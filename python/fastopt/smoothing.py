@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastopt import backends
-from fastopt.algorithm.hyperparameters import flag, number
-from fastopt.numerics.formats import is_supported
-from fastopt.runtime.arguments import describe, whole
+from fastopt.algorithm import flag, number
+from fastopt.numerics import is_supported
+from fastopt.runtime import describe, whole
 
 _BETA = number(default=0.9, at_least=0.0, below=1.0)
 _CORRECTED = flag(default=True)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.by_hand import bfloat16
-from support.lifetime_rooms import ROOMS, SIZE, Array, Arena, full, gradients
+from support.lifetime_rooms import ROOMS, SIZE, Arena, Array, full, gradients
 
 import fastopt
 from fastopt.arrays.fingerprint import chain

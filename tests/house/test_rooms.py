@@ -5,6 +5,7 @@ and those for type checkers alone.
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -64,34 +65,38 @@ def sources() -> dict[Path, str]:
     return {file.relative_to(PACKAGE): file.read_text(encoding="utf-8") for file in files}
 
 
-def listed(room: str, texts: dict[Path, str]) -> set[str] | None:
-    """List the names on the contents page of a room; None for a file in the root, which has all."""
-    page = texts.get(Path(room, "__init__.py"))
-    if page is None or room == "__init__":
-        return None
+def listed(page: str) -> set[str]:
+    """List the names on a contents page: in its list, or set on the page itself."""
+    found = {"*", "__all__"}
     for node in ast.parse(page).body:
-        if isinstance(node, (ast.Assign, ast.AnnAssign)):
-            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            if isinstance(target, ast.Name) and target.id == "__all__" and node.value is not None:
-                return {str(e.value) for e in ast.walk(node.value) if isinstance(e, ast.Constant)}
-    return set()
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found.add(node.targets[0].id)
+            if node.targets[0].id == "__all__":
+                found |= {str(e.value) for e in ast.walk(node.value) if isinstance(e, ast.Constant)}
+    return found
+
+
+def is_on_a_page(each: Import, texts: dict[Path, str]) -> bool:
+    """Return whether a name is on the contents page that it is imported from, or of a file."""
+    if not each.module or Path(f"{each.module}.py") in texts:
+        return True
+    page = texts.get(Path(*each.module.split("."), "__init__.py"))
+    return page is not None and (not each.name or each.name in listed(page))
 
 
 def faults(texts: dict[Path, str]) -> list[str]:
     """List what breaks the rules."""
-    pages = {room: listed(room, texts) for room in ROOMS}
     found = []
     for file, text in texts.items():
         mine = room_of(file)
         for each in imports(file, text):
-            if each.name.startswith("_") and each.name not in ("__version__", "_native"):
+            if re.match(r"_(?!_)", each.name):
                 found.append(f"{each} is private to its file")
             if each.room == mine:
                 continue
             if ROOMS.index(each.room) > ROOMS.index(mine):
                 found.append(f"{each} goes up, from {mine} to {each.room}")
-            page = pages[each.room]
-            if page is not None and each.module and (each.module != each.room or each.name not in page):
+            if not is_on_a_page(each, texts):
                 found.append(f"{each} is not on the contents page of {each.room}")
     return found
 
@@ -114,7 +119,7 @@ def test_no_file_is_imported_in_a_circle() -> None:
 def target(each: Import, texts: dict[Path, str]) -> Path:
     """Return the file that an import runs: a module, or the page of a room."""
     parts = each.module.split(".") if each.module else []
-    for tried in ([*parts, each.name], parts):
+    for tried in ([*parts, each.name] if each.name else [], parts):
         if tried and Path(*tried).with_suffix(".py") in texts:
             return Path(*tried).with_suffix(".py")
         if tried and Path(*tried, "__init__.py") in texts:

@@ -186,7 +186,7 @@ def test_gradients_are_apart_from_what_lies_near() -> None:
         written.check_apart(memory[10:60:10], "g")
 
 
-def test_cohorts_of_those_that_are_alike_are_joined_when_parameters_come() -> None:
+def test_counts_that_are_alike_are_joined_when_parameters_come() -> None:
     params = model(50)
     opt = Adam(params)
     opt.step(gradients(50))

@@ -66,5 +66,5 @@ def _of_optimizer(opt: Optimizer, identities: bool) -> str:
     scalars = [[each.state(), each.arrays] for each in bound.followers.by_key().values()]
     written = [opt.params, bound.states, scalars, sums, bound.settings["cast_to"]]
     words = [opt.names, [(vars(g.h), g.given, g.multiply) for g in opt.groups], settings]
-    carried = [cohort.carried for cohort in bound.counts]
+    carried = [count.carried for count in bound.counts]
     return f"{counts} {carried} {words} {opt._core.gate.free} {_digest(written, identities)}"

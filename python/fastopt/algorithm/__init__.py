@@ -1,1 +1,103 @@
-"""Declarations: what a class of optimizers says about itself, and the stages around its rule."""
+"""The declaration of an algorithm: options, rule, stages, facts."""
+
+from fastopt.algorithm import elementwise, regularization, settings
+from fastopt.algorithm.base import SETTINGS, Algorithm, Move
+from fastopt.algorithm.elementwise import (
+    bounded,
+    clip,
+    maximum,
+    minimum,
+    nonnegative,
+    outward,
+    select,
+    sign,
+)
+from fastopt.algorithm.facts import Facts
+from fastopt.algorithm.hyperparameters import Option, Values, choice, flag, given, number, pair
+from fastopt.algorithm.regularization import CONVENTIONS
+from fastopt.algorithm.representable import (
+    LARGE,
+    VANISHES,
+    check_first_step,
+    check_number,
+    check_scalars,
+    check_settings,
+    entries,
+    shown,
+)
+from fastopt.algorithm.rule import Rule, RuleFunction, rule_of, shipped
+from fastopt.algorithm.settings import check_together, clips_each, guards
+from fastopt.algorithm.stages import (
+    BARE,
+    COUPLED,
+    DECOUPLED,
+    NOTHING,
+    STAGES,
+    USUAL,
+    DecayScalars,
+    Stage,
+    StageScalars,
+    stage_for,
+)
+from fastopt.algorithm.typing import Scheduled, ScheduledOrNone, ScheduledPair
+from fastopt.algorithm.validators import FLAG, NOT_NEGATIVE, POSITIVE, Count, Number, is_scheduled
+
+__all__ = [
+    "BARE",
+    "CONVENTIONS",
+    "COUPLED",
+    "DECOUPLED",
+    "FLAG",
+    "LARGE",
+    "NOTHING",
+    "NOT_NEGATIVE",
+    "POSITIVE",
+    "SETTINGS",
+    "STAGES",
+    "USUAL",
+    "VANISHES",
+    "Algorithm",
+    "Count",
+    "DecayScalars",
+    "Facts",
+    "Move",
+    "Number",
+    "Option",
+    "Rule",
+    "RuleFunction",
+    "Scheduled",
+    "ScheduledOrNone",
+    "ScheduledPair",
+    "Stage",
+    "StageScalars",
+    "Values",
+    "bounded",
+    "check_first_step",
+    "check_number",
+    "check_scalars",
+    "check_settings",
+    "check_together",
+    "choice",
+    "clip",
+    "clips_each",
+    "elementwise",
+    "entries",
+    "flag",
+    "given",
+    "guards",
+    "is_scheduled",
+    "maximum",
+    "minimum",
+    "nonnegative",
+    "number",
+    "outward",
+    "pair",
+    "regularization",
+    "rule_of",
+    "select",
+    "settings",
+    "shipped",
+    "shown",
+    "sign",
+    "stage_for",
+]

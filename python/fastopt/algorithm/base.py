@@ -30,7 +30,7 @@ from fastopt.algorithm.validators import (
     Number,
     ScheduledNumber,
 )
-from fastopt.runtime.arguments import shown, suggest
+from fastopt.runtime import shown, suggest
 
 _BETA = ScheduledNumber(at_least=0.0, below=1.0, optional=True)
 _STEPS = Count(at_least=1)

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 
 class Facts:
-    """Where an algorithm is from, what it keeps of each parameter, and what it is good for."""
+    """The source of an algorithm, its states for each parameter, and what it is good for."""
 
     def __init__(
         self,

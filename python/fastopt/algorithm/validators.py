@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.runtime.arguments import describe, whole
+from fastopt.runtime import describe, whole
 
 
 class Validator:

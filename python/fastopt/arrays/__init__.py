@@ -1,1 +1,43 @@
-"""arrays."""
+"""Arrays of the caller: containers of them, checks, and memory held where it is."""
+
+from fastopt.arrays import checks
+from fastopt.arrays.allocation import Arena
+from fastopt.arrays.checks import check_kind, check_layout
+from fastopt.arrays.extents import Extents, Written, check_zeroable, overlaps_itself
+from fastopt.arrays.fingerprint import Fingerprint
+from fastopt.arrays.lifetime import KeepAlive
+from fastopt.arrays.memory import Named, bounds, flat
+from fastopt.arrays.read_only import (
+    read_only,
+    read_only_dict,
+    read_only_list,
+    read_only_states,
+    write_into,
+)
+from fastopt.arrays.shapes import LISTED, misfit
+from fastopt.arrays.structure import Path, Structure
+
+__all__ = [
+    "LISTED",
+    "Arena",
+    "Extents",
+    "Fingerprint",
+    "KeepAlive",
+    "Named",
+    "Path",
+    "Structure",
+    "Written",
+    "bounds",
+    "check_kind",
+    "check_layout",
+    "check_zeroable",
+    "checks",
+    "flat",
+    "misfit",
+    "overlaps_itself",
+    "read_only",
+    "read_only_dict",
+    "read_only_list",
+    "read_only_states",
+    "write_into",
+]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.arrays.shapes import misfit
-from fastopt.numerics.formats import NEEDED, is_float, is_supported
+from fastopt.numerics import NEEDED, is_float, is_supported
 
 
 def check_written(array: Any, what: str) -> None:

@@ -45,10 +45,10 @@ def _owner(array: NDArray[Any]) -> NDArray[Any] | None:
 class Fingerprint:
     """An array as it was when it was bound: address, shape, dtype, order, and its owner's memory."""
 
-    __slots__ = ("_memory", "_owner", "_was")
+    __slots__ = ("_memory", "_was", "owner")
 
     def __init__(self, array: NDArray[Any]) -> None:
-        self._owner = _owner(array)
+        self.owner = _owner(array)
         self._memory = self._of_owner()
         self._was = _placed(array)
 
@@ -93,7 +93,7 @@ class Fingerprint:
             )
 
     def _of_owner(self) -> tuple[int, int] | None:
-        return None if self._owner is None else (address(self._owner), self._owner.nbytes)
+        return None if self.owner is None else (address(self.owner), self.owner.nbytes)
 
 
 def _placed(array: NDArray[Any]) -> tuple[int, tuple[int, ...], np.dtype[Any], tuple[bool, bool]]:

@@ -1,7 +1,7 @@
 """Arrays held, so that their memory cannot go away under an optimizer that knows their addresses."""
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,9 +53,15 @@ class KeepAlive:
         )
         return found
 
-    @property
-    def _links(self) -> list[Any]:
-        return self._written.links + self._read.links
+    def held(self) -> Iterator[list[Any]]:
+        """List all that it refers to, once for each reference."""
+        yield [array for _, array in self.named]
+        yield self._written.links + self._read.links
+        yield self.owners()
+
+    def owners(self) -> list[Any]:
+        """List the arrays that own the memory of those that are written, None for their own."""
+        return [each.owner for each in self._placements]
 
     def check(self) -> None:
         """Raise TypeError or ValueError if an array that is written is not as it was."""

@@ -6,7 +6,7 @@ from typing import Any
 from numpy.lib.array_utils import byte_bounds
 from numpy.typing import NDArray
 
-from fastopt.runtime.extension import native
+from fastopt.runtime import native
 
 Named = tuple[str, NDArray[Any]]  # what messages call an array, and the array
 

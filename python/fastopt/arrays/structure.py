@@ -9,13 +9,13 @@ from types import ModuleType
 from typing import Any
 
 from fastopt.arrays.containers import Node, Path, node_of
-from fastopt.runtime.extension import native
+from fastopt.runtime import native
 
 __all__ = ["Path", "Structure"]
 
 
 class Structure:
-    """How a container is built.
+    """The structure of a container.
 
     Attributes
     ----------

@@ -7,10 +7,10 @@ from fastopt.backends.protocol import (
     SOME_ABSENT,
     UNUSED,
     Backend,
+    GradientForms,
     Pass,
     Plan,
     Row,
-    GradientForms,
 )
 
 __all__ = [
@@ -20,10 +20,10 @@ __all__ = [
     "SOME_ABSENT",
     "UNUSED",
     "Backend",
+    "GradientForms",
     "Pass",
     "Plan",
     "Row",
-    "GradientForms",
     "backend",
     "build_info",
     "choose",

@@ -7,12 +7,9 @@ from importlib import import_module
 from types import TracebackType
 from typing import Any
 
-from fastopt.algorithm.rule import Rule
+from fastopt.algorithm import Rule
 from fastopt.backends.protocol import Backend
-from fastopt.runtime import extension
-from fastopt.runtime.arguments import describe, suggest
-from fastopt.runtime.threads import available, get_num_threads
-from fastopt.runtime.warning import warn
+from fastopt.runtime import available, describe, extension, get_num_threads, suggest, warn
 from fastopt.version import __version__
 
 NAMES = ("native", "numba", "numpy")

@@ -3,11 +3,9 @@
 import os
 from typing import Any
 
-from fastopt.algorithm.rule import Rule
+from fastopt.algorithm import Rule
 from fastopt.backends.protocol import Plan
-from fastopt.runtime import extension
-from fastopt.runtime.arguments import suggest
-from fastopt.runtime.warning import warn
+from fastopt.runtime import extension, suggest, warn
 
 
 def why_not() -> str:

@@ -1,9 +1,7 @@
 """The Numba backend: the same Python rules, compiled to a fused loop at their first use."""
 
-import importlib
-import importlib.util
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
@@ -11,39 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.algorithm.rule import Rule
+from fastopt.algorithm import Rule
+from fastopt.backends.numba_there import disabled, missing
 from fastopt.backends.protocol import Pass, Plan, Row
 from fastopt.backends.python_plan import AllScalars, PythonPlan, Scalars, Work
-from fastopt.numerics.environment import FloatingPointEnvironment
-from fastopt.numerics.sums import BLOCK, LANES
-from fastopt.runtime import extension
-from fastopt.runtime.threads import available
+from fastopt.numerics import BLOCK, LANES, FloatingPointEnvironment
+from fastopt.runtime import available, extension
 
 WORTH_A_THREAD = 1 << 18  # elements
 
 
 def why_not() -> str:
     """Return why this installation cannot use the backend, as it is set now."""
-    return _missing() or disabled()
-
-
-def disabled() -> str:
-    """Return what has switched Numba's compiler off; nothing if it is on."""
-    if not importlib.import_module("numba").config.DISABLE_JIT:
-        return ""
-    by = "NUMBA_DISABLE_JIT" if os.environ.get("NUMBA_DISABLE_JIT") else "numba.config.DISABLE_JIT"
-    return f"numba compiles nothing, as {by} is set: unset it, or use another backend"
-
-
-@cache
-def _missing() -> str:
-    if importlib.util.find_spec("numba") is None:
-        return "numba is not installed (pip install 'fastopt[numba]')"
-    try:
-        importlib.import_module("numba")
-    except Exception as error:
-        return f"numba does not load: {error}"
-    return ""
+    return missing() or disabled()
 
 
 def runs(rule: Rule) -> bool:
@@ -123,6 +101,13 @@ class NumbaPlan(PythonPlan):
         for future, _ in begun:
             if not future.cancelled():
                 future.result()
+
+
+def complaint(update: Callable[..., Any], arguments: list[Any], dtype: Any) -> str:
+    """Compile a rule for scalars; return what is wrong with the outcome, nothing where all is well."""
+    from fastopt.backends import numba_elementwise
+
+    return numba_elementwise.complaint(update, arguments, dtype)
 
 
 @cache

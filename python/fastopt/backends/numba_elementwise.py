@@ -13,7 +13,7 @@ from numba.core.errors import TypingError
 from numba.extending import overload
 
 from fastopt.algorithm import elementwise
-from fastopt.backends.numba import disabled
+from fastopt.backends.numba_there import disabled
 
 # The numerics contract: no contraction, no reordering, division as in NumPy.
 CONTRACT: dict[str, Any] = {"fastmath": False, "error_model": "numpy"}

@@ -11,10 +11,9 @@ import numpy as np
 from numba import carray, cfunc, types
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
-from fastopt.algorithm.rule import Rule
-from fastopt.algorithm.stages import BARE, COUPLED, DECOUPLED, STAGES, Stage
+from fastopt.algorithm import BARE, COUPLED, DECOUPLED, STAGES, Rule, Stage
 from fastopt.backends.numba_elementwise import CONTRACT, loop, piece, views
-from fastopt.runtime.extension import native
+from fastopt.runtime import native
 
 # Sweep of csrc/kernels/kernel.hpp.
 SIGNATURE = types.void(

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.algorithm.rule import Rule
+from fastopt.algorithm import Rule
 from fastopt.backends.protocol import Pass, Plan
 from fastopt.backends.python_plan import AllScalars, PythonPlan, Scalars
-from fastopt.numerics.environment import FloatingPointEnvironment
+from fastopt.numerics import FloatingPointEnvironment
 
 
 def why_not() -> str:

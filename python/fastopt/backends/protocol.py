@@ -3,10 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from fastopt.algorithm.rule import Rule
-from fastopt.algorithm.stages import StageScalars
-from fastopt.model.commit import Change
-from fastopt.model.step_counts import StepCount
+from fastopt.algorithm import Rule, StageScalars
+from fastopt.model import Change, StepCount
 
 Row = tuple[StageScalars, tuple[float, ...]]
 
@@ -75,14 +73,14 @@ class Plan(Protocol):
         self,
         gradients: Sequence[Any],
         params: Sequence[Any] | None,
-        cohorts: Sequence[StepCount],
+        counts: Sequence[StepCount],
         coefficients: Callable[[Any, int], tuple[float, ...]],
         threads: int,
         counter: Any,
     ) -> int:
         """Perform a step with nothing but the update: compute the scalars, bind, run and count it.
 
-        It is counted for each cohort and in ``counter.steps``. Where `bind` does not return BOUND,
+        It is counted for each step count and in ``counter.steps``. Where `bind` does not return BOUND,
         nothing has changed.
         """
 

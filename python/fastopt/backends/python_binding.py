@@ -1,18 +1,16 @@
 """Arrays bound in Python: how they were, and the gradients of the next step, checked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm.rule import Rule
-from fastopt.arrays.extents import Extents, overlaps_itself
-from fastopt.arrays.fingerprint import Fingerprint
-from fastopt.arrays.memory import bounds, flat
+from fastopt.algorithm import Rule
+from fastopt.arrays import Extents, Fingerprint, bounds, flat, overlaps_itself
 from fastopt.backends.protocol import BOUND, SOME_ABSENT, GradientForms
-from fastopt.numerics.formats import SUPPORTED, from_bfloat16
+from fastopt.numerics import SUPPORTED, from_bfloat16
 
 
 class Binding:
@@ -57,6 +55,12 @@ class Binding:
         if given is None:
             return []
         return [flat(a, entry[0]) for a, entry in zip(given, self._arrays, strict=True)]
+
+    def references(self) -> Iterator[Iterable[Any]]:
+        """List all that it refers to, once for each reference."""
+        yield from self._arrays
+        yield [each.base for flats in self._flat for each in flats]
+        yield [each.owner for placements in self._placements for each in placements]
 
     def _watch(self) -> None:
         """Remember where all that is written lies."""

@@ -6,14 +6,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm.stages import Stage, stage_for
+from fastopt.algorithm import Stage, stage_for
 from fastopt.backends.protocol import BOUND, PLAIN_PASS, Pass, Row
 from fastopt.backends.python_binding import Binding, Gradient
-from fastopt.model.commit import Change, make
-from fastopt.model.step_counts import StepCount
-from fastopt.numerics.environment import FloatingPointEnvironment, check_environment
-from fastopt.numerics.formats import SUPPORTED, to_bfloat16, to_float16
-from fastopt.numerics.sums import block_sums
+from fastopt.model import Change, StepCount, make
+from fastopt.numerics import (
+    SUPPORTED,
+    FloatingPointEnvironment,
+    block_sums,
+    check_environment,
+    to_bfloat16,
+    to_float16,
+)
 
 TILE = 1 << 14  # elements of a gradient that are copied at a time, where it lies otherwise
 FINISHED = 1 << 15  # elements that are updated at a time where more is done with them
@@ -35,16 +39,16 @@ class PythonPlan(Binding):
         self,
         gradients: Sequence[Any],
         params: Sequence[Any] | None,
-        cohorts: Sequence[StepCount],
+        counts: Sequence[StepCount],
         coefficients: Callable[[Any, int], tuple[float, ...]],
         threads: int,
         counter: Any,
     ) -> int:
         """Perform a step with nothing but the update; see the protocol."""
-        rows = [(c.group.stage_scalars, coefficients(c.group.h, c.t + 1)) for c in cohorts]
+        rows = [(c.group.stage_scalars, coefficients(c.group.h, c.t + 1)) for c in counts]
         found = self.bind(gradients, params, False)
         if found == BOUND:
-            counted = [change for cohort in cohorts for change in cohort.changes()]
+            counted = [change for count in counts for change in count.changes()]
             self.run(rows, threads, changes=[*counted, (counter, "steps", counter.steps + 1)])
         return found
 

@@ -14,8 +14,7 @@ from fastopt.bench.arrays import Shape, shape
 from fastopt.bench.peers import LIBRARIES, is_installed, of_libraries
 from fastopt.bench.run import everything
 from fastopt.bench.settings import QUICK_ALGORITHMS, QUICK_SHAPES, SHAPES, Settings, quickly
-from fastopt.demo import arguments
-from fastopt.demo.arguments import UsageError
+from fastopt.demo import UsageError, arguments
 from fastopt.runtime import threads
 
 SUMMARY = "measure the steps on this machine, beside NumPy, Numba and other libraries"

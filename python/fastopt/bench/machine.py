@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import fastopt
-from fastopt.runtime.threads import available
+from fastopt.runtime import available
 
 PACKAGES = ("numpy", "numba", "torch", "optax", "jax", "thinc", "scikit-learn", "deepspeed")
 

@@ -7,7 +7,7 @@ from fastopt.bench.report import RIVALS, amount, digits
 from fastopt.bench.rows import CEILING, OURS
 from fastopt.bench.settings import Settings
 from fastopt.bench.steps import Step
-from fastopt.demo.plot import REFERENCE, add_grid, new_figure, styles
+from fastopt.demo import REFERENCE, add_grid, new_figure, styles
 
 MARKED = {"marker": "o", "markersize": 4.5}
 DASHES: tuple[Any, ...] = ("--", (0, (1, 1.5)), "-.", (0, (6, 2, 1, 2, 1, 2)))

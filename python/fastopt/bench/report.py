@@ -9,7 +9,7 @@ from fastopt.bench.pipeline import Pipeline
 from fastopt.bench.rows import CEILING, NUMBA, NUMPY, OURS, Row
 from fastopt.bench.scaling import Scaling
 from fastopt.bench.steps import Step
-from fastopt.demo.report import WIDTH, layout
+from fastopt.demo import WIDTH, layout
 
 # Heads of columns that have to be short.
 SHORT = {"torch fused": "fused", "scikit-learn": "sklrn", "DeepSpeed": "DeepSp"}

@@ -7,8 +7,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.arrays.memory import flat
-from fastopt.runtime.arguments import describe
+from fastopt.arrays import flat
+from fastopt.runtime import describe
 
 DTYPES = {
     name: np.dtype(name).newbyteorder("<")

@@ -16,7 +16,7 @@ from fastopt.checkpoint.formats import format_of
 from fastopt.checkpoint.progress import meter
 from fastopt.checkpoint.stream import Stream
 from fastopt.checkpoint.workers import PORTION, portions, workers
-from fastopt.runtime.threads import get_num_threads
+from fastopt.runtime import get_num_threads
 
 Done = Callable[[int], object]  # told how many bytes have been read
 

@@ -14,8 +14,7 @@ from fastopt.checkpoint.formats import format_of
 from fastopt.checkpoint.manifest import UNKNOWN, compose
 from fastopt.checkpoint.progress import meter
 from fastopt.checkpoint.workers import portions, workers
-from fastopt.runtime.arguments import describe
-from fastopt.runtime.threads import get_num_threads
+from fastopt.runtime import describe, get_num_threads
 
 
 def write(

@@ -7,7 +7,7 @@ from math import isfinite
 from pathlib import Path
 from typing import NoReturn
 
-from fastopt.runtime.arguments import suggest
+from fastopt.runtime import suggest
 
 PICTURES = (".png", ".pdf", ".svg")  # the files that matplotlib writes
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import fastopt
-from fastopt.algorithm.hyperparameters import Values, number
+from fastopt.algorithm import Values, number
 
 
 class LateAdagradCoefficients(NamedTuple):

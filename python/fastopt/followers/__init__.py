@@ -1,1 +1,17 @@
-"""followers."""
+"""Arrays that follow the parameters: averages, slow weights, low-precision copies."""
+
+from fastopt.followers.averages import Averages, EqualAverage, MovingAverage, swap
+from fastopt.followers.base import Follower
+from fastopt.followers.followers import Followers
+from fastopt.followers.restart import check_restartable, restart
+
+__all__ = [
+    "Averages",
+    "EqualAverage",
+    "Follower",
+    "Followers",
+    "MovingAverage",
+    "check_restartable",
+    "restart",
+    "swap",
+]

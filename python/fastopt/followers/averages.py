@@ -7,12 +7,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm.hyperparameters import Option, number
-from fastopt.algorithm.validators import Count
+from fastopt.algorithm import Count, Option, number
 from fastopt.followers.base import Follower
-from fastopt.model.commit import Change, make
-from fastopt.runtime.arguments import MOST_STEPS, describe
-from fastopt.runtime.extension import native
+from fastopt.model import Change, make
+from fastopt.runtime import MOST_STEPS, describe, native
 
 SWAPPED = 1 << 16  # elements that are swapped at a time
 

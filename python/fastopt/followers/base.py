@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm.hyperparameters import Option
-from fastopt.arrays.allocation import Arena
+from fastopt.algorithm import Option
+from fastopt.arrays import Arena
 from fastopt.followers.fresh import digest, is_like, is_same
-from fastopt.model.commit import Change
-from fastopt.runtime.arguments import describe
+from fastopt.model import Change
+from fastopt.runtime import describe
 
 Array = NDArray[Any]
 

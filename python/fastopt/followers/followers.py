@@ -5,14 +5,12 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from fastopt.arrays.allocation import Arena
-from fastopt.arrays.memory import Named
+from fastopt.arrays import Arena, Named
 from fastopt.followers.averages import Averages, averages_for
 from fastopt.followers.base import Follower
 from fastopt.followers.low_precision import Copies
 from fastopt.followers.slow_weights import SlowWeights, slow_weights_for
-from fastopt.model.commit import Change
-from fastopt.model.parameters import Parameters
+from fastopt.model import Change, Parameters
 
 Arrays = Sequence[NDArray[Any]]
 

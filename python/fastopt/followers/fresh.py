@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.arrays.memory import flat
+from fastopt.arrays import flat
 
 
 def digest(array: NDArray[Any]) -> bytes:

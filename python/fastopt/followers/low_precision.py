@@ -6,13 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.arrays.checks import check_kind, check_layout
-from fastopt.arrays.extents import Extents
-from fastopt.arrays.memory import Named
-from fastopt.model.commit import Change
-from fastopt.model.parameters import Parameters
-from fastopt.numerics.environment import FloatingPointEnvironment
-from fastopt.numerics.formats import is_bfloat16, to_bfloat16, to_float16
+from fastopt.arrays import Extents, Named, check_kind, check_layout
+from fastopt.model import Change, Parameters
+from fastopt.numerics import FloatingPointEnvironment, is_bfloat16, to_bfloat16, to_float16
 
 
 class Copies:

@@ -1,7 +1,7 @@
 """Averages and slow weights that begin anew, from weights that were written by hand."""
 
 from fastopt.followers.followers import Arrays, Followers
-from fastopt.model.commit import commit
+from fastopt.model import commit
 
 
 def check_restartable(followers: Followers) -> None:

@@ -1,77 +1,14 @@
-"""The dialects: what other frameworks mean by the name of an algorithm, as options of ours.
+"""Other frameworks: a room for each, with all that is known of it, and the dialects of all."""
 
-A package for each framework has all that is known of it. Its `dialect` is a table: for every algorithm
-that it has, by the name of our class, the options in which its rule or its defaults differ from ours,
-which are torch's where torch has it. Where states can be converted, `names` are what it calls their
-parts, `arrival` converts from it and `departure` to it.
-"""
+from fastopt.frameworks.dialects import (
+    NAMES,
+    REQUIRED,
+    Options,
+    Table,
+    defaults,
+    frameworks_of,
+    options,
+    table,
+)
 
-from collections.abc import Mapping
-from importlib import import_module
-from typing import Any
-
-from fastopt.algorithm.base import Algorithm
-from fastopt.runtime.arguments import describe, suggest
-
-NAMES = ("torch", "keras", "optax", "tf1", "mlx", "sklearn", "thinc", "paper")
-
-Options = Mapping[str, Any]
-Table = Mapping[str, Options]
-
-
-class _Required:
-    """A value that a framework has no default for."""
-
-    def __repr__(self) -> str:
-        return "required"
-
-
-REQUIRED = _Required()
-
-
-def table(like: str) -> Table:
-    """Return the table of a framework."""
-    found: Table = import_module(f"{__name__}.{like}.dialect").TABLE
-    return found
-
-
-def defaults(cls: type[Algorithm], like: Any, *given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of a dialect, none where it is None, overridden by what is given.
-
-    Raise TypeError for what the framework has no default for, and is not given.
-    """
-    values = {} if like is None else options(cls, like)
-    for each in given:
-        values.update(each)
-    for name, value in values.items():
-        if value is REQUIRED:
-            raise TypeError(
-                f"{like} has no default for {name} of {cls.__name__}: give {name}=... as there"
-            )
-    return values
-
-
-def options(cls: type[Algorithm], like: Any) -> dict[str, Any]:
-    """Copy a dialect's options; raise for a framework that is unknown, or has no such algorithm."""
-    if not isinstance(like, str):
-        known = ", ".join(map(repr, NAMES))
-        raise TypeError(f"like is {describe(like)}; it must be one of {known}, or None")
-    if like not in NAMES:
-        raise ValueError(f"there is no dialect {like!r}: {suggest(like, NAMES)}")
-    if not _has(like, cls):
-        name, having = cls.__name__, ", ".join(map(repr, frameworks_of(cls)))
-        raise ValueError(
-            f"{like} has no {name}, but {', '.join(sorted(table(like)))}; "
-            + (f"{name} can be like {having}" if having else "leave like out, no framework has it")
-        )
-    return dict(table(like)[cls.__name__])
-
-
-def frameworks_of(cls: type[Algorithm]) -> list[str]:
-    """List the frameworks that have an algorithm."""
-    return [like for like in NAMES if _has(like, cls)]
-
-
-def _has(like: str, cls: type[Algorithm]) -> bool:
-    """Return whether a framework has an algorithm: none has a user's, whatever its name."""
-    return cls.is_ours() and cls.__name__ in table(like)
+__all__ = ["NAMES", "REQUIRED", "Options", "Table", "defaults", "frameworks_of", "options", "table"]

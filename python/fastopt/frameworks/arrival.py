@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from fastopt.algorithm.hyperparameters import Values
-from fastopt.algorithm.rule import rule_of
+from fastopt.algorithm import Values, rule_of
 from fastopt.frameworks.buffer import lr_inside, rescaled
 from fastopt.frameworks.counterpart import Convertible, Counterpart, rule_there
 

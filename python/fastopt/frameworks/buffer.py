@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.algorithm.hyperparameters import Values
+from fastopt.algorithm import Values
 
 
 def rescaled(

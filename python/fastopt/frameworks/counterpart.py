@@ -4,11 +4,9 @@ from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-from fastopt import frameworks
-from fastopt.algorithm.base import Algorithm
-from fastopt.algorithm.hyperparameters import Option, Values
-from fastopt.algorithm.rule import RuleFunction
-from fastopt.runtime.arguments import describe
+from fastopt.algorithm import Algorithm, Option, RuleFunction, Values
+from fastopt.frameworks import dialects
+from fastopt.runtime import describe
 
 Options = Mapping[str, str | tuple[str, str]]  # two names for a pair
 
@@ -25,7 +23,7 @@ class Convertible(Protocol):
 
     @property
     def step_count(self) -> int:
-        """How many steps it has taken."""
+        """The number of steps taken."""
 
     def state_dict(self, copy: bool = ...) -> dict[str, Any]:
         """Return its state."""
@@ -80,7 +78,7 @@ def counterpart(opt: Any, table: Table, like: str) -> Counterpart:
 def rule_there(opt: Any, like: str) -> dict[str, Any]:
     """Return the framework's rule of the same name, as our options: all but clipping."""
     defaults = {key: option.default for key, option in opt.hyperparameters.items()}
-    rule = {**defaults, **frameworks.options(type(opt), like)}
+    rule = {**defaults, **dialects.options(type(opt), like)}
     return {key: value for key, value in rule.items() if key not in CLIPPING}
 
 

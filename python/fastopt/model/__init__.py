@@ -1,1 +1,35 @@
-"""model."""
+"""The parts of an optimizer: parameters, groups, patterns of names, step counts, gate, commit."""
+
+from fastopt.model.commit import Change, commit, make
+from fastopt.model.ended_schedules import warn_if_ended
+from fastopt.model.gate import CLOSED, STEPPING, Gate
+from fastopt.model.groups import Given, Group, group_class
+from fastopt.model.parameters import Parameters, leaves_like
+from fastopt.model.patterns import Named, Which, chosen, layer_decay, no_decay
+from fastopt.model.states import States, completed
+from fastopt.model.step_counts import StepCount, divide, regroup
+
+__all__ = [
+    "CLOSED",
+    "STEPPING",
+    "Change",
+    "Gate",
+    "Given",
+    "Group",
+    "Named",
+    "Parameters",
+    "States",
+    "StepCount",
+    "Which",
+    "chosen",
+    "commit",
+    "completed",
+    "divide",
+    "group_class",
+    "layer_decay",
+    "leaves_like",
+    "make",
+    "no_decay",
+    "regroup",
+    "warn_if_ended",
+]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fastopt.runtime.extension import native
+from fastopt.runtime import native
 
 Change = tuple[Any, str, Any]  # an object, the name of an attribute, and the value that it gets
 

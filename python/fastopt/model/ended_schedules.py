@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from fastopt.runtime.warning import warn
+from fastopt.runtime import warn
 
 
 def warn_if_ended(name: str, value: Any, step: int, line: Callable[[str], str]) -> None:

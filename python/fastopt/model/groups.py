@@ -5,18 +5,27 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fastopt.algorithm.hyperparameters import Option, Values
-from fastopt.algorithm.representable import LARGE, VANISHES, check_first_step, check_number, entries
-from fastopt.algorithm.stages import StageScalars
-from fastopt.algorithm.validators import NOT_NEGATIVE, Number, is_scheduled
-from fastopt.arrays.read_only import read_only_dict
+from fastopt.algorithm import (
+    LARGE,
+    NOT_NEGATIVE,
+    VANISHES,
+    Number,
+    Option,
+    StageScalars,
+    Values,
+    check_first_step,
+    check_number,
+    entries,
+    is_scheduled,
+)
+from fastopt.arrays import read_only_dict
 from fastopt.model.commit import Change, commit, make
 from fastopt.model.ended_schedules import warn_if_ended
 from fastopt.model.gate import Gate
-from fastopt.runtime.arguments import describe, suggest
+from fastopt.runtime import describe, suggest
 
 if TYPE_CHECKING:
-    from fastopt.algorithm.base import Algorithm
+    from fastopt.algorithm import Algorithm
 
 
 class Given(NamedTuple):
@@ -37,7 +46,7 @@ class Group(MutableMapping[str, Any]):
 
     # No attribute can be set that would mean nothing; those of hyperparameters are in `group_class`.
     __slots__ = (
-        *("_algorithm", "_counter", "_declared", "_factors", "_gate", "_given", "_params", "_single"),
+        *("_algorithm", "_counter", "_declared", "_factors", "_gate", "_given", "_single", "container"),
         *("h", "index", "scheduled", "stage_scalars"),
     )
 
@@ -56,7 +65,7 @@ class Group(MutableMapping[str, Any]):
         single: str | None,
     ) -> None:
         self.index = index  # None for the only one
-        self._params = params
+        self.container = params
         self._algorithm = algorithm
         self._declared = algorithm.hyperparameters
         self._gate = gate
@@ -124,7 +133,7 @@ class Group(MutableMapping[str, Any]):
     def params(self) -> Any:
         """Its parameters, as they were given; a dict by name where ``groups=`` has divided them."""
         self._gate.read = True
-        return self._params
+        return self.container
 
     @params.setter
     def params(self, value: Any) -> None:

@@ -7,14 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.arrays import checks
-from fastopt.arrays.extents import Extents, Written, check_zeroable
-from fastopt.arrays.lifetime import KeepAlive
-from fastopt.arrays.memory import Named
-from fastopt.arrays.read_only import read_only_dict
-from fastopt.arrays.structure import Path, Structure
+from fastopt.arrays import (
+    Extents,
+    KeepAlive,
+    Named,
+    Path,
+    Structure,
+    Written,
+    check_zeroable,
+    checks,
+    read_only_dict,
+)
 from fastopt.model.patterns import Which, combined, matches, split
-from fastopt.runtime.arguments import describe, shown
+from fastopt.runtime import describe, shown
 
 _NEW = "make a new optimizer"
 
@@ -41,7 +46,7 @@ class Parameters:
         before: "Parameters | None" = None,
     ) -> None:
         """Check params; of those that have grown, `before` are those that have been checked."""
-        self._given = params
+        self.given = params
         self.grouped = _is_list_of_groups(params, set(hyperparameters))
         entries: list[Mapping[str, Any]] = list(params) if self.grouped else [{"params": params}]
         self.groups = [
@@ -98,7 +103,7 @@ class Parameters:
         """List what the caller's containers hold now; nothing where they cannot change."""
         if not self._watched:
             return None
-        containers = self._containers() if self.grouped else self._given
+        containers = self._containers() if self.grouped else self.given
         return self.leaves(containers, "params", _NEW)
 
     def leaves_of(self, tree: Any, what: str, remedy: str) -> Sequence[Any]:
@@ -122,8 +127,8 @@ class Parameters:
 
     def _containers(self) -> Any:
         if not self.grouped:
-            return self._given
-        return [g.get("params") if isinstance(g, dict) else g for g in self._given]
+            return self.given
+        return [g.get("params") if isinstance(g, dict) else g for g in self.given]
 
     def named(self) -> list[Named]:
         """List the arrays with what messages call them."""

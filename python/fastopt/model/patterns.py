@@ -8,8 +8,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from fastopt.algorithm.validators import NOT_NEGATIVE
-from fastopt.runtime.arguments import describe, suggest
+from fastopt.algorithm import NOT_NEGATIVE
+from fastopt.runtime import describe, suggest
 
 Array = NDArray[Any]
 Which = str | Callable[[str, Array], bool]

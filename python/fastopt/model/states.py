@@ -4,9 +4,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from fastopt.algorithm.base import Algorithm
-from fastopt.algorithm.rule import Rule
-from fastopt.arrays.allocation import Arena
+from fastopt.algorithm import Algorithm, Rule
+from fastopt.arrays import Arena
 from fastopt.model.groups import Group
 from fastopt.model.parameters import Parameters
 

@@ -7,7 +7,7 @@ Each parameter counts its own steps, as in PyTorch, or its bias corrections woul
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from fastopt.algorithm.hyperparameters import Values
+from fastopt.algorithm import Values
 from fastopt.model.commit import Change
 from fastopt.model.groups import Group
 
@@ -37,30 +37,30 @@ class StepCount:
 Counts = tuple[list[StepCount], list[int]]  # and the number of the one that each parameter has
 
 
-def divide(cohorts: Sequence[StepCount], rows: Sequence[int], present: Sequence[bool]) -> Counts:
+def divide(counts: Sequence[StepCount], rows: Sequence[int], present: Sequence[bool]) -> Counts:
     """Divide counts by who takes the step that comes, and join those that are alike again."""
     alike: dict[Any, int] = {}
     first = [
         alike.setdefault((id(each.group), each.t, *each.carried.items()), k)
-        for k, each in enumerate(cohorts)
+        for k, each in enumerate(counts)
     ]
 
     def make(key: tuple[int, bool]) -> StepCount:
-        old = cohorts[key[0]]
+        old = counts[key[0]]
         return StepCount(old.group, old.t, dict(old.carried), key[1])
 
     return _joined(zip([first[row] for row in rows], present, strict=True), make)
 
 
 def regroup(
-    cohorts: Sequence[StepCount], rows: Sequence[int], groups: Sequence[Group], group_of: Sequence[int]
+    counts: Sequence[StepCount], rows: Sequence[int], groups: Sequence[Group], group_of: Sequence[int]
 ) -> Counts:
     """Make counts for parameters that are in other groups now, and join those that are alike."""
     alike: dict[Any, int] = {}
-    first = [alike.setdefault((each.t, *each.carried.items()), k) for k, each in enumerate(cohorts)]
+    first = [alike.setdefault((each.t, *each.carried.items()), k) for k, each in enumerate(counts)]
 
     def make(key: tuple[int, int]) -> StepCount:
-        old = cohorts[key[0]]
+        old = counts[key[0]]
         return StepCount(groups[key[1]], old.t, dict(old.carried))
 
     return _joined(zip([first[row] for row in rows], group_of, strict=True), make)

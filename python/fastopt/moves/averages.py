@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fastopt.followers.averages import Averages, EqualAverage, MovingAverage
-from fastopt.followers.followers import Followers
+from fastopt.followers import Averages, EqualAverage, Followers, MovingAverage
 from fastopt.moves.base import away
-from fastopt.step.core import Core
+from fastopt.step import Core
 
 
 def averages_of(followers: Followers, *kinds: type[Averages]) -> Averages:

@@ -8,20 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt import backends
-from fastopt.algorithm.base import Move
-from fastopt.algorithm.rule import rule_of
-from fastopt.algorithm.stages import NOTHING
+from fastopt.algorithm import NOTHING, Move, rule_of
 from fastopt.backends import PLAIN_PASS, Pass, Plan, Row
-from fastopt.followers.averages import swap
-from fastopt.runtime.threads import get_num_threads
-from fastopt.step.bound import Bound
-from fastopt.step.core import Core
-from fastopt.step.sharing import Moving
+from fastopt.followers import swap
+from fastopt.runtime import get_num_threads
+from fastopt.step import Bound, Core, Moving
 
 
 @contextmanager
 def away(core: Core, doing: str) -> Iterator[None]:
-    """KeepAlive an optimizer, and those that share memory with it, while its parameters are elsewhere."""
+    """Hold an optimizer, and those that share memory with it, while its parameters are elsewhere."""
     moving = Moving()
     try:
         moving.begin(core, doing)

@@ -6,11 +6,9 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from fastopt.algorithm.base import Move
-from fastopt.algorithm.hyperparameters import Values
+from fastopt.algorithm import Move, Values
 from fastopt.moves.base import along_states, away, copied, give_back, move, moved
-from fastopt.step.core import Core
-from fastopt.step.sharing import Moving
+from fastopt.step import Core, Moving
 
 Average = Callable[[Values], Move]  # how a parameter of training is taken to its average
 

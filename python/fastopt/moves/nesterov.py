@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fastopt.moves.base import along_states, away, moved
-from fastopt.step.binding import prepare
-from fastopt.step.core import Core
+from fastopt.step import Core, prepare
 
 
 @contextmanager

@@ -8,18 +8,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt import backends
-from fastopt.algorithm.rule import RuleFunction, rule_of, shipped
-from fastopt.algorithm.stages import NOTHING
-from fastopt.algorithm.validators import FLAG, NOT_NEGATIVE
+from fastopt.algorithm import FLAG, NOT_NEGATIVE, NOTHING, RuleFunction, rule_of, shipped
 from fastopt.backends import PLAIN_PASS, Plan
 from fastopt.moves.base import away, copied, moved
-from fastopt.runtime.threads import get_num_threads
-from fastopt.step.accumulator import AccumulateCoefficients, accumulate
-from fastopt.step.bound import Bound
-from fastopt.step.core import Core
-from fastopt.step.decide import complaint, zero
-from fastopt.step.gradients import take_gradients
-from fastopt.step.norms import norms_of
+from fastopt.runtime import get_num_threads
+from fastopt.step import (
+    AccumulateCoefficients,
+    Bound,
+    Core,
+    accumulate,
+    complaint,
+    norms_of,
+    take_gradients,
+    zero,
+)
 
 _LARGEST = float(np.finfo(np.float32).max)  # which both dtypes hold
 

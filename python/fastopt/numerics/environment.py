@@ -10,7 +10,7 @@ from functools import cache
 from types import TracebackType
 from typing import Any
 
-from fastopt.runtime.warning import warn
+from fastopt.runtime import warn
 
 # Two names, as Python computes an expression of literals beforehand.
 _ONE = 1.0

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from fastopt.runtime.extension import native
+from fastopt.runtime import native
 
 _LN2_HIGH = 0.693147180369123816490  # the leading bits: a multiple of it has no rounding error
 _LN2_LOW = 1.90821492927058770002e-10

@@ -4,10 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt.algorithm.facts import Facts
-from fastopt.algorithm.hyperparameters import Values, number
-from fastopt.algorithm.rule import shipped
-from fastopt.algorithm.typing import Scheduled
+from fastopt.algorithm import Facts, Scheduled, Values, number, shipped
 from fastopt.optimizer import Optimizer
 
 

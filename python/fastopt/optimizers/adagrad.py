@@ -5,10 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm.facts import Facts
-from fastopt.algorithm.hyperparameters import Values, choice, number
-from fastopt.algorithm.rule import shipped
-from fastopt.algorithm.typing import Scheduled
+from fastopt.algorithm import Facts, Scheduled, Values, choice, number, shipped
 from fastopt.optimizer import Optimizer
 
 

@@ -6,13 +6,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt.algorithm.elementwise import maximum
-from fastopt.algorithm.facts import Facts
-from fastopt.algorithm.hyperparameters import Values, choice, flag, number, pair
-from fastopt.algorithm.regularization import CONVENTIONS
-from fastopt.algorithm.rule import RuleFunction, shipped
-from fastopt.algorithm.typing import Scheduled, ScheduledPair
-from fastopt.numerics.powers import power
+from fastopt.algorithm import (
+    CONVENTIONS,
+    Facts,
+    RuleFunction,
+    Scheduled,
+    ScheduledPair,
+    Values,
+    choice,
+    flag,
+    maximum,
+    number,
+    pair,
+    shipped,
+)
+from fastopt.numerics import power
 from fastopt.optimizer import Optimizer
 
 

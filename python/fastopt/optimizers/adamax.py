@@ -4,12 +4,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt.algorithm.elementwise import maximum
-from fastopt.algorithm.facts import Facts
-from fastopt.algorithm.hyperparameters import Values, choice, flag, number, pair
-from fastopt.algorithm.rule import shipped
-from fastopt.algorithm.typing import Scheduled, ScheduledPair
-from fastopt.numerics.powers import power
+from fastopt.algorithm import (
+    Facts,
+    Scheduled,
+    ScheduledPair,
+    Values,
+    choice,
+    flag,
+    maximum,
+    number,
+    pair,
+    shipped,
+)
+from fastopt.numerics import power
 from fastopt.optimizer import Optimizer
 
 

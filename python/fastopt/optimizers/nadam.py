@@ -5,11 +5,19 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from fastopt.algorithm.facts import Facts
-from fastopt.algorithm.hyperparameters import Values, choice, flag, number, pair
-from fastopt.algorithm.rule import shipped
-from fastopt.algorithm.typing import Scheduled, ScheduledOrNone, ScheduledPair
-from fastopt.numerics.powers import exp, power
+from fastopt.algorithm import (
+    Facts,
+    Scheduled,
+    ScheduledOrNone,
+    ScheduledPair,
+    Values,
+    choice,
+    flag,
+    number,
+    pair,
+    shipped,
+)
+from fastopt.numerics import exp, power
 from fastopt.optimizer import Optimizer
 
 _LOG_OF_0_96 = -0.040821994520255166

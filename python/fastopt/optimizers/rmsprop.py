@@ -6,13 +6,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm.base import Move
-from fastopt.algorithm.elementwise import nonnegative
-from fastopt.algorithm.facts import Facts
-from fastopt.algorithm.hyperparameters import Values, choice, flag, number
-from fastopt.algorithm.rule import RuleFunction, shipped
-from fastopt.algorithm.typing import Scheduled
-from fastopt.numerics.powers import power
+from fastopt.algorithm import (
+    Facts,
+    Move,
+    RuleFunction,
+    Scheduled,
+    Values,
+    choice,
+    flag,
+    nonnegative,
+    number,
+    shipped,
+)
+from fastopt.numerics import power
 from fastopt.optimizer import Optimizer
 from fastopt.optimizers.sgd import momentum_ahead
 

@@ -6,15 +6,21 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from fastopt.algorithm import regularization
-from fastopt.algorithm.base import Move
-from fastopt.algorithm.facts import Facts
-from fastopt.algorithm.hyperparameters import Values, flag, number, pair
-from fastopt.algorithm.rule import shipped
-from fastopt.algorithm.stages import StageScalars
-from fastopt.algorithm.typing import Scheduled, ScheduledPair
+from fastopt.algorithm import (
+    Facts,
+    Move,
+    Scheduled,
+    ScheduledPair,
+    StageScalars,
+    Values,
+    flag,
+    number,
+    pair,
+    regularization,
+    shipped,
+)
 from fastopt.moves import evaluation
-from fastopt.numerics.powers import power, real_power
+from fastopt.numerics import power, real_power
 from fastopt.optimizer import Optimizer
 
 
@@ -135,7 +141,7 @@ class ScheduleFree(Optimizer):
         evaluation.begin(self._core, self.average)
 
     def train(self) -> None:
-        """Give the parameters back as they were before `eval`, bit by bit; else do nothing.
+        """Restore the parameters of before `eval`, bit by bit; else do nothing.
 
         What has been written to them in between is lost. ValueError, and eval mode goes on, if a
         parameter is no longer the array that was given.

@@ -2,11 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from fastopt.algorithm.base import Move
-from fastopt.algorithm.facts import Facts
-from fastopt.algorithm.hyperparameters import Values, flag, number
-from fastopt.algorithm.rule import RuleFunction, shipped
-from fastopt.algorithm.typing import Scheduled
+from fastopt.algorithm import Facts, Move, RuleFunction, Scheduled, Values, flag, number, shipped
 from fastopt.optimizer import Optimizer
 
 

@@ -5,17 +5,21 @@ the `Values` of them that a class gets; and what a rule may use beside ``+ - * /
 ``np.sqrt`` and ``np.abs``.
 """
 
-from fastopt.algorithm.elementwise import (
+from fastopt.algorithm import (
+    Values,
     bounded,
+    choice,
     clip,
+    flag,
     maximum,
     minimum,
     nonnegative,
+    number,
     outward,
+    pair,
     select,
     sign,
 )
-from fastopt.algorithm.hyperparameters import Values, choice, flag, number, pair
 from fastopt.optimizer import Optimizer
 
 __all__ = [

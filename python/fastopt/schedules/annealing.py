@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fastopt.numerics.powers import power
+from fastopt.numerics import power
 from fastopt.schedules.arguments import Flag, Positive, Steps, Value
 from fastopt.schedules.base import Schedule
 from fastopt.schedules.shapes import cosine as half_cosine

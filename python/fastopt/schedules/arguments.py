@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from fastopt.algorithm.hyperparameters import choice, flag, number
-from fastopt.runtime.arguments import describe, whole
+from fastopt.algorithm import choice, flag, number
+from fastopt.runtime import describe, whole
 
 
 def at_least(smallest: int) -> Callable[[Any, str], int]:

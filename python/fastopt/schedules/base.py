@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.runtime.arguments import whole
+from fastopt.runtime import whole
 from fastopt.schedules import registry
 
 LAST = 2**53  # up to which doubles hold every whole number

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from fastopt.algorithm.hyperparameters import choice, number
-from fastopt.numerics.powers import power
+from fastopt.algorithm import choice, number
+from fastopt.numerics import power
 from fastopt.schedules.arguments import Flag, OptionalSteps, Part, Positive, Shape, Steps, Value
 from fastopt.schedules.base import Schedule
 from fastopt.schedules.shapes import SHAPES, mixed

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastopt.runtime.arguments import describe
+from fastopt.runtime import describe
 from fastopt.schedules.arguments import Count, Milestones, Value
 from fastopt.schedules.base import Schedule
 

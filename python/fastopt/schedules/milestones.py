@@ -4,8 +4,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from fastopt.algorithm.hyperparameters import choice
-from fastopt.numerics.powers import power
+from fastopt.algorithm import choice
+from fastopt.numerics import power
 from fastopt.schedules.arguments import Milestones, Positive, Steps, Value, Values
 from fastopt.schedules.base import Schedule
 from fastopt.schedules.shapes import SHAPES, mixed

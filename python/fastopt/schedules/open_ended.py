@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import sqrt
 
-from fastopt.numerics.powers import power
+from fastopt.numerics import power
 from fastopt.schedules.arguments import Flag, NotNegative, OptionalValue, Positive, Steps, Value
 from fastopt.schedules.base import Schedule
 

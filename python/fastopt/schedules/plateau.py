@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
-from fastopt.algorithm.hyperparameters import choice, number
-from fastopt.runtime.arguments import describe, measured, whole
+from fastopt.algorithm import choice, number
+from fastopt.runtime import describe, measured, whole
 from fastopt.schedules.arguments import BelowOne, Count, NotNegative, Value
 from fastopt.schedules.base import Schedule
 

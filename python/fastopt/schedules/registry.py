@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import Field, fields
 from typing import Any
 
-from fastopt.runtime.arguments import describe, suggest
+from fastopt.runtime import describe, suggest
 
 SCHEDULES: dict[str, type[Any]] = {}
 

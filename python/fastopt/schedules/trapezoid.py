@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from fastopt.algorithm.hyperparameters import choice
+from fastopt.algorithm import choice
 from fastopt.schedules.arguments import Count, Steps, Value
 from fastopt.schedules.base import Schedule
 from fastopt.schedules.shapes import SHAPES, mixed

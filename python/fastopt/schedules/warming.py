@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fastopt.runtime.arguments import whole
+from fastopt.runtime import whole
 from fastopt.schedules.annealing import cosine
 from fastopt.schedules.arguments import Count, Shape, Value
 from fastopt.schedules.base import Schedule

@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastopt.followers.base import Follower
-from fastopt.model.groups import Group
+from fastopt.followers import Follower
+from fastopt.model import Group
 from fastopt.state.config import plain, settings_config
-from fastopt.step.binding import follow
-from fastopt.step.bound import Bound
-from fastopt.step.core import Core
+from fastopt.step import Bound, Core, follow
 
 
 def snapshot(core: Core, copy: bool) -> dict[str, Any]:

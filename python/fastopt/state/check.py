@@ -3,21 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastopt.algorithm.hyperparameters import Values
-from fastopt.algorithm.representable import check_settings
-from fastopt.algorithm.rule import Rule, rule_of
-from fastopt.algorithm.settings import check_together
-from fastopt.algorithm.validators import FLAG, NOT_NEGATIVE
-from fastopt.arrays.checks import check_kind
-from fastopt.arrays.shapes import LISTED, misfit
-from fastopt.model.step_counts import StepCount
-from fastopt.runtime.arguments import count
+from fastopt.algorithm import FLAG, NOT_NEGATIVE, Rule, Values, check_settings, check_together, rule_of
+from fastopt.arrays import LISTED, check_kind, misfit
+from fastopt.model import StepCount
+from fastopt.runtime import count
 from fastopt.state.capture import ACCUMULATED
 from fastopt.state.check_groups import GroupRestoration, checked_groups
 from fastopt.state.config import made, plain
 from fastopt.state.form import Differences, check_form, check_list, is_mark
-from fastopt.step.bound import Bound
-from fastopt.step.loss_scaling import LossScale
+from fastopt.step import Bound, LossScale
 
 
 class CheckedState:
@@ -33,8 +27,8 @@ class CheckedState:
     scale : LossScale
     followers : dict of scalars, by the names of the followers
     fresh : dict of lists of numbers of parameters, likewise
-    cohorts : list of StepCount
-    cohort_of, frozen, entries, arrays : lists, one entry for each parameter
+    counts : list of StepCount
+    count_of, frozen, entries, arrays : lists, one entry for each parameter
         In `entries` its part of the state, or None; in `arrays` what is taken of that, by key, with
         the dtype and the shape of the parameter.
     """
@@ -74,7 +68,7 @@ class CheckedState:
         check_together(settings, [h.clipnorm for h in self.h])
         check_settings(settings, self.h, bound.parameters.singles)
         self.entries = [state["parameters"].get(name) for name in bound.parameters.names]
-        self.cohorts, self.cohort_of = self._check_steps()
+        self.counts, self.count_of = self._check_steps()
         self.frozen = self._check_frozen() if hyperparameters else list(bound.frozen)
         self.arrays = [self._check_arrays(i) for i in range(len(self.entries))]
         self.fresh = {key: self._check_fresh(key) for key in self._followers}
@@ -165,8 +159,8 @@ class CheckedState:
         """Part the parameters by the steps that they have taken."""
         bound = self._bound
         found: list[StepCount] = []
-        cohorts: dict[Any, int] = {}
-        cohort_of = []
+        numbers: dict[Any, int] = {}
+        count_of = []
         for i, entry in enumerate(self.entries):
             before = bound.counts[bound.count_of[i]]
             steps, carried = before.t, dict(before.carried)
@@ -176,11 +170,11 @@ class CheckedState:
                 carried = self._check_carried(entry["carried"], name)
             group = bound.groups[bound.parameters.group_of[i]]
             key = (id(group), steps, *carried.items())
-            if key not in cohorts:
-                cohorts[key] = len(found)
+            if key not in numbers:
+                numbers[key] = len(found)
                 found.append(StepCount(group, steps, carried))
-            cohort_of.append(cohorts[key])
-        return found, cohort_of
+            count_of.append(numbers[key])
+        return found, count_of
 
     def _check_carried(self, given: Mapping[str, Any], name: str) -> dict[str, float]:
         declared = self._bound.kind.carried

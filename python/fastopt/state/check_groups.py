@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-from fastopt.model.groups import Given, Group
-from fastopt.runtime.arguments import listed
+from fastopt.model import Given, Group
+from fastopt.runtime import listed
 from fastopt.state.capture import is_stateful, parts
 from fastopt.state.config import made, plain
 from fastopt.state.form import is_mark, marks

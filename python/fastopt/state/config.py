@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from fastopt.algorithm.base import SETTINGS
-from fastopt.model.groups import Group
-from fastopt.model.patterns import Named
-from fastopt.runtime.arguments import describe
+from fastopt.algorithm import SETTINGS
+from fastopt.model import Group, Named
+from fastopt.runtime import describe
 
 
 def config_of(

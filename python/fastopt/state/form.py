@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from fastopt.runtime.arguments import describe, listed
+from fastopt.runtime import describe, listed
 
 _STATE = {
     "optimizer": str,

@@ -8,18 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm.settings import guards
-from fastopt.arrays.allocation import Arena
-from fastopt.arrays.memory import flat
-from fastopt.followers.base import Follower
-from fastopt.model.commit import Change
-from fastopt.runtime.warning import warn
+from fastopt.algorithm import guards
+from fastopt.arrays import Arena, flat
+from fastopt.followers import Follower
+from fastopt.model import Change
+from fastopt.runtime import warn
 from fastopt.state.capture import ACCUMULATED
 from fastopt.state.check import CheckedState, word
-from fastopt.step.accumulator import Accumulator
-from fastopt.step.binding import install, planned
-from fastopt.step.bound import Bound
-from fastopt.step.core import Core
+from fastopt.step import Accumulator, Bound, Core, install, planned
 
 Array = NDArray[Any]
 Arrays = Sequence[Mapping[str, Array]]  # by key, one entry for each parameter
@@ -65,8 +61,8 @@ def restore(
             ],
             followers=bound.followers.with_(followers),
             sums=_sums(bound, state, arrays),
-            counts=state.cohorts,
-            count_of=state.cohort_of,
+            counts=state.counts,
+            count_of=state.count_of,
             present=None,
         )
     )

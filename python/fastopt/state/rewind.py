@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm.validators import is_scheduled
-from fastopt.model.commit import commit
-from fastopt.model.groups import Group
+from fastopt.algorithm import is_scheduled
+from fastopt.model import Group, commit
 from fastopt.state.capture import snapshot
 from fastopt.state.check import CheckedState, check_fit
 from fastopt.state.restore import restore
 from fastopt.state.saving import BUSY
-from fastopt.step.core import Core, core_of
+from fastopt.step import Core, core_of
 
 Array = NDArray[Any]
 

@@ -7,13 +7,12 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from fastopt import checkpoint
-from fastopt.arrays.allocation import Arena
+from fastopt.arrays import Arena
 from fastopt.state.capture import snapshot
 from fastopt.state.check import CheckedState
 from fastopt.state.form import Differences, check_form
 from fastopt.state.restore import restore
-from fastopt.step.bound import Bound
-from fastopt.step.core import Core
+from fastopt.step import Bound, Core
 
 Path = str | os.PathLike[str]
 _PARAMS = "*params"  # no state of a rule can have such a name

@@ -1,1 +1,50 @@
-"""step."""
+"""One step: what is bound, what is decided, and what is done around the update."""
+
+from fastopt.step import accumulation, closing, membership, program, sharing
+from fastopt.step.accumulator import AccumulateCoefficients, Accumulator, accumulate
+from fastopt.step.attributes import GROUPS, check_same, is_shown, refuse, remedy_for
+from fastopt.step.binding import bind, follow, install, planned, prepare, set_setting
+from fastopt.step.bound import Bound
+from fastopt.step.core import Core, core_of
+from fastopt.step.decide import complaint, zero
+from fastopt.step.gradients import take_gradients
+from fastopt.step.loss_scaling import LossScale
+from fastopt.step.norms import clip_factor, norms_of
+from fastopt.step.report import GroupReport
+from fastopt.step.sharing import Moving
+from fastopt.step.unseen import UnseenArrayWarning, watch
+
+__all__ = [
+    "GROUPS",
+    "AccumulateCoefficients",
+    "Accumulator",
+    "Bound",
+    "Core",
+    "GroupReport",
+    "LossScale",
+    "Moving",
+    "UnseenArrayWarning",
+    "accumulate",
+    "accumulation",
+    "bind",
+    "check_same",
+    "clip_factor",
+    "closing",
+    "complaint",
+    "core_of",
+    "follow",
+    "install",
+    "is_shown",
+    "membership",
+    "norms_of",
+    "planned",
+    "prepare",
+    "program",
+    "refuse",
+    "remedy_for",
+    "set_setting",
+    "sharing",
+    "take_gradients",
+    "watch",
+    "zero",
+]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastopt.algorithm.validators import Number
+from fastopt.algorithm import Number
 from fastopt.step.accumulator import Accumulator
 from fastopt.step.binding import changed, held, install, prepare
 from fastopt.step.core import Core

@@ -4,14 +4,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastopt import backends
-from fastopt.algorithm.rule import rule_of, shipped
-from fastopt.algorithm.stages import NOTHING
-from fastopt.arrays.allocation import Arena
-from fastopt.arrays.memory import Named
+from fastopt.algorithm import NOTHING, rule_of, shipped
+from fastopt.arrays import Arena, Named
 from fastopt.backends import PLAIN_PASS, GradientForms
-from fastopt.model.commit import Change
-from fastopt.model.parameters import Parameters
-from fastopt.runtime.threads import get_num_threads
+from fastopt.model import Change, Parameters
+from fastopt.runtime import get_num_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

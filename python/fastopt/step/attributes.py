@@ -4,7 +4,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from fastopt.arrays.read_only import write_into
+from fastopt.arrays import write_into
 from fastopt.step.core import core_of
 
 _COUNTED = (

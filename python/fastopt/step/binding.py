@@ -5,22 +5,12 @@ from operator import itemgetter
 from typing import Any
 
 from fastopt import backends, frameworks
+from fastopt.algorithm import USUAL, Algorithm, Rule, Values, check_settings, rule_of, stage_for
 from fastopt.algorithm import settings as declared
-from fastopt.algorithm.base import Algorithm
-from fastopt.algorithm.hyperparameters import Values
-from fastopt.algorithm.representable import check_settings
-from fastopt.algorithm.rule import Rule, rule_of
-from fastopt.algorithm.stages import USUAL, stage_for
-from fastopt.arrays.lifetime import KeepAlive
-from fastopt.arrays.read_only import read_only_list
-from fastopt.backends import Row, GradientForms
-from fastopt.followers.followers import Followers
-from fastopt.model.commit import Change, commit
-from fastopt.model.gate import Gate
-from fastopt.model.groups import Group, group_class
-from fastopt.model.parameters import Parameters
-from fastopt.model.states import completed
-from fastopt.model.step_counts import StepCount
+from fastopt.arrays import KeepAlive, read_only_list
+from fastopt.backends import GradientForms, Row
+from fastopt.followers import Followers
+from fastopt.model import Change, Gate, Group, Parameters, StepCount, commit, completed, group_class
 from fastopt.step.attributes import GROUPS
 from fastopt.step.bound import Bound
 from fastopt.step.core import Core
@@ -129,7 +119,7 @@ def _picking(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any
 
 def _tried(bound: Bound, rule: Rule, group: Group) -> Rule:
     """Try a user's rule, which can be wrong in many ways."""
-    from fastopt.backends.rule_trial import try_rule
+    from fastopt.step.rule_trial import try_rule
 
     row = row_of(bound, StepCount(group, 0, bound.kind.initial_carried()))
     assert row is not None
@@ -138,7 +128,7 @@ def _tried(bound: Bound, rule: Rule, group: Group) -> Rule:
 
 
 def held(bound: Bound, more: Sequence[int] | None = None) -> Bound:
-    """KeepAlive what steps write besides the parameters, and the gradients that were bound.
+    """Hold what steps write besides the parameters, and the gradients that were bound.
 
     Of `more` parameters, if they are given, which is what is held already and more.
     """
@@ -159,15 +149,15 @@ def held(bound: Bound, more: Sequence[int] | None = None) -> Bound:
     return bound.but(hold=bound.hold.with_more(named, gradients))
 
 
-def row_of(bound: Bound, cohort: StepCount) -> Row | None:
+def row_of(bound: Bound, count: StepCount) -> Row | None:
     """Compute the scalars of a step."""
-    if not cohort.active:
+    if not count.active:
         return None
-    group, kind = cohort.group, bound.kind
+    group, kind = count.group, bound.kind
     if not kind.carried:
-        return group.stage_scalars, kind.coefficients(group.h, cohort.t + 1)
-    carried = cohort.pending = Values(**cohort.carried)
-    return group.stage_scalars, kind.coefficients(group.h, cohort.t + 1, carried)
+        return group.stage_scalars, kind.coefficients(group.h, count.t + 1)
+    carried = count.pending = Values(**count.carried)
+    return group.stage_scalars, kind.coefficients(group.h, count.t + 1, carried)
 
 
 # What follows from settings and hyperparameters.

@@ -3,15 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastopt.algorithm.base import Algorithm
-from fastopt.algorithm.rule import Rule
-from fastopt.arrays.lifetime import KeepAlive
-from fastopt.backends import Plan, GradientForms
-from fastopt.followers.followers import Followers
-from fastopt.model.groups import Group
-from fastopt.model.parameters import Parameters
-from fastopt.model.states import States
-from fastopt.model.step_counts import StepCount
+from fastopt.algorithm import Algorithm, Rule
+from fastopt.arrays import KeepAlive
+from fastopt.backends import GradientForms, Plan
+from fastopt.followers import Followers
+from fastopt.model import Group, Parameters, States, StepCount
 from fastopt.step.accumulator import Accumulator
 from fastopt.step.moderate import Risks
 from fastopt.step.progress import Progress

@@ -1,7 +1,7 @@
 """The end of an optimizer, at which it lets go of the memory that it holds."""
 
 from fastopt import backends
-from fastopt.model.gate import CLOSED
+from fastopt.model import CLOSED
 from fastopt.step.core import Core
 
 

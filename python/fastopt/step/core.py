@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastopt.model.gate import Gate
+from fastopt.model import Gate
 from fastopt.step.bound import Bound
 
 

@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.algorithm.settings import clips_each
-from fastopt.model.commit import Change, commit
-from fastopt.model.parameters import Parameters
-from fastopt.numerics.formats import taken
-from fastopt.runtime.arguments import listed
+from fastopt.algorithm import clips_each
+from fastopt.model import Change, Parameters, commit
+from fastopt.numerics import taken
+from fastopt.runtime import listed
 from fastopt.step.bound import Bound
 from fastopt.step.due import StepRequest
 from fastopt.step.norms import Norms, clip_factor, common_clip_factor

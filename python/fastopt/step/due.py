@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from fastopt.backends import Row
-from fastopt.model.commit import Change
+from fastopt.model import Change
 
 
 class StepRequest(NamedTuple):

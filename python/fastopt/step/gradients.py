@@ -7,7 +7,7 @@ import numpy as np
 
 from fastopt import backends
 from fastopt.backends import GradientForms
-from fastopt.model.step_counts import divide
+from fastopt.model import divide
 from fastopt.numerics import formats
 from fastopt.step.binding import changed, install
 from fastopt.step.core import Core

@@ -3,7 +3,7 @@
 import weakref
 from functools import partial
 
-from fastopt.arrays.extents import Extents
+from fastopt.arrays import Extents
 from fastopt.step.core import Core
 
 Reference = weakref.ref[Core]

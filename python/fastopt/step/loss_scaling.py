@@ -8,9 +8,9 @@ steps it is doubled.
 from collections.abc import Mapping
 from typing import Any
 
-from fastopt.algorithm.validators import POSITIVE
-from fastopt.model.commit import Change
-from fastopt.runtime.arguments import whole
+from fastopt.algorithm import POSITIVE
+from fastopt.model import Change
+from fastopt.runtime import whole
 
 START = 65536.0
 GROWTH = 2.0

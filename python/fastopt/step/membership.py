@@ -5,14 +5,19 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.arrays.structure import Path
-from fastopt.model.commit import make
-from fastopt.model.ended_schedules import warn_if_ended
-from fastopt.model.groups import Given
-from fastopt.model.parameters import Parameters
-from fastopt.model.patterns import Named, Which, chosen
-from fastopt.model.step_counts import StepCount, regroup
-from fastopt.runtime.arguments import describe
+from fastopt.arrays import Path
+from fastopt.model import (
+    Given,
+    Named,
+    Parameters,
+    StepCount,
+    Which,
+    chosen,
+    make,
+    regroup,
+    warn_if_ended,
+)
+from fastopt.runtime import describe
 from fastopt.step.binding import changed, install, make_groups, planned
 from fastopt.step.bound import Bound
 from fastopt.step.core import Core

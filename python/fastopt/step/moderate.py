@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt.algorithm.hyperparameters import Values
-from fastopt.algorithm.stages import DecayScalars
+from fastopt.algorithm import DecayScalars, Values
 from fastopt.backends import Row
 
 # Up to here, products of four such numbers are in range, and squares of them, added to the largest

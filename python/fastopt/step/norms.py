@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.numerics.formats import taken
-from fastopt.numerics.sums import block_sums, total
+from fastopt.numerics import block_sums, taken, total
 
 
 class Norms(NamedTuple):

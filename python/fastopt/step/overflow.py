@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.backends import Pass, Row, backend
-from fastopt.numerics.formats import taken
-from fastopt.runtime.threads import get_num_threads
+from fastopt.numerics import taken
+from fastopt.runtime import get_num_threads
 from fastopt.step.bound import Bound
 from fastopt.step.due import StepRequest
 from fastopt.step.moderate import LIMIT, LIMITS

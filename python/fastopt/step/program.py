@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from fastopt.algorithm.settings import guards
+from fastopt.algorithm import guards
 from fastopt.backends import UNUSED, Pass, Row
-from fastopt.followers.followers import Followers
-from fastopt.model.commit import Change
-from fastopt.runtime.threads import get_num_threads
+from fastopt.followers import Followers
+from fastopt.model import Change
+from fastopt.runtime import get_num_threads
 from fastopt.step import decide, overflow
 from fastopt.step.accumulator import check_nothing_waits
 from fastopt.step.binding import reads, row_of

@@ -12,10 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.algorithm.rule import rule_of
-from fastopt.arrays.lifetime import KeepAlive
+from fastopt.algorithm import rule_of
 from fastopt.backends import backend
-from fastopt.backends.python_plan import PythonPlan
 from fastopt.step.accumulator import accumulate
 from fastopt.step.core import Core
 
@@ -114,11 +112,11 @@ def _of_root(core: Core, given: str) -> int:
 
 
 def _containers(core: Core) -> Iterator[Any]:
-    yield from (core.bound.params, core.bound.parameters._given, core.bound.grads)
+    yield from (core.bound.params, core.bound.parameters.given, core.bound.grads)
     for container, _ in core.bound.parameters.groups:
         yield container
     for group in core.bound.groups:
-        yield group._params
+        yield group.container
 
 
 def _holders(core: Core) -> Iterator[Iterable[Any]]:
@@ -128,24 +126,17 @@ def _holders(core: Core) -> Iterator[Iterable[Any]]:
     if parameters.by_name:
         for container, _ in parameters.groups:
             yield container.values()
-    yield from _of_hold(parameters.hold)
-    yield from _of_hold(core.bound.hold)
-    if isinstance(plan, PythonPlan):
-        yield from plan._arrays
-        yield [flat.base for flats in plan._flat for flat in flats]
-        yield [each._owner for placements in plan._placements for each in placements]
+    yield from parameters.hold.held()
+    yield from core.bound.hold.held()
+    listed = getattr(plan, "references", None)  # which a plan in Python has
+    if listed is not None:
+        yield from listed()
     else:
         arrays = parameters.arrays
         to_array, to_owner = _of_native_plan()
-        owners = [each._owner for each in parameters.hold._placements]
+        owners = parameters.hold.owners()
         yield arrays * to_array
         yield list({id(owner): owner for owner in owners}.values()) * to_owner
-
-
-def _of_hold(hold: KeepAlive) -> Iterator[Iterable[Any]]:
-    yield [array for _, array in hold.named]
-    yield hold._links
-    yield [each._owner for each in hold._placements]
 
 
 @cache

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from fastopt.numerics.sums import total
+from fastopt.numerics import total
 from fastopt.step.norms import Norms
 
 

@@ -12,8 +12,8 @@ from functools import partial
 from itertools import chain, repeat
 from typing import Any
 
-from fastopt.arrays.extents import Extents
-from fastopt.model.parameters import Parameters
+from fastopt.arrays import Extents
+from fastopt.model import Parameters
 from fastopt.step.core import Core
 from fastopt.step.living import enter, near
 
@@ -38,7 +38,7 @@ class Moving:
         self.extents = Extents(())
 
     def begin(self, core: Core, doing: str) -> None:
-        """KeepAlive an optimizer and those that share memory with it; RuntimeError where one is held."""
+        """Hold an optimizer and those that share memory with it; RuntimeError where one is held."""
         self._take(core, doing, core.gate.busy)
         self.doing, self.extents = doing, core.bound.parameters.extents
         gone = partial(operator.countOf, self._ending)  # counts the reference that it is called with

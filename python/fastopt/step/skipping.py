@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from fastopt.model.commit import Change
-from fastopt.runtime.warning import warn
+from fastopt.model import Change
+from fastopt.runtime import warn
 
 Complaint = Callable[[bool], str]  # takes whether it is of an error for one step alone
 

@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from fastopt.runtime.warning import warn
+from fastopt.runtime import warn
 from fastopt.step.core import Core, core_of
 
 SHOWN = 3  # names in a message

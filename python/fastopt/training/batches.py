@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm.hyperparameters import flag
-from fastopt.runtime.arguments import describe, whole
+from fastopt.algorithm import flag
+from fastopt.runtime import describe, whole
 from fastopt.training.samples import Samples
 
 _FLAG = flag(default=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.runtime.arguments import describe
+from fastopt.runtime import describe
 
 _EVENTS = ("on_begin", "on_step", "on_epoch", "on_end")
 

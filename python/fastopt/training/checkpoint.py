@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from fastopt.algorithm.hyperparameters import flag
-from fastopt.runtime.arguments import describe, whole
+from fastopt.algorithm import flag
+from fastopt.runtime import describe, whole
 from fastopt.training.packing import packed
 from fastopt.training.resuming import KEY
 from fastopt.training.run import Run

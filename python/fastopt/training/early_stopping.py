@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from fastopt.algorithm.hyperparameters import choice, flag, number
-from fastopt.runtime.arguments import whole
-from fastopt.state.rewind import Moment, keep, put_back
+from fastopt.algorithm import choice, flag, number
+from fastopt.runtime import whole
+from fastopt.state import Moment, keep, put_back
 from fastopt.training.evaluation import metric_name
 from fastopt.training.run import Run
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.runtime.arguments import describe
+from fastopt.runtime import describe
 
 _SHOWN = 10  # epochs of the table
 

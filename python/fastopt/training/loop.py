@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.algorithm.hyperparameters import flag
-from fastopt.arrays.structure import Structure
+from fastopt.algorithm import flag
+from fastopt.arrays import Structure
 from fastopt.optimizer import Optimizer
-from fastopt.runtime.arguments import describe, whole
+from fastopt.runtime import describe, whole
 from fastopt.training import evaluation
 from fastopt.training.batches import Batches
 from fastopt.training.callbacks import Callbacks

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from fastopt.runtime.arguments import describe
+from fastopt.runtime import describe
 from fastopt.training.evaluation import metric_name
 from fastopt.training.run import Run
 

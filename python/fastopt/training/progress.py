@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fastopt.runtime.arguments import describe
+from fastopt.runtime import describe
 from fastopt.training.run import Run
 
 

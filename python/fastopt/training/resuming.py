@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastopt.optimizer import Optimizer
-from fastopt.runtime.warning import warn
-from fastopt.state.config import plain
-from fastopt.state.form import marks
+from fastopt.runtime import warn
+from fastopt.state import marks, plain
 from fastopt.training.packing import unpacked
 
 KEY = "training"  # in what is saved beside the optimizer

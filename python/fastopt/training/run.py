@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastopt.optimizer import Optimizer
-from fastopt.runtime.arguments import describe, suggest
+from fastopt.runtime import describe, suggest
 from fastopt.training.batches import Batches, EpochLoop
 from fastopt.training.callbacks import Callbacks
 from fastopt.training.history import History

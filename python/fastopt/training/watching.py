@@ -3,8 +3,8 @@
 from typing import Any
 
 from fastopt.optimizer import Optimizer
-from fastopt.runtime.warning import warn
-from fastopt.state.capture import is_stateful, parts
+from fastopt.runtime import warn
+from fastopt.state import is_stateful, parts
 
 OWN = "fastopt.training."  # where callbacks are that show no metric, but Plateau
 

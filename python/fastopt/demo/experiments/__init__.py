@@ -5,7 +5,7 @@ from pkgutil import iter_modules
 
 from fastopt.demo.arguments import UsageError
 from fastopt.demo.experiment import Experiment
-from fastopt.runtime.arguments import suggest
+from fastopt.runtime import suggest
 
 EXPERIMENTS: dict[str, Experiment] = {
     module.EXPERIMENT.name: module.EXPERIMENT

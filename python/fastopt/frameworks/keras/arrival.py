@@ -7,7 +7,7 @@ import numpy as np
 from fastopt.frameworks.arrival import Arrival, Entry, arrive
 from fastopt.frameworks.counterpart import Convertible, Counterpart, check_rule, counterpart, rule_there
 from fastopt.frameworks.keras.names import TABLE
-from fastopt.runtime.arguments import describe
+from fastopt.runtime import describe
 
 
 def from_keras(opt: Convertible, optimizer: Any, *, hyperparameters: bool = True) -> None:

@@ -3,7 +3,7 @@
 Not copied: Keras computes bias corrections in the dtype of the parameter, ours are doubles.
 """
 
-from fastopt.frameworks import Table
+from fastopt.frameworks.dialects import Table
 
 _KERAS = {"decoupled_weight_decay": True}
 _INSIDE = {**_KERAS, "lr": 1e-3, "eps": 1e-7, "eps_placement": "inside"}

@@ -1,6 +1,6 @@
 """MLX. Adam and Adamax have no bias correction unless asked; SGD dampens the first gradient too."""
 
-from fastopt.frameworks import REQUIRED, Table
+from fastopt.frameworks.dialects import REQUIRED, Table
 
 _ADAM = {"lr": REQUIRED, "bias_correction": False}
 

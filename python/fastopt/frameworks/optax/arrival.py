@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.algorithm.rule import rule_of
+from fastopt.algorithm import rule_of
 from fastopt.frameworks.arrival import Arrival, Entry, arrive
 from fastopt.frameworks.counterpart import CLIPPING, Convertible, Counterpart, check_rule, counterpart
 from fastopt.frameworks.optax.names import KEEPERS, TABLE
 from fastopt.frameworks.optax.search import search
-from fastopt.model.parameters import leaves_like
-from fastopt.numerics.powers import power
-from fastopt.runtime.arguments import whole
+from fastopt.model import leaves_like
+from fastopt.numerics import power
+from fastopt.runtime import whole
 
 
 def from_optax(opt: Convertible, optax_state: Any, *, steps: int | None = None) -> None:

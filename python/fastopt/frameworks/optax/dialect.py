@@ -4,7 +4,7 @@ Weight decay is decoupled, as in adamw, adamaxw and nadamw, but for adadelta's. 
 without a learning rate ascends.
 """
 
-from fastopt.frameworks import REQUIRED, Table
+from fastopt.frameworks.dialects import REQUIRED, Table
 
 _OPTAX = {"lr": REQUIRED, "decoupled_weight_decay": True}
 _ADAM = {**_OPTAX, "amsgrad_corrected": True}

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from fastopt.runtime.arguments import describe
+from fastopt.runtime import describe
 
 
 class Found:

@@ -10,7 +10,7 @@ copied.
 Where a paper adds no epsilon, ours is 1e-22, which changes no sum and saves 0 / 0.
 """
 
-from fastopt.frameworks import REQUIRED, Table
+from fastopt.frameworks.dialects import REQUIRED, Table
 
 TABLE: Table = {
     "SGD": {"lr": REQUIRED, "lr_in_buffer": True},

@@ -4,7 +4,7 @@ The defaults are those of the estimators; the optimizer classes behind them, whi
 for SGD. Their L2 penalty ``alpha`` is part of the loss, and its gradient so of the caller's.
 """
 
-from fastopt.frameworks import Table
+from fastopt.frameworks.dialects import Table
 
 TABLE: Table = {
     "SGD": {"momentum": 0.9, "nesterov": True, "lr_in_buffer": True},

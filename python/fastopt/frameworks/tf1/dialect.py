@@ -1,6 +1,6 @@
 """TensorFlow 1: tf.train and tf.contrib.opt. Weight decay is taken off as it is, not times the rate."""
 
-from fastopt.frameworks import REQUIRED, Table
+from fastopt.frameworks.dialects import REQUIRED, Table
 
 _TF1 = {"decoupled_weight_decay": "fixed"}
 _ADAM = {**_TF1, "lr": 1e-3, "eps_placement": "hat"}

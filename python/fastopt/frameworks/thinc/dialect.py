@@ -4,7 +4,7 @@ Thinc keeps averages of the parameters beside them, which is no part of the rule
 before it clips, ours after.
 """
 
-from fastopt.frameworks import REQUIRED, Table
+from fastopt.frameworks.dialects import REQUIRED, Table
 
 _THINC = {"decoupled_weight_decay": "after", "clipnorm": 1.0}
 

@@ -14,7 +14,7 @@ from fastopt.frameworks.counterpart import (
 )
 from fastopt.frameworks.torch.groups import chosen, indices, plain
 from fastopt.frameworks.torch.names import TABLE, UNCOUNTED
-from fastopt.runtime.arguments import describe, whole
+from fastopt.runtime import describe, whole
 
 
 def from_torch(

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastopt.algorithm.base import SETTINGS
-from fastopt.algorithm.hyperparameters import Values
+from fastopt.algorithm import SETTINGS, Values
 from fastopt.frameworks.buffer import lr_inside, rescaled
 from fastopt.frameworks.counterpart import Convertible, check_rule, counterpart
 from fastopt.frameworks.torch.names import TABLE, UNCOUNTED

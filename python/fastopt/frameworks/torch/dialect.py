@@ -1,6 +1,6 @@
 """PyTorch, ``torch.optim``: its rules and defaults are ours, for every algorithm that it has."""
 
-from fastopt.frameworks import Table
+from fastopt.frameworks.dialects import Table
 
 TABLE: Table = {
     name: {} for name in ("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "Adamax", "NAdam")

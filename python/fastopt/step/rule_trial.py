@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm.rule import Rule
-from fastopt.backends.choice import backend
-from fastopt.backends.protocol import Row
+from fastopt.algorithm import Rule
+from fastopt.backends import Row, backend
 from fastopt.runtime import extension
 
 Arrays = list[NDArray[Any]]
@@ -135,7 +134,7 @@ def _try_in_numba(rule: Rule, c: Any, dtype: Any, shown: str) -> None:
 @cache
 def _compiled(update: Any, kind: Any, dtype: Any, states: int) -> str:
     """Compile a rule for scalars, and return what is wrong with the outcome."""
-    from fastopt.backends import numba_elementwise
-
     c = kind(*(dtype.type(1) for _ in kind._fields))
-    return numba_elementwise.complaint(update, [dtype.type(1)] * (2 + states) + [c], dtype)
+    numba: Any = backend("numba")
+    found: str = numba.complaint(update, [dtype.type(1)] * (2 + states) + [c], dtype)
+    return found
