@@ -34,15 +34,17 @@ with_extension = pytest.mark.skipif(native is None, reason="there is no extensio
 
 # Where the package asks whether the extension is there: each has a part that runs only without it.
 ASKING = {
-    "about.py",  # backends/test_choice.py
-    "averaging.py",  # here
-    "backends/__init__.py",  # backends/test_choice.py
+    "arrays/memory.py",  # arrays/test_array_memory.py
+    "arrays/structure.py",  # arrays/test_containers.py
+    "backends/choice.py",  # backends/test_choice.py
     "backends/native.py",  # backends/test_choice.py
     "backends/numba.py",  # here: own_rule
     "bench/run.py",  # a word in its output
-    "own_rule.py",  # here: own_rule
-    "scalars.py",  # here: powers; numerics/test_scalars.py
-    "threadpoolctl.py",  # runtime/test_threads_setting.py
+    "followers/averages.py",  # here
+    "model/commit.py",  # here
+    "numerics/powers.py",  # here: powers; numerics/test_scalars.py
+    "runtime/threadpoolctl.py",  # runtime/test_threads_setting.py
+    "step/rule_trial.py",  # here: own_rule
 }
 ASKS = re.compile(r"^(?! *assert).*(\bnative (is|if|else)\b|\bif (extension\.)?native\b)", re.MULTILINE)
 

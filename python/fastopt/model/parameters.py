@@ -35,6 +35,7 @@ class Parameters:
     by_name : whether ``groups=`` has divided them
     singles : for each group the name of its first array that is float32, or None
     extents : the places of the arrays in memory
+    grown : whether all arrays of before are there, and have not been checked again
     hold : keeps the memory of the arrays where it is
     """
 
@@ -45,7 +46,7 @@ class Parameters:
         groups: Any = None,
         before: "Parameters | None" = None,
     ) -> None:
-        """Check params; of those that have grown, `before` are those that have been checked."""
+        """Check params; where they may have grown, `before` are those that have been checked."""
         self.given = params
         self.grouped = _is_list_of_groups(params, set(hyperparameters))
         entries: list[Mapping[str, Any]] = list(params) if self.grouped else [{"params": params}]
@@ -63,13 +64,20 @@ class Parameters:
         self.names = _names(paths, self.grouped)
         self.arrays: list[NDArray[Any]] = list(self.leaves(self._containers(), "params", _NEW))
         self._watched = self.grouped or structure.mutable
-        if before is None:
-            self._check(self.named())
-            self.extents = Extents(zip(self.names, self.arrays, strict=True))
-            self.extents.check_disjoint("parameter {!r}".format)
-            self.hold = KeepAlive(self.named())
+        self.grown = before is not None and self._has_all(before.arrays)
+        if before is not None and self.grown:
+            known = set(map(id, before.arrays))
+            pairs = zip(self.names, self.arrays, strict=True)
+            more = [(name, p) for name, p in pairs if id(p) not in known]
+            named = [(f"parameter {name!r}", p) for name, p in more]
+            self._check(named)
+            self.extents = before.extents.with_more(more)
         else:
-            self._grow(before)
+            named = self.named()
+            self._check(named)
+            self.extents = Extents(zip(self.names, self.arrays, strict=True))
+        self.extents.check_disjoint("parameter {!r}".format)
+        self.hold = before.hold.with_more(named) if before and self.grown else KeepAlive(named)
         self.by_name = groups is not None
         if self.by_name:
             self._split(groups)
@@ -166,16 +174,10 @@ class Parameters:
         if zeroes:
             check_zeroable(named)
 
-    def _grow(self, before: "Parameters") -> None:
-        """Check what has come to the arrays of before, all of which are still there."""
-        known = set(map(id, before.arrays))
-        pairs = zip(self.names, self.arrays, strict=True)
-        more = [(name, p) for name, p in pairs if id(p) not in known]
-        named = [(f"parameter {name!r}", p) for name, p in more]
-        self._check(named)
-        self.extents = before.extents.with_more(more)
-        self.extents.check_disjoint("parameter {!r}".format)
-        self.hold = before.hold.with_more(named)
+    def _has_all(self, arrays: Sequence[NDArray[Any]]) -> bool:
+        """Return whether these are still there, and none of all twice."""
+        ids = set(map(id, self.arrays))
+        return len(ids) == len(self.arrays) and ids.issuperset(map(id, arrays))
 
     def _check(self, named: Iterable[Named]) -> None:
         if not self.arrays:

@@ -116,7 +116,7 @@ def _bind_anew(core: Core, grouping: Mapping[Which, Any] | None, grown: bool = F
     check_in_place(parameters)
     old = {id(p): i for i, p in enumerate(bound.parameters.arrays)}
     was = [old.get(id(p)) for p in parameters.arrays]
-    more = [k for k, i in enumerate(was) if i is None] if grown else None
+    more = [k for k, i in enumerate(was) if i is None] if parameters.grown else None
     groups, changes = make_groups(core.gate, bound, parameters), []
     for group, given in _kept(bound, parameters, was).items():
         groups[group].check(given)  # what has joined may have another dtype
