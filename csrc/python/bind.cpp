@@ -90,7 +90,7 @@ bool NumpyPlan::bind_gradient(std::size_t parameter, PyObject* gradient, bool ov
 
 BindResult NumpyPlan::step(py::handle gradients, py::handle params, py::handle step_counts,
                            py::handle coefficients, int threads, py::handle counter) {
-    if (!PyList_Check(step_counts.ptr())) throw std::invalid_argument("cohorts are in a list");
+    if (!PyList_Check(step_counts.ptr())) throw std::invalid_argument("step counts are in a list");
     const py::ssize_t count = PyList_GET_SIZE(step_counts.ptr());
     plan_.resize_rows(std::size_t(count));
     counted_.clear();

@@ -18,6 +18,7 @@ from fastopt.step import (
     Core,
     accumulation,
     bind,
+    install,
     check_same,
     closing,
     is_shown,
@@ -216,12 +217,11 @@ class Optimizer(Algorithm):
         self._before: list[Hook] = []
         self._after: list[Hook] = []
         self._core = core = Core()
-        core.bound = bind(core.gate, type(self), params, shared, keywords)
-        core.gate.changed = False
-        if core.bound.grads is not None:
+        bound = install(core, bind(core.gate, type(self), params, shared, keywords))
+        if bound.grads is not None:
             take_gradients(core, None)
         sharing.register(core)
-        core.bound.followers.write_copies(core.bound.parameters.arrays)
+        bound.followers.write_copies(bound.parameters.arrays)
         watch(self._after)
 
     # The step.

@@ -42,10 +42,10 @@ def states_guarded() -> Iterator[None]:
     """Let fastopt allocate states, averages and sums in guarded memory."""
     from fastopt.arrays.allocation import Arena
 
-    def beside(room: Arena, p: Array, fill: Any, number: int) -> Array:
+    def like(arena: Arena, p: Array, fill: Any, number: int) -> Array:
         state = empty(p.shape, p.dtype, "C" if p.flags.c_contiguous else "F", number % 2 == 0)
         state[...] = fill
         return state
 
-    with patch.object(Arena, "beside", beside):
+    with patch.object(Arena, "like", like):
         yield
