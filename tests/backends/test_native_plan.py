@@ -123,7 +123,11 @@ def test_calls_with_other_arguments() -> None:
     assert native is not None
     made, p = plan()
     refuse(ValueError, "step takes (gradients, ", lambda: made.step([np.ones(3)]))
-    refuse(ValueError, "step counts are in a list", lambda: made.step([np.ones(3)], None, (), rule, 1, None))
+    refuse(
+        ValueError,
+        "step counts are in a list",
+        lambda: made.step([np.ones(3)], None, (), rule, 1, None),
+    )
     refuse(TypeError, "as an integer", lambda: made.step([np.ones(3)], None, [], rule, "two", None))
     refuse(AttributeError, "group", lambda: made.step([np.ones(3)], None, [object()], rule, 1, None))
     assert (p == 1.0).all()

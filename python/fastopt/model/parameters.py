@@ -64,6 +64,8 @@ class Parameters:
         self.names = _names(paths, self.grouped)
         self.arrays: list[NDArray[Any]] = list(self.leaves(self._containers(), "params", _NEW))
         self._watched = self.grouped or structure.mutable
+        self.extents: Extents
+        self.hold: KeepAlive
         self.grown = before is not None and self._has_all(before.arrays)
         if before is not None and self.grown:
             known = set(map(id, before.arrays))

@@ -62,7 +62,7 @@ def put_back(opt: Any, kept: Moment) -> None:
     with _in_training(opt, core):
         core.gate.enter(BUSY)
         bound = core.bound
-        pairs = list(zip(bound.groups, kept.functions, strict=True))
+        pairs = list(zip(bound.groups, kept.functions, strict=False))
         before = [change for group, _ in pairs for change in group.changes(group.current)]
         try:
             for group, functions in pairs:

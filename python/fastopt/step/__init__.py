@@ -4,8 +4,7 @@ from fastopt.step import accumulation, closing, membership, program, sharing
 from fastopt.step.accumulator import AccumulateCoefficients, Accumulator, accumulate
 from fastopt.step.attributes import GROUPS, check_same, is_shown, refuse, remedy_for
 from fastopt.step.binding import bind, follow, install, planned, prepare, set_setting
-from fastopt.step.bound import Bound
-from fastopt.step.core import Core, core_of
+from fastopt.step.bound import Bound, Core, core_of
 from fastopt.step.decide import complaint, zero
 from fastopt.step.gradients import take_gradients
 from fastopt.step.loss_scaling import LossScale

@@ -5,7 +5,7 @@ from typing import Any
 from fastopt.algorithm import Number
 from fastopt.step.accumulator import Accumulator
 from fastopt.step.binding import changed, held, install, prepare
-from fastopt.step.core import Core
+from fastopt.step.bound import Core
 from fastopt.step.gradients import bind_gradients, take_gradients
 from fastopt.step.program import take
 

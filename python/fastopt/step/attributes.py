@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from fastopt.arrays import write_into
-from fastopt.step.core import core_of
+from fastopt.step.bound import core_of
 
 _COUNTED = (
     "it is counted by the steps; opt.load_state_dict(state) restores it, and a new optimizer has 0"

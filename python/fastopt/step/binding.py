@@ -12,8 +12,7 @@ from fastopt.backends import GradientForms, Row
 from fastopt.followers import Followers
 from fastopt.model import Change, Gate, Group, Parameters, StepCount, commit, completed, group_class
 from fastopt.step.attributes import GROUPS
-from fastopt.step.bound import Bound
-from fastopt.step.core import Core
+from fastopt.step.bound import Bound, Core
 from fastopt.step.loss_scaling import LossScale
 from fastopt.step.moderate import Risks
 from fastopt.step.progress import Progress

@@ -1,4 +1,4 @@
-"""All that an optimizer is bound to, from one change of it to the next."""
+"""The inside of an optimizer: its gate, and all that it is bound to."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from fastopt.algorithm import Algorithm, Rule
 from fastopt.arrays import KeepAlive
 from fastopt.backends import GradientForms, Plan
 from fastopt.followers import Followers
-from fastopt.model import Group, Parameters, States, StepCount
+from fastopt.model import Gate, Group, Parameters, States, StepCount
 from fastopt.step.accumulator import Accumulator
 from fastopt.step.moderate import Risks
 from fastopt.step.progress import Progress
@@ -79,3 +79,25 @@ class Bound:
     def check_arrays(self) -> None:
         """Raise unless parameters and what is written besides are as they were."""
         self.parameters.explain([None] * len(self.parameters.arrays), self.hold)
+
+
+class Core:
+    """The gate, and what it guards, which is replaced as a whole.
+
+    What an optimizer does is in functions of the rooms, which are given its core.
+    """
+
+    __slots__ = ("__weakref__", "bound", "evaluation", "gate")
+
+    bound: Bound
+    evaluation: Any  # of eval mode, None where the optimizer is in training
+
+    def __init__(self) -> None:
+        self.gate = Gate()
+        self.evaluation = None
+
+
+def core_of(opt: Any) -> Core:
+    """Return the core of an optimizer."""
+    core: Core = opt._core
+    return core

@@ -2,7 +2,7 @@
 
 from fastopt import backends
 from fastopt.model import CLOSED
-from fastopt.step.core import Core
+from fastopt.step.bound import Core
 
 
 def close(core: Core) -> None:

@@ -10,7 +10,7 @@ from fastopt.backends import GradientForms
 from fastopt.model import divide
 from fastopt.numerics import formats
 from fastopt.step.binding import changed, install
-from fastopt.step.core import Core
+from fastopt.step.bound import Core
 
 
 def take_gradients(core: Core, grads: Any) -> Sequence[Any]:

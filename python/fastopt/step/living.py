@@ -4,7 +4,7 @@ import weakref
 from functools import partial
 
 from fastopt.arrays import Extents
-from fastopt.step.core import Core
+from fastopt.step.bound import Core
 
 Reference = weakref.ref[Core]
 Table = tuple[object, list[tuple[int, int, Reference]]]  # its stamp, and from where to where

@@ -19,8 +19,7 @@ from fastopt.model import (
 )
 from fastopt.runtime import describe
 from fastopt.step.binding import changed, install, make_groups, planned
-from fastopt.step.bound import Bound
-from fastopt.step.core import Core
+from fastopt.step.bound import Bound, Core
 from fastopt.step.living import enter
 from fastopt.step.sharing import check_in_place
 

@@ -15,8 +15,7 @@ from fastopt.runtime import get_num_threads
 from fastopt.step import decide, overflow
 from fastopt.step.accumulator import check_nothing_waits
 from fastopt.step.binding import reads, row_of
-from fastopt.step.bound import Bound
-from fastopt.step.core import Core
+from fastopt.step.bound import Bound, Core
 from fastopt.step.due import StepRequest
 from fastopt.step.gradients import bind_gradients
 from fastopt.step.norms import norms_of

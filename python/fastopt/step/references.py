@@ -15,7 +15,7 @@ import numpy as np
 from fastopt.algorithm import rule_of
 from fastopt.backends import backend
 from fastopt.step.accumulator import accumulate
-from fastopt.step.core import Core
+from fastopt.step.bound import Core
 
 
 def unseen(core: Core, gradients: bool = False) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from fastopt.arrays import Extents
 from fastopt.model import Parameters
-from fastopt.step.core import Core
+from fastopt.step.bound import Core
 from fastopt.step.living import enter, near
 
 _moves: dict[int, "weakref.ref[Moving]"] = {}  # those that are under way

@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from fastopt.runtime import warn
-from fastopt.step.core import Core, core_of
+from fastopt.step.bound import Core, core_of
 
 SHOWN = 3  # names in a message
 
