@@ -113,7 +113,8 @@ BY_NAME = {function.__name__: function for function in _FUNCTIONS}
 def stepper(name: str, params: list[Array], grads: list[Array]) -> Callable[[], None]:
     """Make a step over some arrays."""
     function, t = BY_NAME[name], 0
-    states = [defaultdict(partial(np.zeros_like, p)) for p in params]  # zeros when first read
+    # Each state is made, of zeros, when it is first read.
+    states: list[dict[str, Array]] = [defaultdict(partial(np.zeros_like, p)) for p in params]
 
     def step() -> None:
         nonlocal t

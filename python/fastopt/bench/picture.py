@@ -44,14 +44,9 @@ def draw_rates(axes: Any, found: Sequence[Step]) -> None:
         for step in found:
             if step.states == states and CEILING in step.seconds:
                 best[step.resident] = max(step.rate(CEILING), best.get(step.resident, 0.0))
-        line = {
-            "color": "0.25",
-            "linestyle": DASHES[states % len(DASHES)],
-            "linewidth": 1.6,
-            "zorder": 4,
-        }
+        line = {"color": "0.25", "linewidth": 1.6, "zorder": 4}
         label = f"ceiling, {states or 'no'} state{'s' * (states != 1)}"
-        _curve(axes, best.items(), label=label, **line)
+        _curve(axes, best.items(), label=label, linestyle=DASHES[states % len(DASHES)], **line)
     for label, style in styles(dict.fromkeys(step.algorithm for step in found)).items():
         rates = [(step.resident, step.rate()) for step in found if step.algorithm == label]
         _curve(axes, rates, label=label, **MARKED, **style)
