@@ -411,7 +411,7 @@ def test_no_memory_while_loading(
         raise error("no more memory")
 
     for place, raised in (
-        ("fastopt.arrays.allocation.Arena.beside", CheckpointError if error is MemoryError else error),
+        ("fastopt.arrays.allocation.Arena.like", CheckpointError if error is MemoryError else error),
         (f"fastopt.backends.{opt.backend}.make_plan", error),
     ):
         with monkeypatch.context() as patch:

@@ -11,7 +11,7 @@ from fastopt.checkpoint.arrays import ArraySpec, bytes_of
 from fastopt.checkpoint.atomic import replacing
 from fastopt.checkpoint.error import writing
 from fastopt.checkpoint.formats import format_of
-from fastopt.checkpoint.manifest import UNKNOWN, compose
+from fastopt.checkpoint.manifest import UNKNOWN, Content, compose
 from fastopt.checkpoint.progress import meter
 from fastopt.checkpoint.workers import portions, workers
 from fastopt.runtime import describe, get_num_threads
@@ -67,7 +67,7 @@ def write(
         def final() -> bytes:
             return completed([digest for each in hashing for digest in each.result()])
 
-        form.write(file, specs, data, draft, final, wrote)
+        form.write(file, Content(specs, data, draft, final, wrote))
 
 
 def _digests(data: list[memoryview]) -> list[str]:
