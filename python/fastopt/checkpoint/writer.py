@@ -62,16 +62,16 @@ def write(
         workers(get_num_threads() - 1) as pool,  # and the caller, who writes
     ):
         sizes = ((name, spec.nbytes) for name, spec in specs.items())
-        hashing = [pool.submit(_digests, [data[n] for n in each]) for each in portions(sizes)]
+
+        def digests(names: list[str]) -> list[str]:
+            return [sha256(data[name]).hexdigest() for name in names]
+
+        hashing = [pool.submit(digests, each) for each in portions(sizes)]
 
         def final() -> bytes:
             return completed([digest for each in hashing for digest in each.result()])
 
         form.write(file, Content(specs, data, draft, final, wrote))
-
-
-def _digests(data: list[memoryview]) -> list[str]:
-    return [sha256(each).hexdigest() for each in data]
 
 
 def _check_names(arrays: Mapping[str, Any]) -> None:
