@@ -80,10 +80,10 @@ def test_a_batch_of_all_is_in_order() -> None:
 # Losses and gradients.
 
 NETWORKS = {
-    "breast-cancer": breast_cancer.network(),
-    "boston": boston.network(),
-    "mnist": mnist.network(),
-    "five-points": five_points.network(),
+    "breast-cancer": breast_cancer.NETWORK,
+    "boston": boston.NETWORK,
+    "mnist": mnist.NETWORK,
+    "five-points": five_points.NETWORK,
 }
 
 
@@ -160,7 +160,7 @@ def test_a_network_needs_an_activation_for_each_hidden_layer() -> None:
 
 
 def test_uniform_weights_stay_within_their_bound() -> None:
-    params = mnist.network().initialize(np.random.default_rng(0))
+    params = mnist.NETWORK.initialize(np.random.default_rng(0))
     for name, p in params.items():
         bound = 1 / np.sqrt(784 if name.endswith("1") else 100)
         assert 0.9 * bound < abs(p).max() <= bound or p.size == 10  # ten may all be small

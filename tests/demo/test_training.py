@@ -29,7 +29,7 @@ def tumours() -> Dataset:
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    return breast_cancer.network()
+    return breast_cancer.NETWORK
 
 
 # Who takes part.

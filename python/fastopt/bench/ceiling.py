@@ -5,7 +5,6 @@ the same threads, over as many arrays of state. What remains is the traffic of t
 """
 
 from functools import cache, partial
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from fastopt import backends
@@ -62,9 +61,6 @@ def adder(states: int, params: list[Array], grads: list[Array]) -> Call | None:
 @cache
 def only_adds(states: int) -> type[Optimizer]:
     """Make the class of optimizers with such a rule."""
-
-    def coefficients(h: SimpleNamespace, t: int) -> Unused:
-        return Unused(0.0)
-
-    members = {"rule": staticmethod(RULES[states]), "coefficients": staticmethod(coefficients)}
+    coefficients = staticmethod(lambda h, t: Unused(0.0))
+    members = {"rule": staticmethod(RULES[states]), "coefficients": coefficients}
     return type(f"OnlyAdds{states}", (Optimizer,), members)

@@ -10,7 +10,7 @@ import numpy as np
 import fastopt
 from fastopt import registry
 from fastopt.bench import machine
-from fastopt.bench.arrays import Shape, shape
+from fastopt.bench.arrays import shape
 from fastopt.bench.peers import LIBRARIES, is_installed, of_libraries
 from fastopt.bench.run import everything
 from fastopt.bench.settings import QUICK_ALGORITHMS, QUICK_SHAPES, SHAPES, Settings, quickly
@@ -115,16 +115,12 @@ def _paths(given: list[Path] | None) -> list[Path]:
 def _check_memory(settings: Settings, chosen: bool) -> None:
     """Refuse what would not fit into the memory."""
     there = machine.memory()
-    contestants = 4 + len(settings.peers)
-
-    def needed(shape: Shape) -> int:
-        return 4 * shape.total * (4 * contestants + SPARE)
-
-    largest = max(settings.shapes, key=needed)
-    if there is not None and needed(largest) > 0.9 * there:
+    largest = max(settings.shapes, key=lambda shape: shape.total)
+    needed = 4 * largest.total * (4 * (4 + len(settings.peers)) + SPARE)  # four arrays each
+    if there is not None and needed > 0.9 * there:
         with_them = " beside so many others" if settings.peers else ""
         raise UsageError(
-            f"{largest} elements{with_them} need {needed(largest) / 2**30:,.1f} GiB of memory; here "
+            f"{largest} elements{with_them} need {needed / 2**30:,.1f} GiB of memory; here "
             f"are {there / 2**30:,.1f}: " + ("choose smaller --sizes" if chosen else "choose --sizes")
         )
 

@@ -1,6 +1,8 @@
 """Optimizers in plain NumPy, written as people write them: what fastopt replaces."""
 
+from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -105,24 +107,14 @@ _FUNCTIONS = (
     *(sgd, momentum, nesterov, adagrad, rmsprop, adadelta, adam, amsgrad, adamw, adamax, nadam),
     *(sgdschedulefree, adamwschedulefree),
 )
-BY_NAME = {function.__name__: function for function in _FUNCTIONS} | {"iterative": sgd}
-
-
-class State(dict[str, Array]):
-    """The state of a parameter: an array is made, of zeros, when it is first read."""
-
-    def __init__(self, p: Array) -> None:
-        super().__init__()
-        self._p = p
-
-    def __missing__(self, name: str) -> Array:
-        return self.setdefault(name, np.zeros_like(self._p))
+BY_NAME = {function.__name__: function for function in _FUNCTIONS}
 
 
 def stepper(name: str, params: list[Array], grads: list[Array]) -> Callable[[], None]:
     """Make a step over some arrays."""
-    function, states = BY_NAME[name], [State(p) for p in params]
-    t = 0
+    function, t = BY_NAME[name], 0
+    # Each state is made, of zeros, when it is first read.
+    states: list[dict[str, Array]] = [defaultdict(partial(np.zeros_like, p)) for p in params]
 
     def step() -> None:
         nonlocal t

@@ -44,14 +44,9 @@ def draw_rates(axes: Any, found: Sequence[Step]) -> None:
         for step in found:
             if step.states == states and CEILING in step.seconds:
                 best[step.resident] = max(step.rate(CEILING), best.get(step.resident, 0.0))
-        style = {"color": "0.25", "linestyle": DASHES[states % len(DASHES)], "linewidth": 1.6}
-        _curve(
-            axes,
-            best.items(),
-            label=f"ceiling, {states or 'no'} state{'s' * (states != 1)}",
-            zorder=4,
-            **style,
-        )
+        line = {"color": "0.25", "linewidth": 1.6, "zorder": 4}
+        label = f"ceiling, {states or 'no'} state{'s' * (states != 1)}"
+        _curve(axes, best.items(), label=label, linestyle=DASHES[states % len(DASHES)], **line)
     for label, style in styles(dict.fromkeys(step.algorithm for step in found)).items():
         rates = [(step.resident, step.rate()) for step in found if step.algorithm == label]
         _curve(axes, rates, label=label, **MARKED, **style)
@@ -87,10 +82,9 @@ def add_caches(axes: Any, machine: Mapping[str, Any], threads: int, label: bool)
             continue
         axes.axvline(full, color="0.35", linewidth=1.1, linestyle=(0, (3, 3)), zorder=1.5)
         if label:
-            size = amount(cache["size"])
+            times = f"{count} x " if count > 1 else ""
             axes.annotate(
-                f"L{cache['level']} full\n{count} x {size}" if count > 1 else
-                f"L{cache['level']} full\n{size}",
+                f"L{cache['level']} full\n{times}{amount(cache['size'])}",
                 (full, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 2),
                 textcoords="offset points", ha="center", va="bottom", fontsize="x-small", color="0.3",
             )  # fmt: skip

@@ -24,11 +24,7 @@ def everything(settings: Settings, paths: Sequence[Path]) -> None:
 
     found = _measured(steps.measure, settings)
     _print("One step", _explained(), report.steps(found))
-    _print(
-        "How many times as fast",
-        RIVALS,
-        report.rivals(found),
-    )
+    _print("How many times as fast", RIVALS, report.rivals(found))
     pipelines = _measured(pipeline.measure, settings)
     _print("All of a training step", PIPELINE, report.pipelines(pipelines))
     threads = _measured(scaling.measure, settings) if settings.threads > 1 else []

@@ -39,8 +39,12 @@ def replacing(path: str) -> Iterator[BinaryIO]:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
             raise
-    try:
-        _sync(directory)
+    try:  # the directory, without which the new name may not survive a power cut
+        opened = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
     except OSError as error:
         raise CheckpointError(
             f"checkpoint {path!r} was written, but its directory was not flushed to disk: {error}"
@@ -56,12 +60,3 @@ def _permissions(target: str) -> int | None:
     if not S_ISREG(mode):
         raise FileExistsError(errno.EEXIST, "it is no regular file", target)
     return S_IMODE(mode) & 0o777
-
-
-def _sync(directory: str) -> None:
-    """Flush a directory, without which the new name may not survive a power cut."""
-    opened = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

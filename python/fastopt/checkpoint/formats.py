@@ -1,36 +1,28 @@
 """The formats of files, and the choice by a path's suffix."""
 
 import os
-from collections.abc import Callable, Mapping
-from typing import BinaryIO, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO
 
 from fastopt.checkpoint import npz, safetensors
-from fastopt.checkpoint.arrays import ArraySpec
-from fastopt.checkpoint.manifest import Manifest
+from fastopt.checkpoint.manifest import Content, Manifest
 
 
-class Format(Protocol):
-    """The layout of a manifest and arrays in a file: a module of this package."""
+@dataclass(frozen=True)
+class Format:
+    """The layout of a manifest and arrays in a file."""
 
-    def write(
-        self,
-        file: BinaryIO,
-        specs: Mapping[str, ArraySpec],
-        data: Mapping[str, memoryview],
-        draft: bytes,
-        final: Callable[[], bytes],
-        wrote: Callable[[int], object],
-    ) -> None:
-        """Write all; `final` gives the manifest that takes the place of the draft, as long as it."""
-
-    def index(self, file: BinaryIO, size: int) -> tuple[Manifest, dict[str, int]]:
-        """Read the manifest, and find where each array begins; any exception where it is not sound.
-
-        Nothing is allocated for arrays, and their bytes lie within the file.
-        """
+    write: Callable[[BinaryIO, Content], None]
+    # Of an open file and its size: the manifest, and where each array begins. Any exception where it is
+    # not sound; nothing is allocated for arrays, and their bytes lie within the file.
+    index: Callable[[BinaryIO, int], tuple[Manifest, dict[str, int]]]
 
 
-FORMATS: dict[str, Format] = {".npz": npz, ".safetensors": safetensors}
+FORMATS = {
+    ".npz": Format(npz.write, npz.index),
+    ".safetensors": Format(safetensors.write, safetensors.index),
+}
 
 
 def format_of(path: str) -> Format:

@@ -41,6 +41,16 @@ class Manifest(NamedTuple):
     entries: dict[str, Entry]
 
 
+class Content(NamedTuple):
+    """All that goes into a file; `final` makes the manifest that replaces the draft, as long as it."""
+
+    specs: Mapping[str, ArraySpec]
+    data: Mapping[str, memoryview]
+    draft: bytes
+    final: Callable[[], bytes]
+    wrote: Callable[[int], object]  # told how many bytes of arrays have been written
+
+
 def compose(
     given: Mapping[str, Any], specs: Mapping[str, ArraySpec]
 ) -> Callable[[Iterable[str]], bytes]:

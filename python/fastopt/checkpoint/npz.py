@@ -4,7 +4,7 @@
 """
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from io import BytesIO
 from typing import Any, BinaryIO
@@ -14,7 +14,7 @@ from zlib import crc32
 from numpy.lib import format as npy
 
 from fastopt.checkpoint.arrays import ArraySpec, blocks
-from fastopt.checkpoint.manifest import LONGEST, Manifest, parse
+from fastopt.checkpoint.manifest import LONGEST, Content, Manifest, parse
 
 MANIFEST = "manifest.json"
 UTF8 = 0x800  # the one flag that a member may have: its name is not ASCII
@@ -22,26 +22,19 @@ LOCAL = struct.Struct("<4s5H3I2H")  # the header before each member
 END = 22  # bytes of the last record of the file, without a comment
 
 
-def write(
-    file: BinaryIO,
-    specs: Mapping[str, ArraySpec],
-    data: Mapping[str, memoryview],
-    draft: bytes,
-    final: Callable[[], bytes],
-    wrote: Callable[[int], object],
-) -> None:
-    """Write the archive; `final` gives the manifest that takes the place of the draft, at the end."""
+def write(file: BinaryIO, content: Content) -> None:
+    """Write the archive, and the final manifest in place of the draft at the end."""
     with ZipFile(file, "w", ZIP_STORED) as archive:
         manifest = ZipInfo(MANIFEST)
-        archive.writestr(manifest, draft)
-        for name, spec in specs.items():
+        archive.writestr(manifest, content.draft)
+        for name, spec in content.specs.items():
             info = ZipInfo(_member(name))
             info.external_attr = 0o600 << 16  # as of the manifest
             info.header_offset = archive.start_dir
-            _write_member(file, info, _npy_header(spec), data[name], wrote)
+            _write_member(file, info, _npy_header(spec), content.data[name], content.wrote)
             archive.filelist.append(info)
             archive.start_dir = file.tell()  # where the directory will be
-        text = final()
+        text = content.final()
         manifest.CRC = crc32(text)
         file.seek(manifest.header_offset)
         file.write(manifest.FileHeader() + text)

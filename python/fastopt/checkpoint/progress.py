@@ -16,7 +16,9 @@ def meter(doing: str, total: int, progress: bool | None) -> Iterator[Callable[[i
 
     `progress` None shows large files, if stderr is a terminal; True always; False never.
     """
-    bar = _bar(doing, total) if _wanted(total, progress) else None
+    if progress is None:
+        progress = total >= LARGE and sys.stderr is not None and sys.stderr.isatty()
+    bar = _bar(doing, total) if progress else None
     if bar is None:
         yield lambda count: None
         return
@@ -28,12 +30,6 @@ def meter(doing: str, total: int, progress: bool | None) -> Iterator[Callable[[i
 
     with bar:
         yield count
-
-
-def _wanted(total: int, progress: bool | None) -> bool:
-    if progress is None:
-        return total >= LARGE and sys.stderr is not None and sys.stderr.isatty()
-    return bool(progress)
 
 
 def _bar(doing: str, total: int) -> Any:

@@ -3,14 +3,13 @@
 import os
 from collections.abc import Callable, Mapping
 from stat import S_ISREG
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.checkpoint.arrays import ArraySpec, bytes_of
-from fastopt.checkpoint.comparison import compare, faults
+from fastopt.checkpoint.comparison import faults
 from fastopt.checkpoint.error import CheckpointError, reading
 from fastopt.checkpoint.formats import format_of
 from fastopt.checkpoint.progress import meter
@@ -19,6 +18,7 @@ from fastopt.checkpoint.workers import PORTION, portions, workers
 from fastopt.runtime import get_num_threads
 
 Done = Callable[[int], object]  # told how many bytes have been read
+Make = Callable[[str], NDArray[Any]]  # allocates the array of this name
 
 
 class Found(NamedTuple):
@@ -110,7 +110,7 @@ class Reader:
         *,
         strict: bool = True,
         progress: bool | None = None,
-        make: Callable[[str], NDArray[Any]] | None = None,
+        make: Make | None = None,
     ) -> Found:
         """Read what is expected into new arrays: all of them, verified, or none.
 
@@ -135,22 +135,25 @@ class Reader:
             For an array of another dtype or shape, one missing, one too many, or one damaged; the
             message names it.
         """
-        comparison = compare(self.describe(), expected)
-        if said := faults(comparison, strict):
+        there = self.describe()
+        if said := faults(there, expected, strict):
             raise CheckpointError(f"checkpoint {self._path!r} does not hold these arrays: {said}")
-        total = sum(expected[name].nbytes for name in comparison.common)
+        sizes = {name: spec.nbytes for name, spec in expected.items() if name in there}
+        total = sum(sizes.values())
         with meter("loading ", total, progress) as done, workers(get_num_threads()) as pool:
-            sizes = ((name, expected[name].nbytes) for name in comparison.common)
 
             def read(names: list[str]) -> list[NDArray[Any]]:
                 with reading(self._path):
                     stream = self._stream(names)
                     return [self._fresh(name, expected[name], stream, done, make) for name in names]
 
-            tasks = [pool.submit(read, each) for each in portions(sizes)]
+            tasks = [pool.submit(read, each) for each in portions(sizes.items())]
             arrays = [array for task in tasks for array in task.result()]
-        named = dict(zip(comparison.common, arrays, strict=True))
-        return Found(named, comparison.missing, comparison.extra)
+        return Found(
+            dict(zip(sizes, arrays, strict=True)),
+            [name for name in expected if name not in there],
+            [name for name in there if name not in expected],
+        )
 
     def close(self) -> None:
         """Close the file."""
@@ -159,9 +162,7 @@ class Reader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _spec(self, name: str) -> ArraySpec:
@@ -179,12 +180,7 @@ class Reader:
         return stream
 
     def _fresh(
-        self,
-        name: str,
-        wanted: ArraySpec,
-        stream: Stream,
-        done: Done,
-        make: Callable[[str], NDArray[Any]] | None = None,
+        self, name: str, wanted: ArraySpec, stream: Stream, done: Done, make: Make | None = None
     ) -> NDArray[Any]:
         spec = self._spec(name)
         array = make(name) if make else np.empty(spec.shape, spec.dtype, wanted.order)

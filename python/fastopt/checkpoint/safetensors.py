@@ -9,33 +9,26 @@ put in place.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 from fastopt.checkpoint.arrays import ArraySpec, blocks
 from fastopt.checkpoint.error import CheckpointError
-from fastopt.checkpoint.manifest import Manifest, parse
+from fastopt.checkpoint.manifest import Content, Manifest, parse
 
 LONGEST_HEADER = 100_000_000  # bytes: the library's own limit
 _BEGINNING = '{"__metadata__": {"fastopt": '
 
 
-def write(
-    file: BinaryIO,
-    specs: Mapping[str, ArraySpec],
-    data: Mapping[str, memoryview],
-    draft: bytes,
-    final: Callable[[], bytes],
-    wrote: Callable[[int], object],
-) -> None:
-    """Write the file; `final` gives the manifest that takes the place of the draft, at the end."""
-    safe_open = _library()
-    file.write(_header(draft, specs))
+def write(file: BinaryIO, content: Content) -> None:
+    """Write the file, and the final manifest in place of the draft at the end."""
+    safe_open, specs = _library(), content.specs
+    file.write(_header(content.draft, specs))
     for name in _stored(specs):
-        for block in blocks(data[name]):
-            wrote(file.write(block))
+        for block in blocks(content.data[name]):
+            content.wrote(file.write(block))
     file.seek(0)
-    file.write(_header(final(), specs))
+    file.write(_header(content.final(), specs))
     file.flush()
     try:
         with safe_open(file.name, framework="np") as opened:

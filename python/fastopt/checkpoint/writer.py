@@ -11,7 +11,7 @@ from fastopt.checkpoint.arrays import ArraySpec, bytes_of
 from fastopt.checkpoint.atomic import replacing
 from fastopt.checkpoint.error import writing
 from fastopt.checkpoint.formats import format_of
-from fastopt.checkpoint.manifest import UNKNOWN, compose
+from fastopt.checkpoint.manifest import UNKNOWN, Content, compose
 from fastopt.checkpoint.progress import meter
 from fastopt.checkpoint.workers import portions, workers
 from fastopt.runtime import describe, get_num_threads
@@ -62,16 +62,16 @@ def write(
         workers(get_num_threads() - 1) as pool,  # and the caller, who writes
     ):
         sizes = ((name, spec.nbytes) for name, spec in specs.items())
-        hashing = [pool.submit(_digests, [data[n] for n in each]) for each in portions(sizes)]
+
+        def digests(names: list[str]) -> list[str]:
+            return [sha256(data[name]).hexdigest() for name in names]
+
+        hashing = [pool.submit(digests, each) for each in portions(sizes)]
 
         def final() -> bytes:
             return completed([digest for each in hashing for digest in each.result()])
 
-        form.write(file, specs, data, draft, final, wrote)
-
-
-def _digests(data: list[memoryview]) -> list[str]:
-    return [sha256(each).hexdigest() for each in data]
+        form.write(file, Content(specs, data, draft, final, wrote))
 
 
 def _check_names(arrays: Mapping[str, Any]) -> None:

@@ -52,25 +52,17 @@ def starred(
 
 
 def layout(
-    header: Sequence[str],
-    names: Sequence[str],
-    columns: Sequence[Sequence[str]],
-    narrowest: int = 9,
+    header: Sequence[str], names: Sequence[str], columns: Sequence[Sequence[str]], narrowest: int = 9
 ) -> str:
     """Set names on the left, as far as there is room for them, and columns on the right."""
     widths = [
-        max(map(len, (head, *cells))) + 2 for head, cells in zip(header[1:], columns, strict=True)
+        max(narrowest, *(len(cell) + 2 for cell in (head, *cells)))
+        for head, cells in zip(header[1:], columns, strict=True)
     ]
-    widths = [max(width, narrowest) for width in widths]
     name_width = min(WIDTH - sum(widths), max(map(len, (header[0], *names))))
     lines = [
-        f"{name[:name_width]:<{name_width}}"
-        + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
-        for name, *cells in zip((header[0], *names), *_under(header[1:], columns), strict=True)
+        "".join((f"{name[:name_width]:<{name_width}}", *map(str.rjust, cells, widths))).rstrip()
+        for name, *cells in [header, *zip(names, *columns, strict=True)]
     ]
-    lines.insert(1, "-" * len(lines[0].rstrip()))
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _under(header: Sequence[str], columns: Sequence[Sequence[str]]) -> list[list[str]]:
-    return [[head, *cells] for head, cells in zip(header, columns, strict=True)]
+    lines.insert(1, "-" * len(lines[0]))
+    return "\n".join(lines)

@@ -15,8 +15,7 @@ from fastopt.schedules.milestones import constant, multi_step, piecewise, step
 from fastopt.schedules.open_ended import exponential, inverse_sqrt, inverse_time
 from fastopt.schedules.plateau import ReduceOnPlateau, reduce_on_plateau
 from fastopt.schedules.registry import from_config
-from fastopt.schedules.trapezoid import warmup_stable_decay
-from fastopt.schedules.warming import warmup, warmup_cosine, warmup_linear
+from fastopt.schedules.warming import warmup, warmup_cosine, warmup_linear, warmup_stable_decay
 
 __all__ = [
     "ReduceOnPlateau",

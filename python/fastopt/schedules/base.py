@@ -58,7 +58,7 @@ class Schedule:
 
     def _span(self) -> int:
         """Return how many steps a picture shows by default."""
-        return 1000
+        return self._length() or 1000
 
     def values(self, n: int) -> NDArray[np.float64]:
         """Return the values for the first n steps: float64, of shape (n,)."""

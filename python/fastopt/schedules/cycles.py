@@ -74,9 +74,6 @@ class one_cycle(Schedule):
     def _length(self) -> int | None:
         return self.steps
 
-    def _span(self) -> int:
-        return self.steps
-
 
 @dataclass(frozen=True)
 class one_cycle_momentum(Schedule):
@@ -112,9 +109,6 @@ class one_cycle_momentum(Schedule):
         return _between(self._knots, SHAPES[self.anneal], step)
 
     def _length(self) -> int | None:
-        return self.steps
-
-    def _span(self) -> int:
         return self.steps
 
 

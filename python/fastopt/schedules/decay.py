@@ -38,9 +38,6 @@ class linear(Schedule):
     def _length(self) -> int | None:
         return self.steps
 
-    def _span(self) -> int:
-        return self.steps
-
 
 @dataclass(frozen=True)
 class polynomial(Schedule):
@@ -118,7 +115,4 @@ class rex(Schedule):
         return mixed(self.value, self.end, left / (0.5 + 0.5 * left))
 
     def _length(self) -> int | None:
-        return self.steps
-
-    def _span(self) -> int:
         return self.steps

@@ -28,15 +28,6 @@ def _schedules(value: Any, where: str) -> tuple[Schedule, ...]:
     return tuple(schedule(each, f"entry {i} of {where}") for i, each in enumerate(value))
 
 
-def after(steps: int, follows: Schedule) -> int | None:
-    """Return the length of a schedule that is followed by another after so many steps."""
-    length = follows._length()
-    return None if length is None else steps + length
-
-
-Inner = Annotated[Schedule, schedule]
-
-
 @dataclass(frozen=True)
 class join(Schedule):
     """Run schedules one after the other, each from its own step 0.
@@ -71,7 +62,8 @@ class join(Schedule):
         return self.schedules[i]._at(step - self.boundaries[i - 1] if i else step)
 
     def _length(self) -> int | None:
-        return after(self.boundaries[-1], self.schedules[-1])
+        length = self.schedules[-1]._length()
+        return None if length is None else self.boundaries[-1] + length
 
     def _span(self) -> int:
         return self.boundaries[-1] + self.schedules[-1]._span()
@@ -97,14 +89,15 @@ class delayed(Schedule):
         The step at which it begins.
     """
 
-    base: Inner
+    base: Annotated[Schedule, schedule]
     steps: Count
 
     def _at(self, step: int) -> float:
         return self.base._at(max(step - self.steps, 0))
 
     def _length(self) -> int | None:
-        return after(self.steps, self.base)
+        length = self.base._length()
+        return None if length is None else self.steps + length
 
     def _span(self) -> int:
         return self.steps + self.base._span()
@@ -122,7 +115,7 @@ class scaled(Schedule):
         The number.
     """
 
-    base: Inner
+    base: Annotated[Schedule, schedule]
     factor: Value
 
     def _at(self, step: int) -> float:

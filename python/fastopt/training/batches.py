@@ -100,17 +100,14 @@ class Batches:
         return EpochLoop(self, epoch, position, self._batches_of(epoch))
 
     def _drew(self, loop: "EpochLoop") -> None:
-        """Move to the place of a loop that has drawn a batch, unless another is farther.
-
-        A loop in a later epoch counts when it has drawn all of it: before, it may be a look at the
-        first batch from within the last batch of the epoch before.
-        """
+        """Move to the place of a loop that has drawn a batch, unless another is farther."""
         if loop.epoch < self._start[0]:  # another has drawn all of that epoch
             return
         whole_epoch = loop.position == len(self)
         if whole_epoch:
             self._start = max(self._start, (loop.epoch + 1, 0))
         ahead = None if self._ahead is None else self._ahead()
+        # A loop in a later epoch may be but a look at its first batch: it counts when it has drawn all.
         later = ahead is not None and loop.epoch > ahead.epoch and whole_epoch
         if ahead is None or later or (loop.epoch == ahead.epoch and loop.position >= ahead.position):
             self._ahead = weakref.ref(loop)
@@ -139,10 +136,7 @@ class Batches:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the place, and what it is a place in, as JSON can hold them."""
-        return self._state(self._epoch, self._position)
-
-    def _state(self, epoch: int, position: int) -> dict[str, Any]:
-        return {"epoch": epoch, "position": position, **self._kind()}
+        return {"epoch": self._epoch, "position": self._position, **self._kind()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go to the place that `state_dict` returned: each loop begins there until an epoch has ended.
@@ -223,4 +217,4 @@ class EpochLoop:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the place of this loop, for `Batches.load_state_dict`."""
-        return self._batches._state(self.epoch, self.position)
+        return {"epoch": self.epoch, "position": self.position, **self._batches._kind()}

@@ -58,19 +58,15 @@ class Callbacks:
 
     def check(self, state: Sequence[Any]) -> None:
         """Raise ValueError unless the state is one of callbacks of the same kinds."""
-        kinds = [type(callback).__name__ for callback in self._keeping]
-        saved = [each["kind"] for each in state]
+        kinds = ", ".join(type(callback).__name__ for callback in self._keeping)
+        saved = ", ".join(each["kind"] for each in state)
         if kinds != saved:
             raise ValueError(
-                f"the run was saved with the callbacks {_listed(saved)}, and has {_listed(kinds)} now: "
-                "use the same ones, in the same order"
+                f"the run was saved with the callbacks [{saved}], and has [{kinds}] now: use the same "
+                "ones, in the same order"
             )
 
     def load(self, state: Sequence[Any]) -> None:
         """Restore the state of each."""
         for callback, each in zip(self._keeping, state, strict=True):
             callback.load_state_dict(each["state"])
-
-
-def _listed(kinds: list[str]) -> str:
-    return f"[{', '.join(kinds)}]"

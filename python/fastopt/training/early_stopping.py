@@ -102,13 +102,8 @@ class EarlyStopping:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best so far, with the optimizer that is kept, and the epochs since."""
-        kept = self._kept
-        return {
-            "best": self.best,
-            "best_epoch": self.best_epoch,
-            "bad": self._bad,
-            "kept": None if kept is None else {"state": kept.state, "params": kept.params},
-        }
+        kept = None if self._kept is None else {"state": self._kept.state, "params": self._kept.params}
+        return {"best": self.best, "best_epoch": self.best_epoch, "bad": self._bad, "kept": kept}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned.

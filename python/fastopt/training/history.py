@@ -122,11 +122,7 @@ class History:
         if count:
             cells = [[name, *map(_cell, column[-_SHOWN:])] for name, column in columns.items()]
             widths = [max(map(len, column)) for column in cells]
-            rows = zip(*cells, strict=True)
-            lines += [
-                "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-                for row in rows
-            ]
+            lines += ["  ".join(map(str.rjust, row, widths)) for row in zip(*cells, strict=True)]
         if count > _SHOWN:
             lines.insert(2, "...")
         return "\n".join(lines)

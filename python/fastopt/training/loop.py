@@ -14,10 +14,10 @@ from fastopt.training import evaluation
 from fastopt.training.batches import Batches
 from fastopt.training.callbacks import Callbacks
 from fastopt.training.history import History
+from fastopt.training.plateau import Watch
 from fastopt.training.progress import meter
 from fastopt.training.resuming import given_to, saved_run
 from fastopt.training.run import Run
-from fastopt.training.watching import Watch
 
 _FLAG = flag(default=True)
 
@@ -94,12 +94,11 @@ def fit(
     watch = Watch(opt, callbacks, epochs)
     take = opt.accumulate if opt.gradient_accumulation_steps > 1 else opt.step
     with meter(progress, run, epochs, batches) as show:
-        if resume is None:
-            run.begin(None)
-        else:
+        saved = None
+        if resume is not None:
             saved = saved_run(opt, resume, hyperparameters)
             watch.look_at(opt)
-            run.begin(saved, hyperparameters)
+        run.begin(saved, hyperparameters)
         while run.goes_on(epochs):
             for batch in run.batches():
                 loss, grads = evaluation.loss_and_gradients(loss_and_grad, params, batch)

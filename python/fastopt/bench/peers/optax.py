@@ -10,7 +10,6 @@ from fastopt.bench.turns import Call
 
 MAKERS: dict[str, tuple[str, dict[str, Any]]] = {
     "sgd": ("sgd", {}),
-    "iterative": ("sgd", {}),
     "momentum": ("sgd", {"momentum": 0.9}),
     "nesterov": ("sgd", {"momentum": 0.9, "nesterov": True}),
     **{

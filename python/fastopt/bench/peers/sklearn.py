@@ -12,7 +12,7 @@ def step(name: str, params: list[Array], grads: list[Array], threads: int) -> Ca
     own = copies(params)
     if name == "adam":
         optimizer = AdamOptimizer(own)
-    elif name in ("sgd", "iterative", "momentum", "nesterov"):
+    elif name in ("sgd", "momentum", "nesterov"):
         mu = 0.9 if name in ("momentum", "nesterov") else 0.0
         optimizer = SGDOptimizer(own, 1e-3, momentum=mu, nesterov=name == "nesterov")
     else:

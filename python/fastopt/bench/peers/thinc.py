@@ -5,7 +5,6 @@ from fastopt.bench.turns import Prepared
 
 OPTIONS = {
     "sgd": {"beta1": 0.0, "beta2": 0.0, "L2": 0.0},
-    "iterative": {"beta1": 0.0, "beta2": 0.0, "L2": 0.0},
     "adam": {"L2": 0.0},
     "adamw": {"L2": 1e-2},
 }

@@ -9,7 +9,6 @@ from fastopt.bench.turns import Call, Prepared
 
 CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
     "sgd": ("SGD", {}),
-    "iterative": ("SGD", {}),
     "momentum": ("SGD", {"momentum": 0.9}),
     "nesterov": ("SGD", {"momentum": 0.9, "nesterov": True}),
     "adagrad": ("Adagrad", {}),

@@ -20,6 +20,7 @@ from fastopt.demo.results import of_teams
 from fastopt.demo.run import Run
 from fastopt.demo.train import train_teams
 
+NETWORK = Network((13, 4, 1), (relu,), mean_squared_error)
 ROSTER = [
     Contestant("gradient-descent", "sgd", whole=True),
     Contestant("mini-batch", "sgd"),
@@ -29,14 +30,9 @@ ROSTER = [
 RATES = tuple(float(f"1e-{k}") for k in range(3, 10))
 
 
-def network() -> Network:
-    """Make the network."""
-    return Network((13, 4, 1), (relu,), mean_squared_error)
-
-
 def run(settings: Settings) -> Outcome:
     """Train with each at each rate, with and without clipnorm; draw test loss by rate, and curves."""
-    net, data = network(), boston(settings.seed)
+    net, data = NETWORK, boston(settings.seed)
     halves = {"without clipnorm": None, f"with clipnorm {settings.clipnorm:g}": settings.clipnorm}
     teams = {
         half: [

@@ -25,11 +25,7 @@ LEARNING_RATES = {
     "rmsprop": 0.001,
     "sgd": 0.3,
 }
-
-
-def network() -> Network:
-    """Make the network."""
-    return Network((30, 20, 10, 1), (tanh, leaky_relu), binary_cross_entropy)
+NETWORK = Network((30, 20, 10, 1), (tanh, leaky_relu), binary_cross_entropy)
 
 
 def roster() -> list[Contestant]:
@@ -42,7 +38,7 @@ def roster() -> list[Contestant]:
 
 def run(settings: Settings) -> Outcome:
     """Train with each; draw the loss curves, in a panel for each learning rate that was asked for."""
-    net, data = network(), breast_cancer(settings.seed)
+    net, data = NETWORK, breast_cancer(settings.seed)
     teams = {
         "each at its own learning rate" if rate is None else f"learning rate {rate:g}": team
         for rate, team in line_up(roster(), net, data, settings).items()

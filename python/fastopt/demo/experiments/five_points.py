@@ -14,6 +14,7 @@ from fastopt.demo.results import of_teams
 from fastopt.demo.run import Run
 from fastopt.demo.train import train_teams
 
+NETWORK = Network((3, 3, 1), (relu,), mean_squared_error)
 GOAL = 0.1
 RATES = (1e-3, 1e-2, 1e-1, 1.0)
 ROSTER = [
@@ -38,14 +39,9 @@ def five_points() -> Dataset:
     return Dataset(x, y, x, y)
 
 
-def network() -> Network:
-    """Make the network."""
-    return Network((3, 3, 1), (relu,), mean_squared_error)
-
-
 def run(settings: Settings) -> Outcome:
     """Train with each at each rate; draw a panel for each rate."""
-    net, data = network(), five_points()
+    net, data = NETWORK, five_points()
     teams = {
         f"learning rate {rate:g}": team for rate, team in line_up(ROSTER, net, data, settings).items()
     }

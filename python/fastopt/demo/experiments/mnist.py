@@ -12,6 +12,8 @@ from fastopt.demo.own_rules import LateAdagrad, LateRMSprop
 from fastopt.demo.results import of_teams
 from fastopt.demo.train import train_teams
 
+# Initial weights are as small as the notebook's.
+NETWORK = Network((784, 100, 100, 10), (relu, relu), negative_log_likelihood, uniform=True)
 EPOCHS = 3
 POINTS = 20  # of a loss curve: each, on all of the digits, takes as long as several steps
 NOTE = "Three epochs of MNIST's own 60,000 digits would be --steps 705."
@@ -32,15 +34,9 @@ ROSTERS = {
 }
 
 
-def network() -> Network:
-    """Make the network, with initial weights as small as the notebook's."""
-    sizes = (784, 100, 100, 10)
-    return Network(sizes, (relu, relu), negative_log_likelihood, uniform=True)
-
-
 def run(settings: Settings) -> Outcome:
     """Train with each in both forms; draw a panel for each form and learning rate."""
-    net, data = network(), mnist(settings.seed)
+    net, data = NETWORK, mnist(settings.seed)
     teams = {
         kind if rate is None else f"{kind}, learning rate {rate:g}": team
         for kind, roster in ROSTERS.items()
