@@ -66,9 +66,11 @@ def sources() -> dict[Path, str]:
 
 
 def listed(page: str) -> set[str]:
-    """List the names on a contents page: in its list, or set on the page itself."""
+    """List the names on a contents page: those in its `__all__`, or set on it, or imported by it."""
     found = {"*", "__all__"}
     for node in ast.parse(page).body:
+        if isinstance(node, ast.ImportFrom):
+            found |= {alias.name for alias in node.names}
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             found.add(node.targets[0].id)
             if node.targets[0].id == "__all__":

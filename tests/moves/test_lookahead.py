@@ -183,3 +183,12 @@ def test_another_thread_has_to_wait() -> None:
         thread.start()
         thread.join()
     assert len(errors) == 1
+
+
+def test_the_old_name_still_works_and_names_the_new() -> None:
+    opt = fastopt.SGD([np.ones(2)], momentum=0.9)
+    opt.step([np.ones(2)])
+    with pytest.warns(DeprecationWarning, match=r"at_nesterov_point\(\)"):
+        ahead = opt.lookahead()
+    with ahead, pytest.raises(RuntimeError, match="looks ahead"):
+        opt.step([np.ones(2)])

@@ -170,9 +170,7 @@ def test_groups_are_found_by_their_parameters() -> None:
 def test_hyperparameters_and_settings_come_with_it() -> None:
     opt, _ = trained(lr=0.5, amsgrad=True, global_clipnorm=1.0, maximize=True)
     other = Adam(model(1), stats=True, groups={"b": {"lr": 9.0}}, nonfinite="raise")
-    with pytest.raises(
-        ValueError, match=r"the group of .*late.* the optimizer has the group of"
-    ):
+    with pytest.raises(ValueError, match=r"the group of .*late.* the optimizer has the group of"):
         other.load_state_dict(opt.state_dict())
     other = Adam(model(1), stats=True, nonfinite="raise")
     other.load_state_dict(opt.state_dict())

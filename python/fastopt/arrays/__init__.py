@@ -16,28 +16,3 @@ from fastopt.arrays.read_only import (
 )
 from fastopt.arrays.shapes import LISTED, misfit
 from fastopt.arrays.structure import Path, Structure
-
-__all__ = [
-    "LISTED",
-    "Arena",
-    "Extents",
-    "Fingerprint",
-    "KeepAlive",
-    "Named",
-    "Path",
-    "Structure",
-    "Written",
-    "bounds",
-    "check_kind",
-    "check_layout",
-    "check_zeroable",
-    "checks",
-    "flat",
-    "misfit",
-    "overlaps_itself",
-    "read_only",
-    "read_only_dict",
-    "read_only_list",
-    "read_only_states",
-    "write_into",
-]

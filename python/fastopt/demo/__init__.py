@@ -4,17 +4,3 @@ from fastopt.demo import arguments, compare, info
 from fastopt.demo.arguments import Parser, UsageError
 from fastopt.demo.plot import REFERENCE, add_grid, new_figure, styles
 from fastopt.demo.report import WIDTH, layout
-
-__all__ = [
-    "REFERENCE",
-    "WIDTH",
-    "Parser",
-    "UsageError",
-    "add_grid",
-    "arguments",
-    "compare",
-    "info",
-    "layout",
-    "new_figure",
-    "styles",
-]

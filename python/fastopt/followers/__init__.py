@@ -4,14 +4,3 @@ from fastopt.followers.averages import Averages, EqualAverage, MovingAverage, sw
 from fastopt.followers.base import Follower
 from fastopt.followers.followers import Followers
 from fastopt.followers.restart import check_restartable, restart
-
-__all__ = [
-    "Averages",
-    "EqualAverage",
-    "Follower",
-    "Followers",
-    "MovingAverage",
-    "check_restartable",
-    "restart",
-    "swap",
-]

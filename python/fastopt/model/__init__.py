@@ -8,28 +8,3 @@ from fastopt.model.parameters import Parameters, leaves_like
 from fastopt.model.patterns import Named, Which, chosen, layer_decay, no_decay
 from fastopt.model.states import States, completed
 from fastopt.model.step_counts import StepCount, divide, regroup
-
-__all__ = [
-    "CLOSED",
-    "STEPPING",
-    "Change",
-    "Gate",
-    "Given",
-    "Group",
-    "Named",
-    "Parameters",
-    "States",
-    "StepCount",
-    "Which",
-    "chosen",
-    "commit",
-    "completed",
-    "divide",
-    "group_class",
-    "layer_decay",
-    "leaves_like",
-    "make",
-    "no_decay",
-    "regroup",
-    "warn_if_ended",
-]

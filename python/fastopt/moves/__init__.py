@@ -4,12 +4,3 @@ from fastopt.moves import evaluation
 from fastopt.moves.averages import averaged, averages_of
 from fastopt.moves.nesterov import at_nesterov_point
 from fastopt.moves.sharpness import Ball, perturbed
-
-__all__ = [
-    "Ball",
-    "at_nesterov_point",
-    "averaged",
-    "averages_of",
-    "evaluation",
-    "perturbed",
-]

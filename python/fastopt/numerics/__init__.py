@@ -15,25 +15,3 @@ from fastopt.numerics.formats import (
 )
 from fastopt.numerics.powers import exp, power, real_power
 from fastopt.numerics.sums import BLOCK, LANES, block_sums, total
-
-__all__ = [
-    "BLOCK",
-    "LANES",
-    "NEEDED",
-    "SUPPORTED",
-    "FloatingPointEnvironment",
-    "block_sums",
-    "check_environment",
-    "exp",
-    "formats",
-    "from_bfloat16",
-    "is_bfloat16",
-    "is_float",
-    "is_supported",
-    "power",
-    "real_power",
-    "taken",
-    "to_bfloat16",
-    "to_float16",
-    "total",
-]

@@ -15,23 +15,3 @@ from fastopt.runtime.extension import native
 from fastopt.runtime.threadpoolctl import register_with_threadpoolctl
 from fastopt.runtime.threads import available, get_num_threads, set_num_threads
 from fastopt.runtime.warning import warn
-
-__all__ = [
-    "MOST_STEPS",
-    "available",
-    "count",
-    "describe",
-    "extension",
-    "get_num_threads",
-    "listed",
-    "measured",
-    "native",
-    "register_with_threadpoolctl",
-    "renamed",
-    "set_num_threads",
-    "shown",
-    "suggest",
-    "threads",
-    "warn",
-    "whole",
-]

@@ -5,23 +5,3 @@ from fastopt.state.config import config_of, keywords_of, plain
 from fastopt.state.form import Differences, marks
 from fastopt.state.rewind import Moment, keep, put_back
 from fastopt.state.saving import Loaded, Path, load, load_state_dict, save, saved_state, state_dict
-
-__all__ = [
-    "Differences",
-    "Loaded",
-    "Moment",
-    "Path",
-    "config_of",
-    "is_stateful",
-    "keep",
-    "keywords_of",
-    "load",
-    "load_state_dict",
-    "marks",
-    "parts",
-    "plain",
-    "put_back",
-    "save",
-    "saved_state",
-    "state_dict",
-]

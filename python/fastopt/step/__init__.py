@@ -12,38 +12,3 @@ from fastopt.step.norms import clip_factor, norms_of
 from fastopt.step.report import GroupReport
 from fastopt.step.sharing import Moving
 from fastopt.step.unseen import UnseenArrayWarning, watch
-
-__all__ = [
-    "GROUPS",
-    "AccumulateCoefficients",
-    "Accumulator",
-    "Bound",
-    "Core",
-    "GroupReport",
-    "LossScale",
-    "Moving",
-    "UnseenArrayWarning",
-    "accumulate",
-    "accumulation",
-    "bind",
-    "check_same",
-    "clip_factor",
-    "closing",
-    "complaint",
-    "core_of",
-    "follow",
-    "install",
-    "is_shown",
-    "membership",
-    "norms_of",
-    "planned",
-    "prepare",
-    "program",
-    "refuse",
-    "remedy_for",
-    "set_setting",
-    "sharing",
-    "take_gradients",
-    "watch",
-    "zero",
-]
