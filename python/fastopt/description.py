@@ -6,7 +6,7 @@ from typing import Any
 
 from fastopt import frameworks
 from fastopt.algorithm import FLAG, Values, rule_of
-from fastopt.dialect import WIDTH, labelled
+from fastopt.dialect import WIDTH, labelled, own_defaults
 from fastopt.optimizer import Optimizer
 from fastopt.registry import find
 
@@ -18,16 +18,11 @@ class Description:
 
     def __init__(self, cls: type[Optimizer], preset: Mapping[str, Any]) -> None:
         defaults = {name: option.default for name, option in cls.hyperparameters.items()}
-        shared = Optimizer.hyperparameters
         facts = cls.facts
         self.name = cls.__name__
         self.summary = (cls.__doc__ or cls.__name__).partition("\n")[0]
         self.paper, self.kind, self.good_for = facts.paper, facts.kind, facts.good_for
-        self.hyperparameters = {
-            name: {**defaults, **preset}[name]
-            for name, option in cls.hyperparameters.items()
-            if name == "lr" or shared.get(name) is not option
-        }
+        self.hyperparameters = {name: {**defaults, **preset}[name] for name in own_defaults(cls)}
         self.needed = rule_of(cls.select_rule(Values(**{**defaults, **preset}))).states
         self.states = {name: "" for name in self.needed} | dict(facts.states)
         self.dialects = frameworks.frameworks_of(cls)

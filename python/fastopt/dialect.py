@@ -72,10 +72,10 @@ def dialects(name: str | None = None) -> Dialects:
     found = {like: frameworks.options(cls, like) for like in frameworks.frameworks_of(cls)}
     ours = "torch" if "torch" in found else "default"
     title = f"{cls.__name__}: its defaults, and where other dialects differ from them"
-    return Dialects(title, {**found, ours: _defaults(cls)})
+    return Dialects(title, {**found, ours: own_defaults(cls)})
 
 
-def _defaults(cls: type[Algorithm]) -> dict[str, Any]:
+def own_defaults(cls: type[Algorithm]) -> dict[str, Any]:
     """Return the defaults of the class, without those that every algorithm has alike."""
     return {
         key: hyper.default

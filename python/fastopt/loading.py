@@ -86,11 +86,8 @@ def _with_options(
 
 def _stands_for(value: Any, saved: Any, name: str) -> bool:
     """Return whether a value is what was saved, or the function that could not be."""
-    return bool(marks(saved)) or plain(_tuple(value), name, marks=True) == saved
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    value = tuple(value) if isinstance(value, list) else value
+    return bool(marks(saved)) or plain(value, name, marks=True) == saved
 
 
 def _forgotten(name: str, saved: Any) -> str:

@@ -84,7 +84,7 @@ def test_both_ways_find_the_same_leaves_and_faults(seed: int) -> None:
     found = []
     for depth in (1, 2, 3, 4) * 15:
         params = trees.params(depth)
-        structure, walk = Structure.of(params), node_of(params)
+        structure, walk = Structure(params), node_of(params)
         for faulty in (0.0, 0.05, 0.3):
             grads = trees.grads(params, faulty)
             found.append(outcome(structure.leaves, grads))
@@ -96,7 +96,7 @@ def test_both_ways_find_the_same_leaves_and_faults(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_paths_lead_to_the_leaves(seed: int) -> None:
     params = Trees(seed).params(4)
-    structure = Structure.of(params)
+    structure = Structure(params)
     leaves = structure.leaves(params, "params", "")
     again = structure.tree(iter(leaves))
     assert list(map(id, structure.leaves(again, "params", ""))) == list(map(id, leaves))
@@ -108,7 +108,7 @@ def test_paths_lead_to_the_leaves(seed: int) -> None:
 
 
 def test_keys_that_compare_equal_keep_their_own_names() -> None:
-    paths = Structure.of([{1: 0, 2: 0}, {True: 0, 2: 0}]).paths()
+    paths = Structure([{1: 0, 2: 0}, {True: 0, 2: 0}]).paths()
     assert [str(key) for _, key in paths] == ["1", "2", "True", "2"]
 
 
@@ -123,7 +123,7 @@ def test_a_comparison_of_keys_may_change_the_containers() -> None:
             grads.clear()
             return type(other) is Key
 
-    structure = Structure.of([{Key(): np.zeros(1)}, [np.zeros(1)]])
+    structure = Structure([{Key(): np.zeros(1)}, [np.zeros(1)]])
     grads: list[Any] = [{Key(): np.zeros(1)}, [np.zeros(1)]]
     with pytest.raises(ValueError, match="grads has 0 entries; there must be 2"):
         structure.leaves(grads, "grads", "")

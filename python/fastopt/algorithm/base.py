@@ -9,15 +9,7 @@ from numpy.typing import NDArray
 
 from fastopt.algorithm import regularization
 from fastopt.algorithm.facts import Facts
-from fastopt.algorithm.hyperparameters import (
-    Declared,
-    Option,
-    Values,
-    choice,
-    flag,
-    number,
-    setting,
-)
+from fastopt.algorithm.hyperparameters import Declared, Option, Values, choice, flag, number, setting
 from fastopt.algorithm.rule import RuleFunction, is_shipped
 from fastopt.algorithm.stages import StageScalars
 from fastopt.algorithm.typing import Scheduled, ScheduledOrNone

@@ -89,13 +89,9 @@ def check_scalars(
 
 def shown(declared: Mapping[str, Option], h: Values) -> str:
     """Show the hyperparameters that are large, or the learning rate."""
-    given = {name: None for name in declared}
-    large = [e for e in entries(declared, given | _pairs(declared), h) if abs(e.value) >= LARGE]
+    given = dict.fromkeys(declared, (None, None))
+    large = [e for e in entries(declared, given, h) if abs(e.value) >= LARGE]
     return ", ".join(f"{e.where}={e.value!r}" for e in large) or f"lr={h.lr!r}"
-
-
-def _pairs(declared: Mapping[str, Option]) -> dict[str, Any]:
-    return {name: (None, None) for name, each in declared.items() if isinstance(each.validator, Pair)}
 
 
 def check_first_step(

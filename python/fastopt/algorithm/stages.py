@@ -5,54 +5,18 @@ before the rule, and one after it, which also sees what the parameter was.
 """
 
 import math
+from collections import namedtuple
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from fastopt.algorithm.elementwise import bounded, outward, select, sign
 
-
-class DecayScalars(NamedTuple):
-    """The scalars of the stages without an L1 penalty, for one group and one step."""
-
-    scale: float
-    limit: float
-    decay: float
-    keep: float
-    keep_after: float
-
-
-class CautiousScalars(NamedTuple):
-    """The scalars of the stage with cautious weight decay."""
-
-    scale: float
-    limit: float
-    shrink: float
-    keep_after: float
-
-
-class L1Scalars(NamedTuple):
-    """The scalars of the stage with an L1 penalty."""
-
-    scale: float
-    limit: float
-    decay: float
-    keep: float
-    keep_after: float
-    slope: float
-    threshold: float
-
-
-class CautiousL1Scalars(NamedTuple):
-    """The scalars of the stage with both."""
-
-    scale: float
-    limit: float
-    shrink: float
-    keep_after: float
-    slope: float
-    threshold: float
-
-
+# The scalars of the stages, for one group and one step: usual, with cautious weight decay, with an L1
+# penalty, with both.
+DecayScalars = namedtuple("DecayScalars", "scale limit decay keep keep_after")
+CautiousScalars = namedtuple("CautiousScalars", "scale limit shrink keep_after")
+L1Scalars = namedtuple("L1Scalars", "scale limit decay keep keep_after slope threshold")
+CautiousL1Scalars = namedtuple("CautiousL1Scalars", "scale limit shrink keep_after slope threshold")
 StageScalars = DecayScalars | CautiousScalars | L1Scalars | CautiousL1Scalars
 
 NOTHING = DecayScalars(1.0, math.inf, 0.0, 1.0, 1.0)
@@ -147,14 +111,8 @@ CAUTIOUS = Stage("cautious", CautiousScalars, before_cautious, after_cautious)
 L1 = Stage("l1", L1Scalars, before_l1, after_l1)
 CAUTIOUS_L1 = Stage("cautious_l1", CautiousL1Scalars, before_cautious_l1, after_cautious_l1)
 
-STAGES = (
-    BARE,
-    DECOUPLED,
-    COUPLED,
-    CAUTIOUS,
-    L1,
-    CAUTIOUS_L1,
-)  # in the order of csrc/kernels/kernel.hpp
+# In the order of csrc/kernels/kernel.hpp.
+STAGES = (BARE, DECOUPLED, COUPLED, CAUTIOUS, L1, CAUTIOUS_L1)
 USUAL = STAGES[:3]  # what a user's rule is compiled for before anyone asks
 
 

@@ -1,27 +1,21 @@
 """Types of numbers for type checkers: read, a float; given, also a function of the step."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
+    Read = TypeVar("Read", covariant=True)
+    Written = TypeVar("Written", contravariant=True)
+
+    class Attribute(Generic[Read, Written]):
+        """An attribute that is written as another type than it is read."""
+
+        def __get__(self, instance: object, owner: object = None) -> Read: ...
+        def __set__(self, instance: object, value: Written) -> None: ...
+
     Given = float | Callable[[int], float]
-
-    class Scheduled:
-        """One number."""
-
-        def __get__(self, instance: object, owner: object = None) -> float: ...
-        def __set__(self, instance: object, value: Given) -> None: ...
-
-    class ScheduledOrNone:
-        """One number, or None."""
-
-        def __get__(self, instance: object, owner: object = None) -> float | None: ...
-        def __set__(self, instance: object, value: Given | None) -> None: ...
-
-    class ScheduledPair:
-        """Two numbers."""
-
-        def __get__(self, instance: object, owner: object = None) -> tuple[float, float]: ...
-        def __set__(self, instance: object, value: tuple[Given, Given]) -> None: ...
+    Scheduled = Attribute[float, Given]
+    ScheduledOrNone = Attribute[float | None, Given | None]
+    ScheduledPair = Attribute[tuple[float, float], tuple[Given, Given]]
 else:
     Scheduled, ScheduledOrNone, ScheduledPair = float, float | None, tuple[float, float]

@@ -15,28 +15,18 @@ def register(kind: type, plain: type) -> None:
     if trees is None or kind in _registered:
         return
     _registered.add(kind)
-    if plain is dict:
-        trees.register_pytree_with_keys(kind, _entries, _dict)
+
+    def items(found: list[Any]) -> tuple[list[tuple[Any, Any]], None]:
+        return [(trees.SequenceKey(i), item) for i, item in enumerate(found)], None
+
+    def entries(found: dict[Any, Any]) -> tuple[list[tuple[Any, Any]], tuple[Any, ...]]:
+        keys = tuple(sorted(found))
+        return [(trees.DictKey(key), found[key]) for key in keys], keys
+
+    def dict_of(keys: Any, children: Any) -> dict[Any, Any]:
+        return dict(zip(keys, children, strict=True))
+
+    if plain is list:
+        trees.register_pytree_with_keys(kind, items, lambda _, children: list(children))
     else:
-        trees.register_pytree_with_keys(kind, _items, _list)
-
-
-def _entries(found: dict[Any, Any]) -> tuple[list[tuple[Any, Any]], Any]:
-    from jax.tree_util import DictKey
-
-    keys = sorted(found)
-    return [(DictKey(key), found[key]) for key in keys], tuple(keys)
-
-
-def _dict(keys: Any, children: Any) -> dict[Any, Any]:
-    return dict(zip(keys, children, strict=True))
-
-
-def _items(found: list[Any]) -> tuple[list[tuple[Any, Any]], Any]:
-    from jax.tree_util import SequenceKey
-
-    return [(SequenceKey(i), item) for i, item in enumerate(found)], None
-
-
-def _list(_: Any, children: Any) -> list[Any]:
-    return list(children)
+        trees.register_pytree_with_keys(kind, entries, dict_of)

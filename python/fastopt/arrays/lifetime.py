@@ -47,9 +47,7 @@ class KeepAlive:
         found._placements = self._placements + found._placements
         before, more = self._written, found._written
         found._written = _Kept(
-            before.links + more.links,
-            before.references + more.references,
-            before.shown + more.shown,
+            before.links + more.links, before.references + more.references, before.shown + more.shown
         )
         return found
 

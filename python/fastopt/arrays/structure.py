@@ -5,7 +5,7 @@ built alike, the gradients above all.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from types import ModuleType
+from functools import partial
 from typing import Any
 
 from fastopt.arrays.containers import Node, Path, node_of
@@ -29,13 +29,10 @@ class Structure:
     def __init__(self, tree: Any) -> None:
         self._root = root = node_of(tree)
         self.leaves: Callable[[Any, str, str], Sequence[Any]]
-        self.leaves = root.leaves if root.is_flat or not native else _Nested(root, native).leaves
+        self.leaves = root.leaves
+        if native and not root.is_flat:
+            self.leaves = partial(_by_extension, native.leaves, root)
         self.mutable = root.mutable
-
-    @classmethod
-    def of(cls, tree: Any) -> "Structure":
-        """Read the structure off a container."""
-        return cls(tree)
 
     def paths(self) -> list[Path]:
         """List the keys and indices that lead to each leaf."""
@@ -46,13 +43,10 @@ class Structure:
         return self._root.tree(leaves)
 
 
-class _Nested:
-    """Nested containers, whose leaves the extension lists: in Python each container costs a call."""
+def _by_extension(listing: Any, root: Node, tree: Any, what: str, remedy: str) -> Sequence[Any]:
+    """List the leaves of nested containers: in Python each of them costs a call.
 
-    def __init__(self, root: Node, extension: ModuleType) -> None:
-        self._root, self._list = root, extension.leaves
-
-    def leaves(self, tree: Any, what: str, remedy: str) -> Sequence[Any]:
-        """List the leaves; what is not built alike is left to the walk that says what is wrong."""
-        found: list[Any] | None = self._list(self._root.form, tree)
-        return self._root.leaves(tree, what, remedy) if found is None else found
+    What is not built alike is left to the walk that says what is wrong.
+    """
+    found: list[Any] | None = listing(root.form, tree)
+    return root.leaves(tree, what, remedy) if found is None else found

@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from importlib import import_module
-from types import TracebackType
 from typing import Any
 
 from fastopt.algorithm import Rule
@@ -38,12 +37,7 @@ class use_backend(AbstractContextManager[None]):  # noqa: N801 - used as a funct
         self._before = _default
         _default = "" if name == "auto" else _available(name)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         global _default
         _default = self._before
 

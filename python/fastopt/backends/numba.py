@@ -1,7 +1,7 @@
 """The Numba backend: the same Python rules, compiled to a fused loop at their first use."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
@@ -11,7 +11,7 @@ import numpy as np
 
 from fastopt.algorithm import Rule
 from fastopt.backends.numba_there import disabled, missing
-from fastopt.backends.protocol import Pass, Plan, Row
+from fastopt.backends.protocol import Pass, Plan, Rows
 from fastopt.backends.python_plan import AllScalars, PythonPlan, Scalars, Work
 from fastopt.numerics import BLOCK, LANES, FloatingPointEnvironment
 from fastopt.runtime import available, extension
@@ -56,7 +56,7 @@ class NumbaPlan(PythonPlan):
 
     chunk = 1 << 19  # large enough for a call to cost nothing beside it
 
-    def scalars(self, rows: Sequence[Row | None]) -> AllScalars:
+    def scalars(self, rows: Rows) -> AllScalars:
         """Round them; where Numba has been switched off since, see that all loops are there already."""
         found = super().scalars(rows)
         if disabled():

@@ -68,29 +68,15 @@ def complaint(rule: Callable[..., Any], arguments: list[Any], dtype: Any) -> str
 _overload = partial(overload, strict=False)
 
 
-@_overload(elementwise.select)
-def _select(condition: Any, a: Any, b: Any) -> Any:
-    return lambda condition, a, b: a if condition else b
-
-
-@_overload(elementwise.maximum)
-def _maximum(a: Any, b: Any) -> Any:
-    return lambda a, b: a if (a >= b) | (a != a) else b
-
-
-@_overload(elementwise.minimum)
-def _minimum(a: Any, b: Any) -> Any:
-    return lambda a, b: a if (a <= b) | (a != a) else b
-
-
-@_overload(elementwise.clip)
-def _clip(x: Any, low: Any, high: Any) -> Any:
-    return lambda x, low, high: elementwise.minimum(elementwise.maximum(x, low), high)
-
-
-@_overload(elementwise.bounded)
-def _bounded(x: Any, limit: Any) -> Any:
-    return lambda x, limit: limit if x > limit else (-limit if x < -limit else x)
+_FORMS: dict[Callable[..., Any], Callable[..., Any]] = {
+    elementwise.select: lambda condition, a, b: a if condition else b,
+    elementwise.maximum: lambda a, b: a if (a >= b) | (a != a) else b,
+    elementwise.minimum: lambda a, b: a if (a <= b) | (a != a) else b,
+    elementwise.clip: lambda x, low, high: elementwise.minimum(elementwise.maximum(x, low), high),
+    elementwise.bounded: lambda x, limit: limit if x > limit else (-limit if x < -limit else x),
+}
+for _function, _form in _FORMS.items():
+    _overload(_function)(lambda *_, form=_form: form)
 
 
 @_overload(elementwise.nonnegative)

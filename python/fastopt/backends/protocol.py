@@ -7,6 +7,10 @@ from fastopt.algorithm import Rule, StageScalars
 from fastopt.model import Change, StepCount
 
 Row = tuple[StageScalars, tuple[float, ...]]
+Rows = Sequence[Row | None]  # None where no parameter uses it
+RowOf = Sequence[int]  # the row that each parameter uses
+Changes = Sequence[Change]
+OfEach = list[Any] | None  # an array of every parameter, or of none
 
 # What Plan.bind returns where it returns no index.
 BOUND = -1
@@ -43,13 +47,7 @@ PLAIN_PASS = Pass(False, False, *UNUSED, False, *UNUSED, False)
 class Plan(Protocol):
     """The arrays of one optimizer, bound once, and the step over all of them."""
 
-    def attach(
-        self,
-        slow: list[Any] | None,
-        averages: list[Any] | None,
-        copies: list[Any] | None,
-        halves: list[bool],
-    ) -> None:
+    def attach(self, slow: OfEach, averages: OfEach, copies: OfEach, halves: list[bool]) -> None:
         """Bind arrays of every parameter: for its slow weights, for the average, and for its copy.
 
         Copies have 16 bits: `halves` says which are float16; the others are the bits of bfloat16.
@@ -95,11 +93,11 @@ class Plan(Protocol):
 
     def run(
         self,
-        rows: Sequence[Row | None],
+        rows: Rows,
         threads: int,
         extras: Pass | None = None,
-        changes: Sequence[Change] = (),
-        row_of: Sequence[int] = (),
+        changes: Changes = (),
+        row_of: RowOf = (),
     ) -> None:
         """Update every parameter that has a gradient, then make the changes.
 
@@ -108,16 +106,11 @@ class Plan(Protocol):
         """
 
     def run_with_sums(
-        self,
-        rows: Sequence[Row | None],
-        threads: int,
-        extras: Pass,
-        changes: Sequence[Change],
-        row_of: Sequence[int],
+        self, rows: Rows, threads: int, extras: Pass, changes: Changes, row_of: RowOf
     ) -> Sequence[tuple[float, float]]:
         """Do the same; sum the squares of the update and of the new values of each parameter."""
 
-    def commit(self, changes: Sequence[Change]) -> None:
+    def commit(self, changes: Changes) -> None:
         """Make changes, all in one go."""
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fastopt.algorithm import Rule
 from fastopt.arrays import Extents, Fingerprint, bounds, flat, overlaps_itself
-from fastopt.backends.protocol import BOUND, SOME_ABSENT, GradientForms
+from fastopt.backends.protocol import BOUND, SOME_ABSENT, GradientForms, OfEach, RowOf
 from fastopt.numerics import SUPPORTED, from_bfloat16
 
 
@@ -23,7 +23,7 @@ class Binding:
         self._arrays = arrays
         self._rules = rules
         self._rows = rows
-        self._row_of: Sequence[int] = rows  # of the step that is being taken
+        self._row_of: RowOf = rows  # of the step that is being taken
         self._flat = [tuple(flat(a, entry[0]) for a in entry) for entry in arrays]
         self._slow: list[NDArray[Any]] = []
         self._averages: list[NDArray[Any]] = []
@@ -32,13 +32,7 @@ class Binding:
         self._gradients: list[Any] = []
         self._watch()
 
-    def attach(
-        self,
-        slow: list[Any] | None,
-        averages: list[Any] | None,
-        copies: list[Any] | None,
-        halves: list[bool],
-    ) -> None:
+    def attach(self, slow: OfEach, averages: OfEach, copies: OfEach, halves: list[bool]) -> None:
         """Bind arrays of every parameter for slow weights, average and copy; see the protocol."""
         self._slow, self._averages, self._copies = map(self._flattened, (slow, averages, copies))
         self._copies = [

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.algorithm import Stage, stage_for
-from fastopt.backends.protocol import BOUND, PLAIN_PASS, Pass, Row
+from fastopt.backends.protocol import BOUND, PLAIN_PASS, Changes, Pass, Row, RowOf, Rows
 from fastopt.backends.python_binding import Binding, Gradient
-from fastopt.model import Change, StepCount, make
+from fastopt.model import StepCount, make
 from fastopt.numerics import (
     SUPPORTED,
     FloatingPointEnvironment,
@@ -34,6 +34,7 @@ class PythonPlan(Binding):
     chunk: int  # elements that are updated at a time
     update: Callable[..., None]  # (rule, scalars, g, p, *states) updates flat pieces of them
     block_sums = staticmethod(block_sums)
+    commit = staticmethod(make)
 
     def step(
         self,
@@ -54,11 +55,11 @@ class PythonPlan(Binding):
 
     def run(
         self,
-        rows: Sequence[Row | None],
+        rows: Rows,
         threads: int,
         extras: Pass | None = None,
-        changes: Sequence[Change] = (),
-        row_of: Sequence[int] = (),
+        changes: Changes = (),
+        row_of: RowOf = (),
     ) -> None:
         """Update every parameter that has a gradient; see the protocol."""
         self._row_of = row_of or self._rows
@@ -69,10 +70,6 @@ class PythonPlan(Binding):
     def sweep_all(self, scalars: AllScalars, extras: Pass, threads: int) -> None:
         """Update all that is bound."""
         raise NotImplementedError  # pragma: no cover - each backend has its own
-
-    def commit(self, changes: Sequence[Change]) -> None:
-        """Make changes."""
-        make(changes)
 
     def flush_subnormals(self, asked: bool) -> None:
         """Keep them all the same: neither NumPy nor Numba can be told."""
@@ -106,19 +103,14 @@ class PythonPlan(Binding):
             total += block
         return total
 
-    def scalars(self, rows: Sequence[Row | None]) -> AllScalars:
+    def scalars(self, rows: Rows) -> AllScalars:
         """Round the scalars of each row to each dtype: once, from double."""
         check_environment()
         with np.errstate(all="ignore"), FloatingPointEnvironment():
             return [{dtype: _round(row, dtype) for dtype in SUPPORTED} if row else {} for row in rows]
 
     def run_with_sums(
-        self,
-        rows: Sequence[Row | None],
-        threads: int,
-        extras: Pass,
-        changes: Sequence[Change],
-        row_of: Sequence[int],
+        self, rows: Rows, threads: int, extras: Pass, changes: Changes, row_of: RowOf
     ) -> list[tuple[float, float]]:
         """Update on this thread, and sum; see the protocol."""
         self._row_of = row_of or self._rows
@@ -143,11 +135,7 @@ class PythonPlan(Binding):
                 self._sweep(scalars, piece, extras, sums)
 
     def _sweep(
-        self,
-        scalars: AllScalars,
-        piece: Work,
-        extras: Pass,
-        sums: list[tuple[float, float]] | None,
+        self, scalars: AllScalars, piece: Work, extras: Pass, sums: list[tuple[float, float]] | None
     ) -> None:
         i, begin, end = piece
         p = self._flat[i][0]

@@ -15,6 +15,7 @@ class Convertible(Protocol):
     """An optimizer, as conversion uses it."""
 
     groups: Any
+    params: Any
     hyperparameters: ClassVar[Mapping[str, Option]]
 
     @property
@@ -46,6 +47,13 @@ class Counterpart(NamedTuple):
     name: str
     states: Mapping[str, str]
     options: Options  # what can be chosen there
+
+
+def named(
+    name: str, states: Mapping[str, str], *alike: str, **options: str | tuple[str, str]
+) -> Counterpart:
+    """Make one, of options that have our names there as well, and of others."""
+    return Counterpart(name, states, {**options, **dict(zip(alike, alike, strict=True))})
 
 
 Table = Mapping[str, Counterpart]  # by the names of our classes

@@ -53,7 +53,7 @@ class Parameters:
         self.groups = [
             (entry["params"], {k: v for k, v in entry.items() if k != "params"}) for entry in entries
         ]
-        structure = Structure.of(self._containers())
+        structure = Structure(self._containers())
         self._structure = structure
         self.leaves = structure.leaves  # of any container that is built like params
         paths = list(structure.paths())
@@ -193,7 +193,7 @@ class Parameters:
 
 def leaves_like(params: Any, tree: Any, what: str, remedy: str) -> Sequence[Any]:
     """List the leaves of a container that is built like the params of an optimizer."""
-    return Structure.of(_ungrouped(params)).leaves(_ungrouped(tree), what, remedy)
+    return Structure(_ungrouped(params)).leaves(_ungrouped(tree), what, remedy)
 
 
 def _ungrouped(tree: Any) -> Any:

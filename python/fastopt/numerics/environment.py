@@ -7,7 +7,6 @@ another environment behind in any thread, in which numbers below the smallest no
 import sys
 from contextlib import AbstractContextManager
 from functools import cache
-from types import TracebackType
 from typing import Any
 
 from fastopt.runtime import warn
@@ -28,12 +27,7 @@ class FloatingPointEnvironment(AbstractContextManager[None]):
     def __enter__(self) -> None:
         self._saved = None if keeps_subnormals() else _replace()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._saved is not None:
             _library().fesetenv(self._saved)
 

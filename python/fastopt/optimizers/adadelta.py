@@ -1,6 +1,7 @@
 """Adadelta."""
 
-from typing import Any, NamedTuple
+from collections import namedtuple
+from typing import Any
 
 import numpy as np
 
@@ -18,13 +19,7 @@ def adadelta(p: Any, g: Any, v: Any, u: Any, c: Any) -> Any:
     return p, v, u
 
 
-class AdadeltaCoefficients(NamedTuple):
-    """Scalars of `adadelta`."""
-
-    rho: float
-    one_minus_rho: float
-    lr: float
-    eps: float
+AdadeltaCoefficients = namedtuple("AdadeltaCoefficients", "rho one_minus_rho lr eps")
 
 
 @shipped
@@ -80,5 +75,5 @@ class Adadelta(Optimizer):
     rule = staticmethod(adadelta)
 
     @staticmethod
-    def coefficients(h: Values, t: int) -> NamedTuple:
+    def coefficients(h: Values, t: int) -> tuple[float, ...]:
         return AdadeltaCoefficients(h.rho, 1.0 - h.rho, h.lr, h.eps)

@@ -1,6 +1,7 @@
 """Adagrad."""
 
-from typing import Any, NamedTuple
+from collections import namedtuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,8 @@ def adagrad(p: Any, g: Any, a: Any, c: Any) -> Any:
     return p, a
 
 
-class AdagradCoefficients(NamedTuple):
-    """Scalars of `adagrad`; eps_root stands inside the square root."""
-
-    lr: float
-    eps_root: float
-    eps: float
+# eps_root stands inside the square root
+AdagradCoefficients = namedtuple("AdagradCoefficients", "lr eps_root eps")
 
 
 @shipped
@@ -87,7 +84,7 @@ class Adagrad(Optimizer):
         return h.initial_accumulator_value
 
     @staticmethod
-    def coefficients(h: Values, t: int) -> NamedTuple:
+    def coefficients(h: Values, t: int) -> tuple[float, ...]:
         step = h.lr / (1.0 + (t - 1) * h.lr_decay)
         placed = (h.eps, 0.0) if h.eps_placement == "inside" else (0.0, h.eps)
         return AdagradCoefficients(step, *placed)

@@ -1,8 +1,9 @@
 """Adam, AdamW and AMSGrad."""
 
+from collections import namedtuple
 from functools import partial
 from math import sqrt
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -43,35 +44,21 @@ def amsgrad(p: Any, g: Any, m: Any, v: Any, v_max: Any, c: Any) -> Any:
     return p, m, v, v_max
 
 
-class AdamCoefficients(NamedTuple):
-    """Scalars of `adam`; step, eps_root and unbias hold the bias corrections."""
-
-    beta1: float
-    one_minus_beta1: float
-    beta2: float
-    one_minus_beta2: float
-    step: float
-    eps_root: float
-    unbias: float
-    eps: float
+# step, eps_root and unbias hold the bias corrections
+AdamCoefficients = namedtuple(
+    "AdamCoefficients", "beta1 one_minus_beta1 beta2 one_minus_beta2 step eps_root unbias eps"
+)
 
 
 # A call of the class takes twice as long, and a small step has little else to do.
 _adam_coefficients = partial(tuple.__new__, AdamCoefficients)
 
 
-class AmsgradCoefficients(NamedTuple):
-    """Scalars of `amsgrad`; correct is the correction of what the maximum is taken of."""
-
-    beta1: float
-    one_minus_beta1: float
-    beta2: float
-    one_minus_beta2: float
-    step: float
-    eps_root: float
-    unbias: float
-    eps: float
-    correct: float
+# correct is the correction of what the maximum is taken of
+AmsgradCoefficients = namedtuple(
+    "AmsgradCoefficients",
+    "beta1 one_minus_beta1 beta2 one_minus_beta2 step eps_root unbias eps correct",
+)
 
 
 @shipped
@@ -159,7 +146,7 @@ class Adam(Optimizer):
         return amsgrad if h.amsgrad else adam
 
     @staticmethod
-    def coefficients(h: Values, t: int) -> NamedTuple:
+    def coefficients(h: Values, t: int) -> tuple[float, ...]:
         beta1, beta2 = h.betas
         step, eps_root, unbias, correct = h.lr, h.eps_root, 1.0, 1.0
         if h.bias_correction:

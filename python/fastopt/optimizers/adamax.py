@@ -1,6 +1,7 @@
 """Adamax."""
 
-from typing import Any, NamedTuple
+from collections import namedtuple
+from typing import Any
 
 import numpy as np
 
@@ -29,15 +30,8 @@ def adamax(p: Any, g: Any, m: Any, u: Any, c: Any) -> Any:
     return p, m, u
 
 
-class AdamaxCoefficients(NamedTuple):
-    """Scalars of `adamax`; eps_norm stands inside the maximum, eps outside."""
-
-    beta1: float
-    one_minus_beta1: float
-    beta2: float
-    step: float
-    eps_norm: float
-    eps: float
+# eps_norm stands inside the maximum, eps outside
+AdamaxCoefficients = namedtuple("AdamaxCoefficients", "beta1 one_minus_beta1 beta2 step eps_norm eps")
 
 
 @shipped
@@ -99,7 +93,7 @@ class Adamax(Optimizer):
     rule = staticmethod(adamax)
 
     @staticmethod
-    def coefficients(h: Values, t: int) -> NamedTuple:
+    def coefficients(h: Values, t: int) -> tuple[float, ...]:
         beta1, beta2 = h.betas
         step = h.lr / (1.0 - power(beta1, t)) if h.bias_correction else h.lr
         placed = (h.eps, 0.0) if h.eps_placement == "inside" else (0.0, h.eps)

@@ -1,7 +1,8 @@
 """NAdam."""
 
+from collections import namedtuple
 from math import sqrt
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -32,18 +33,9 @@ def nadam(p: Any, g: Any, m: Any, v: Any, c: Any) -> Any:
     return p, m, v
 
 
-class NadamCoefficients(NamedTuple):
-    """Scalars of `nadam`."""
-
-    beta1: float
-    one_minus_beta1: float
-    beta2: float
-    one_minus_beta2: float
-    step_g: float
-    step_m: float
-    eps_root: float
-    unbias: float
-    eps: float
+NadamCoefficients = namedtuple(
+    "NadamCoefficients", "beta1 one_minus_beta1 beta2 one_minus_beta2 step_g step_m eps_root unbias eps"
+)
 
 
 @shipped
@@ -118,7 +110,7 @@ class NAdam(Optimizer):
     rule = staticmethod(nadam)
 
     @staticmethod
-    def coefficients(h: Values, t: int, carried: Values) -> NamedTuple:
+    def coefficients(h: Values, t: int, carried: Values) -> tuple[float, ...]:
         beta1, beta2 = h.betas
         mu = _momentum(beta1, h.momentum_decay, t)
         mu_next = _momentum(beta1, h.momentum_decay, t + 1)

@@ -1,14 +1,14 @@
 """RMSprop: plain, centered, with momentum, with Nesterov's momentum, and both."""
 
+from collections import namedtuple
 from math import sqrt
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.algorithm import (
     Facts,
-    Move,
     RuleFunction,
     Scheduled,
     Values,
@@ -83,18 +83,10 @@ def rmsprop_centered_nesterov(p: Any, g: Any, v: Any, g_mean: Any, b: Any, c: An
     return p, v, g_mean, b
 
 
-class RmspropCoefficients(NamedTuple):
-    """Scalars of all of them; take is the factor of what enters the buffer."""
-
-    alpha: float
-    one_minus_alpha: float
-    correct_mean: float
-    eps_root: float
-    unbias: float
-    eps: float
-    lr: float
-    mu: float
-    take: float
+# take is the factor of what enters the buffer
+RmspropCoefficients = namedtuple(
+    "RmspropCoefficients", "alpha one_minus_alpha correct_mean eps_root unbias eps lr mu take"
+)
 
 
 @shipped
@@ -176,6 +168,8 @@ class RMSprop(Optimizer):
     bias_correction: bool = flag(default=False)
     initial_accumulator_value: Scheduled = number(default=0.0, at_least=0.0, initial=True)
 
+    ahead = staticmethod(momentum_ahead)
+
     @classmethod
     def check_hyperparameters(cls, h: Values) -> None:
         if h.nesterov and h.momentum == 0.0:
@@ -196,22 +190,10 @@ class RMSprop(Optimizer):
         return rmsprop_centered_momentum if h.centered else rmsprop_momentum
 
     @staticmethod
-    def coefficients(h: Values, t: int) -> NamedTuple:
+    def coefficients(h: Values, t: int) -> tuple[float, ...]:
         left = 1.0 - power(h.alpha, t) if h.bias_correction else 1.0
         inside, outside = (h.eps, 0.0) if h.eps_placement == "inside" else (0.0, h.eps)
         take, lr = (h.lr, 1.0) if h.lr_in_buffer and h.momentum > 0.0 else (1.0, h.lr)
-        return RmspropCoefficients(
-            alpha=h.alpha,
-            one_minus_alpha=1.0 - h.alpha,
-            correct_mean=1.0 / left,
-            eps_root=inside * left,
-            unbias=1.0 / sqrt(left),
-            eps=outside,
-            lr=lr,
-            mu=h.momentum,
-            take=take,
-        )
-
-    @classmethod
-    def ahead(cls, h: Values) -> Move:
-        return momentum_ahead(h)
+        kept = (h.alpha, 1.0 - h.alpha, 1.0 / left)
+        divisor = (inside * left, 1.0 / sqrt(left), outside)
+        return RmspropCoefficients(*kept, *divisor, lr, h.momentum, take)

@@ -1,8 +1,9 @@
 """Schedule-Free SGD and AdamW: a running average in place of a schedule of the learning rate."""
 
+from collections import namedtuple
 from contextlib import AbstractContextManager
 from math import sqrt
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -50,33 +51,16 @@ def schedule_free_average(p: Any, g: Any, c: Any) -> Any:
     return p + c.weight * (g - p)
 
 
-class SgdScheduleFreeCoefficients(NamedTuple):
-    """Scalars of `sgd_schedule_free`; mix is the weight of this step in the average."""
-
-    begin: float
-    mix: float
-    step: float
-    lr: float
+# mix is the weight of this step in the average
+SgdScheduleFreeCoefficients = namedtuple("SgdScheduleFreeCoefficients", "begin mix step lr")
 
 
-class AdamwScheduleFreeCoefficients(NamedTuple):
-    """Scalars of `adamw_schedule_free`."""
-
-    beta2: float
-    one_minus_beta2: float
-    unbias: float
-    eps: float
-    decay: float
-    begin: float
-    mix: float
-    step: float
-    lr: float
+AdamwScheduleFreeCoefficients = namedtuple(
+    "AdamwScheduleFreeCoefficients", "beta2 one_minus_beta2 unbias eps decay begin mix step lr"
+)
 
 
-class AverageCoefficients(NamedTuple):
-    """Scalars of `schedule_free_average`."""
-
-    weight: float
+AverageCoefficients = namedtuple("AverageCoefficients", "weight")
 
 
 def averaging(h: Values, t: int, beta: float, carried: Values) -> SgdScheduleFreeCoefficients:
@@ -234,7 +218,7 @@ class SGDScheduleFree(ScheduleFree):
         return to_average(h.momentum)
 
     @staticmethod
-    def coefficients(h: Values, t: int, carried: Values) -> NamedTuple:
+    def coefficients(h: Values, t: int, carried: Values) -> tuple[float, ...]:
         return averaging(h, t, h.momentum, carried)
 
 
@@ -316,7 +300,7 @@ class AdamWScheduleFree(ScheduleFree):
         return to_average(h.betas[0])
 
     @staticmethod
-    def coefficients(h: Values, t: int, carried: Values) -> NamedTuple:
+    def coefficients(h: Values, t: int, carried: Values) -> tuple[float, ...]:
         beta1, beta2 = h.betas
         unbias = 1.0 / sqrt(1.0 - power(beta2, t))
         decay = h.weight_decay if h.decoupled_weight_decay else 0.0

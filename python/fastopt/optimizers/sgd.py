@@ -1,6 +1,7 @@
 """Stochastic gradient descent: plain, with momentum, with Nesterov's momentum."""
 
-from typing import Any, NamedTuple
+from collections import namedtuple
+from typing import Any
 
 from fastopt.algorithm import Facts, Move, RuleFunction, Scheduled, Values, flag, number, shipped
 from fastopt.optimizer import Optimizer
@@ -28,27 +29,14 @@ def nesterov(p: Any, g: Any, b: Any, c: Any) -> Any:
     return p, b
 
 
-class SgdCoefficients(NamedTuple):
-    """Scalars of `sgd`."""
-
-    lr: float
+SgdCoefficients = namedtuple("SgdCoefficients", "lr")
 
 
-class MomentumCoefficients(NamedTuple):
-    """Scalars of `momentum`; take is the share of g that enters the buffer."""
-
-    mu: float
-    take: float
-    lr: float
+# take is the share of g that enters the buffer
+MomentumCoefficients = namedtuple("MomentumCoefficients", "mu take lr")
 
 
-class NesterovCoefficients(NamedTuple):
-    """Scalars of `nesterov`."""
-
-    mu: float
-    take: float
-    step_g: float
-    step_b: float
+NesterovCoefficients = namedtuple("NesterovCoefficients", "mu take step_g step_b")
 
 
 def momentum_ahead(h: Values) -> Move:
@@ -121,6 +109,8 @@ class SGD(Optimizer):
     lr_in_buffer: bool = flag(default=False)
     dampen_first: bool = flag(default=False)
 
+    ahead = staticmethod(momentum_ahead)
+
     @classmethod
     def check_hyperparameters(cls, h: Values) -> None:
         # With the learning rate in the buffer, nesterov is plain SGD where there is no momentum: in
@@ -139,7 +129,7 @@ class SGD(Optimizer):
         return nesterov if h.nesterov else momentum
 
     @staticmethod
-    def coefficients(h: Values, t: int) -> NamedTuple:
+    def coefficients(h: Values, t: int) -> tuple[float, ...]:
         if h.momentum == 0.0:
             return SgdCoefficients(h.lr)
         enters, leaves = (h.lr, 1.0) if h.lr_in_buffer else (1.0, h.lr)
@@ -148,7 +138,3 @@ class SGD(Optimizer):
         undamped = t == 1 and not h.dampen_first
         take = enters if undamped else enters * (1.0 - h.dampening)
         return MomentumCoefficients(h.momentum, take, leaves)
-
-    @classmethod
-    def ahead(cls, h: Values) -> Move:
-        return momentum_ahead(h)

@@ -1,7 +1,7 @@
 """Modules under the names that they had: for one more release, what they have comes with a warning."""
 
 import sys
-from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -21,22 +21,17 @@ def register() -> None:
     """Make the old names importable, without a file for each."""
     for old, new in _NEW.items():
         module = ModuleType(old, f"Renamed: see {new}.")
-        module.__getattr__ = _reader(old, new)  # type: ignore[method-assign]
+        module.__getattr__ = partial(_read, old, new)  # type: ignore[method-assign]
         sys.modules[old] = module
         package, _, name = old.rpartition(".")
         if package in sys.modules:
             setattr(sys.modules[package], name, module)
 
 
-def _reader(old: str, new: str) -> Callable[[str], Any]:
-    """Make the function that finds what the old module had in the new one."""
-
-    def read(name: str) -> Any:
-        # Python and its tools look for names with underscores in every module.
-        found = None if name.startswith("_") else getattr(import_module(new), name, None)
-        if found is None:
-            raise AttributeError(f"module {old!r} has no attribute {name!r}; it is now {new}")
-        warn(f"{old}.{name} is now {new}.{name}", DeprecationWarning)
-        return found
-
-    return read
+def _read(old: str, new: str, name: str) -> Any:
+    # Python and its tools look for names with underscores in every module.
+    found = None if name.startswith("_") else getattr(import_module(new), name, None)
+    if found is None:
+        raise AttributeError(f"module {old!r} has no attribute {name!r}; it is now {new}")
+    warn(f"{old}.{name} is now {new}.{name}", DeprecationWarning)
+    return found

@@ -134,7 +134,7 @@ def _check(loss_and_grad: Any, params: Any, opt: Any, validation: Any) -> None:
         raise TypeError(f"validation is {describe(validation)}; it must be a function, or None")
     if params is opt.params:
         return
-    there = set(map(id, Structure.of(params).leaves(params, "params", "pass opt.params")))
+    there = set(map(id, Structure(params).leaves(params, "params", "pass opt.params")))
     for name, p in opt.named_parameters().items():
         if id(p) not in there:
             raise ValueError(

@@ -61,13 +61,20 @@ def from_optax(opt: Convertible, optax_state: Any, *, steps: int | None = None) 
     known = [count for count in (found.count, found.steps, steps) if count is not None]
     counted = known[0] if known else opt.step_count
     total = counted if steps is None else steps
-    columns = {key: _column(opt, tree, theirs.states[key]) for key, tree in trees.items()}
+    remedy = "make opt of parameters that are built alike"
+    columns = {
+        key: list(map(np.asarray, leaves_like(opt.params, tree, theirs.states[key], remedy)))
+        for key, tree in trees.items()
+    }
     if name == "RMSprop" and "b" in columns:
         # Steps that Optax adds, and we take off; arrays also where -b is a scalar.
         columns["b"] = [np.asarray(-b) for b in columns["b"]]
     groups = _groups(opt, theirs, found.hyperparameters)
     entries = {}
-    for i, (key, of) in enumerate(_group_of(opt).items()):
+    members = enumerate(opt.state_dict(copy=False)["groups"])
+    group_of = {key: k for k, group in members for key in group["names"]}
+    for i, key in enumerate(opt.names):
+        of = group_of[key]
         h = opt.groups[of].with_values({} if groups is None else groups[of]).h
         carried = {"mu_product": power(h.betas[0], counted)} if name == "NAdam" else {}
         entries[key] = Entry(counted, {state: column[i] for state, column in columns.items()}, carried)
@@ -84,20 +91,6 @@ def _check_needed(opt: Convertible, theirs: Counterpart, states: Collection[str]
                 f"the state has {has or 'no arrays'}, and {type(opt).__name__} needs {needs} with the "
                 "hyperparameters of opt: make it with those of Optax"
             )
-
-
-def _group_of(opt: Convertible) -> dict[str, int]:
-    """Return the number of the group of each parameter, by its name."""
-    groups = opt.state_dict(copy=False)["groups"]
-    found = {name: i for i, group in enumerate(groups) for name in group["names"]}
-    return {name: found[name] for name in opt.names}
-
-
-def _column(opt: Any, tree: Any, what: str) -> list[Any]:
-    """List the arrays of all parameters."""
-    remedy = "make opt of parameters that are built alike"
-    leaves = leaves_like(opt.params, tree, what, remedy)
-    return [np.asarray(leaf) for leaf in leaves]
 
 
 def _groups(

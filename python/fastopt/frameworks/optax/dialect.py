@@ -11,12 +11,7 @@ _ADAM = {**_OPTAX, "amsgrad_corrected": True}
 
 TABLE: Table = {
     "SGD": _OPTAX,
-    "Adagrad": {
-        **_OPTAX,
-        "initial_accumulator_value": 0.1,
-        "eps": 1e-7,
-        "eps_placement": "inside",
-    },
+    "Adagrad": {**_OPTAX, "initial_accumulator_value": 0.1, "eps": 1e-7, "eps_placement": "inside"},
     "Adadelta": {**_OPTAX, "decoupled_weight_decay": False},
     "RMSprop": {**_OPTAX, "alpha": 0.9, "eps_placement": "inside", "lr_in_buffer": True},
     "Adam": _ADAM,

@@ -1,42 +1,32 @@
 """The algorithms of Optax: states and hyperparameters under its names, and where it keeps them."""
 
 from collections.abc import Mapping
+from functools import partial
 
-from fastopt.frameworks.counterpart import Counterpart, Options, Table
+from fastopt.frameworks.counterpart import Table, named
 
-_EVERY: Options = {"lr": "learning_rate", "weight_decay": "weight_decay"}
-_BETAS: Options = {**_EVERY, "betas": ("b1", "b2"), "eps": "eps"}
-_ADAM: Options = {
-    **_BETAS,
-    "eps_root": "eps_root",
-    "amsgrad": "amsgrad",
-    "bias_correction": "bias_correction",
-}
+_of = partial(named, lr="learning_rate", weight_decay="weight_decay")
+_BETAS = ("b1", "b2")
+_ADAM = ("eps", "eps_root", "amsgrad", "bias_correction")
 _MOMENTS = {"m": "mu", "v": "nu"}
 _AMSGRAD = {**_MOMENTS, "v_max": "nu_max"}
-_SGD: Options = {**_EVERY, "momentum": "momentum", "nesterov": "nesterov"}
-_RMSPROP: Options = {
-    **_SGD,
-    "alpha": "decay",
-    "eps": "eps",
-    "eps_placement": "eps_in_sqrt",
-    "centered": "centered",
-    "bias_correction": "bias_correction",
-    "initial_accumulator_value": "initial_scale",
-}
-_ADAGRAD: Options = {**_EVERY, "initial_accumulator_value": "initial_accumulator_value", "eps": "eps"}
 
 TABLE: Table = {
-    "SGD": Counterpart("sgd", {"b": "trace"}, _SGD),
-    "Adagrad": Counterpart("adagrad", {"a": "sum_of_squares"}, _ADAGRAD),
-    "Adadelta": Counterpart(
-        "adadelta", {"v": "e_g", "u": "e_x"}, {**_EVERY, "rho": "rho", "eps": "eps"}
+    "SGD": _of("sgd", {"b": "trace"}, "momentum", "nesterov"),
+    "Adagrad": _of("adagrad", {"a": "sum_of_squares"}, "initial_accumulator_value", "eps"),
+    "Adadelta": _of("adadelta", {"v": "e_g", "u": "e_x"}, "rho", "eps"),
+    "RMSprop": _of(
+        "rmsprop",
+        {"v": "nu", "g_mean": "mu", "b": "trace"},
+        *("momentum", "nesterov", "eps", "centered", "bias_correction"),
+        alpha="decay",
+        eps_placement="eps_in_sqrt",
+        initial_accumulator_value="initial_scale",
     ),
-    "RMSprop": Counterpart("rmsprop", {"v": "nu", "g_mean": "mu", "b": "trace"}, _RMSPROP),
-    "Adam": Counterpart("adam", _AMSGRAD, _ADAM),
-    "AdamW": Counterpart("adamw", _AMSGRAD, _ADAM),
-    "Adamax": Counterpart("adamax", {"m": "mu", "u": "nu"}, _BETAS),
-    "NAdam": Counterpart("nadam", _MOMENTS, {**_BETAS, "eps_root": "eps_root"}),
+    "Adam": _of("adam", _AMSGRAD, *_ADAM, betas=_BETAS),
+    "AdamW": _of("adamw", _AMSGRAD, *_ADAM, betas=_BETAS),
+    "Adamax": _of("adamax", {"m": "mu", "u": "nu"}, "eps", betas=_BETAS),
+    "NAdam": _of("nadam", _MOMENTS, "eps", "eps_root", betas=_BETAS),
 }
 
 _OF_ADAM = ("ScaleByAdamState", "ScaleByAmsgradState")

@@ -58,8 +58,7 @@ def _parts(state: Any) -> Iterator[Any]:
             yield from _parts(each)
         return
     part: Any = state
-    name = type(part).__name__
-    if name != "MaskedState":
+    if type(part).__name__ != "MaskedState":
         yield part
-    if name in ("MaskedState", "InjectStatefulHyperparamsState"):
+    if type(part).__name__ in ("MaskedState", "InjectStatefulHyperparamsState"):
         yield from _parts(part.inner_state)

@@ -1,17 +1,12 @@
 """The algorithms of torch.optim: states and hyperparameters under its names."""
 
-from collections.abc import Mapping
+from functools import partial
 
-from fastopt.frameworks.counterpart import Counterpart, Table
+from fastopt.frameworks.counterpart import Table, named
 
 UNCOUNTED = "SGD"  # has no number of steps there, and no buffer before the first one
 
-
-def _of(name: str, states: Mapping[str, str], *options: str) -> Counterpart:
-    every = ("lr", "weight_decay", "maximize", *options)
-    return Counterpart(name, states, {key: key for key in every})
-
-
+_of = partial(named, lr="lr", weight_decay="weight_decay", maximize="maximize")
 _MOMENTS = {"m": "exp_avg", "v": "exp_avg_sq"}
 _AMSGRAD = {**_MOMENTS, "v_max": "max_exp_avg_sq"}
 _RMS = {"v": "square_avg", "g_mean": "grad_avg", "b": "momentum_buffer"}
