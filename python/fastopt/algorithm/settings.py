@@ -37,14 +37,9 @@ def clips_each(clips: Sequence[float | None]) -> bool:
     return clips.count(None) < len(clips)
 
 
-def leaves_out(given: Mapping[str, Any]) -> bool:
-    """Return whether steps are left out whose gradients are not finite."""
-    return bool(given["nonfinite"] == "skip" or given["loss_scale"] == "dynamic")
-
-
 def guards(given: Mapping[str, Any]) -> bool:
     """Return whether nothing that is not finite may enter parameters and states."""
-    return given["nonfinite"] == "raise" or leaves_out(given)
+    return bool(given["nonfinite"] != "propagate" or given["loss_scale"] == "dynamic")
 
 
 def check_together(given: Mapping[str, Any], clips: Sequence[float | None]) -> None:

@@ -83,6 +83,8 @@ class SequenceNode(Container):
         """List the entries."""
         needed = len(self._children)
         if not isinstance(tree, (list, tuple)):
+            if tree is None:
+                return (None,) * needed
             raise TypeError(
                 f"{what} is of type {type(tree).__name__}; it must be a list or tuple of "
                 f"{needed}, as the parameters were given; {remedy}"
@@ -115,6 +117,8 @@ class MappingNode(Container):
         """List the values in the order of the keys."""
         known = self.form.keys()
         if not isinstance(tree, Mapping):
+            if tree is None:
+                return (None,) * len(known)
             raise TypeError(
                 f"{what} is of type {type(tree).__name__}; it must be a dict with the keys of the "
                 f"parameters ({_listed(known)}); {remedy}"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from fastopt.arrays.containers import Node, Path, node_of
+from fastopt.arrays.containers import Container, Node, Path, node_of
 from fastopt.runtime import native
 
 __all__ = ["Path", "Structure"]
@@ -29,9 +29,12 @@ class Structure:
     def __init__(self, tree: Any) -> None:
         self._root = root = node_of(tree)
         self.leaves: Callable[[Any, str, str], Sequence[Any]]
-        self.leaves = root.leaves
-        if native and not root.is_flat:
+        if isinstance(root, Container) and root.is_flat:
+            self.leaves = root.parts
+        elif native and not root.is_flat:
             self.leaves = partial(_by_extension, native.leaves, root)
+        else:
+            self.leaves = root.leaves
         self.mutable = root.mutable
 
     def paths(self) -> list[Path]:

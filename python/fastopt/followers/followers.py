@@ -58,13 +58,15 @@ class Followers(NamedTuple):
 
     def begin(self, parameters: Arrays, gradients: Sequence[Any]) -> list[Change]:
         """Begin what goes through a step for the first time; list what changes with the step."""
+        slow, averages, copies = self
         changes: list[Change] = []
-        for follower in self.by_key().values():
-            changes += follower.changes()
-            if follower.fresh:
-                changes += follower.begin(parameters, gradients)
-        if self.copies is not None and self.copies.fresh:
-            changes += self.copies.begin(parameters, gradients)
+        for follower in (slow, averages):
+            if follower is not None:
+                changes += follower.changes()
+                if follower.fresh:
+                    changes += follower.begin(parameters, gradients)
+        if copies is not None and copies.fresh:
+            changes += copies.begin(parameters, gradients)
         return changes
 
     def write_copies(self, parameters: Arrays) -> None:

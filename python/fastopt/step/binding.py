@@ -173,12 +173,12 @@ def followed(bound: Bound) -> Bound:
         forms = GradientForms(given["zero_grad"], given["cast_grads"], bfloat16)
     works = reads(given, clips) or given["zero_grad"] or given["loss_scale"] != 1.0
     scheduled = [group for group in bound.groups if group.scheduled]
-    plain = not (works or any(bound.followers))
+    plain, guarded = not (works or any(bound.followers)), declared.guards(given)
     if hasattr(bound, "direct"):  # nothing follows from most changes; groups are equal by their values
         same = list(map(id, bound.scheduled)) == list(map(id, scheduled))
-        if same and (bound.forms, bound.plain) == (forms, plain):
+        if same and (bound.forms, bound.guarded, bound.plain) == (forms, guarded, plain):
             return bound
-    return changed(bound, scheduled=scheduled, forms=forms, plain=plain)
+    return changed(bound, scheduled=scheduled, forms=forms, guarded=guarded, plain=plain)
 
 
 def changed(bound: Bound, **values: Any) -> Bound:

@@ -47,6 +47,7 @@ class Bound:
     risks: Risks
     scheduled: Sequence[Group]  # those with hyperparameters that change by themselves
     forms: GradientForms | None  # what gradients are taken, where that is not the usual
+    guarded: bool  # nothing that is not finite may enter parameters and states
     plain: bool  # a step is the update alone
     direct: bool  # and of all parameters, so that the plan takes it by itself
 
@@ -54,7 +55,7 @@ class Bound:
         *("kind", "like", "backend", "settings", "shared", "params", "grads", "grouping"),
         *("parameters", "groups", "frozen", "states", "followers", "sums"),
         *("progress", "counts", "count_of", "present"),
-        *("rules", "plan", "hold", "risks", "scheduled", "forms", "plain", "direct"),
+        *("rules", "plan", "hold", "risks", "scheduled", "forms", "guarded", "plain", "direct"),
     )
 
     def __init__(self, **given: Any) -> None:

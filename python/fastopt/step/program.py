@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from fastopt.algorithm import guards
 from fastopt.backends import UNUSED, Pass, Row
 from fastopt.followers import Followers
 from fastopt.model import Change
@@ -26,7 +25,8 @@ def step(core: Core, gradients: Sequence[Any], now: Sequence[Any] | None) -> boo
     """Take a step that the plan cannot take by itself; return whether it was taken."""
     gradients = bind_gradients(core, gradients, now, core.bound.forms)
     bound = core.bound
-    check_nothing_waits(bound.sums)
+    if bound.sums is not None:
+        check_nothing_waits(bound.sums)
     return take(bound, gradients, 1, bound.settings["zero_grad"])
 
 
@@ -55,18 +55,18 @@ def _decided(bound: Bound, due: StepRequest) -> bool:
     factors = [1.0] * len(due.gradients)
     changes: list[Change] = [*due.changes, (progress, "report", None)]
     clips = [group.h.clipnorm for group in bound.groups]
-    norms, norm, guarded = None, 0.0, guards(given)
+    norms, norm = None, 0.0
     if reads(given, clips):
         norms = norms_of(plan.sums_of_squares(threads), due.gradients, arrays)
         norm = norms.of(range(len(factors))) * unscale
-        if guarded and any(norms.nonfinite):
+        if bound.guarded and any(norms.nonfinite):
             complaint = partial(decide.not_finite, bound.parameters, norms, due.gradients)
             return decide.leave_out(bound, due, norm, complaint)
         changes.append((progress, "grad_norm", norm))
         factors = decide.clip_factors(bound, norms, norm, unscale, clips)
     extras = _extras(bound.followers, progress.steps, due.zero, norms is not None)
     rows, row_of_each = _scaled(bound, due.rows, unscale, factors)
-    if guarded and norms is not None:
+    if bound.guarded and norms is not None:
         if progress.skips.in_a_row:
             changes.append(progress.skips.ended())
         step = overflow.Step(bound, due, norms.each, unscale, factors, rows, row_of_each, extras)
@@ -87,8 +87,9 @@ def _decided(bound: Bound, due: StepRequest) -> bool:
 
 
 def _extras(followers: Followers, step: int, zero: bool, backwards: bool) -> Pass:
-    average = None if followers.averages is None else followers.averages.weights(step)
-    pull = None if followers.slow is None else followers.slow.weights(step)
+    slow, averages, _ = followers
+    average = None if averages is None else averages.weights(step)
+    pull = None if slow is None else slow.weights(step)
     return Pass(
         zero,
         average is not None,
