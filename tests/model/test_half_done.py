@@ -6,6 +6,7 @@ is set, a schedule, an average that is put back, the plan that is made of them.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from itertools import count
 from typing import Any
 
@@ -19,6 +20,8 @@ from fastopt.followers.averages import MovingAverage
 from fastopt.followers.followers import Followers
 from fastopt.model.groups import Group
 from fastopt.step import binding
+
+restore = import_module("fastopt.state.restore")
 
 
 class HalfWayError(Exception):
@@ -122,11 +125,11 @@ PARTS: list[tuple[Any, str]] = [
     (MovingAverage, "restored"),
     (Followers, "attach"),
     (Followers, "write_copies"),
-    (binding, "planned"),
+    (restore, "planned"),
+    (restore, "_sums"),
     (binding, "held"),
     (binding, "followed"),
     (binding, "changed"),
-    (binding, "install"),
     (schedules.reduce_on_plateau, "load_state_dict"),
 ]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 Path = tuple[Any, ...]
 
+CONTAINERS = (dict, list, tuple)
 DEEPEST = 100  # levels of containers, well within what the interpreter can recurse
 
 
@@ -145,7 +146,7 @@ class MappingNode(Container):
 
 def node_of(tree: Any, depth: int = 0, known: dict[Any, Node] | None = None) -> Node:
     """Read off how a container of parameters is built; containers that are built alike are one node."""
-    if not isinstance(tree, (dict, list, tuple)):
+    if not isinstance(tree, CONTAINERS):
         return LEAF
     if depth == DEEPEST:
         raise ValueError(
@@ -155,7 +156,10 @@ def node_of(tree: Any, depth: int = 0, known: dict[Any, Node] | None = None) -> 
     known = {} if known is None else known
     kind: type[Container] = MappingNode if isinstance(tree, dict) else SequenceNode
     parts = tree.values() if isinstance(tree, dict) else tree
-    children = tuple([node_of(part, depth + 1, known) for part in parts])
+    # No call for each leaf: there may be thousands.
+    children = tuple(
+        [node_of(part, depth + 1, known) if isinstance(part, CONTAINERS) else LEAF for part in parts]
+    )
     keys = tuple(tree) if isinstance(tree, dict) else range(len(children))
     which = type(tree), children, keys, tuple(map(type, keys))  # 1 and True are the same key
     if which not in known:

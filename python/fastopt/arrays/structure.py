@@ -29,10 +29,10 @@ class Structure:
     def __init__(self, tree: Any) -> None:
         self._root = root = node_of(tree)
         self.leaves: Callable[[Any, str, str], Sequence[Any]]
-        if isinstance(root, Container) and root.is_flat:
-            self.leaves = root.parts
-        elif native and not root.is_flat:
+        if native and not root.is_flat:
             self.leaves = partial(_by_extension, native.leaves, root)
+        elif isinstance(root, Container) and root.is_flat:
+            self.leaves = root.parts
         else:
             self.leaves = root.leaves
         self.mutable = root.mutable
