@@ -14,7 +14,6 @@ from fastopt.followers import Averages, EqualAverage, Follower, MovingAverage
 from fastopt.model import STEPPING, Which, commit, warn_if_ended
 from fastopt.runtime import describe, get_num_threads, suggest, warn
 from fastopt.step import (
-    GROUPS,
     Core,
     accumulation,
     bind,
@@ -543,8 +542,13 @@ class Optimizer(Algorithm):
         RuntimeError
             Inside of a step.
         """
-        membership.add(self._core, more, options)
+        hooks = list(self._after)
         watch(self._after)
+        try:
+            membership.add(self._core, more, options)
+        except BaseException:
+            self._after[:] = hooks
+            raise
 
     def remove_params(self, which: Which) -> list[str]:
         """Remove parameters and their states, also from the container that they were in.
@@ -589,8 +593,7 @@ class Optimizer(Algorithm):
     @property
     def settings(self) -> Mapping[str, Any]:
         """The settings as they were set, by name: ``opt.settings["loss_scale"]`` can be "dynamic"."""
-        remedy = "set a setting, opt.nonfinite = 'skip'"
-        return read_only_dict(self._core.bound.settings, remedy, "opt.settings")
+        return read_only_dict(self._core.bound.settings, remedy_for(self, "settings"), "opt.settings")
 
     @property
     def state(self) -> dict[str, dict[str, NDArray[Any]]]:
@@ -864,9 +867,6 @@ class Optimizer(Algorithm):
         if not hasattr(type(self), name):
             known = suggest(name, {**self.hyperparameters, **self.declared})
             raise AttributeError(f"{type(self).__name__} has no hyperparameter {name!r}: {known}")
-        if name in ("groups", "like", "backend"):
-            remedy = GROUPS if name == "groups" else "make a new one"
-            raise AttributeError(f"{name} is decided when an optimizer is made: {remedy}")
         if is_shown(self, name):
             check_same(self, name, value)
             return

@@ -14,6 +14,7 @@ GROUPS = (
     "set hyperparameters, opt.groups[0]['lr'] = 0.1; opt.add_params(..., lr=0.1) and "
     "opt.remove_params(...) make and end groups"
 )
+_DECIDED = "it is decided when an optimizer is made: make a new one"
 _NAMES = "names are the keys and indices in params: make a new optimizer of containers with other keys"
 _ARRAYS = ("state", "ema_state", "swa_state", "slow_state")
 
@@ -28,11 +29,14 @@ def remedy_for(opt: Any, name: str) -> str:
         except ValueError as error:  # there are no such averages
             return str(error)
     if name == "params":
-        decided = "params is decided when an optimizer is made: make a new one"
-        return f"{decided}, or {write_into(bound.params, 'opt.params')}"
+        return f"{_DECIDED}, or {write_into(bound.params, 'opt.params')}"
     if name == "frozen":
         return f"use opt.freeze({first!r}) and opt.unfreeze({first!r})"
     remedies = {
+        "like": _DECIDED,
+        "backend": _DECIDED,
+        "settings": "set a setting, opt.nonfinite = 'skip'",
+        "accumulated": "opt.accumulate(grads) adds gradients, and opt.flush() takes the step with them",
         "groups": GROUPS,
         "names": _NAMES,
         "step_count": _COUNTED,

@@ -208,11 +208,11 @@ def install(core: Core, bound: Bound, changes: Sequence[Change] = (), still: boo
 
     `still` says whether the next step has to look at hyperparameters.
     """
-    core.gate.changed = True  # what a signal's handler interrupts is done by the next step
-    commit([*changes, *_forgotten(bound), (core, "bound", bound)])
+    core.gate.changed = True  # where this fails, the next step does the same with what stands then
     bound.plan.flush_subnormals(bound.settings["flush_subnormals"])
     bound.plan.assign(bound.count_of)
-    core.gate.changed = still
+    done: Change = (core.gate, "changed", still)
+    commit([*changes, *_forgotten(bound), (core, "bound", bound), done])
     return bound
 
 

@@ -20,7 +20,7 @@ from fastopt.model import (
 from fastopt.runtime import describe
 from fastopt.step.binding import changed, install, make_groups, planned
 from fastopt.step.bound import Bound, Core
-from fastopt.step.living import enter
+from fastopt.step.living import moved
 from fastopt.step.sharing import check_in_place
 
 _BUSY = "is being given other parameters"
@@ -37,6 +37,7 @@ def freeze(core: Core, which: Which, value: bool) -> list[str]:
         raise core.gate.busy()
     parameters = core.bound.parameters
     meant = chosen(which, parameters.names, parameters.arrays, "freeze" if value else "unfreeze")
+    found = [name for name, m in zip(parameters.names, meant, strict=True) if m]
     leave = core.gate.enter_to_change()
     try:
         bound = core.bound
@@ -44,7 +45,7 @@ def freeze(core: Core, which: Which, value: bool) -> list[str]:
         core.bound = changed(bound, frozen=now)
     finally:
         leave()
-    return [name for name, m in zip(parameters.names, meant, strict=True) if m]
+    return found
 
 
 def add(core: Core, more: Any, options: Mapping[str, Any]) -> None:
@@ -82,13 +83,14 @@ def remove(core: Core, which: Which) -> list[str]:
             raise ValueError(
                 "the pattern of remove_params matches every parameter; at least one must remain"
             )
+        names = [name for name, m in zip(parameters.names, meant, strict=True) if m]
         undo = _take_out(bound.params, [p for p, m in zip(parameters.paths, meant, strict=True) if m])
         try:
             _bind_anew(core, _still_meant(bound.grouping, bound.params, bound.kind.hyperparameters))
         except BaseException:
             undo()
             raise
-        return [name for name, m in zip(parameters.names, meant, strict=True) if m]
+        return names
     finally:
         core.gate.leave()
 
@@ -137,8 +139,7 @@ def _bind_anew(core: Core, grouping: Mapping[Which, Any] | None, grown: bool = F
         sums=None,
         present=None,
     )
-    install(core, planned(found, more), [(bound.progress, "wild", frozenset())])
-    enter(core)
+    install(core, planned(found, more), [(bound.progress, "wild", frozenset()), *moved()])
 
 
 def _kept(bound: Bound, parameters: Parameters, was: list[int | None]) -> dict[int, Given]:
