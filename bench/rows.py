@@ -148,9 +148,18 @@ def add_one() -> Call:
 
 @row("import, beyond NumPy")
 def imported() -> Call:
-    """Time the import in a process of its own, NumPy first."""
+    return importing("fastopt")
+
+
+@row("import and the first class, beyond NumPy")
+def first_class() -> Call:
+    return importing("fastopt; fastopt.AdamW")
+
+
+def importing(what: str) -> Call:
+    """Time an import in a process of its own, NumPy first."""
     script = (
-        "import numpy, time as t; b = t.perf_counter(); import fastopt; print(t.perf_counter() - b)"
+        f"import numpy, time as t; b = t.perf_counter(); import {what}; print(t.perf_counter() - b)"
     )
     command = [sys.executable, "-c", script]
 

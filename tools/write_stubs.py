@@ -48,7 +48,7 @@ def stub(found: dict[str, str]) -> str:
         "from collections.abc import Mapping\n\n"
         "from fastopt.optimizer import Optimizer as Optimizer\n"
         + "".join(sorted(lines))
-        + f"\nCLASSES: Mapping[str, type[Optimizer]]\n\n__all__ = [\n{listed}]\n"
+        + f"\nCLASSES: Mapping[str, type[Optimizer]]\nINDEX: Mapping[str, str]\n\n__all__ = [\n{listed}]\n"
     )
 
 

@@ -9,23 +9,22 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fastopt.backends import build_info, use_backend
-from fastopt.model import layer_decay, no_decay
-from fastopt.optimizer import Optimizer
-from fastopt.optimizers import __all__ as _algorithms
-from fastopt.registry import from_config, get, names
-from fastopt.runtime import get_num_threads, set_num_threads
+from fastopt.optimizers import INDEX as _ALGORITHMS
 from fastopt.runtime import renamed as _renamed
 from fastopt.version import __version__
 
 if TYPE_CHECKING:
     from fastopt import convert, functional, rules, schedules, training
+    from fastopt.backends import build_info, use_backend
     from fastopt.checkpoint import CheckpointError
     from fastopt.description import describe
     from fastopt.dialect import dialects
     from fastopt.loading import load
+    from fastopt.model import layer_decay, no_decay
+    from fastopt.optimizer import Optimizer
     from fastopt.optimizers import *  # noqa: F403 - one name for each algorithm
-    from fastopt.runtime import register_with_threadpoolctl
+    from fastopt.registry import from_config, get, names
+    from fastopt.runtime import get_num_threads, register_with_threadpoolctl, set_num_threads
     from fastopt.smoothing import EMA, ema
     from fastopt.step import UnseenArrayWarning
     from fastopt.training import Batches, fit
@@ -57,28 +56,38 @@ __all__ = [
     "set_num_threads",
     "training",
     "use_backend",
-    *_algorithms,
+    *_ALGORITHMS,
 ]
 
 
-# What is imported when it is named, and where it is: what not every program uses.
+# All is imported when it is named, from where this says: a program waits for what it uses.
 _LATER = {
     "EMA": "smoothing",
-    "UnseenArrayWarning": "step.unseen",
     "Batches": "training",
     "CheckpointError": "checkpoint",
+    "Optimizer": "optimizer",
+    "UnseenArrayWarning": "step",
+    "build_info": "backends",
     "convert": "convert",
     "describe": "description",
     "dialects": "dialect",
     "ema": "smoothing",
     "fit": "training",
+    "from_config": "registry",
     "functional": "functional",
+    "get": "registry",
+    "get_num_threads": "runtime",
+    "layer_decay": "model",
     "load": "loading",
-    "register_with_threadpoolctl": "runtime.threadpoolctl",
+    "names": "registry",
+    "no_decay": "model",
+    "register_with_threadpoolctl": "runtime",
     "rules": "rules",
     "schedules": "schedules",
+    "set_num_threads": "runtime",
     "training": "training",
-    **dict.fromkeys(_algorithms, "optimizers"),
+    "use_backend": "backends",
+    **dict.fromkeys(_ALGORITHMS, "optimizers"),
 }
 
 

@@ -17,6 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 import fastopt
+import fastopt.moves  # where a handler ends an import, Python leaves the file open, and warns
 from fastopt import schedules
 
 SHAPES = [(3, 4), (), (0,), (17_000,)]  # the last for the GIL to be released

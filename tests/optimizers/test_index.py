@@ -64,6 +64,14 @@ def test_a_family_is_imported_when_it_is_named(
     assert found == str([f"fastopt.optimizers.{name}" for name in loaded])
 
 
+def test_nothing_is_imported_before_it_is_named(run_python: Callable[..., str]) -> None:
+    named = "[n.split('.')[1] for n in sys.modules if n.startswith('fastopt.')]"
+    found = run_python(
+        f"import sys, fastopt\ndir(fastopt), fastopt.__version__\nprint(*sorted({{*{named}}}))"
+    )
+    assert found == "_native convert elementwise hyperparameters optimizers runtime version"
+
+
 def test_a_family_that_is_imported_by_itself_is_ours(run_python: Callable[..., str]) -> None:
     line = "from fastopt.optimizers.adam import Adam\nprint(Adam.is_ours())"
     assert run_python(line) == "True"

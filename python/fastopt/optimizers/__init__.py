@@ -5,18 +5,20 @@
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fastopt.optimizer import Optimizer
 from fastopt.optimizers.index import INDEX
+
+if TYPE_CHECKING:
+    from fastopt.optimizer import Optimizer
 
 __all__ = list(INDEX)
 
 
-class _Classes(Mapping[str, type[Optimizer]]):
+class _Classes(Mapping[str, "type[Optimizer]"]):
     """Every class by its name."""
 
-    def __getitem__(self, name: str) -> type[Optimizer]:
+    def __getitem__(self, name: str) -> "type[Optimizer]":
         found: type[Optimizer] = getattr(import_module(f"{__name__}.{INDEX[name]}"), name)
         return found
 

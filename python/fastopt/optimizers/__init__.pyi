@@ -14,6 +14,7 @@ from fastopt.optimizers.schedule_free import SGDScheduleFree as SGDScheduleFree
 from fastopt.optimizers.sgd import SGD as SGD
 
 CLASSES: Mapping[str, type[Optimizer]]
+INDEX: Mapping[str, str]
 
 __all__ = [
     "SGD",
