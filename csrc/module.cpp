@@ -41,16 +41,15 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
     fastopt::NdArray::find_types();
 
     py::class_<OwnKernel>(module, "OwnKernel")
-        .def(py::init<std::string, const std::string&, int, int, const std::vector<std::uintptr_t>&>(),
+        .def(py::init<std::string, const std::string&, int, int, std::uintptr_t>(),
              py::arg("name"), py::arg("dtype"), py::arg("states"), py::arg("coefficients"),
-             py::arg("sweeps"));
+             py::arg("sweep"));
 
     py::class_<NumpyPlan> plan(module, "Plan");
     plan
         .def(py::init<const py::list&, const py::list&, const std::vector<int>&>(),
              py::arg("arrays"), py::arg("rules"), py::arg("rows"))
-        .def("attach", &NumpyPlan::attach, py::arg("slow"), py::arg("averages"), py::arg("copies"),
-             py::arg("halves"))
+        .def("attach", &NumpyPlan::attach, py::arg("slow"), py::arg("averages"), py::arg("copies"))
         .def("bind",
              [](NumpyPlan& self, py::handle gradients, py::handle params, bool overlap_checked,
                 const FormsTuple& taking) {
@@ -70,8 +69,7 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
         .def_static("commit", [](py::handle changes) { Commit(changes).apply(); },
                     py::arg("changes"))
         .def_readonly_static("BOUND", &BindResult::bound)
-        .def_readonly_static("SOME_ABSENT", &BindResult::some_absent)
-        .def_readonly_static("MOST_SCALARS", &fastopt::most_scalars);
+        .def_readonly_static("SOME_ABSENT", &BindResult::some_absent);
 
     module.def("smooth", &fastopt::smooth_signal, py::arg("signal"), py::arg("out"), py::arg("state"),
                py::arg("beta"), py::arg("corrections"));
@@ -93,6 +91,23 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
             rules[kernel.rule] = py::make_tuple(kernel.states, kernel.coefficients);
         }
         return rules;
+    });
+
+    // The tables that both languages have; tests compare them.
+    module.def("tables", [] {
+        py::dict found;
+        found["formats"] = std::vector<std::string>(std::begin(fastopt::dtype_names),
+                                                    std::end(fastopt::dtype_names));
+        found["stages"] = std::vector<std::string>(std::begin(fastopt::stage_names),
+                                                   std::end(fastopt::stage_names));
+        found["stage_scalars"] = fastopt::stage_scalars;
+        found["most_coefficients"] = fastopt::most_coefficients;
+        found["most_states"] = fastopt::max_states;
+        found["block"] = fastopt::reduce_block;
+        found["lanes"] = fastopt::lane_count;
+        found["pass"] = std::tuple_size_v<PassTuple::value_type>;
+        found["forms"] = std::tuple_size_v<FormsTuple::value_type>;
+        return found;
     });
 
     module.attr("version") = FASTOPT_VERSION;

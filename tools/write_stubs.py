@@ -48,7 +48,8 @@ def stub(found: dict[str, str]) -> str:
         "from collections.abc import Mapping\n\n"
         "from fastopt.optimizer import Optimizer as Optimizer\n"
         + "".join(sorted(lines))
-        + f"\nCLASSES: Mapping[str, type[Optimizer]]\nINDEX: Mapping[str, str]\n\n__all__ = [\n{listed}]\n"
+        + "\nCLASSES: Mapping[str, type[Optimizer]]\nINDEX: Mapping[str, str]\n"
+        + f"\n__all__ = [\n{listed}]\n"
     )
 
 

@@ -8,27 +8,49 @@ namespace fastopt {
 // their states have one of the first two; gradients can be cast from all, and copies have the others.
 enum class DType : int { float32, float64, float16, bfloat16 };
 constexpr int dtype_count = 4;
+constexpr const char* dtype_names[dtype_count] = {"float32", "float64", "float16", "bfloat16"};
 
 constexpr std::size_t itemsize(DType dtype) {
     return dtype == DType::float64 ? 8 : dtype == DType::float32 ? 4 : 2;
 }
 
-// Updates n elements of p and of the states in place. `scalars` starts with the scalars of the stages
-// and goes on with those of the rule, all of the kernel's dtype; the last is not zero where it is to fetch
-// ahead.
-using Sweep = void (*)(const void* scalars, void* p, const void* g, void* const* states,
+// The scalars of a step, in the kernel's dtype, and whether to fetch ahead.
+struct Scalars {
+    const void* stage;    // StageScalars, in kernels/stages.hpp
+    const void* rule;
+    std::ptrdiff_t ahead;    // 0 or 1; as wide as the others, for kernels that are compiled elsewhere
+};
+
+// Updates n elements of p and of the states in place.
+using Sweep = void (*)(const Scalars& scalars, void* p, const void* g, void* const* states,
                        std::ptrdiff_t n) noexcept;
 
-// The same with all that can follow the rule, on streams of their own: average = keep * average +
-// take * p, the copy of p in bfloat16, and zeros.
-struct Everything {
-    void* average;
-    void* copy;
-    void* zero;
-    double keep, take;
-};
-using FullSweep = void (*)(const void* scalars, void* p, const void* g, void* const* states,
-                           const Everything& everything, std::ptrdiff_t n) noexcept;
+// What rides along around the rule, see kernels/stages.hpp; STAGES in python/fastopt/algorithm/stages.py has
+// them in this order. Most steps take the first two, which are compiled with each rule, and with a few the
+// third; the others are tile operations.
+enum class Stage : int { bare, decoupled, coupled, cautious, l1, cautious_l1 };
+constexpr int stage_count = 6;
+constexpr const char* stage_names[stage_count] = {"bare",     "decoupled", "coupled",
+                                                  "cautious", "l1",        "cautious_l1"};
+constexpr int most_fused = 3;
+constexpr std::size_t stage_scalars = 8;
+constexpr std::size_t most_coefficients = 32;    // of a rule
+
+// Tile operations: on n elements that stay in the first cache, compiled once for a dtype.
+
+// What a stage does to parameter and gradient before the rule; the gradient that the rule sees goes to
+// `changed`, and what the parameter was to `old`, where the stage asks for it afterwards.
+using Before = void (*)(const Scalars& scalars, void* p, const void* g, void* changed, void* old,
+                        std::ptrdiff_t n) noexcept;
+using After = void (*)(const Scalars& scalars, void* p, const void* old, std::ptrdiff_t n) noexcept;
+
+// What follows the rule: p and slow weights both become keep * slow + take * p; the average becomes
+// keep * average + take * p; the copy becomes p, rounded to another dtype.
+using Pull = void (*)(void* p, void* slow, std::ptrdiff_t n, double keep, double take,
+                      bool ahead) noexcept;
+using Average = void (*)(void* average, const void* p, std::ptrdiff_t n, double keep, double take,
+                         bool ahead) noexcept;
+using Narrow = void (*)(void* copy, const void* p, std::ptrdiff_t n, bool ahead) noexcept;
 
 // Reads a block of a gradient of any layout into a tile of rows x columns; strides in bytes.
 using Gather = void (*)(const char* g, std::ptrdiff_t row_stride, std::ptrdiff_t column_stride,
@@ -36,44 +58,37 @@ using Gather = void (*)(const char* g, std::ptrdiff_t row_stride, std::ptrdiff_t
 
 // Sum the squares of n elements, or of the differences of two times n, at most one block of them; see
 // kernels/reduce.hpp.
-using SumOfSquares = double (*)(const void* elements, std::ptrdiff_t n, bool fetch_ahead) noexcept;
+using SumOfSquares = double (*)(const void* elements, std::ptrdiff_t n, bool ahead) noexcept;
 using SumOfDifferences = double (*)(const void* a, const void* b, std::ptrdiff_t n) noexcept;
-constexpr std::ptrdiff_t reduce_block = 4096;
-
-// What follows the rule; see kernels/epilogue.hpp.
-using Pull = void (*)(void* p, void* slow, std::ptrdiff_t n, double keep, double take) noexcept;
-using Average = void (*)(void* average, const void* p, std::ptrdiff_t n, double keep,
-                         double take) noexcept;
-using Narrow = void (*)(void* copy, const void* p, std::ptrdiff_t n) noexcept;
+constexpr std::ptrdiff_t reduce_block = 4096, lane_count = 32;
 
 // What every rule of a dtype has in common.
 struct Common {
+    struct Around {
+        Before before;
+        After after;
+    };
+    const void* neutral;           // the scalars of a stage that change nothing
+    Around around[stage_count];    // null for the first two
     Gather gather[dtype_count];    // from gradients of each dtype
-    SumOfSquares sum_of_squares;
-    SumOfDifferences sum_of_differences;
+    Narrow narrow[dtype_count];    // to copies of each dtype
     Pull pull;
     Average average;
-    Narrow to_float16, to_bfloat16;
+    SumOfSquares sum_of_squares;
+    SumOfDifferences sum_of_differences;
 };
 
-// What rides along around the rule, see kernels/stages.hpp; STAGES in python/fastopt/algorithm/stages.py has them
-// in this order. How many scalars a row has for its stage says which one it is, but for the first
-// three, which have as many.
-enum class Stage : int { bare, decoupled, coupled, cautious, l1, cautious_l1 };
-constexpr int stage_count = 6;
-constexpr std::size_t decay_scalars = 5, cautious_scalars = 4, l1_scalars = 7, cautious_l1_scalars = 6;
-
-// A row of scalars: those of the stage, those of the rule, and in a slot of its own whether to fetch ahead.
-constexpr std::size_t row_slots = 32, most_scalars = row_slots - 1;
+constexpr int max_states = 8;
 
 struct Kernel {
     const char* rule;
     DType dtype;
     int states;
-    int coefficients;                     // of the rule, without the scalars of the stages
-    Sweep sweep[stage_count];             // null where the rule was not compiled for a stage
-    FullSweep full_sweep[stage_count];    // null where a stage has no such kernel
+    int coefficients;
+    Sweep fused[most_fused];    // its loops with the first stages; null where there is none
     const Common* common;
+
+    bool takes_stages() const { return fused[int(Stage::decoupled)] != nullptr; }
 };
 
 // Every level's table has the same kernels in the same order.
@@ -81,7 +96,5 @@ struct KernelTable {
     const Kernel* kernels;
     int count;
 };
-
-constexpr int max_states = 8;
 
 }  // namespace fastopt

@@ -4,9 +4,9 @@
 #pragma once
 #include <cstddef>
 
-namespace fastopt::FASTOPT_LEVEL {
+#include "kernels/kernel.hpp"
 
-constexpr std::ptrdiff_t lane_count = 32;
+namespace fastopt::FASTOPT_LEVEL {
 
 #if defined(__AVX512F__)
 constexpr std::ptrdiff_t lanes_in_register = 8;

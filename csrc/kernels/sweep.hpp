@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/epilogue.hpp"
+#include "kernels/fetch.hpp"
 #include "kernels/indices.hpp"
 #include "kernels/stages.hpp"
 
@@ -16,10 +16,9 @@ constexpr int count_states(void (Rule::*)(T&, T, State&...) const) {
 }
 
 // The one loop. Where n is a constant, it is a few vector instructions and no loop.
-template <class T, class Stage, class Rule, class Epilogue, class... State>
-[[gnu::always_inline]] inline void loop(const Stage& stage, const Rule& rule, const Epilogue& epilogue,
-                                        std::ptrdiff_t n, T* __restrict p, const T* g,
-                                        State* __restrict... state) {
+template <class T, class Stage, class Rule, class... State>
+[[gnu::always_inline]] inline void loop(const Stage& stage, const Rule& rule, std::ptrdiff_t n,
+                                        T* __restrict p, const T* g, State* __restrict... state) {
 #pragma omp simd
     for (std::ptrdiff_t i = 0; i < n; ++i) {
         const T old = p[i];
@@ -29,19 +28,18 @@ template <class T, class Stage, class Rule, class Epilogue, class... State>
         rule(p_i, g_i, state[i]...);
         stage.after(p_i, old);
         p[i] = p_i;
-        epilogue(i, p_i);
     }
 }
 
 // Blocks of several vectors, vectors, then what is left in halves, so that no tail is done element by
 // element: the same operations on each element either way. Flat, as how much the compiler inlines of
 // itself depends on how many kernels there are.
-template <class T, class Stage, class Rule, class Epilogue, class... State>
-[[gnu::flatten]] inline void stretch(const Stage stage, const Rule rule, const Epilogue epilogue,
-                                     bool ahead, std::ptrdiff_t n, T* p, const T* g, State*... state) {
+template <class T, class Stage, class Rule, class... State>
+[[gnu::flatten]] inline void stretch(const Stage stage, const Rule rule, bool ahead, std::ptrdiff_t n,
+                                     T* p, const T* g, State*... state) {
     std::ptrdiff_t done = 0;
     const auto next = [&](auto count) __attribute__((always_inline)) {
-        loop<T>(stage, rule, epilogue.at(done), count, p + done, g + done, state + done...);
+        loop<T>(stage, rule, count, p + done, g + done, state + done...);
         done += count;
     };
     constexpr Constant<64> block{};
@@ -50,7 +48,6 @@ template <class T, class Stage, class Rule, class Epilogue, class... State>
             fetch_ahead(p + done, block);
             fetch_ahead(g + done, block);
             (fetch_ahead(state + done, block), ...);
-            epilogue.fetch(done, block);
         }
         next(block);
     }
@@ -69,35 +66,25 @@ template <class T> inline std::ptrdiff_t head_of(const T* p, std::ptrdiff_t n) {
     return head < n ? head : n;
 }
 
-template <class T, class Stage, class Rule, class Epilogue, int... I>
-inline void sweep_states(const T* scalars, T* p, const T* g, void* const* states,
-                         const Epilogue& epilogue, std::ptrdiff_t n, Indices<I...>) {
-    Stage stage;
+template <class T, class Stage, class Rule, int... I>
+inline void sweep_states(const Scalars& scalars, T* p, const T* g, void* const* states,
+                         std::ptrdiff_t n, Indices<I...>) {
+    StageScalars<T> given;
     Rule rule;
-    __builtin_memcpy(&stage, scalars, sizeof stage);
-    __builtin_memcpy(&rule, scalars + sizeof stage / sizeof(T), sizeof rule);
-    const bool ahead = scalars[(sizeof stage + sizeof rule) / sizeof(T)] != T(0);
+    __builtin_memcpy(&given, scalars.stage, sizeof given);
+    __builtin_memcpy(&rule, scalars.rule, sizeof rule);
     std::ptrdiff_t from = 0;
     for (std::ptrdiff_t to = head_of(p, n); from < n; from = to, to = n) {
-        stretch<T>(stage, rule, epilogue.at(from), ahead, to - from, p + from, g + from,
+        stretch<T>(Stage(given), rule, scalars.ahead != 0, to - from, p + from, g + from,
                    static_cast<T*>(states[I]) + from...);
     }
 }
 
 template <class T, template <class> class Stage, class Rule>
-void sweep(const void* scalars, void* p, const void* g, void* const* states,
+void sweep(const Scalars& scalars, void* p, const void* g, void* const* states,
            std::ptrdiff_t n) noexcept {
     using States = typename MakeIndices<count_states(&Rule::operator())>::type;
-    sweep_states<T, Stage<T>, Rule>(static_cast<const T*>(scalars), static_cast<T*>(p),
-                                    static_cast<const T*>(g), states, NoEpilogue{}, n, States{});
-}
-
-template <class T, template <class> class Stage, class Rule>
-void full_sweep(const void* scalars, void* p, const void* g, void* const* states,
-                const Everything& given, std::ptrdiff_t n) noexcept {
-    using States = typename MakeIndices<count_states(&Rule::operator())>::type;
-    sweep_states<T, Stage<T>, Rule>(static_cast<const T*>(scalars), static_cast<T*>(p),
-                                    static_cast<const T*>(g), states, FullEpilogue<T>(given), n,
+    sweep_states<T, Stage<T>, Rule>(scalars, static_cast<T*>(p), static_cast<const T*>(g), states, n,
                                     States{});
 }
 

@@ -20,7 +20,7 @@ inline void Plan::bind_none(std::size_t parameter) {
     const std::size_t item = itemsize(g.dtype);
     const char* low = g.data;
     const char* high = low + std::size_t(array.size) * item;
-    if (g.dtype != array.kernel->dtype || !(array.fortran ? g.f_contiguous : g.c_contiguous) ||
+    if (g.dtype != array.kernel().dtype || !(array.fortran ? g.f_contiguous : g.c_contiguous) ||
         !g.aligned) {
         high = low + item;
         for (std::size_t k = 0; k < g.shape.size(); ++k) {
@@ -28,7 +28,7 @@ inline void Plan::bind_none(std::size_t parameter) {
             (reach < 0 ? low : high) += reach;
         }
         if (array.size > 0) {
-            array.strided = std::make_unique<StridedGradient>(g, array.fortran, array.kernel->dtype);
+            array.strided = std::make_unique<StridedGradient>(g, array.fortran, array.kernel().dtype);
             if (forms.written && array.strided->overlaps_itself()) return false;
         }
     }

@@ -30,7 +30,7 @@ std::vector<double> Plan::sums_of_squares(int threads) {
             end = end_of_piece(begin, longest_piece, array.size);
             work.push_back({&array, begin, end, next, ahead});
             next += blocks(end - begin);
-            bytes.push_back(bytes.back() + std::size_t(end - begin) * itemsize(array.kernel->dtype));
+            bytes.push_back(bytes.back() + std::size_t(end - begin) * itemsize(array.kernel().dtype));
         }
     }
     if (!work.empty()) {
@@ -50,7 +50,7 @@ std::vector<double> Plan::sums_of_squares(int threads) {
 void Plan::reduce_piece(void* pieces, std::uint32_t piece) noexcept {
     const Piece& work = static_cast<const Piece*>(pieces)[piece];
     const Array& array = *work.array;
-    const Kernel& kernel = *array.kernel;
+    const Kernel& kernel = array.kernel();
     alignas(64) char copied[reduce_block * sizeof(double)];
     double* sum = work.sums;
     for (std::ptrdiff_t begin = work.begin; begin < work.end; begin += reduce_block) {
@@ -90,29 +90,28 @@ std::vector<std::pair<double, double>> Plan::run_with_sums(int threads, const Pa
 
 void Plan::update_and_sum(const Span& span) noexcept {
     const Array& array = *span.array;
-    const Kernel& kernel = *array.kernel;
-    const AfterUpdate after = after_update(array);
-    const ScalarRow& row = scalars_[std::size_t(array.row)];
-    const void* scalars = row.of(kernel.dtype);
-    const Sweep sweep = kernel.sweep[int(row.stage)];
-    const std::size_t item = itemsize(kernel.dtype);
+    const Kernel& kernel = array.kernel();
+    const Update update = update_of(array);
+    const std::size_t item = array.streams.item();
     alignas(64) char before[reduce_block * sizeof(double)], gathered[reduce_block * sizeof(double)];
     auto* sums = &sums_[first_block_[std::size_t(&span - spans_.data())]];
     for (std::ptrdiff_t begin = span.begin; begin < span.end; begin += reduce_block, ++sums) {
         const std::ptrdiff_t n = std::min(reduce_block, span.end - begin);
         const std::size_t bytes = std::size_t(begin) * item;
-        char* const p = array.p + bytes;
+        char* const p = array.streams.p + bytes;
         if (array.g) {
             std::memcpy(before, p, std::size_t(n) * item);
-            if (array.strided) array.strided->read(kernel, begin, begin + n, gathered);
-            void* states[max_states];
-            for (int s = 0; s < kernel.states; ++s) states[s] = array.states[s] + bytes;
-            sweep(scalars, p, array.strided ? gathered : array.g + bytes, states, n);
-            if (pass_.zero && array.strided) array.strided->zero(begin, begin + n);
-            if (pass_.zero && !array.strided) std::memset(array.g + bytes, 0, std::size_t(n) * item);
+            if (array.strided) {
+                array.strided->read(kernel, begin, begin + n, gathered);
+                update(begin, n, gathered, false);
+                if (pass_.zero) array.strided->zero(begin, begin + n);
+            } else {
+                update(begin, n, array.g + bytes, pass_.zero);
+            }
+            sums->first = kernel.common->sum_of_differences(p, before, n);
+        } else {
+            update(begin, n);
         }
-        after(array.p, begin, n);
-        if (array.g) sums->first = kernel.common->sum_of_differences(p, before, n);
         sums->second = kernel.common->sum_of_squares(p, n, false);
     }
 }

@@ -4,17 +4,15 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "dispatch/levels.hpp"
 
 namespace fastopt {
 
 struct OwnKernel {
-    // `sweeps` are the addresses of its sweeps, one for each stage in their order, 0 where there is
-    // none.
+    // `sweep` is the address of its sweep, with the stage `decoupled` around the rule.
     OwnKernel(std::string given, const std::string& dtype, int states, int coefficients,
-              const std::vector<std::uintptr_t>& sweeps)
+              std::uintptr_t sweep)
         : name(std::move(given)),
           // What is the same for every rule of a dtype comes from one of ours.
           kernel(find_kernel("sgd", dtype == "float32" ? DType::float32 : DType::float64)) {
@@ -22,10 +20,9 @@ struct OwnKernel {
         kernel.rule = name.c_str();
         kernel.states = states;
         kernel.coefficients = coefficients;
-        for (int s = 0; s < stage_count; ++s) {
-            kernel.sweep[s] = reinterpret_cast<Sweep>(sweeps.at(std::size_t(s)));
-            kernel.full_sweep[s] = nullptr;
-        }
+        const auto found = reinterpret_cast<Sweep>(sweep);
+        kernel.fused[int(Stage::bare)] = kernel.fused[int(Stage::decoupled)] = found;
+        kernel.fused[int(Stage::coupled)] = nullptr;
     }
 
     std::string name;

@@ -26,11 +26,9 @@ void Plan::add(std::span<const ArrayView> arrays, const Kernel& kernel, int row)
     const ArrayView& parameter = arrays.front();
     Array array{.shape = keep_lengths(parameter.shape),
                 .size = parameter.size(),
-                .kernel = &kernel,
                 .fortran = !parameter.c_contiguous,
                 .assigned = row,
-                .p = parameter.data,
-                .states = {}};
+                .streams = {.kernel = &kernel, .p = parameter.data, .states = {}}};
     if (std::size_t(kernel.states) + 1 != arrays.size()) {
         throw std::invalid_argument(std::string("the rule ") + kernel.rule +
                                     " has another number of states");
@@ -42,7 +40,7 @@ void Plan::add(std::span<const ArrayView> arrays, const Kernel& kernel, int row)
             throw std::invalid_argument("a state has another dtype or layout");
         }
         will_write(written.data, std::size_t(array.size) * itemsize(kernel.dtype));
-        if (s > 0) array.states[s - 1] = written.data;
+        if (s > 0) array.streams.states[s - 1] = written.data;
     }
     arrays_.push_back(std::move(array));
 }
@@ -60,13 +58,13 @@ void Plan::will_write(const char* data, std::size_t bytes) {
 void Plan::cut() {
     std::sort(written_.begin(), written_.end());
     Extent extent;
-    for (const Array& array : arrays_) extent.add(array.size, bytes_each(*array.kernel));
+    for (const Array& array : arrays_) extent.add(array.size, bytes_each(array.kernel()));
     spans_.reserve(extent.spans());
     std::size_t total = 0, held = 0;
     chunks_ = {0};
     bytes_ = {0};
     for (Array& array : arrays_) {
-        const std::size_t each = bytes_each(*array.kernel);
+        const std::size_t each = bytes_each(array.kernel());
         for (std::ptrdiff_t begin = 0, end = 0; begin < array.size; begin = end) {
             end = end_of_piece(begin, longest_span(each), array.size);
             const std::size_t bytes = std::size_t(end - begin) * each;
@@ -90,27 +88,30 @@ void Plan::assign(const std::vector<int>& rows) {
     for (std::size_t i = 0; i < arrays_.size(); ++i) arrays_[i].assigned = rows.at(i);
 }
 
-void Plan::attach(const std::vector<char*>& data, char* Array::* place) {
+void Plan::attach(const std::vector<char*>& data, char* Streams::* place) {
     for (std::size_t i = 0; i < arrays_.size(); ++i) {
         Array& array = arrays_[i];
-        array.*place = data[i];
-        const std::size_t item = place == &Array::copy ? 2 : itemsize(array.kernel->dtype);
+        Streams& streams = array.streams;
+        streams.*place = data[i];
+        const std::size_t item = place == &Streams::copy ? itemsize(streams.copied) : streams.item();
         will_write(data[i], std::size_t(array.size) * item);
         array.apart = {};
     }
     std::sort(written_.begin(), written_.end());
 }
 
-void Plan::attach_slow(const std::vector<char*>& data) { attach(data, &Array::slow); }
+void Plan::attach_slow(const std::vector<char*>& data) { attach(data, &Streams::slow); }
 
-void Plan::attach_averages(const std::vector<char*>& data) { attach(data, &Array::average); }
+void Plan::attach_averages(const std::vector<char*>& data) { attach(data, &Streams::average); }
 
-void Plan::attach_copies(const std::vector<char*>& data, const std::vector<bool>& halves) {
-    attach(data, &Array::copy);
+void Plan::attach_copies(const std::vector<char*>& data, const std::vector<DType>& dtypes) {
     for (std::size_t i = 0; i < arrays_.size(); ++i) {
-        const Common& common = *arrays_[i].kernel->common;
-        arrays_[i].narrow = halves[i] ? common.to_float16 : common.to_bfloat16;
+        if (!arrays_[i].kernel().common->narrow[int(dtypes.at(i))]) {
+            throw std::invalid_argument("a copy has 16 bits");
+        }
+        arrays_[i].streams.copied = dtypes[i];
     }
+    attach(data, &Streams::copy);
 }
 
 }  // namespace fastopt

@@ -8,13 +8,13 @@
 #include <vector>
 
 #include "kernels/kernel.hpp"
-#include "plan/after_update.hpp"
 #include "plan/array_view.hpp"
 #include "plan/parallel.hpp"
 #include "plan/pass.hpp"
 #include "plan/prefetch_trial.hpp"
 #include "plan/scalar_row.hpp"
 #include "plan/strided_gradient.hpp"
+#include "plan/update.hpp"
 
 namespace fastopt {
 
@@ -37,10 +37,10 @@ public:
     Shape shape(std::size_t parameter) const { return arrays_[parameter].shape; }
 
     // Give every parameter an array at these addresses: for its slow weights, for its average, for its
-    // copy of 16 bits. `halves` says which copies are float16, the others are bfloat16.
+    // copy in another dtype.
     void attach_slow(const std::vector<char*>& data);
     void attach_averages(const std::vector<char*>& data);
-    void attach_copies(const std::vector<char*>& data, const std::vector<bool>& halves);
+    void attach_copies(const std::vector<char*>& data, const std::vector<DType>& dtypes);
 
     // Says with which row of scalars each parameter is updated.
     void assign(const std::vector<int>& rows);
@@ -55,7 +55,7 @@ public:
     bool bind(std::size_t parameter, const ArrayView& gradient, bool overlap_checked,
               const GradientForms& forms);
     bool gradients_are_apart();
-    DType dtype(std::size_t parameter) const { return arrays_[parameter].kernel->dtype; }
+    DType dtype(std::size_t parameter) const { return arrays_[parameter].kernel().dtype; }
 
     // The rows of scalars of the next step.
     void resize_rows(std::size_t count) { scalars_.resize(count); }
@@ -76,19 +76,15 @@ private:
         // What every step looks at comes first, close together.
         Shape shape;
         std::ptrdiff_t size;
-        const Kernel* kernel;
         char* g = nullptr;    // null: sits this step out
         std::unique_ptr<StridedGradient> strided{};    // if the gradient does not lie as p does
         std::pair<const char*, const char*> apart{};   // where a gradient overlapped with nothing
         bool fortran;
         int assigned;
         int row = assigned;    // of the step that is being taken
-        char* p;
-        char* states[max_states];
-        char* slow = nullptr;
-        char* average = nullptr;
-        char* copy = nullptr;
-        Narrow narrow = nullptr;
+        Streams streams;
+
+        const Kernel& kernel() const { return *streams.kernel; }
     };
     struct Span {
         Array* array;
@@ -103,14 +99,14 @@ private:
 
     Shape keep_lengths(Shape shape);
     void will_write(const char* data, std::size_t bytes);
-    void attach(const std::vector<char*>& data, char* Array::* place);
+    void attach(const std::vector<char*>& data, char* Streams::* place);
     bool overlaps(const char* low, const char* high) const;
     void choose_rows(const std::vector<int>& row_of);
     void check_rows() const;
     bool far() const;
     bool fetches_ahead() const { return far() && prefetch_trial_.fetches(); }
     void run_chunks(const Pass& pass, int threads);
-    AfterUpdate after_update(const Array& array) const;
+    Update update_of(const Array& array) const;
     void update(const Span& span) const noexcept;
     void update_and_sum(const Span& span) noexcept;
     static void run_chunk(void* plan, std::uint32_t chunk) noexcept;
@@ -126,6 +122,7 @@ private:
     std::vector<std::size_t> bytes_;       // that the chunks before chunk k hold
     std::vector<ScalarRow> scalars_;
     Pass pass_{};
+    Distance distance_{};
     PrefetchTrial prefetch_trial_;
     bool flush_subnormals_ = false;
     std::vector<std::pair<double, double>> sums_;    // for each reduce block, in order

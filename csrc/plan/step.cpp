@@ -1,7 +1,6 @@
 // The step: from rows of scalars and gradients that have been taken to the update of every chunk.
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <stdexcept>
 #include <string>
 
@@ -13,15 +12,8 @@
 namespace fastopt {
 namespace {
 
-// Elements that are updated, and followed by the rest, at a time: their streams stay in L1.
-constexpr std::ptrdiff_t update_tile = 2048;
 // What a last level of cache holds, by and large.
 constexpr std::size_t bytes_in_caches = 24 * 1024 * 1024;
-alignas(64) thread_local char scratch[update_tile * sizeof(double)];
-
-void move_to(void** moved, char* const* states, int count, std::size_t bytes) {
-    for (int s = 0; s < count; ++s) moved[s] = states[s] + bytes;
-}
 
 }  // namespace
 
@@ -42,13 +34,13 @@ void Plan::check_rows() const {
     for (const Array& array : arrays_) {
         if (!array.g) continue;
         const ScalarRow& row = scalars_.at(std::size_t(array.row));
-        if (row.count != row.of_stage + std::size_t(array.kernel->coefficients)) {
-            throw std::invalid_argument(std::string("the rule ") + array.kernel->rule +
+        const Kernel& kernel = array.kernel();
+        if (row.coefficients() != std::size_t(kernel.coefficients)) {
+            throw std::invalid_argument(std::string("the rule ") + kernel.rule +
                                         " has another number of coefficients");
         }
-        if (!array.kernel->sweep[int(row.stage)]) {
-            throw std::invalid_argument(std::string("the rule ") + array.kernel->rule +
-                                        " has not been compiled for this stage");
+        if (row.stage() != Stage::bare && !kernel.takes_stages()) {
+            throw std::invalid_argument(std::string("the rule ") + kernel.rule + " takes no stage");
         }
     }
 }
@@ -57,8 +49,7 @@ bool Plan::far() const { return bytes_.back() > bytes_in_caches; }
 
 void Plan::run_chunks(const Pass& pass, int threads) {
     pass_ = pass;
-    const bool ahead = fetches_ahead();
-    for (ScalarRow& row : scalars_) row.fetch_ahead(ahead);
+    distance_ = {.far = far(), .ahead = fetches_ahead()};
     const auto begun = std::chrono::steady_clock::now();
     share_out(bytes_, threads, &Plan::run_chunk, this, pass.backwards, unlocked_);
     if (far()) prefetch_trial_.took(std::chrono::steady_clock::now() - begun);
@@ -80,57 +71,23 @@ void Plan::run_chunk(void* plan, std::uint32_t chunk) noexcept {
     }
 }
 
-AfterUpdate Plan::after_update(const Array& array) const {
-    return {.common = array.kernel->common,
-            .itemsize = itemsize(array.kernel->dtype),
-            .slow = pass_.pull && array.g ? array.slow : nullptr,
-            .average = pass_.average ? array.average : nullptr,
-            .copy = array.g ? array.copy : nullptr,
-            .narrow = array.narrow,
-            .pass = &pass_};
+Update Plan::update_of(const Array& array) const {
+    const ScalarRow* const row = array.g ? &scalars_[std::size_t(array.row)] : nullptr;
+    return {array.streams, row, pass_, distance_};
 }
 
 void Plan::update(const Span& span) const noexcept {
     const Array& array = *span.array;
-    const AfterUpdate after = after_update(array);
-    if (!array.g) return after(array.p, span.begin, span.end - span.begin);
-    const Kernel& kernel = *array.kernel;
-    const ScalarRow& row = scalars_[std::size_t(array.row)];
-    const void* scalars = row.of(kernel.dtype);
-    const Sweep sweep = kernel.sweep[int(row.stage)];
-    if (array.strided) {
-        // The span's share of the blocks, in the same proportion as its share of the elements.
-        const std::ptrdiff_t blocks = array.strided->blocks();
-        const auto share = [&](std::ptrdiff_t element) {
-            return begin_of_share(blocks, element, array.size);
-        };
-        array.strided->run(kernel, sweep, scalars, array.p, array.states, after, pass_.zero,
-                           share(span.begin), share(span.end));
-        return;
+    const Update update = update_of(array);
+    if (!array.g) return update(span.begin, span.end - span.begin);
+    if (!array.strided) {
+        char* const g = array.g + std::size_t(span.begin) * array.streams.item();
+        return update(span.begin, span.end - span.begin, g, pass_.zero);
     }
-    const std::size_t item = itemsize(kernel.dtype);
-    // The kernel that does everything is worth its scratch where most of it is asked for.
-    const FullSweep full = kernel.full_sweep[int(row.stage)];
-    const bool fused = full && !after.slow && after.average && after.copy &&
-                       after.narrow == kernel.common->to_bfloat16;
-    const bool whole = pass_.zero ? fused : after.nothing();
-    const std::ptrdiff_t tile = whole ? span.end - span.begin : update_tile;
-    for (std::ptrdiff_t begin = span.begin; begin < span.end; begin += tile) {
-        const std::ptrdiff_t n = std::min(tile, span.end - begin);
-        const std::size_t bytes = std::size_t(begin) * item;
-        char* const g = array.g + bytes;
-        void* states[max_states];
-        move_to(states, array.states, kernel.states, bytes);
-        if (fused) {
-            const Everything everything{after.average + bytes, after.copy + std::size_t(begin) * 2,
-                                        pass_.zero ? g : scratch, pass_.keep, pass_.take};
-            full(scalars, array.p + bytes, g, states, everything, n);
-        } else {
-            sweep(scalars, array.p + bytes, g, states, n);
-            after(array.p, begin, n);
-            if (pass_.zero) std::memset(g, 0, std::size_t(n) * item);
-        }
-    }
+    // The span's share of the blocks, in the same proportion as its share of the elements.
+    const std::ptrdiff_t blocks = array.strided->blocks();
+    const auto share = [&](std::ptrdiff_t element) { return begin_of_share(blocks, element, array.size); };
+    array.strided->run(update, pass_.zero, share(span.begin), share(span.end));
 }
 
 }  // namespace fastopt

@@ -79,10 +79,10 @@ StridedGradient::StridedGradient(const ArrayView& gradient, bool fortran, DType 
     for (const Axis& axis : outer_) blocks_ *= axis.length;
 }
 
-void StridedGradient::run(const Kernel& kernel, Sweep sweep, const void* scalars, char* p,
-                          char* const* states, const AfterUpdate& after, bool zero,
-                          std::ptrdiff_t begin, std::ptrdiff_t end) const noexcept {
+void StridedGradient::run(const Update& update, bool zero, std::ptrdiff_t begin,
+                          std::ptrdiff_t end) const noexcept {
     char* const tile_here = tile;
+    const Kernel& kernel = update.kernel();
     const Gather gather = kernel.common->gather[int(dtype_)];
     const bool same = dtype_ == kernel.dtype;
     for (std::ptrdiff_t block = begin; block < end; ++block) {
@@ -107,16 +107,12 @@ void StridedGradient::run(const Kernel& kernel, Sweep sweep, const void* scalars
         const bool in_place = same && rows == 1 && columns_.stride_g == itemsize_ &&
                               reinterpret_cast<std::uintptr_t>(g) % std::size_t(itemsize_) == 0;
         if (!in_place) gather(g, rows_.stride_g, columns_.stride_g, rows, columns, tile_here);
-        const char* const gathered = in_place ? g : tile_here;
+        char* const gathered = in_place ? g : tile_here;
         // Whole rows that follow each other in the parameter are one stretch.
         const bool one_stretch = columns == rows_.stride_p || rows == 1;
         const std::ptrdiff_t stretch = one_stretch ? rows * columns : columns;
         for (std::ptrdiff_t done = 0; done < rows * columns; done += stretch) {
-            const auto bytes = offset * itemsize_of_tile_;
-            void* moved[max_states];
-            for (int s = 0; s < kernel.states; ++s) moved[s] = states[s] + bytes;
-            sweep(scalars, p + bytes, gathered + done * itemsize_of_tile_, moved, stretch);
-            after(p, offset, stretch);
+            update(offset, stretch, gathered + done * itemsize_of_tile_, false);
             offset += rows_.stride_p;
         }
         for (std::ptrdiff_t i = 0; zero && i < rows; ++i) clear(g + i * rows_.stride_g, columns);

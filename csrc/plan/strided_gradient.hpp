@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "kernels/kernel.hpp"
-#include "plan/after_update.hpp"
 #include "plan/array_view.hpp"
+#include "plan/update.hpp"
 
 namespace fastopt {
 
@@ -22,10 +22,8 @@ public:
     // Whether two elements may be one in memory.
     bool overlaps_itself() const { return overlaps_itself_; }
 
-    // Runs one of the kernel's sweeps over the blocks from `begin` to `end`; zeroes them if asked.
-    void run(const Kernel& kernel, Sweep sweep, const void* scalars, char* p, char* const* states,
-             const AfterUpdate& after, bool zero, std::ptrdiff_t begin,
-             std::ptrdiff_t end) const noexcept;
+    // Updates the parameter with the blocks from `begin` to `end`; zeroes them if asked.
+    void run(const Update& update, bool zero, std::ptrdiff_t begin, std::ptrdiff_t end) const noexcept;
 
     // Copies the elements from `begin` to `end`, in the order of the parameter's memory.
     void read(const Kernel& kernel, std::ptrdiff_t begin, std::ptrdiff_t end, char* to) const noexcept;

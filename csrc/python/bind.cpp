@@ -22,23 +22,25 @@ void fetch_ahead(PyObject* gradients, std::ptrdiff_t i, std::ptrdiff_t count) {
     if (NdArray::is_exact(soon)) NdArray(soon).fetch_lengths();
 }
 
-void append(ScalarRow& row, PyObject* values) {
-    if (!PyTuple_Check(values)) throw std::invalid_argument("the scalars of a row are in tuples");
-    const auto given = std::size_t(PyTuple_GET_SIZE(values));
-    row.check_room(given);
-    for (std::size_t i = 0; i < given; ++i) {
-        const double value = PyFloat_AsDouble(PyTuple_GET_ITEM(values, py::ssize_t(i)));
-        if (value == -1.0 && PyErr_Occurred()) throw py::error_already_set();
-        row.append(value);
-    }
+double number_in(PyObject* tuple, std::size_t place) {
+    const double value = PyFloat_AsDouble(PyTuple_GET_ITEM(tuple, py::ssize_t(place)));
+    if (value == -1.0 && PyErr_Occurred()) throw py::error_already_set();
+    return value;
 }
 
-void read(ScalarRow& row, PyObject* of_the_stage, PyObject* of_the_rule) {
+// A stage is its number and its scalars.
+void read(ScalarRow& row, PyObject* stage, PyObject* rule) {
+    if (!PyTuple_Check(stage) || !PyTuple_Check(rule)) {
+        throw std::invalid_argument("the scalars of a row are in tuples");
+    }
+    if (PyTuple_GET_SIZE(stage) != py::ssize_t(1 + stage_scalars)) {
+        throw std::invalid_argument("a stage has another number of scalars");
+    }
     const FloatingPointEnvironment environment;    // they are rounded here
-    row.clear();
-    append(row, of_the_stage);
-    row.end_stage();
-    append(row, of_the_rule);
+    row.begin(number_in(stage, 0));
+    for (std::size_t i = 0; i < stage_scalars; ++i) row.set_stage(i, number_in(stage, i + 1));
+    const auto count = std::size_t(PyTuple_GET_SIZE(rule));
+    for (std::size_t i = 0; i < count; ++i) row.append(number_in(rule, i));
 }
 
 }  // namespace
@@ -118,7 +120,7 @@ void NumpyPlan::read_rows(py::handle rows) {
     plan_.resize_rows(std::size_t(count));
     for (py::ssize_t r = 0; r < count; ++r) {
         ScalarRow& row = plan_.row(std::size_t(r));
-        row.clear();
+        row.begin(0.0);
         PyObject* const pair = PySequence_Fast_GET_ITEM(rows.ptr(), r);
         if (pair == Py_None) continue;
         if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {

@@ -64,8 +64,7 @@ void NumpyPlan::arrange_owners() {
     owners_.erase(std::unique(owners_.begin(), owners_.end(), same), owners_.end());
 }
 
-void NumpyPlan::attach(const py::object& slow, const py::object& averages, const py::object& copies,
-                       const std::vector<bool>& halves) {
+void NumpyPlan::attach(const py::object& slow, const py::object& averages, const py::object& copies) {
     const auto read = [this](const py::object& given) {
         const auto list = given.cast<py::list>();
         std::vector<char*> data;
@@ -78,9 +77,14 @@ void NumpyPlan::attach(const py::object& slow, const py::object& averages, const
     if (!slow.is_none()) plan_.attach_slow(read(slow));
     if (!averages.is_none()) plan_.attach_averages(read(averages));
     if (!copies.is_none()) {
-        plan_.attach_copies(read(copies), halves);
         const auto list = copies.cast<py::list>();
-        for (std::size_t i = 0; i < plan_.size(); ++i) bound_.emplace_back(list[i], plan_.shape(i), i);
+        std::vector<DType> dtypes;
+        for (std::size_t i = 0; i < plan_.size(); ++i) {
+            const py::object copy = list[i];
+            dtypes.push_back(NdArray(copy.ptr()).any_float(true).value_or(DType::bfloat16));
+            bound_.emplace_back(copy, plan_.shape(i), i);
+        }
+        plan_.attach_copies(read(copies), dtypes);
     }
     arrange_owners();
 }

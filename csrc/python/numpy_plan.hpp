@@ -32,9 +32,8 @@ public:
     NumpyPlan(const py::list& arrays, const py::list& rules, const std::vector<int>& rows);
 
     // Gives every parameter an array for its slow weights, one for the average, and one of 16 bits for
-    // its copy; each list may be None. `halves` says which copies are float16, the others are bfloat16.
-    void attach(const py::object& slow, const py::object& averages, const py::object& copies,
-                const std::vector<bool>& halves);
+    // its copy, float16 or else bfloat16; each list may be None.
+    void attach(const py::object& slow, const py::object& averages, const py::object& copies);
 
     // Takes the gradients of the next step, and looks whether parameters and states are still those
     // that were bound; `params`, if not None, are the parameters as the caller's container has them

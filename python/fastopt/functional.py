@@ -11,7 +11,16 @@ from typing import Any
 import numpy as np
 
 from fastopt import backends, frameworks
-from fastopt.algorithm import Values, check_number, check_scalars, entries, is_scheduled, rule_of, shown
+from fastopt.algorithm import (
+    Values,
+    check_number,
+    check_scalars,
+    entries,
+    is_scheduled,
+    rule_of,
+    scaled,
+    shown,
+)
 from fastopt.arrays import Written, checks
 from fastopt.optimizer import Optimizer
 from fastopt.registry import RENAMED, find, names
@@ -91,11 +100,11 @@ def _step(
     plan = module.make_plan([(p, *states)], [rule], [0])
     plan.bind([g], None, True)
     stage = cls.stage_scalars(h)
-    scalars = [*stage[2:], *coefficients]
+    scalars = [*stage[3:], *coefficients]
     check_scalars(scalars, shown(cls.hyperparameters, h), single, cls.is_ours())
     if h.clipnorm is not None:
         norm = norms_of(plan.sums_of_squares(get_num_threads()), [g], [p]).each[0]
-        stage = stage._replace(scale=stage.scale * clip_factor(norm, h.clipnorm))
+        stage = scaled(stage, clip_factor(norm, h.clipnorm))
     plan.run([(stage, coefficients)], get_num_threads())
     return vars(keep)
 

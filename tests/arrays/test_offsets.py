@@ -83,7 +83,7 @@ def test_a_gradient_that_lies_otherwise(thirds: Array) -> None:
     p, m = (untouched(thirds.size).reshape(g.shape) for _ in range(2))
     length, seen = g.shape[1], 0
 
-    def see(scalars: int, p_at: int, g_at: int, states: list[int], n: int) -> None:
+    def see(scalars: object, p_at: int, g_at: int, states: list[int], n: int) -> None:
         nonlocal seen
         seen += n
         offset = p_at - p.ctypes.data
@@ -102,7 +102,7 @@ def test_slow_weights_and_averages(thirds: Array) -> None:
     """Both become the parameters."""
     with repeated(TIMES, np.float32, np.float32) as (slow, average):
         own = OwnPlan(nothing, thirds)
-        own.plan.attach([slow], [average], None, [])
+        own.plan.attach([slow], [average], None)
         extras = PLAIN_PASS._replace(average=True, take=1.0, pull=True, pull_take=1.0)
         own.run(untouched(thirds.size), extras=extras)
         for found in (thirds, slow, average):
@@ -114,7 +114,7 @@ def test_copies_of_more_than_2_to_the_31_elements() -> None:
     with repeated(2 * TIMES, np.float32, np.uint16) as (p, copy):
         p[:ELEMENTS] = THIRDS
         own = OwnPlan(nothing, p)
-        own.plan.attach(None, None, [copy], [False])
+        own.plan.attach(None, None, [copy])
         own.run(untouched(p.size))
         np.testing.assert_array_equal(copy[:ELEMENTS].view(bfloat16), THIRDS.astype(bfloat16))
 
@@ -126,7 +126,7 @@ def test_all_in_one_kernel(thorough: bool) -> None:
     with repeated(times, *[np.float32] * 3, np.uint16) as (p, g, average, copy):
         g[:ELEMENTS] = THIRDS
         plan: Any = native.Plan([(p,)], ["sgd"], [0])
-        plan.attach(None, [average], [copy], [False])
+        plan.attach(None, [average], [copy])
         plan.bind([g], None, True)
         extras = PLAIN_PASS._replace(average=True, keep=1.0, take=1.0)
         plan.run([(NOTHING, SgdCoefficients(lr=1.0))], 1, extras)  # whole numbers: the sums are exact

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from arrays.test_indices import reserved
-from support.own_kernels import ROW, OwnPlan, at
+from support.own_kernels import OwnPlan, Scalars
 
 from fastopt.backends import PLAIN_PASS
 from fastopt.runtime.extension import native
@@ -17,7 +17,6 @@ pytestmark = pytest.mark.skipif(native is None, reason="there is no extension")
 
 MIB = 2**20
 SLOW = 0.05  # seconds: longer than a pause that the machine makes by itself
-SLOT = sum(map(len, ROW))  # of the scalars, which says whether to fetch ahead
 # The first step gets memory; then the trial; then the way that was faster.
 TRIAL = [False, *[False, True, True, False] * 2]
 PLAIN: dict[str, Any] = {}
@@ -29,8 +28,8 @@ def told(dtype: str, size: int, steps: int, slow: bool | None = None, how: Any =
     p, g = (reserved(size).view(dtype) for _ in range(2))
     found: list[bool] = []
 
-    def see(scalars: int, p_at: int, *_: object) -> None:
-        ahead = bool(at(scalars, SLOT + 1, dtype)[SLOT])
+    def see(scalars: Scalars, p_at: int, *_: object) -> None:
+        ahead = bool(scalars.ahead)
         if p_at == p.ctypes.data:  # the first chunk
             found.append(ahead)
             if ahead is slow:

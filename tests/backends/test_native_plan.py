@@ -14,7 +14,7 @@ from fastopt.runtime.extension import native
 
 pytestmark = pytest.mark.skipif(native is None, reason="there is no extension")
 
-STAGE = (2.0, np.inf, 0.0, 1.0, 1.0)  # decoupled, with twice the gradient
+STAGE = (1, 2.0, np.inf, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0)  # decoupled, with twice the gradient
 WRONG_STATES = [(np.ones(3), np.ones(3, np.float32)), (np.ones(3), np.ones(4))]
 
 
@@ -38,7 +38,7 @@ def refuse(error: type[Exception], text: str, call: Callable[[], object]) -> Non
 
 def own(dtype: str, states: int = 0) -> Any:
     assert native is not None
-    return native.OwnKernel("own", dtype, states, 1, [0] * 6)
+    return native.OwnKernel("own", dtype, states, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -62,12 +62,13 @@ def test_kernels_of_ones_own_that_do_not_fit() -> None:
     assert native is not None
     refuse(ValueError, "a kernel has another dtype", lambda: make(own("float32")))
     refuse(ValueError, "a rule can have 8 states", lambda: own("float64", states=9))
-    refuse(IndexError, "range", lambda: native.OwnKernel("own", "float64", 0, 1, [0] * 5))
-    made = make(own("float64"))
+
+
+def test_a_rule_that_takes_no_stage() -> None:
+    made = make("accumulate")
+    assert native is not None
     assert made.bind([np.ones(3)], None, False) == native.Plan.BOUND
-    refuse(
-        ValueError, "own has not been compiled for this stage", lambda: made.run([(STAGE, (1.0,))], 1)
-    )
+    refuse(ValueError, "the rule accumulate takes no stage", lambda: made.run([(STAGE, (1.0,))], 1))
 
 
 def make(kernel: Any) -> Any:
@@ -96,14 +97,13 @@ def test_gradients_of_another_form(gradients: Any, params: Any, text: str) -> No
         ([STAGE], ValueError, "a row is a pair"),
         ([[STAGE, rule()]], ValueError, "a row is a pair"),
         ([(list(STAGE), rule())], ValueError, "the scalars of a row are in tuples"),
-        ([((1.0,), rule())], ValueError, "no stage has that many scalars"),
-        ([((1.0,) * 32, rule())], ValueError, "a row has 32 scalars"),
-        ([(STAGE, (1.0,) * 26)], ValueError, "another number of coefficients"),  # 31: as many as fit
-        (
-            [(STAGE, (1.0,) * 27)],
-            ValueError,
-            "a row has 32 scalars, those of the stage and of the rule; at most 31 fit",
-        ),
+        ([((1.0,), rule())], ValueError, "a stage has another number of scalars"),
+        ([((*STAGE, 1.0), rule())], ValueError, "a stage has another number of scalars"),
+        ([((6, *STAGE[1:]), rule())], ValueError, "a row has no stage of that number"),
+        ([((-1, *STAGE[1:]), rule())], ValueError, "a row has no stage of that number"),
+        ([((np.nan, *STAGE[1:]), rule())], ValueError, "a row has no stage of that number"),
+        ([(STAGE, (1.0,) * 32)], ValueError, "another number of coefficients"),  # as many as fit
+        ([(STAGE, (1.0,) * 33)], ValueError, "a rule has more than 32 coefficients"),
         ([(STAGE, ())], ValueError, "the rule adagrad has another number of coefficients"),
         ([(STAGE, ("0.5",))], TypeError, "must be real number"),
         ([], IndexError, "range"),

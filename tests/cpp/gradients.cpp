@@ -10,6 +10,7 @@
 #include "parameter.hpp"
 #include "parts.hpp"
 #include "plan/strided_gradient.hpp"
+#include "row.hpp"
 #include "strided_array.hpp"
 
 namespace driver {
@@ -38,26 +39,18 @@ void copy_each(const Kernel& kernel, StridedArray& gradient, DType dtype, bool f
 }
 
 void expect_the_update(const Kernel& kernel, const StridedGradient& gradient, const Buffer& copy) {
-    constexpr auto stage = int(fastopt::Stage::coupled);
-    const std::size_t item = itemsize(kernel.dtype), elements = copy.size() / item;
-    Buffer scalars((fastopt::decay_scalars + std::size_t(kernel.coefficients) + 1) * item);
-    Numbers numbers(19);
-    scalars.fill(kernel.dtype, numbers, 0.1, 0.5);
-    Parameter updated(kernel, elements), expected(kernel, elements);
-
+    const auto elements = std::ptrdiff_t(copy.size() / itemsize(kernel.dtype));
+    Parameter updated(kernel, std::size_t(elements)), expected(kernel, std::size_t(elements));
+    fastopt::ScalarRow row;
+    fill_row(row, kernel, fastopt::Stage::coupled);
     const fastopt::Pass pass{};
-    const fastopt::AfterUpdate after{kernel.common, item, nullptr, nullptr, nullptr, nullptr, &pass};
+    const fastopt::Streams streams = updated.streams(kernel);
+    const fastopt::Update update(streams, &row, pass, {.far = false, .ahead = false});
     // As two threads do it, the later part first; one of them zeroes what it has read.
     const std::ptrdiff_t half = gradient.blocks() / 2, all = gradient.blocks();
-    const auto states = updated.addresses();
-    gradient.run(kernel, kernel.sweep[stage], scalars.data(), updated.p.data(), states.data(), after,
-                 false, half, all);
-    gradient.run(kernel, kernel.sweep[stage], scalars.data(), updated.p.data(), states.data(), after,
-                 true, 0, half);
-    const auto addresses = expected.addresses();
-    const std::vector<void*> states_expected(addresses.begin(), addresses.end());
-    kernel.sweep[stage](scalars.data(), expected.p.data(), copy.data(), states_expected.data(),
-                        std::ptrdiff_t(elements));
+    gradient.run(update, false, half, all);
+    gradient.run(update, true, 0, half);
+    expected.update(kernel, row, copy);
     CHECK(updated.begins(expected));
 }
 

@@ -1,8 +1,7 @@
-// The plan: steps over small and large arrays, on several threads, give the bits of one sweep over
-// each.
+// The plan: steps over small and large arrays, on several threads, give the bits of one call of each part
+// for each of them.
 #include <cstdio>
 #include <deque>
-#include <limits>
 #include <string>
 #include <vector>
 
@@ -10,6 +9,7 @@
 #include "parameter.hpp"
 #include "parts.hpp"
 #include "plan/bind.hpp"
+#include "row.hpp"
 
 namespace driver {
 namespace {
@@ -20,10 +20,11 @@ using fastopt::GradientForms;
 using fastopt::Kernel;
 using fastopt::Pass;
 using fastopt::Plan;
+using fastopt::Stage;
 
 constexpr std::size_t sizes[] = {1, 0, 3, 200, 5'000, 200'000};
 constexpr std::size_t absent = 2;    // whose gradient does not come
-// Nothing but copies; what the full sweep does; and everything there is, backwards.
+// Nothing but copies; an average, and zeros; and everything there is, backwards.
 // zero, average, keep, take, pull, pull_keep, pull_take, backwards
 constexpr Pass passes[] = {{false, false, 0.0, 0.0, false, 0.0, 0.0, false},
                            {true, true, 0.9, 0.1, false, 0.0, 0.0, false},
@@ -79,19 +80,19 @@ struct Followed : Parameter {
         return Parameter::begins(other) && g.begins(other.g) && slow.begins(other.slow) &&
                average.begins(other.average) && copy.begins(other.copy);
     }
-    // What a plan should do with it, in one sweep and one call of each part.
+    // What a plan should do with it, in one call of each part.
     void expect(const Kernel& kernel, const fastopt::ScalarRow& row, const Pass& pass, bool present) {
         const auto n = std::ptrdiff_t(p.size() / itemsize(kernel.dtype));
         const fastopt::Common& common = *kernel.common;
-        const auto found = addresses();
-        const std::vector<void*> moved(found.begin(), found.end());
         if (present) {
-            kernel.sweep[int(row.stage)](row.of(kernel.dtype), p.data(), g.data(), moved.data(), n);
-            if (pass.pull) common.pull(p.data(), slow.data(), n, pass.pull_keep, pass.pull_take);
+            update(kernel, row, g);
+            if (pass.pull) {
+                common.pull(p.data(), slow.data(), n, pass.pull_keep, pass.pull_take, false);
+            }
             if (pass.zero) std::memset(g.data(), 0, g.size());
         }
-        if (pass.average) common.average(average.data(), p.data(), n, pass.keep, pass.take);
-        if (present) common.to_bfloat16(copy.data(), p.data(), n);
+        if (pass.average) common.average(average.data(), p.data(), n, pass.keep, pass.take, false);
+        if (present) common.narrow[int(DType::bfloat16)](copy.data(), p.data(), n, false);
     }
 };
 
@@ -111,19 +112,10 @@ void add(Plan& plan, const Kernel& kernel, std::deque<Followed>& parameters) {
     plan.cut();
     plan.attach_slow(slow);
     plan.attach_averages(averages);
-    plan.attach_copies(copies, std::vector<bool>(parameters.size(), false));
+    plan.attach_copies(copies, std::vector<DType>(parameters.size(), DType::bfloat16));
 }
 
-void fill(fastopt::ScalarRow& row, const Kernel& kernel, bool decays) {
-    row.clear();
-    constexpr double infinity = std::numeric_limits<double>::infinity();
-    for (const double x : {1.0, infinity, 0.0, decays ? 0.9 : 1.0, 1.0}) row.append(x);
-    row.end_stage();
-    CHECK(row.stage == (decays ? fastopt::Stage::decoupled : fastopt::Stage::bare));
-    for (int k = 0; k < kernel.coefficients; ++k) row.append(0.25 + 0.05 * k);
-}
-
-void take_steps(const Kernel& kernel, const Pass& pass, int threads, bool decays) {
+void take_steps(const Kernel& kernel, const Pass& pass, int threads, Stage stage) {
     std::deque<Followed> updated, expected;
     for (const std::size_t size : sizes) {
         updated.emplace_back(kernel, size);
@@ -134,7 +126,7 @@ void take_steps(const Kernel& kernel, const Pass& pass, int threads, bool decays
     const GradientForms forms{.written = pass.zero, .cast = false, .bfloat16 = false};
     for (int step = 0; step < 3; ++step) {
         plan.resize_rows(1);
-        fill(plan.row(0), kernel, decays);
+        fill_row(plan.row(0), kernel, stage);
         plan.begin_binding();
         for (std::size_t i = 0; i < plan.size(); ++i) {
             if (i == absent) {
@@ -187,8 +179,8 @@ void plan() {
             if (std::string(kernel.rule) != "adam") continue;
             for (const Pass& pass : passes) {
                 for (const int threads : {1, 2, 5}) {
-                    for (const bool decays : {false, true}) {
-                        take_steps(kernel, pass, threads, decays);
+                    for (int stage = 0; stage < fastopt::stage_count; ++stage) {
+                        take_steps(kernel, pass, threads, Stage(stage));
                         ++plans;
                     }
                 }
@@ -197,7 +189,7 @@ void plan() {
         }
     }
     CHECK(times_unlocked > 0);
-    std::printf("plan: %d plans gave the bits of one sweep over each array\n", plans);
+    std::printf("plan: %d plans gave the bits of one call of each part\n", plans);
 }
 
 }  // namespace driver

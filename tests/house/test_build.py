@@ -92,7 +92,7 @@ def test_sweeps_are_vector_code() -> None:
     for name, lines in disassembly().items():
         loop = re.match(
             r"void fastopt::(x86_64_v[34]|baseline)::"
-            r"(?:sweep|full_sweep|sweep_states|stretch)<(float|double), "
+            r"(?:sweep|sweep_states|stretch)<(float|double), "
             r".*?::(\w+)(?:<(?:float|double)>)?, .*?::(\w+)<(?:float|double)>",
             name,
         )

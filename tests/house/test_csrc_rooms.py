@@ -16,7 +16,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]', re.M)
 PYTHON = re.compile(r"Python\.h|pybind11|\bPy[A-Z]\w*|\bpy::")
 # A shared template could be compiled for a higher level than the one that it is called on.
 STD = re.compile(r"\bstd::(?!(?:ptrdiff_t|size_t|uintptr_t|uint(?:8|16|32|64)_t)\b)\w+")
-STD_HEADERS = {"cstddef", "cstdint"}
+HEADERS = {"cstddef", "cstdint", "immintrin.h"}  # the last is instructions, and no template
 
 Files = dict[str, str]
 
@@ -59,7 +59,7 @@ def offences(found: Files) -> list[str]:
             wrong += [f"{name} has {word}" for word in PYTHON.findall(code(text))]
         if room == "kernels":
             wrong += [f"{name} has {word}" for word in STD.findall(code(text))]
-            wrong += [f"{name} includes <{x}>" for x in included(text, "<") if x not in STD_HEADERS]
+            wrong += [f"{name} includes <{x}>" for x in included(text, "<") if x not in HEADERS]
         if not text.startswith("// "):
             wrong.append(f"{name} has no first line that says what it is")
     return wrong
@@ -119,5 +119,5 @@ def test_an_offence_is_found(name: str, line: str) -> None:
 
 def test_a_circle_is_found() -> None:
     found = files()
-    found["plan/pass.hpp"] += '#include "plan/after_update.hpp"\n'
-    assert set(cycle(found)) == {"plan/pass.hpp", "plan/after_update.hpp"}
+    found["plan/pass.hpp"] += '#include "plan/update.hpp"\n'
+    assert set(cycle(found)) == {"plan/pass.hpp", "plan/update.hpp"}

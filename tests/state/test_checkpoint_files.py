@@ -3,6 +3,8 @@
 import os
 import re
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +76,16 @@ def test_large_arrays_are_read_in_blocks(path: Path, monkeypatch: pytest.MonkeyP
 def test_a_read_that_the_system_cuts_short_goes_on(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arrays = few()
     checkpoint.write(path, MANIFEST, arrays)
-    whole = os.preadv
-    monkeypatch.setattr(os, "preadv", lambda fd, into, place: whole(fd, [into[0][:3]], place))
+    many, one, seen = os.preadv, os.pread, set[Any]()
+
+    def cut(read: Callable[..., Any], fd: int, what: Any, place: int) -> Any:
+        seen.add(read)
+        return read(fd, min(what, 3) if isinstance(what, int) else [what[0][:3]], place)
+
+    monkeypatch.setattr(os, "preadv", partial(cut, many))
+    monkeypatch.setattr(os, "pread", partial(cut, one))  # which reads several small arrays at once
     assert same(load(path, arrays)[1], arrays)
+    assert seen == {many, one}
 
 
 def test_the_same_state_gives_the_same_file(path: Path) -> None:

@@ -12,11 +12,17 @@ from fastopt.runtime.extension import native
 
 Array = NDArray[Any]
 ROW = (NOTHING, (1.0,))  # of scalars, for a rule with one coefficient
-STAGES = 6
+
+
+class Scalars(ctypes.Structure):
+    """What csrc/kernels/kernel.hpp has under this name."""
+
+    _fields_ = [("stage", ctypes.c_void_p), ("rule", ctypes.c_void_p), ("ahead", ctypes.c_ssize_t)]
+
 
 _Sweep = ctypes.CFUNCTYPE(
     None,
-    ctypes.c_void_p,
+    ctypes.POINTER(Scalars),
     ctypes.c_void_p,
     ctypes.c_void_p,
     ctypes.POINTER(ctypes.c_void_p),
@@ -25,7 +31,9 @@ _Sweep = ctypes.CFUNCTYPE(
 
 
 class OwnPlan:
-    """A plan of one parameter whose kernel calls ``see(scalars, p, g, states, n)``, with addresses.
+    """A plan of one parameter whose kernel calls ``see(scalars, p, g, states, n)``.
+
+    The last four are addresses and a count.
 
     What `see` raises is raised by `run`, when the sweep has ended.
     """
@@ -34,15 +42,15 @@ class OwnPlan:
         assert native is not None
         self._raised: list[BaseException] = []
 
-        def sweep(scalars: int, p_at: int, g_at: int, states_at: Any, n: int) -> None:
+        def sweep(scalars: Any, p_at: int, g_at: int, states_at: Any, n: int) -> None:
             try:
-                see(scalars, p_at, g_at, [states_at[s] for s in range(len(states))], n)
+                see(scalars[0], p_at, g_at, [states_at[s] for s in range(len(states))], n)
             except BaseException as error:
                 self._raised.append(error)
 
         self._sweep = _Sweep(sweep)  # which lives as long as the plan
         address = ctypes.cast(self._sweep, ctypes.c_void_p).value
-        kernel = native.OwnKernel("own", p.dtype.name, len(states), 1, [address] * STAGES)
+        kernel = native.OwnKernel("own", p.dtype.name, len(states), 1, address)
         self.plan = native.Plan([(p, *states)], [kernel], [0])
 
     def run(self, g: Array, sums: bool = False, **options: Any) -> Any:

@@ -25,7 +25,7 @@ template <class T> struct amsgrad {
     }
 };
 
-FASTOPT_RULE(adam)
+FASTOPT_POPULAR_RULE(adam)
 FASTOPT_RULE(amsgrad)
 
 }  // namespace fastopt::FASTOPT_LEVEL

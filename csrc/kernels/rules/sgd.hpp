@@ -25,8 +25,8 @@ template <class T> struct nesterov {
     }
 };
 
-FASTOPT_RULE(sgd)
-FASTOPT_RULE(momentum)
-FASTOPT_RULE(nesterov)
+FASTOPT_POPULAR_RULE(sgd)
+FASTOPT_POPULAR_RULE(momentum)
+FASTOPT_POPULAR_RULE(nesterov)
 
 }  // namespace fastopt::FASTOPT_LEVEL

@@ -28,16 +28,12 @@ from fastopt.algorithm.representable import (
 from fastopt.algorithm.rule import Rule, RuleFunction, rule_of, shipped
 from fastopt.algorithm.settings import check_together, clips_each, guards
 from fastopt.algorithm.stages import (
-    BARE,
-    COUPLED,
     DECOUPLED,
     NOTHING,
     STAGES,
-    USUAL,
-    DecayScalars,
     Stage,
     StageScalars,
-    stage_for,
+    scaled,
 )
 from fastopt.algorithm.typing import Scheduled, ScheduledOrNone, ScheduledPair
 from fastopt.algorithm.validators import FLAG, NOT_NEGATIVE, POSITIVE, Count, Number, is_scheduled

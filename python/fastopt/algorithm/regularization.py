@@ -7,10 +7,12 @@ import math
 
 from fastopt.algorithm.hyperparameters import Values
 from fastopt.algorithm.stages import (
-    CautiousL1Scalars,
-    CautiousScalars,
-    DecayScalars,
-    L1Scalars,
+    CAUTIOUS,
+    CAUTIOUS_L1,
+    COUPLED,
+    DECOUPLED,
+    L1,
+    NOTHING,
     StageScalars,
 )
 
@@ -35,17 +37,20 @@ def check(h: Values) -> None:
 
 
 def scalars(h: Values) -> StageScalars:
-    """Compute the scalars of the stage from the hyperparameters of a group."""
+    """Choose the stage for the hyperparameters of a group, and compute its scalars."""
     scale = -1.0 if h.maximize else 1.0
     limit = math.inf if h.clipvalue is None else h.clipvalue
     decay, shrink, keep_after = _weight_decay(h)
-    cautious = CautiousScalars(scale, limit, shrink, keep_after)
-    usual = DecayScalars(scale, limit, decay, 1.0 - shrink, keep_after)
-    is_cautious = h.cautious_weight_decay and h.weight_decay != 0.0
-    if h.l1 == 0.0:
-        return cautious if is_cautious else usual
-    l1 = (0.0, h.lr * h.l1) if h.soft_threshold else (h.l1, 0.0)  # slope, threshold
-    return CautiousL1Scalars(*cautious, *l1) if is_cautious else L1Scalars(*usual, *l1)
+    cautious = h.cautious_weight_decay and h.weight_decay != 0.0
+    if h.l1 != 0.0:
+        slope, threshold = (0.0, h.lr * h.l1) if h.soft_threshold else (h.l1, 0.0)
+        stage = CAUTIOUS_L1 if cautious else L1
+    else:
+        slope, threshold = 0.0, 0.0
+        # 0 * p is not 0 where p is infinite: no decay is not a decay of 0.
+        stage = CAUTIOUS if cautious else COUPLED if decay != 0.0 else DECOUPLED
+    found = (scale, limit, decay, 1.0 - shrink, keep_after, shrink, slope, threshold)
+    return NOTHING if found == NOTHING[1:] else StageScalars(stage, *found)
 
 
 def _weight_decay(h: Values) -> tuple[float, float, float]:

@@ -99,7 +99,7 @@ def check_first_step(
 ) -> None:
     """Compute the scalars of a first step, and check them."""
     ours, declared = algorithm.is_ours(), algorithm.hyperparameters
-    stage: Sequence[Any] = algorithm.stage_scalars(h)[2:]  # but for the gradient's scale and limit
+    stage: Sequence[Any] = algorithm.stage_scalars(h)[3:]  # but for the gradient's scale and limit
     carried = algorithm.initial_carried()
     more = (Values(**carried),) if carried else ()
     try:

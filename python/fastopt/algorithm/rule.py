@@ -10,8 +10,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
-from fastopt.algorithm.stages import Stage
-
 RuleFunction = Callable[..., Any]
 Shipped = TypeVar("Shipped")
 
@@ -19,15 +17,13 @@ Shipped = TypeVar("Shipped")
 class Rule(NamedTuple):
     """A rule function with its name and the names of its states.
 
-    A user's rule also carries the stage around it, if that is none of the usual ones; and when it has
-    been tried, the NamedTuple that its coefficients are.
+    A user's rule that has been tried also carries the NamedTuple that its coefficients are.
     """
 
     update: RuleFunction
     name: str
     states: tuple[str, ...]
     coefficients: Any = None
-    stage: Stage | None = None
 
     @property
     def is_ours(self) -> bool:

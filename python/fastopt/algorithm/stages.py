@@ -11,22 +11,16 @@ from typing import Any, NamedTuple
 
 from fastopt.algorithm.elementwise import bounded, outward, select, sign
 
-# The scalars of the stages, for one group and one step: usual, with cautious weight decay, with an L1
-# penalty, with both.
-DecayScalars = namedtuple("DecayScalars", "scale limit decay keep keep_after")
-CautiousScalars = namedtuple("CautiousScalars", "scale limit shrink keep_after")
-L1Scalars = namedtuple("L1Scalars", "scale limit decay keep keep_after slope threshold")
-CautiousL1Scalars = namedtuple("CautiousL1Scalars", "scale limit shrink keep_after slope threshold")
-StageScalars = DecayScalars | CautiousScalars | L1Scalars | CautiousL1Scalars
-
-NOTHING = DecayScalars(1.0, math.inf, 0.0, 1.0, 1.0)
+# The scalars of all stages, for one group and one step, after the number of the stage in STAGES.
+StageScalars = namedtuple(
+    "StageScalars", "stage scale limit decay keep keep_after shrink slope threshold"
+)
 
 
 class Stage(NamedTuple):
     """A stage: ``before(p, g, s)`` makes the rule's p and g, ``after(p, old, s)`` the new parameter."""
 
     name: str
-    scalars: type[StageScalars]
     before: Callable[[Any, Any, Any], Any]
     after: Callable[[Any, Any, Any], Any]
 
@@ -104,22 +98,20 @@ def after_cautious_l1(p: Any, old: Any, s: Any) -> Any:
     return select(away, p, s.keep_after * p)
 
 
-BARE = Stage("bare", DecayScalars, before_bare, after_bare)
-DECOUPLED = Stage("decoupled", DecayScalars, before_decoupled, after_decoupled)
-COUPLED = Stage("coupled", DecayScalars, before_coupled, after_decoupled)
-CAUTIOUS = Stage("cautious", CautiousScalars, before_cautious, after_cautious)
-L1 = Stage("l1", L1Scalars, before_l1, after_l1)
-CAUTIOUS_L1 = Stage("cautious_l1", CautiousL1Scalars, before_cautious_l1, after_cautious_l1)
-
 # In the order of csrc/kernels/kernel.hpp.
-STAGES = (BARE, DECOUPLED, COUPLED, CAUTIOUS, L1, CAUTIOUS_L1)
-USUAL = STAGES[:3]  # what a user's rule is compiled for before anyone asks
+STAGES = (
+    Stage("bare", before_bare, after_bare),
+    Stage("decoupled", before_decoupled, after_decoupled),
+    Stage("coupled", before_coupled, after_decoupled),
+    Stage("cautious", before_cautious, after_cautious),
+    Stage("l1", before_l1, after_l1),
+    Stage("cautious_l1", before_cautious_l1, after_cautious_l1),
+)
+BARE, DECOUPLED, COUPLED, CAUTIOUS, L1, CAUTIOUS_L1 = range(len(STAGES))
+
+NOTHING = StageScalars(BARE, 1.0, math.inf, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0)
 
 
-def stage_for(s: StageScalars) -> Stage:
-    """Choose the stage: 0 * p is not 0 where p is infinite, so no decay is not a decay of 0."""
-    if isinstance(s, DecayScalars):
-        if s == NOTHING:
-            return BARE
-        return COUPLED if s.decay != 0.0 else DECOUPLED
-    return next(stage for stage in STAGES if stage.scalars is type(s))
+def scaled(s: StageScalars, factor: float) -> StageScalars:
+    """Multiply the gradient's scale."""
+    return s if factor == 1.0 else s._replace(scale=s.scale * factor, stage=s.stage or DECOUPLED)

@@ -11,40 +11,35 @@ import numpy as np
 from numba import carray, cfunc, types
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
-from fastopt.algorithm import BARE, COUPLED, DECOUPLED, STAGES, Rule, Stage
+from fastopt.algorithm import DECOUPLED, STAGES, Rule, StageScalars
 from fastopt.backends.numba_elementwise import CONTRACT, loop, piece, views
 from fastopt.runtime import native
 
-# Sweep of csrc/kernels/kernel.hpp.
-SIGNATURE = types.void(
-    types.voidptr, types.voidptr, types.voidptr, types.CPointer(types.voidptr), types.intp
-)
+# Sweep of csrc/kernels/kernel.hpp; the first argument points to the stage's scalars and the rule's.
+_POINTERS = types.CPointer(types.voidptr)
+SIGNATURE = types.void(_POINTERS, types.voidptr, types.voidptr, _POINTERS, types.intp)
 
 
 @cache
 def own_kernel(rule: Rule, dtype: np.dtype[Any]) -> Any:
     """Compile a rule."""
     assert native is not None
-    needed = {DECOUPLED, COUPLED, rule.stage or DECOUPLED}
-    alone = rule._replace(stage=None)
-    addresses = {stage: _sweep(stage, alone, dtype).address for stage in needed}
-    addresses[BARE] = addresses[DECOUPLED]
-    count = len(rule.coefficients._fields)
-    sweeps = [addresses.get(stage, 0) for stage in STAGES]
-    return native.OwnKernel(rule.name, dtype.name, len(rule.states), count, sweeps)
+    address = _sweep(rule, dtype).address
+    return native.OwnKernel(
+        rule.name, dtype.name, len(rule.states), len(rule.coefficients._fields), address
+    )
 
 
 @cache  # which also keeps the machine code alive
-def _sweep(stage: Stage, rule: Rule, dtype: np.dtype[Any]) -> Any:
-    update, coefficients = piece(loop(stage, rule.update)), rule.coefficients
-    stage_scalars: Any = stage.scalars
-    of_stage, of_rule = len(stage_scalars._fields), len(coefficients._fields)
+def _sweep(rule: Rule, dtype: np.dtype[Any]) -> Any:
+    update, coefficients = piece(loop(STAGES[DECOUPLED], rule.update)), rule.coefficients
+    of_stage, of_rule = len(StageScalars._fields) - 1, len(coefficients._fields)
     numbers = tuple(range(len(rule.states)))
+    number = dtype.type(DECOUPLED)
 
     def sweep(scalars: Any, p: Any, g: Any, states: Any, n: Any) -> None:  # pragma: no cover - compiled
-        given = carray(scalars, (of_stage + of_rule,), dtype)
-        s = stage_scalars(*to_fixed_tuple(given[:of_stage], of_stage))
-        c = coefficients(*to_fixed_tuple(given[of_stage:], of_rule))
+        s = StageScalars(number, *to_fixed_tuple(carray(scalars[0], (of_stage,), dtype), of_stage))
+        c = coefficients(*to_fixed_tuple(carray(scalars[1], (of_rule,), dtype), of_rule))
         gradient = carray(g, (n,), dtype)
         parameter = carray(p, (n,), dtype)
         update(s, c, gradient, (parameter, *views(states, parameter, numbers)))

@@ -47,10 +47,10 @@ PLAIN_PASS = Pass(False, False, *UNUSED, False, *UNUSED, False)
 class Plan(Protocol):
     """The arrays of one optimizer, bound once, and the step over all of them."""
 
-    def attach(self, slow: OfEach, averages: OfEach, copies: OfEach, halves: list[bool]) -> None:
+    def attach(self, slow: OfEach, averages: OfEach, copies: OfEach) -> None:
         """Bind arrays of every parameter: for its slow weights, for the average, and for its copy.
 
-        Copies have 16 bits: `halves` says which are float16; the others are the bits of bfloat16.
+        Copies are float16 or bfloat16, which may be uint16, its bits.
         """
 
     def bind(

@@ -28,18 +28,12 @@ class Binding:
         self._slow: list[NDArray[Any]] = []
         self._averages: list[NDArray[Any]] = []
         self._copies: list[NDArray[Any]] = []
-        self._halves: list[bool] = []
         self._gradients: list[Any] = []
         self._watch()
 
-    def attach(self, slow: OfEach, averages: OfEach, copies: OfEach, halves: list[bool]) -> None:
+    def attach(self, slow: OfEach, averages: OfEach, copies: OfEach) -> None:
         """Bind arrays of every parameter for slow weights, average and copy; see the protocol."""
         self._slow, self._averages, self._copies = map(self._flattened, (slow, averages, copies))
-        self._copies = [
-            copy if half else copy.view(np.uint16)
-            for copy, half in zip(self._copies, halves, strict=bool(self._copies))
-        ]
-        self._halves = halves
         for given in (slow, averages, copies):
             if given:
                 self._arrays = [(*entry, a) for entry, a in zip(self._arrays, given, strict=True)]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm import Stage, stage_for
+from fastopt.algorithm import STAGES, Stage
 from fastopt.backends.protocol import BOUND, PLAIN_PASS, Changes, Pass, Row, RowOf, Rows
 from fastopt.backends.python_binding import Binding, Gradient
 from fastopt.model import StepCount, make
@@ -15,8 +15,7 @@ from fastopt.numerics import (
     FloatingPointEnvironment,
     block_sums,
     check_environment,
-    to_bfloat16,
-    to_float16,
+    narrow_into,
 )
 
 TILE = 1 << 14  # elements of a gradient that are copied at a time, where it lies otherwise
@@ -171,12 +170,11 @@ class PythonPlan(Binding):
             average = self._averages[i][a:b]
             average[...] = number(extras.keep) * average + number(extras.take) * p
         if updated and self._copies:
-            narrow = to_float16 if self._halves[i] else to_bfloat16
-            self._copies[i][a:b] = narrow(p)
+            narrow_into(self._copies[i][a:b], p)
 
 
 def _round(row: Row, dtype: Any) -> Scalars:
     stage, coefficients = row
     s = type(stage)(*map(dtype.type, stage))
     c = type(coefficients)(*map(dtype.type, coefficients))
-    return stage_for(stage), s, c
+    return STAGES[stage.stage], s, c

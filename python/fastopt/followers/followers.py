@@ -38,9 +38,9 @@ class Followers(NamedTuple):
         """Bind their arrays to a plan."""
         slow = None if self.slow is None else self.slow.arrays
         averages = None if self.averages is None else self.averages.arrays
-        copies, halves = (None, []) if self.copies is None else (self.copies.arrays, self.copies.halves)
+        copies = None if self.copies is None else self.copies.arrays
         if not (slow is averages is copies is None):
-            plan.attach(slow, averages, copies, halves)
+            plan.attach(slow, averages, copies)
 
     def beside(self, i: int) -> tuple[Any, Any]:
         """Return slow weights and average of one parameter, None for what there is not."""

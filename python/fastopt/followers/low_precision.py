@@ -8,29 +8,26 @@ from numpy.typing import NDArray
 
 from fastopt.arrays import Extents, Named, check_kind, check_layout
 from fastopt.model import Change, Parameters
-from fastopt.numerics import FloatingPointEnvironment, is_bfloat16, to_bfloat16, to_float16
+from fastopt.numerics import FloatingPointEnvironment, is_bfloat16, narrow_into
 
 
 class Copies:
-    """One array for each parameter: its bits, and whether they are float16 or bfloat16."""
+    """One array for each parameter, of float16, or of bfloat16 or its bits."""
 
     def __init__(self, given: Any, parameters: Parameters) -> None:
         remedy = "give an array of ml_dtypes.bfloat16, np.float16 or np.uint16 for each parameter"
         leaves = parameters.leaves_of(given, "cast_to", remedy)
         self.arrays: list[NDArray[Any]] = []
-        self.halves: list[bool] = []
         self.named: list[Named] = []
         for name, p, copy in zip(parameters.names, parameters.arrays, leaves, strict=True):
             what = f"the copy of {name!r} in cast_to"
             check_kind(copy, what)
-            is_half = copy.dtype == np.float16
-            if not (is_half or copy.dtype == np.uint16 or is_bfloat16(copy.dtype)):
+            if not (copy.dtype in (np.float16, np.uint16) or is_bfloat16(copy.dtype)):
                 raise TypeError(
                     f"{what} has dtype {copy.dtype}; {remedy} (np.uint16 holds the bits of bfloat16)"
                 )
             check_layout(copy, what, p, f"np.zeros_like(p, dtype={copy.dtype})")
             self.arrays.append(copy)
-            self.halves.append(is_half)
             self.named.append((what, copy))
         Extents([*parameters.named(), *self.named]).check_disjoint()
         self.fresh = True  # no step has been taken since all were written
@@ -48,6 +45,4 @@ class Copies:
     def _write(self, which: Iterable[int], parameters: Sequence[NDArray[Any]]) -> None:
         with np.errstate(all="ignore"), FloatingPointEnvironment():
             for i in which:
-                p, copy, is_half = parameters[i], self.arrays[i], self.halves[i]
-                bits = copy if is_half else copy.view(np.uint16)
-                bits[...] = to_float16(p) if is_half else to_bfloat16(p)
+                narrow_into(self.arrays[i], parameters[i])

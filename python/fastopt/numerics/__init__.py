@@ -9,6 +9,7 @@ from fastopt.numerics.formats import (
     is_bfloat16,
     is_float,
     is_supported,
+    narrow_into,
     taken,
     to_bfloat16,
     to_float16,

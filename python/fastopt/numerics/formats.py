@@ -53,6 +53,14 @@ def to_float16(x: NDArray[Any]) -> NDArray[np.float16]:
     return x.astype(np.float16)
 
 
+def narrow_into(copy: NDArray[Any], x: NDArray[Any]) -> None:
+    """Round x into a copy of 16 bits; uint16 is the bits of bfloat16."""
+    if copy.dtype == np.float16:
+        copy[...] = to_float16(x)
+    else:
+        copy.view(np.uint16)[...] = to_bfloat16(x)
+
+
 def from_bfloat16(bits: NDArray[Any]) -> NDArray[np.float32]:
     """Widen the bits of bfloat16."""
     return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)

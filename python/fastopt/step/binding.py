@@ -5,7 +5,7 @@ from operator import itemgetter
 from typing import Any
 
 from fastopt import backends, frameworks
-from fastopt.algorithm import USUAL, Algorithm, Rule, Values, check_settings, rule_of, stage_for
+from fastopt.algorithm import Algorithm, Rule, Values, check_settings, rule_of
 from fastopt.algorithm import settings as declared
 from fastopt.arrays import KeepAlive, read_only_list
 from fastopt.backends import GradientForms, Row
@@ -77,12 +77,7 @@ def make_groups(gate: Gate, bound: Bound, parameters: Parameters) -> list[Group]
 
 def rules(bound: Bound) -> list[Rule]:
     """List the rules that the groups ask for."""
-    return [_rule(bound.kind, group) for group in bound.groups]
-
-
-def _rule(kind: type[Algorithm], group: Group) -> Rule:
-    rule, stage = rule_of(kind.select_rule(group.h)), stage_for(group.stage_scalars)
-    return rule if rule.is_ours or stage in USUAL else rule._replace(stage=stage)
+    return [rule_of(bound.kind.select_rule(group.h)) for group in bound.groups]
 
 
 def planned(bound: Bound, more: Sequence[int] | None = None) -> Bound:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastopt.algorithm import DecayScalars, Values
+from fastopt.algorithm import StageScalars, Values
 from fastopt.backends import Row
 
 # Up to here, products of four such numbers are in range, and squares of them, added to the largest
@@ -73,16 +73,12 @@ def risk(row: Row | None, ours: bool) -> float:
     return 0.0 if linear and size <= 10.0 and decay <= 0.01 * (1.0 - kept) else decay
 
 
-def _decay(stage: Any) -> float:
+def _decay(stage: StageScalars) -> float:
     """Return the coupled decay of a stage, infinity where it makes parameters larger, or is large."""
-    if type(stage) is DecayScalars:
-        _, _, decay, keep, keep_after = stage
-        calm = -1.0 <= keep <= 1.0 and -1.0 <= keep_after <= 1.0 and 0.0 <= decay <= SCALARS
-        return decay if calm else math.inf
-    kept = getattr(stage, "keep", 1.0 - getattr(stage, "shrink", 0.0)), stage.keep_after
-    more: tuple[float, ...] = stage[2:]  # without the scale of the gradient and what limits it
-    calm = max(map(abs, kept)) <= 1.0 and sum(map(abs, more)) <= SCALARS
-    return getattr(stage, _DECAY, 0.0) if calm else math.inf
+    _, _, _, decay, keep, keep_after, shrink, slope, threshold = stage
+    kept = -1.0 <= keep <= 1.0 and -1.0 <= keep_after <= 1.0
+    calm = kept and decay >= 0.0 and decay + abs(shrink) + abs(slope) + abs(threshold) <= SCALARS
+    return decay if calm else math.inf
 
 
 @cache

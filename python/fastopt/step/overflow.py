@@ -130,7 +130,7 @@ def _tried(step: Step, i: int) -> str | bool:
         slow, average = [None if array is None else [array] for array in after[-2:]]
         plan = backend(bound.backend).make_plan([tuple(after[:-2])], [rule], [0])
         if not (slow is average is None):
-            plan.attach(slow, average, None, [])
+            plan.attach(slow, average, None)
         plan.flush_subnormals(bound.settings["flush_subnormals"])
         g = taken(step.due.gradients[i][piece], p.dtype)  # which the plan knows by its address alone
         plan.bind([g], None, True)

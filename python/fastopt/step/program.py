@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from fastopt.algorithm import scaled
 from fastopt.backends import UNUSED, Pass, Row
 from fastopt.followers import Followers
 from fastopt.model import Change
@@ -109,8 +110,5 @@ def _scaled(
         rows, row_of_each = [rows[k] for k in bound.count_of], range(len(bound.count_of))
     else:
         factors = factors[:1] * len(rows)
-    scaled = [
-        row and (row[0]._replace(scale=row[0].scale * (unscale * factor)), row[1])
-        for row, factor in zip(rows, factors, strict=True)
-    ]
-    return scaled, row_of_each
+    pairs = zip(rows, factors, strict=True)
+    return [row and (scaled(row[0], unscale * factor), row[1]) for row, factor in pairs], row_of_each

@@ -33,7 +33,7 @@ def try_rule(rule: Rule, row: Row, name: str, dtypes: Iterable[Any], owner: str)
             ) from error
         _try_in_numpy(rule, c, dtype, shown)
         if name == "numba":
-            _check_room(row, shown)
+            _check_room(len(scalars), shown)
             _try_in_numba(rule, c, dtype, shown)
         arrays = tuple(_arguments(rule, dtype))
         plan = backend(name).make_plan([(arrays[0], *arrays[2:])], [rule], [0])
@@ -111,16 +111,15 @@ def _bits(a: NDArray[Any]) -> bytes:
     return np.where(np.isnan(a), np.array(np.nan, a.dtype), a).tobytes()
 
 
-def _check_room(row: Row, shown: str) -> None:
-    """Raise TypeError where a row of the native plan, which runs compiled rules, has no room."""
+def _check_room(count: int, shown: str) -> None:
+    """Raise TypeError for more coefficients than the native plan, which runs compiled rules, takes."""
     if extension.native is None:
         return
-    (of_stage, of_rule), most = map(len, row), extension.native.Plan.MOST_SCALARS
-    if of_stage + of_rule > most:
+    most = extension.native.tables()["most_coefficients"]
+    if count > most:
         raise TypeError(
-            f"{shown} has {of_rule} coefficients; beside the {of_stage} scalars of weight decay, L1 "
-            f"penalty and clipping, at most {most - of_stage} can be compiled: combine some of them in "
-            "coefficients(); backend='numpy' runs it as it is"
+            f"{shown} has {count} coefficients; at most {most} can be compiled: combine some of them "
+            "in coefficients(); backend='numpy' runs it as it is"
         )
 
 

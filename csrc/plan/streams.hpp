@@ -1,0 +1,19 @@
+// The streams of one parameter: itself, its states, and what follows it.
+#pragma once
+#include "kernels/kernel.hpp"
+
+namespace fastopt {
+
+struct Streams {
+    const Kernel* kernel;
+    char* p;
+    char* states[max_states];
+    char* slow = nullptr;
+    char* average = nullptr;
+    char* copy = nullptr;
+    DType copied = DType::bfloat16;    // the dtype of the copy
+
+    std::size_t item() const { return itemsize(kernel->dtype); }
+};
+
+}  // namespace fastopt

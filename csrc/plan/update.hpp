@@ -1,0 +1,41 @@
+// What a pass does to stretches of one parameter: the rule with the stage around it, and what follows.
+#pragma once
+#include "plan/pass.hpp"
+#include "plan/scalar_row.hpp"
+#include "plan/streams.hpp"
+
+namespace fastopt {
+
+// How far away the streams of a plan lie.
+struct Distance {
+    bool far;      // they do not fit the caches
+    bool ahead;    // so they are fetched ahead
+};
+
+class Update {
+public:
+    // `row`: null for a parameter that has no gradient, which is followed alone.
+    Update(const Streams& streams, const ScalarRow* row, const Pass& pass, Distance distance);
+
+    // The n elements from `begin`, whose gradient is g; zeroes it if asked.
+    void operator()(std::ptrdiff_t begin, std::ptrdiff_t n, char* g, bool zero) const noexcept;
+    // The same for elements without a gradient.
+    void operator()(std::ptrdiff_t begin, std::ptrdiff_t n) const noexcept;
+
+    const Kernel& kernel() const { return *streams_.kernel; }
+
+private:
+    void apply_rule(char* p, const char* g, void* const* states, std::ptrdiff_t n) const noexcept;
+    void follow(std::ptrdiff_t begin, std::ptrdiff_t n) const noexcept;
+    std::ptrdiff_t first_tile(std::ptrdiff_t begin) const noexcept;
+
+    const Streams& streams_;
+    const Pass& pass_;
+    Common::Around around_{};
+    Sweep sweep_ = nullptr;
+    Scalars stage_{}, rule_{};    // what the stage's tile operations are given, and what the sweep is
+    std::ptrdiff_t tile_;         // elements
+    bool pulled_, averaged_, copied_, by_tile_;
+};
+
+}  // namespace fastopt

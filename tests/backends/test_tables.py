@@ -1,0 +1,28 @@
+"""What both languages list, each in its own words, is the same: stages, formats, passes, sums."""
+
+import pytest
+
+from fastopt import backends
+from fastopt.algorithm import STAGES, StageScalars
+from fastopt.numerics import BLOCK, LANES, SUPPORTED
+from fastopt.runtime.extension import native
+
+MOST_COEFFICIENTS = 32
+MOST_STATES = 8
+
+
+@pytest.mark.skipif(native is None, reason="there is no extension")
+def test_the_tables_of_both_languages_are_the_same() -> None:
+    assert native is not None
+    assert native.tables() == {
+        "stages": [stage.name for stage in STAGES],
+        "stage_scalars": len(StageScalars._fields) - 1,
+        "formats": [*map(str, SUPPORTED), "float16", "bfloat16"],
+        "pass": len(backends.Pass._fields),
+        "forms": len(backends.GradientForms._fields),
+        "block": BLOCK,
+        "lanes": LANES,
+        "most_coefficients": MOST_COEFFICIENTS,
+        "most_states": MOST_STATES,
+    }
+    assert (native.Plan.BOUND, native.Plan.SOME_ABSENT) == (backends.BOUND, backends.SOME_ABSENT)
