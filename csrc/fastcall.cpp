@@ -9,16 +9,16 @@ namespace {
 
 PyObject* step(PyObject* self, PyObject* const* given, Py_ssize_t count) {
     try {
-        if (count != 6) {
+        if (count != 7) {
             throw std::invalid_argument(
-                "step takes (gradients, params, cohorts, coefficients, threads, counter)");
+                "step takes (gradients, params, counts, coefficients, threads, counter, program)");
         }
         auto* const instance = reinterpret_cast<py::detail::instance*>(self);
         auto& plan = *static_cast<NumpyPlan*>(instance->get_value_and_holder().value_ptr());
         const long threads = PyLong_AsLong(given[4]);
         if (threads == -1 && PyErr_Occurred()) return nullptr;
         const BindResult found =
-            plan.step(given[0], given[1], given[2], given[3], int(threads), given[5]);
+            plan.step(given[0], given[1], given[2], given[3], int(threads), given[5], given[6]);
         return PyLong_FromSsize_t(found.number);
     } catch (py::error_already_set& error) {
         error.restore();
@@ -41,7 +41,7 @@ PyObject* power_of(PyObject*, PyObject* const* given, Py_ssize_t count) {
 }
 
 PyObject* address_of(PyObject*, PyObject* array) {
-    if (!py::detail::npy_api::get().PyArray_Check_(array)) {
+    if (!NdArray::is_any(array)) {
         PyErr_SetString(PyExc_TypeError, "address takes an array");
         return nullptr;
     }

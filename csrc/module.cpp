@@ -70,6 +70,7 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
                     py::arg("changes"))
         .def_readonly_static("BOUND", &BindResult::bound)
         .def_readonly_static("SOME_ABSENT", &BindResult::some_absent);
+    plan.attr("TAKES_PROGRAMS") = true;
 
     module.def("smooth", &fastopt::smooth_signal, py::arg("signal"), py::arg("out"), py::arg("state"),
                py::arg("beta"), py::arg("corrections"));

@@ -32,6 +32,13 @@ public:
         float32_.rule[coefficients_++] = static_cast<float>(value);
     }
 
+    // Multiplies the scale of the gradient.
+    void scale(double factor) {
+        if (factor == 1.0) return;
+        if (stage_ == Stage::bare) stage_ = Stage::decoupled;
+        set_stage(0, float64_.stage[0] * factor);
+    }
+
     Scalars of(DType dtype, bool ahead) const {
         if (dtype == DType::float32) return {float32_.stage, float32_.rule, ahead};
         return {float64_.stage, float64_.rule, ahead};

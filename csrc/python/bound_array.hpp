@@ -64,14 +64,14 @@ public:
     static py::object of(py::handle array) {
         auto found = py::reinterpret_borrow<py::object>(array);
         while (found && !found.is_none()) {
-            if (py::isinstance<py::array>(found)) {
+            if (NdArray::is_any(found.ptr())) {
                 if (NdArray(found.ptr()).owns_memory()) return found.is(array) ? py::object() : found;
                 found = found.attr("base");
             } else if (PyMemoryView_Check(found.ptr())) {
                 found = py::getattr(found, "obj", py::none());    // none where it has been released
             } else {
                 found = py::getattr(found, "base", py::none());
-                if (!py::isinstance<py::array>(found)) break;
+                if (!NdArray::is_any(found.ptr())) break;
             }
         }
         return {};

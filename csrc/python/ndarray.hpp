@@ -19,6 +19,9 @@ public:
     static bool is_exact(PyObject* object) {
         return Py_TYPE(object) == ndarray_type || Py_TYPE(object) == memmap_type;
     }
+    // Also of a subclass. pybind11's own check lets the GIL go when it is first asked, and takes it back in a
+    // destructor; see gil.hpp.
+    static bool is_any(PyObject* object) { return PyObject_TypeCheck(object, ndarray_type); }
     // Called once, when the module is imported.
     static void find_types() {
         const auto numpy = py::module_::import("numpy");

@@ -17,6 +17,7 @@ namespace fastopt {
 struct BindResult {
     static constexpr std::ptrdiff_t bound = -1;
     static constexpr std::ptrdiff_t some_absent = -2;    // bound, but gradients that are None
+    static constexpr std::ptrdiff_t for_python = -3;     // bound, but Python has to take the step
 
     // Something is wrong with this parameter, the first one: what it is, Python finds out and says.
     static BindResult wrong(std::size_t parameter) { return {std::ptrdiff_t(parameter)}; }
@@ -41,11 +42,11 @@ public:
     BindResult bind(py::handle gradients, py::handle params, bool overlap_checked,
                     const GradientForms& forms);
 
-    // A step with nothing but the update: computes the scalars of each step count, binds, runs and
-    // counts the step, for each of them and in `counter.steps`. Unless all is bound, nothing has
-    // changed.
+    // A whole step: computes the scalars of each step count, binds, does what the program says (a
+    // StepProgram of fastopt.backends, or None), and counts the step, for each of them and in
+    // `counter.steps`. Unless all is bound, and nothing asks for Python, nothing has changed.
     BindResult step(py::handle gradients, py::handle params, py::handle step_counts,
-                    py::handle coefficients, int threads, py::handle counter);
+                    py::handle coefficients, int threads, py::handle counter, py::handle program);
 
     void assign(const std::vector<int>& rows) { plan_.assign(rows); }
     void flush_subnormals(bool asked) { plan_.flush_subnormals(asked); }
@@ -75,6 +76,7 @@ private:
     std::vector<BoundArray> bound_;
     std::vector<Owner> owners_;    // of the memory of all that is written and a view, each once
     std::vector<py::object> counted_;    // the number of this step, for each step count
+    std::vector<py::object> pending_;    // and what it carries on, where it carries anything
 };
 
 }  // namespace fastopt

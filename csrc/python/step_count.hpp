@@ -1,4 +1,5 @@
-// What a plan reads of a fastopt.model.Cohort, and the one thing that it writes there: the count of steps.
+// What a plan reads of a fastopt.model.StepCount, and what it writes there: the count of steps, and what is
+// carried from one to the next.
 #pragma once
 #include <pybind11/pybind11.h>
 
@@ -23,10 +24,30 @@ public:
         return checked(
             held_at_exit([&] { return PyObject_Vectorcall(function.ptr(), given, 2, nullptr); }));
     }
+    // The same where scalars are carried: what is carried on comes as an object of the type `values`.
+    py::object coefficients(py::handle function, py::handle step, py::handle values,
+                            py::object& pending) const {
+        const py::object carried = attribute(counted_, names().carried), none = py::tuple();
+        pending = checked(held_at_exit(
+            [&] { return PyObject_Call(values.ptr(), none.ptr(), carried.ptr()); }));
+        const py::object h = attribute(group_, names().h);
+        PyObject* const given[] = {h.ptr(), step.ptr(), pending.ptr()};
+        return checked(
+            held_at_exit([&] { return PyObject_Vectorcall(function.ptr(), given, 3, nullptr); }));
+    }
     static void count_step(py::handle counted, py::handle step) { set(counted, names().t, step); }
+    static void carry(py::handle counted, py::handle pending) {
+        set(counted, names().carried, attribute(pending, names().dict));
+    }
     // The same for what counts the steps of all.
     static py::object steps_after(py::handle counter) { return one_more(counter, names().steps); }
     static void count(py::handle counter, py::handle steps) { set(counter, names().steps, steps); }
+    // What was measured of the gradients.
+    static void measured(py::handle counter, py::handle norm) {
+        set(counter, names().grad_norm, norm);
+        set(counter, names().report, py::none());
+    }
+    static py::object steps(py::handle counter) { return attribute(counter, names().steps); }
 
 private:
     // Made once; attributes are found faster by names that the interpreter knows.
@@ -36,6 +57,10 @@ private:
         PyObject* stage_scalars = PyUnicode_InternFromString("stage_scalars");
         PyObject* t = PyUnicode_InternFromString("t");
         PyObject* steps = PyUnicode_InternFromString("steps");
+        PyObject* carried = PyUnicode_InternFromString("carried");
+        PyObject* dict = PyUnicode_InternFromString("__dict__");
+        PyObject* grad_norm = PyUnicode_InternFromString("grad_norm");
+        PyObject* report = PyUnicode_InternFromString("report");
     };
     static const Names& names() {
         static const auto* const made = new Names;    // as long as the interpreter

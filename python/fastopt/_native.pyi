@@ -9,6 +9,7 @@ class OwnKernel:
 class Plan:
     BOUND: ClassVar[int]
     SOME_ABSENT: ClassVar[int]
+    TAKES_PROGRAMS: ClassVar[bool]
     def __init__(
         self, arrays: list[tuple[Any, ...]], rules: list[str | OwnKernel], rows: list[int]
     ) -> None: ...
@@ -33,6 +34,7 @@ class Plan:
         coefficients: Callable[[Any, int], tuple[float, ...]],
         threads: int,
         counter: Any,
+        program: Any,
         /,
     ) -> int: ...
     def assign(self, rows: list[int]) -> None: ...

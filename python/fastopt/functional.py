@@ -5,7 +5,7 @@ that need another state (``amsgrad=True``) take one more array. Same kernels, sa
 """
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -101,7 +101,7 @@ def _step(
     plan.bind([g], None, True)
     stage = cls.stage_scalars(h)
     scalars = [*stage[3:], *coefficients]
-    check_scalars(scalars, shown(cls.hyperparameters, h), single, cls.is_ours())
+    check_scalars(scalars, partial(shown, cls.hyperparameters, h), single, cls.is_ours())
     if h.clipnorm is not None:
         norm = norms_of(plan.sums_of_squares(get_num_threads()), [g], [p]).each[0]
         stage = scaled(stage, clip_factor(norm, h.clipnorm))

@@ -279,7 +279,9 @@ class Optimizer(Algorithm):
             counts, threads = bound.counts, get_num_threads()
             taken = (
                 bound.direct
-                and bound.plan.step(gradients, now, counts, self.coefficients, threads, bound.progress)
+                and bound.plan.step(
+                    *(gradients, now, counts, self.coefficients, threads, bound.progress, bound.program)
+                )
                 == BOUND
             ) or program.step(core, gradients, now)
         finally:

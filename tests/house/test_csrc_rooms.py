@@ -16,6 +16,10 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]', re.M)
 PYTHON = re.compile(r"Python\.h|pybind11|\bPy[A-Z]\w*|\bpy::")
 # A shared template could be compiled for a higher level than the one that it is called on.
 STD = re.compile(r"\bstd::(?!(?:ptrdiff_t|size_t|uintptr_t|uint(?:8|16|32|64)_t)\b)\w+")
+# They take the GIL in a destructor, where a thread that has to end aborts the process.
+TAKES_GIL = re.compile(
+    r"gil_scoped_\w+|npy_api::get\b|isinstance<py::array|call_once\w*|PyGILState_Ensure"
+)
 HEADERS = {"cstddef", "cstdint", "immintrin.h"}  # the last is instructions, and no template
 
 Files = dict[str, str]
@@ -54,6 +58,7 @@ def offences(found: Files) -> list[str]:
                 wrong.append(f"{name} includes {other}, which is not a path in csrc/")
             elif rank(other) > rank(name):
                 wrong.append(f"{name} includes {other}, of a room above it")
+        wrong += [f"{name} has {word}" for word in TAKES_GIL.findall(code(text))]
         room = name.partition("/")[0]
         if room in WITHOUT_PYTHON:
             wrong += [f"{name} has {word}" for word in PYTHON.findall(code(text))]
@@ -108,6 +113,8 @@ def test_the_contents_page_names_every_file() -> None:
         ("dispatch/levels.cpp", "PyObject* object;"),
         ("plan/bind.hpp", "void take(py::handle);"),
         ("kernels/stages.hpp", "T x = std::max(a, b);"),
+        ("python/bind.cpp", "py::gil_scoped_release released;"),
+        ("fastcall.cpp", "py::detail::npy_api::get();"),
         ("kernels/rules/sgd.hpp", "#include <cmath>"),
     ],
 )

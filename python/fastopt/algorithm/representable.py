@@ -5,7 +5,8 @@ Hyperparameters are doubles, and each step rounds its scalars to the dtype of th
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastopt.algorithm.hyperparameters import Option, Values
@@ -70,11 +71,15 @@ def check_number(entry: Entry, single: str | None, which: str = "") -> None:
 
 
 def check_scalars(
-    scalars: Sequence[Any], shown: str, single: str | None, ours: bool, which: str = ""
+    scalars: Sequence[Any],
+    shown: Callable[[], str],
+    single: str | None,
+    ours: bool,
+    which: str = "",
 ) -> None:
     """Raise ValueError for a scalar of the step that is not finite, or not as float32.
 
-    A rule that is not `ours` may have infinite ones. `shown` are hyperparameters that it may come from.
+    A rule that is not `ours` may have infinite ones. `shown` lists hyperparameters it may come from.
     """
     for scalar in scalars:
         finite = math.isfinite(scalar)
@@ -84,7 +89,7 @@ def check_scalars(
             dtype = _in(single) if finite else ""
             word = "NaN" if scalar != scalar else "infinite"
             remedy = "give smaller numbers" + (f", {_WIDER}" if finite else "")
-            raise ValueError(f"{shown}{which}: a scalar of the step is {word}{dtype}: {remedy}")
+            raise ValueError(f"{shown()}{which}: a scalar of the step is {word}{dtype}: {remedy}")
 
 
 def shown(declared: Mapping[str, Option], h: Values) -> str:
@@ -108,7 +113,7 @@ def check_first_step(
         if ours:
             raise
         return  # the trial of the rule says what is wrong
-    check_scalars(scalars, shown(declared, h), single, ours, which)
+    check_scalars(scalars, partial(shown, declared, h), single, ours, which)
 
 
 def check_settings(

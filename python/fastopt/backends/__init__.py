@@ -11,6 +11,7 @@ from fastopt.backends.protocol import (
     Pass,
     Plan,
     Row,
+    StepProgram,
 )
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Pass",
     "Plan",
     "Row",
+    "StepProgram",
     "backend",
     "build_info",
     "choose",

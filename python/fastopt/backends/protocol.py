@@ -1,7 +1,7 @@
 """The protocol of backends: the plan of one optimizer, and what a step passes to it."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from fastopt.algorithm import Rule, StageScalars
 from fastopt.model import Change, StepCount
@@ -41,11 +41,26 @@ class Pass(NamedTuple):
     backwards: bool  # from the last chunk to the first
 
 
+class StepProgram(NamedTuple):
+    """A step that is more than the update, as far as the plan takes it by itself."""
+
+    zero: bool  # the gradients, which are then written
+    limit: float | None  # of the norm of all gradients, which is measured where there is one
+    unscale: float  # the factor of all gradients
+    extras: Pass  # of the pass, where no function says so
+    # Computes them for the number of steps taken, and what changes with the step; None where the plan
+    # cannot take this step by itself.
+    follow: Callable[[int], tuple[Pass, Changes] | None] | None
+    values: Any  # the type of what is carried from step to step, None where nothing is
+
+
 PLAIN_PASS = Pass(False, False, *UNUSED, False, *UNUSED, False)
 
 
 class Plan(Protocol):
     """The arrays of one optimizer, bound once, and the step over all of them."""
+
+    TAKES_PROGRAMS: ClassVar[bool]  # or only steps with nothing but the update
 
     def attach(self, slow: OfEach, averages: OfEach, copies: OfEach) -> None:
         """Bind arrays of every parameter: for its slow weights, for the average, and for its copy.
@@ -75,11 +90,12 @@ class Plan(Protocol):
         coefficients: Callable[[Any, int], tuple[float, ...]],
         threads: int,
         counter: Any,
+        program: StepProgram | None,
     ) -> int:
-        """Perform a step with nothing but the update: compute the scalars, bind, run and count it.
+        """Perform a whole step: compute the scalars, bind, run the program, and count it.
 
-        It is counted for each step count and in ``counter.steps``. Where `bind` does not return BOUND,
-        nothing has changed.
+        It is counted for each step count and in ``counter.steps``. Where it does not return BOUND,
+        nothing has changed, and Python has to take the step.
         """
 
     def assign(self, rows: list[int]) -> None:

@@ -1,13 +1,22 @@
 """The plan that the numba and numpy backends share: its checks and chunks are made in Python."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.algorithm import STAGES, Stage
-from fastopt.backends.protocol import BOUND, PLAIN_PASS, Changes, Pass, Row, RowOf, Rows
+from fastopt.backends.protocol import (
+    BOUND,
+    PLAIN_PASS,
+    Changes,
+    Pass,
+    Row,
+    RowOf,
+    Rows,
+    StepProgram,
+)
 from fastopt.backends.python_binding import Binding, Gradient
 from fastopt.model import StepCount, make
 from fastopt.numerics import (
@@ -30,6 +39,7 @@ AllScalars = list[dict[Any, Scalars]]  # for each row, by dtype
 class PythonPlan(Binding):
     """Updates the arrays chunk by chunk."""
 
+    TAKES_PROGRAMS: ClassVar[bool] = False
     chunk: int  # elements that are updated at a time
     update: Callable[..., None]  # (rule, scalars, g, p, *states) updates flat pieces of them
     block_sums = staticmethod(block_sums)
@@ -43,8 +53,10 @@ class PythonPlan(Binding):
         coefficients: Callable[[Any, int], tuple[float, ...]],
         threads: int,
         counter: Any,
+        program: StepProgram | None,
     ) -> int:
-        """Perform a step with nothing but the update; see the protocol."""
+        """Take a step with nothing but the update; see the protocol."""
+        assert program is None
         rows = [(c.group.stage_scalars, coefficients(c.group.h, c.t + 1)) for c in counts]
         found = self.bind(gradients, params, False)
         if found == BOUND:

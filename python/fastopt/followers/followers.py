@@ -56,17 +56,22 @@ class Followers(NamedTuple):
         """Return whether that would change anything."""
         return bool([each for each in self.by_key().values() if each.is_behind(parameters)])
 
+    @property
+    def are_fresh(self) -> bool:
+        """True where some go through a step for the first time."""
+        return bool([each for each in self if each is not None and each.fresh])
+
+    def changes(self) -> list[Change]:
+        """List what changes with the step whose weights were computed last."""
+        both = (self.slow, self.averages)
+        return [change for each in both if each is not None for change in each.changes()]
+
     def begin(self, parameters: Arrays, gradients: Sequence[Any]) -> list[Change]:
         """Begin what goes through a step for the first time; list what changes with the step."""
-        slow, averages, copies = self
-        changes: list[Change] = []
-        for follower in (slow, averages):
-            if follower is not None:
-                changes += follower.changes()
-                if follower.fresh:
-                    changes += follower.begin(parameters, gradients)
-        if copies is not None and copies.fresh:
-            changes += copies.begin(parameters, gradients)
+        changes = self.changes()
+        for each in self:
+            if each is not None and each.fresh:
+                changes += each.begin(parameters, gradients)
         return changes
 
     def write_copies(self, parameters: Arrays) -> None:

@@ -1,7 +1,7 @@
 """A group: parameters that share their hyperparameters."""
 
 import weakref
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -83,15 +83,24 @@ class Group(MutableMapping[str, Any]):
                 multiply = self._checked_factors(value)
             else:
                 values[name] = self._hyper(name).accept(value, name + self._which())
-        h = Values(**{name: self._at(name, values, multiply, step) for name in values})
+        # What stays as it is has been checked, where it is not for another step.
+        all_anew = step is not None or "multiply" in given or not hasattr(self, "h")
+        anew = self._declared if all_anew else [*given, *self.scheduled]
+        kept = {} if all_anew else vars(self.h)
+        h = Values(**{**kept, **{name: self._at(name, values, multiply, step) for name in anew}})
         self._algorithm.check_together(h)
         found = Given(values, multiply, h)
-        self.check(found)
+        self.check(found, anew)
         return found
 
-    def check(self, given: Given) -> None:
-        """Raise ValueError for numbers that the dtype of the parameters cannot hold."""
-        for entry in entries(self._declared, given.values, given.h):
+    def check(self, given: Given, names: Iterable[str] | None = None) -> None:
+        """Raise ValueError for numbers that the dtype of the parameters cannot hold.
+
+        `names` are those that are new, where the others have been checked.
+        """
+        declared = self._declared
+        new = declared if names is None else {name: declared[name] for name in names}
+        for entry in entries(new, given.values, given.h):
             check_number(entry, self._single, self._which())
         check_first_step(self._algorithm, given.h, self._single, self._which())
 

@@ -16,6 +16,7 @@ from fastopt.step.bound import Bound, Core
 from fastopt.step.loss_scaling import LossScale
 from fastopt.step.moderate import Risks
 from fastopt.step.progress import Progress
+from fastopt.step.whole import program_of
 
 
 def bind(
@@ -169,7 +170,7 @@ def followed(bound: Bound) -> Bound:
     works = reads(given, clips) or given["zero_grad"] or given["loss_scale"] != 1.0
     scheduled = [group for group in bound.groups if group.scheduled]
     plain, guarded = not (works or any(bound.followers)), declared.guards(given)
-    if hasattr(bound, "direct"):  # nothing follows from most changes; groups are equal by their values
+    if plain and hasattr(bound, "direct"):  # mostly nothing follows; groups are equal by their values
         same = list(map(id, bound.scheduled)) == list(map(id, scheduled))
         if same and (bound.forms, bound.guarded, bound.plain) == (forms, guarded, plain):
             return bound
@@ -179,12 +180,15 @@ def followed(bound: Bound) -> Bound:
 def changed(bound: Bound, **values: Any) -> Bound:
     """Put values in place of some, and find out whether the plan can take a step by itself.
 
-    It can where there is nothing but the update, of all parameters.
+    It can where all parameters take part, and nothing has to be looked at in Python.
     """
     found = bound.but(**values)
-    some = found.present is not None or any(found.frozen)
-    more = found.forms is not None or bool(found.kind.carried) or found.sums is not None
-    return found.but(direct=found.plain and not (some or more))
+    if found.present is not None or found.sums is not None or any(found.frozen):
+        return found.but(program=None, direct=False)
+    if found.plain and found.forms is None and not found.kind.carried:
+        return found.but(program=None, direct=True)
+    program = program_of(found) if found.plan.TAKES_PROGRAMS else None
+    return found.but(program=program, direct=program is not None)
 
 
 def reads(given: Mapping[str, Any], clips: Sequence[float | None]) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastopt.algorithm import Algorithm, Rule
 from fastopt.arrays import KeepAlive
-from fastopt.backends import GradientForms, Plan
+from fastopt.backends import GradientForms, Plan, StepProgram
 from fastopt.followers import Followers
 from fastopt.model import Gate, Group, Parameters, States, StepCount
 from fastopt.step.accumulator import Accumulator
@@ -49,13 +49,15 @@ class Bound:
     forms: GradientForms | None  # what gradients are taken, where that is not the usual
     guarded: bool  # nothing that is not finite may enter parameters and states
     plain: bool  # a step is the update alone
-    direct: bool  # and of all parameters, so that the plan takes it by itself
+    program: StepProgram | None  # what else it is, as far as the plan takes it by itself
+    direct: bool  # whether the plan takes the next step by itself
 
     __slots__ = (
         *("kind", "like", "backend", "settings", "shared", "params", "grads", "grouping"),
         *("parameters", "groups", "frozen", "states", "followers", "sums"),
         *("progress", "counts", "count_of", "present"),
-        *("rules", "plan", "hold", "risks", "scheduled", "forms", "guarded", "plain", "direct"),
+        *("rules", "plan", "hold", "risks", "scheduled", "forms", "guarded", "plain"),
+        *("program", "direct"),
     )
 
     def __init__(self, **given: Any) -> None:

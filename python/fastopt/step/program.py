@@ -8,11 +8,10 @@ from functools import partial
 from typing import Any
 
 from fastopt.algorithm import scaled
-from fastopt.backends import UNUSED, Pass, Row
-from fastopt.followers import Followers
+from fastopt.backends import Row
 from fastopt.model import Change
 from fastopt.runtime import get_num_threads
-from fastopt.step import decide, overflow
+from fastopt.step import decide, overflow, whole
 from fastopt.step.accumulator import check_nothing_waits
 from fastopt.step.binding import reads, row_of
 from fastopt.step.bound import Bound, Core
@@ -65,7 +64,7 @@ def _decided(bound: Bound, due: StepRequest) -> bool:
             return decide.leave_out(bound, due, norm, complaint)
         changes.append((progress, "grad_norm", norm))
         factors = decide.clip_factors(bound, norms, norm, unscale, clips)
-    extras = _extras(bound.followers, progress.steps, due.zero, norms is not None)
+    extras = whole.extras(bound.followers, progress.steps, due.zero, norms is not None)
     rows, row_of_each = _scaled(bound, due.rows, unscale, factors)
     if bound.guarded and norms is not None:
         if progress.skips.in_a_row:
@@ -85,20 +84,6 @@ def _decided(bound: Bound, due: StepRequest) -> bool:
     else:
         plan.run(rows, threads, extras, changes, row_of_each)
     return True
-
-
-def _extras(followers: Followers, step: int, zero: bool, backwards: bool) -> Pass:
-    slow, averages, _ = followers
-    average = None if averages is None else averages.weights(step)
-    pull = None if slow is None else slow.weights(step)
-    return Pass(
-        zero,
-        average is not None,
-        *(average or UNUSED),
-        pull is not None,
-        *(pull or UNUSED),
-        backwards,
-    )
 
 
 def _scaled(
