@@ -29,6 +29,8 @@ ON: dict[str, dict[str, Any]] = {
     "a report": {"stats": True},
     "a limit and a report": {"global_clipnorm": 0.3, "stats": True},
     "a scale": {"loss_scale": 3.0},
+    "a limit and a scale": {"global_clipnorm": 0.3, "loss_scale": 3.0},
+    "a high limit, a scale, zeros": {"global_clipnorm": 9.0, "loss_scale": 0.5, "zero_grad": True},
     "another scale": {"loss_scale": 7.0},
     "a dynamic scale": {"loss_scale": "dynamic"},
     "skips": {"nonfinite": "skip"},
