@@ -7,9 +7,16 @@
 #include <immintrin.h>
 #endif
 
-#include "kernels/bits.hpp"
+#include "kernels/arithmetic.hpp"
 
 namespace fastopt::FASTOPT_LEVEL {
+
+template <class To, class From> inline To bits_as(From from) {
+    static_assert(sizeof(To) == sizeof(From));
+    To to;
+    __builtin_memcpy(&to, &from, sizeof to);
+    return to;
+}
 
 struct BFloat16 {
     std::uint16_t bits;

@@ -2,7 +2,7 @@
 
 ``rule(p, g, m, v, c)`` takes a parameter, its gradient, the states, and the coefficients, and returns
 the new ``(p, m, v)``. On whole arrays it is the NumPy reference; compiled by Numba on scalars it is the
-fallback's kernel; a struct of the same name in csrc/rules/ is the native one.
+fallback's kernel; a struct of the same name in csrc/kernels/rules/ is the native one.
 """
 
 import inspect

@@ -18,7 +18,7 @@ SOME_ABSENT = -2
 
 
 class GradientForms(NamedTuple):
-    """The kinds of gradients that a step accepts; csrc/extras.hpp."""
+    """The kinds of gradients that a step accepts; csrc/plan/pass.hpp."""
 
     written: bool  # they are zeroed, and must allow it
     cast: bool  # other float dtypes are taken too, each element rounded once
@@ -29,7 +29,7 @@ UNUSED = (0.0, 0.0)  # keep and take of what is not asked for
 
 
 class Pass(NamedTuple):
-    """The work of a sweep besides the update; csrc/extras.hpp."""
+    """The work of a sweep besides the update; csrc/plan/pass.hpp."""
 
     zero: bool  # the gradients, when they have been read
     average: bool  # update the averages: keep * average + take * p
@@ -143,4 +143,4 @@ class Backend(Protocol):
         """Bind parameters and states, one tuple (p, states...) for each; all have been checked."""
 
     def smooth(self, signal: Any, out: Any, state: Any, beta: float, corrections: Any) -> None:
-        """Smooth a signal of shape (outer, length, inner); see csrc/smoothing.hpp."""
+        """Smooth a signal of shape (outer, length, inner); see csrc/plan/smoothing.hpp."""
