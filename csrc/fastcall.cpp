@@ -40,6 +40,16 @@ PyObject* power_of(PyObject*, PyObject* const* given, Py_ssize_t count) {
     return PyFloat_FromDouble(power(base, exponent));
 }
 
+PyObject* exp_of(PyObject*, PyObject* given) {
+    const double x = PyFloat_AsDouble(given);
+    if (x == -1.0 && PyErr_Occurred()) return nullptr;
+    if (!(x < 709.0)) {
+        PyErr_SetString(PyExc_OverflowError, "exp takes a number below 709");
+        return nullptr;
+    }
+    return PyFloat_FromDouble(exp(x));
+}
+
 PyObject* address_of(PyObject*, PyObject* array) {
     if (!NdArray::is_any(array)) {
         PyErr_SetString(PyExc_TypeError, "address takes an array");
@@ -66,6 +76,7 @@ PyCFunction as_function(PyObject* (*fast)(PyObject*, PyObject* const*, Py_ssize_
 }
 PyMethodDef step_method{"step", as_function(&step), METH_FASTCALL, nullptr};
 PyMethodDef power_function{"power", as_function(&power_of), METH_FASTCALL, nullptr};
+PyMethodDef exp_function{"exp", &exp_of, METH_O, nullptr};
 PyMethodDef address_function{"address", &address_of, METH_O, nullptr};
 PyMethodDef leaves_function{"leaves", as_function(&leaves_of), METH_FASTCALL, nullptr};
 
@@ -74,7 +85,7 @@ PyMethodDef leaves_function{"leaves", as_function(&leaves_of), METH_FASTCALL, nu
 void add_fast_calls(py::module_& module, py::class_<NumpyPlan>& plan) {
     auto* const type = reinterpret_cast<PyTypeObject*>(plan.ptr());
     plan.attr("step") = py::reinterpret_steal<py::object>(PyDescr_NewMethod(type, &step_method));
-    for (PyMethodDef* each : {&power_function, &address_function, &leaves_function}) {
+    for (PyMethodDef* each : {&power_function, &exp_function, &address_function, &leaves_function}) {
         module.attr(each->ml_name) = py::reinterpret_steal<py::object>(PyCFunction_New(each, nullptr));
     }
 }

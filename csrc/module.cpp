@@ -2,37 +2,21 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
-#include <optional>
-#include <tuple>
-
 #include "fastcall.hpp"
+#include "python/tuples.hpp"
 #include "python/whole_arrays.hpp"
 
 namespace py = pybind11;
 using fastopt::BindResult;
 using fastopt::Commit;
-using fastopt::GradientForms;
 using fastopt::NumpyPlan;
 using fastopt::OwnKernel;
-using fastopt::Pass;
-
-// NamedTuples of fastopt.backends, or None.
-using FormsTuple = std::optional<std::tuple<bool, bool, bool>>;
-using PassTuple =
-    std::optional<std::tuple<bool, bool, double, double, bool, double, double, bool>>;
-
-// The struct that a tuple stands for. In braces: std::make_from_tuple uses parentheses, which clang takes
-// for such a struct from version 16 on.
-template <class Struct, class Tuple> static Struct given_as(const std::optional<Tuple>& tuple) {
-    const auto from = [](const auto&... fields) { return Struct{fields...}; };
-    return tuple ? std::apply(from, *tuple) : Struct{};
-}
 
 // A way to run a plan, as Python calls it.
 template <class Run> static auto running(Run run) {
-    return [run](NumpyPlan& self, py::handle rows, int threads, const PassTuple& extras,
+    return [run](NumpyPlan& self, py::handle rows, int threads, py::handle extras,
                  py::handle changes, const std::vector<int>& row_of) {
-        return (self.*run)(rows, threads, given_as<Pass>(extras), Commit(changes), row_of);
+        return (self.*run)(rows, threads, fastopt::pass_of(extras), Commit(changes), row_of);
     };
 }
 
@@ -52,8 +36,8 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
         .def("attach", &NumpyPlan::attach, py::arg("slow"), py::arg("averages"), py::arg("copies"))
         .def("bind",
              [](NumpyPlan& self, py::handle gradients, py::handle params, bool overlap_checked,
-                const FormsTuple& taking) {
-                 const auto forms = given_as<GradientForms>(taking);
+                py::handle taking) {
+                 const auto forms = fastopt::forms_of(taking);
                  return self.bind(gradients, params, overlap_checked, forms).number;
              },
              py::arg("gradients"), py::arg("params"), py::arg("overlap_checked"),
@@ -106,8 +90,9 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
         found["most_states"] = fastopt::max_states;
         found["block"] = fastopt::reduce_block;
         found["lanes"] = fastopt::lane_count;
-        found["pass"] = std::tuple_size_v<PassTuple::value_type>;
-        found["forms"] = std::tuple_size_v<FormsTuple::value_type>;
+        found["pass"] = fastopt::pass_fields;
+        found["forms"] = fastopt::forms_fields;
+        found["program"] = fastopt::program_fields;
         return found;
     });
 

@@ -12,12 +12,12 @@ struct GradientForms {
 
 // What a pass over all arrays does besides the update.
 struct Pass {
-    bool zero;            // the gradients, when they have been read
-    bool average;         // update the averages: keep * average + take * p
-    double keep, take;
-    bool pull;            // slow weights and parameters both become pull_keep * slow + pull_take * p
-    double pull_keep, pull_take;
-    bool backwards;       // from the last chunk to the first
+    bool zero = false;    // the gradients, when they have been read
+    bool average = false; // update the averages: keep * average + take * p
+    double keep = 0.0, take = 0.0;
+    bool pull = false;    // slow weights and parameters both become pull_keep * slow + pull_take * p
+    double pull_keep = 0.0, pull_take = 0.0;
+    bool backwards = false;    // from the last chunk to the first
 };
 
 }  // namespace fastopt

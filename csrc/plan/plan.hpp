@@ -60,6 +60,12 @@ public:
     // The rows of scalars of the next step.
     void resize_rows(std::size_t count) { scalars_.resize(count); }
     ScalarRow& row(std::size_t number) { return scalars_[number]; }
+    // Appends a copy of one; returns its number.
+    int copy_row(std::size_t number) {
+        scalars_.push_back(scalars_[number]);
+        return int(scalars_.size()) - 1;
+    }
+    int assigned(std::size_t parameter) const { return arrays_[parameter].assigned; }
 
     // The sum of the squares of each gradient, 0 where there is none.
     std::vector<double> sums_of_squares(int threads);

@@ -1,5 +1,6 @@
 // Powers, for the scalars of a step; python/fastopt/numerics/powers.py has the same in Python.
 #pragma once
+#include <cmath>
 #include <cstdint>
 
 namespace fastopt {
@@ -12,6 +13,18 @@ inline double power(double base, std::uint64_t exponent) {
         base *= base;
     }
     return product;
+}
+
+// e^x for x < 709, from products, sums and a scaling by a power of two.
+inline double exp(double x) {
+    constexpr double ln2_high = 0.693147180369123816490, ln2_low = 1.90821492927058770002e-10;
+    constexpr int terms = 14;
+    if (x < -745.0) return 0.0;
+    const double k = std::nearbyint(x / (ln2_high + ln2_low));
+    const double rest = (x - k * ln2_high) - k * ln2_low;
+    double series = 1.0;
+    for (int n = terms; n > 0; --n) series = 1.0 + series * rest / n;
+    return std::ldexp(series, int(k));
 }
 
 }  // namespace fastopt

@@ -67,6 +67,8 @@ private:
     void keep(py::handle array, std::size_t parameter);
     void arrange_owners();
     void read_rows(py::handle rows);
+    std::vector<int> clip_each(const std::vector<double>& norms, double unscale,
+                               const std::vector<double>& limits);
 
     Plan plan_;
     std::vector<PyObject*> parameters_;

@@ -1,82 +1,91 @@
-// A whole step in one call: rows of scalars, gradients, their norm, what follows from it, the pass over all
+// A whole step in one call: rows of scalars, gradients, their norms, what follows from them, the pass over all
 // arrays, and the commit. What can fail stands before the pass.
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <optional>
 #include <stdexcept>
 
 #include "python/numpy_plan.hpp"
-#include "python/rows.hpp"
 #include "python/step_count.hpp"
+#include "python/tuples.hpp"
 
 namespace fastopt {
 namespace {
 
-bool is_true(PyObject* object) { return object == Py_True; }
-
-// StepProgram of fastopt.backends, whose fields stand in this order.
+// StepProgram of fastopt.backends, or None.
 class Program {
 public:
-    explicit Program(py::handle given) : given_(given.is_none() ? nullptr : given.ptr()) {
-        if (given_ && (!PyTuple_Check(given_) || PyTuple_GET_SIZE(given_) != 6)) {
-            throw std::invalid_argument("a program is a tuple of 6");
-        }
+    explicit Program(py::handle given) {
+        if (!given.is_none()) fields_.emplace(given, program_fields, "a program");
     }
-    GradientForms forms() const {
-        GradientForms found{};
-        found.written = given_ && is_true(field(0));
-        return found;
-    }
-    bool clips() const { return given_ && field(1) != Py_None; }
-    double limit() const { return number_in(given_, 1); }
-    double unscale() const { return given_ ? number_in(given_, 2) : 1.0; }
-    py::handle carried() const { return given_ ? field(5) : Py_None; }
+    GradientForms forms() const { return fields_ ? forms_of((*fields_)[0]) : GradientForms{}; }
+    double unscale(py::handle counter) const { return fields_ ? 1.0 / StepCount::scale(counter) : 1.0; }
+    bool measures() const { return fields_ && fields_->flag(1); }
+    double limit() const { return limit_of((*fields_)[2]); }
+    bool limits() const { return fields_->flag(3); }
+    py::handle carried() const { return fields_ ? (*fields_)[5] : py::none(); }
 
-    // What the pass does besides, and what changes with it; false where Python has to take the step.
-    bool follow(py::handle steps, Pass& pass, py::object& changes) const {
-        changes = py::tuple();
-        if (!given_) return true;
-        py::object extras = py::reinterpret_borrow<py::object>(field(3));
-        if (field(4) != Py_None) {
-            PyObject* const argument[] = {steps.ptr()};
-            PyObject* const found = held_at_exit(
-                [&] { return PyObject_Vectorcall(field(4), argument, 1, nullptr); });
-            if (!found) throw py::error_already_set();
-            const auto pair = py::reinterpret_steal<py::object>(found);
-            if (pair.is_none()) return false;
-            extras = pair[py::int_(0)];
-            changes = pair[py::int_(1)];
-        }
-        PyObject* const fields = extras.ptr();
-        if (!PyTuple_Check(fields) || PyTuple_GET_SIZE(fields) != 8) {
-            throw std::invalid_argument("a pass is a tuple of 8");
-        }
-        const auto flag = [fields](py::ssize_t k) { return is_true(PyTuple_GET_ITEM(fields, k)); };
-        pass = {flag(0), flag(1), number_in(fields, 2), number_in(fields, 3),
-                flag(4), number_in(fields, 5), number_in(fields, 6), flag(7)};
-        return true;
+    bool decides() const { return fields_ && !(*fields_)[4].is_none(); }
+    // How followers are updated, and what changes with the step; None where Python has to take it.
+    py::object decision(py::handle steps, py::handle rows, double largest) const {
+        const py::float_ norm(largest);
+        PyObject* const given[] = {steps.ptr(), rows.ptr(), norm.ptr()};
+        PyObject* const found = held_at_exit(
+            [&] { return PyObject_Vectorcall((*fields_)[4].ptr(), given, 3, nullptr); });
+        if (!found) throw py::error_already_set();
+        return py::reinterpret_steal<py::object>(found);
     }
 
 private:
-    PyObject* field(py::ssize_t k) const { return PyTuple_GET_ITEM(given_, k); }
-
-    PyObject* given_;
+    std::optional<Fields> fields_;
 };
 
-// The norm of all gradients together, as fastopt.step.norms computes it; false where squares leave the
-// range.
-bool norm_of(const std::vector<double>& squares, double& norm) {
-    double total = 0.0, largest = 0.0;
-    for (const double square : squares) {
-        const double own = std::sqrt(square);
-        if (!(own < 1e150)) return false;
-        largest = std::max(largest, own);
-        total += own * own;
-    }
-    norm = largest > 0.0 ? std::sqrt(total) : 0.0;
+// Whether there are any.
+bool read_weights(py::handle given, double& keep, double& take) {
+    if (given.is_none()) return false;
+    const Fields fields(given, 2, "weights");
+    keep = fields.number(0);
+    take = fields.number(1);
     return true;
 }
 
+struct Norms {
+    std::vector<double> each;
+    double all, largest;
+};
+
+// As fastopt.step.norms computes them; nothing where squares leave the range.
+std::optional<Norms> norms_of(std::vector<double> squares) {
+    double total = 0.0, largest = 0.0;
+    for (double& each : squares) {
+        each = std::sqrt(each);
+        if (!(each < 1e150)) return {};
+        largest = std::max(largest, each);
+        total += each * each;
+    }
+    return Norms{std::move(squares), std::sqrt(total), largest};
+}
+
 }  // namespace
+
+// Gives each parameter whose gradient is too long a row of its own; returns the rows that all use, nothing
+// where none is.
+std::vector<int> NumpyPlan::clip_each(const std::vector<double>& norms, double unscale,
+                                      const std::vector<double>& limits) {
+    std::vector<int> row_of;
+    for (std::size_t i = 0; i < norms.size(); ++i) {
+        const auto row = std::size_t(plan_.assigned(i));
+        const double norm = norms[i] * unscale;
+        if (!(norm > limits[row])) continue;
+        if (row_of.empty()) {
+            for (std::size_t k = 0; k < norms.size(); ++k) row_of.push_back(plan_.assigned(k));
+        }
+        row_of[i] = plan_.copy_row(row);
+        plan_.row(std::size_t(row_of[i])).scale(unscale * (limits[row] / norm));
+    }
+    return row_of;
+}
 
 BindResult NumpyPlan::step(py::handle gradients, py::handle params, py::handle step_counts,
                            py::handle coefficients, int threads, py::handle counter,
@@ -85,6 +94,8 @@ BindResult NumpyPlan::step(py::handle gradients, py::handle params, py::handle s
     const Program program(given);
     const py::handle values = program.carried();
     const py::ssize_t count = PyList_GET_SIZE(step_counts.ptr());
+    py::object rows;
+    if (program.decides()) rows = py::list(count);
     plan_.resize_rows(std::size_t(count));
     counted_.clear();
     pending_.clear();
@@ -100,25 +111,42 @@ BindResult NumpyPlan::step(py::handle gradients, py::handle params, py::handle s
             rule = step_count.coefficients(coefficients, counted_.back(), values, pending_.back());
         }
         read(plan_.row(std::size_t(r)), stage.ptr(), rule.ptr());
+        if (rows) PyList_SET_ITEM(rows.ptr(), r, py::make_tuple(stage, rule).release().ptr());
     }
     const py::object steps = StepCount::steps_after(counter);
     const BindResult found = bind(gradients, params, false, program.forms());
     if (found.number != BindResult::bound) return found;
-    double factor = program.unscale();
+    double factor = program.unscale(counter), largest = 0.0;
     py::object norm;
-    if (program.clips()) {
-        double all;
-        if (!norm_of(plan_.sums_of_squares(threads), all)) return {BindResult::for_python};
-        all *= factor;
+    std::vector<int> row_of;
+    if (program.measures()) {
+        const std::optional<Norms> norms = norms_of(plan_.sums_of_squares(threads));
+        if (!norms) return {BindResult::for_python};
+        if (program.limits()) {
+            std::vector<double> limits;
+            for (const py::handle each : py::reinterpret_borrow<py::list>(step_counts)) {
+                limits.push_back(StepCount(each).limit());
+            }
+            row_of = clip_each(norms->each, factor, limits);
+        }
+        const double all = norms->all * factor;
+        largest = norms->largest * factor;
         if (all > program.limit()) factor *= program.limit() / all;
         norm = py::float_(all);
     }
     for (py::ssize_t r = 0; r < count && factor != 1.0; ++r) plan_.row(std::size_t(r)).scale(factor);
-    Pass pass{};
-    py::object changes;
-    if (!program.follow(StepCount::steps(counter), pass, changes)) return {BindResult::for_python};
+    Pass pass{.zero = program.forms().written, .backwards = program.measures()};
+    py::object changes = py::tuple();
+    if (rows) {
+        const py::object decision = program.decision(StepCount::steps(counter), rows, largest);
+        if (decision.is_none()) return {BindResult::for_python};
+        const Fields fields(decision, 3, "a decision");
+        pass.pull = read_weights(fields[0], pass.pull_keep, pass.pull_take);
+        pass.average = read_weights(fields[1], pass.keep, pass.take);
+        changes = py::reinterpret_borrow<py::object>(fields[2]);
+    }
     const Commit commit(changes);
-    plan_.run(threads, pass, {});
+    plan_.run(threads, pass, row_of);
     for (py::ssize_t r = 0; r < count; ++r) {
         PyObject* const counted = PyList_GET_ITEM(step_counts.ptr(), r);
         StepCount::count_step(counted, counted_[std::size_t(r)]);

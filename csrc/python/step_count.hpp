@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 
 #include "python/gil.hpp"
+#include "python/tuples.hpp"
 
 namespace fastopt {
 
@@ -35,6 +36,11 @@ public:
         return checked(
             held_at_exit([&] { return PyObject_Vectorcall(function.ptr(), given, 3, nullptr); }));
     }
+    // Of the norm of each gradient.
+    double limit() const {
+        const py::object h = attribute(group_, names().h);
+        return limit_of(attribute(h, names().clipnorm));
+    }
     static void count_step(py::handle counted, py::handle step) { set(counted, names().t, step); }
     static void carry(py::handle counted, py::handle pending) {
         set(counted, names().carried, attribute(pending, names().dict));
@@ -48,6 +54,10 @@ public:
         set(counter, names().report, py::none());
     }
     static py::object steps(py::handle counter) { return attribute(counter, names().steps); }
+    // What all gradients have been multiplied by.
+    static double scale(py::handle counter) {
+        return number(attribute(attribute(counter, names().scale), names().value).ptr());
+    }
 
 private:
     // Made once; attributes are found faster by names that the interpreter knows.
@@ -61,6 +71,9 @@ private:
         PyObject* dict = PyUnicode_InternFromString("__dict__");
         PyObject* grad_norm = PyUnicode_InternFromString("grad_norm");
         PyObject* report = PyUnicode_InternFromString("report");
+        PyObject* scale = PyUnicode_InternFromString("scale");
+        PyObject* value = PyUnicode_InternFromString("value");
+        PyObject* clipnorm = PyUnicode_InternFromString("clipnorm");
     };
     static const Names& names() {
         static const auto* const made = new Names;    // as long as the interpreter

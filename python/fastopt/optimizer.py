@@ -863,6 +863,9 @@ class Optimizer(Algorithm):
         set_setting(self._core, name, value)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.hyperparameters:
+            self._write(name, value)
+            return
         if name.startswith("_"):
             super().__setattr__(name, value)
             return

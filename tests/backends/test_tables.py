@@ -20,6 +20,7 @@ def test_the_tables_of_both_languages_are_the_same() -> None:
         "formats": [*map(str, SUPPORTED), "float16", "bfloat16"],
         "pass": len(backends.Pass._fields),
         "forms": len(backends.GradientForms._fields),
+        "program": len(backends.StepProgram._fields),
         "block": BLOCK,
         "lanes": LANES,
         "most_coefficients": MOST_COEFFICIENTS,

@@ -1,11 +1,13 @@
 """Scalars of a step: powers by repeated squaring, and an exp of our own, against mpmath-like truth."""
 
 import math
+import random
+from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
 
-from fastopt.numerics.powers import exp, log, power, power_in_python, real_power
+from fastopt.numerics.powers import exp, exp_in_python, log, power, power_in_python, real_power
 from fastopt.runtime.extension import native
 
 BETAS = [0.0, 1e-12, 0.5, 0.9, 0.999, 0.999999, 1 - 2**-53]
@@ -32,6 +34,22 @@ def test_power_is_accurate(beta: float, t: int) -> None:
 def test_exp_is_accurate(x: float) -> None:
     # Two units: the last place of the series and of the reduction. libm's exp is within one.
     assert exp(x) == pytest.approx(math.exp(x), rel=2 * 2**-52, abs=0)
+
+
+def test_native_exp_has_the_bits_of_the_python_one() -> None:
+    assert native is not None
+    rng = random.Random(0)
+    numbers = [rng.uniform(-750.0, 709.0) for _ in range(2000)]
+    numbers += [rng.uniform(-1.0, 1.0) * 10.0**-k for k in range(300)]
+    for x in [*numbers, 0.0, -0.0, -745.0, -744.9, math.nextafter(709.0, 0.0), -math.inf]:
+        assert native.exp(x) == exp_in_python(x), x
+
+
+@pytest.mark.parametrize("either", [exp, exp_in_python])
+@pytest.mark.parametrize("x", [709.0, math.inf, math.nan])
+def test_exp_refuses_what_it_cannot_compute(either: Callable[[float], float], x: float) -> None:
+    with pytest.raises(OverflowError, match="a number below 709"):
+        either(x)
 
 
 def test_exp_of_very_negative_numbers_is_zero() -> None:

@@ -17,6 +17,7 @@ OFF: dict[str, Any] = {
     "stats": False,
     "loss_scale": 1.0,
     "nonfinite": "propagate",
+    "cast_grads": False,
     "lr": 0.1,
     "weight_decay": 0.0,
 }
@@ -36,6 +37,14 @@ ON: dict[str, dict[str, Any]] = {
     "skips": {"nonfinite": "skip"},
     "a schedule": {"lr": lambda step: 0.1 / (step + 1)},
     "decay": {"weight_decay": 0.1},
+    "limits that come and go": {"clipnorm": lambda step: 0.3 if step % 2 else None},
+    "limits of each and a scale": {"clipnorm": 0.3, "loss_scale": 3.0, "zero_grad": True},
+    "skips, a limit, a schedule": {
+        "nonfinite": "skip",
+        "global_clipnorm": 0.3,
+        "lr": lambda step: 0.1 / (step + 1),
+    },
+    "a dynamic scale and casts": {"loss_scale": "dynamic", "cast_grads": True},
 }
 
 

@@ -16,17 +16,16 @@ from fastopt.algorithm.facts import Facts
 from fastopt.algorithm.hyperparameters import Option, Values, choice, flag, given, number, pair
 from fastopt.algorithm.regularization import CONVENTIONS
 from fastopt.algorithm.representable import (
-    LARGE,
-    VANISHES,
     check_first_step,
     check_number,
     check_scalars,
     check_settings,
     entries,
+    is_moderate,
     shown,
 )
 from fastopt.algorithm.rule import Rule, RuleFunction, rule_of, shipped
-from fastopt.algorithm.settings import check_together, clips_each, guards
+from fastopt.algorithm.settings import check_together, guards
 from fastopt.algorithm.stages import (
     DECOUPLED,
     NOTHING,

@@ -5,6 +5,7 @@ of the constructor, a checked entry of every group, and a property that reads an
 """
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, dataclass_transform
 
 from fastopt.algorithm.validators import FLAG, Choice, Number, Pair, Validator
@@ -55,6 +56,12 @@ class Values:
 
     def __init__(self, **values: Any) -> None:
         self.__dict__.update(values)
+
+    def but(self, changed: Mapping[str, Any]) -> "Values":
+        """Return the same with some of them changed, in a fraction of the time that a new one takes."""
+        found = Values.__new__(Values)
+        found.__dict__ = {**self.__dict__, **changed}
+        return found
 
     if TYPE_CHECKING:
 

@@ -38,6 +38,8 @@ def check(h: Values) -> None:
 
 def scalars(h: Values) -> StageScalars:
     """Choose the stage for the hyperparameters of a group, and compute its scalars."""
+    if h.weight_decay == h.l1 == 0.0 and h.clipvalue is None and not h.maximize:  # mostly
+        return NOTHING
     scale = -1.0 if h.maximize else 1.0
     limit = math.inf if h.clipvalue is None else h.clipvalue
     decay, shrink, keep_after = _weight_decay(h)

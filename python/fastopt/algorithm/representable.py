@@ -50,6 +50,11 @@ def entries(declared: Mapping[str, Option], given: Mapping[str, Any], h: Values)
                 yield Entry(f"{name}[{i}]", value[i], False, callable(kept[i]), divides)
 
 
+def is_moderate(value: Any) -> bool:
+    """Return whether a number is normal as float32, and products of a few such are finite."""
+    return type(value) is float and NORMAL <= value < LARGE
+
+
 def check_number(entry: Entry, single: str | None, which: str = "") -> None:
     """Raise ValueError for a number that is 0 or infinite as float32.
 

@@ -1,6 +1,6 @@
 """Settings, checked together: options of an optimizer that all groups share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from fastopt.algorithm.base import SETTINGS
@@ -29,22 +29,14 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def clips_each(clips: Sequence[float | None]) -> bool:
-    """Return whether any group clips the norm of each of its gradients.
-
-    Without a generator: what a signal's handler raises while one is being closed is lost.
-    """
-    return clips.count(None) < len(clips)
-
-
 def guards(given: Mapping[str, Any]) -> bool:
     """Return whether nothing that is not finite may enter parameters and states."""
     return bool(given["nonfinite"] != "propagate" or given["loss_scale"] == "dynamic")
 
 
-def check_together(given: Mapping[str, Any], clips: Sequence[float | None]) -> None:
-    """Raise ValueError for settings that contradict each other, or the groups' clipnorm."""
-    if given["global_clipnorm"] is not None and clips_each(clips):
+def check_together(given: Mapping[str, Any], clips_each: bool) -> None:
+    """Raise ValueError for settings that contradict each other, or a clipnorm of the groups."""
+    if given["global_clipnorm"] is not None and clips_each:
         raise ValueError(
             "clipnorm clips each gradient by its own norm, and global_clipnorm all by their common "
             "one: set one of them to None"

@@ -49,6 +49,8 @@ class Number(Validator):
 
     def check(self, value: Any, where: str) -> Any:
         """Return it as a float, or None."""
+        if type(value) is float and self._holds(value):  # mostly
+            return value
         if value is None and self.optional:
             return None
         if type(value) is np.ndarray and value.ndim == 0:  # no subclass: it may be masked
@@ -60,11 +62,14 @@ class Number(Validator):
             number = float(value)
         except OverflowError:
             number = math.inf
-        inside = self.at_least <= number <= self.at_most and self.above < number < self.below
-        if not math.isfinite(number) or not inside:
+        if not self._holds(number):
             words = self.words().replace("a number", "a finite number", 1)
             raise ValueError(f"{where} is {number!r}; it must be {words}")
         return number
+
+    def _holds(self, number: float) -> bool:
+        inside = self.at_least <= number <= self.at_most and self.above < number < self.below
+        return inside and math.isfinite(number)
 
     def accept(self, value: Any, where: str) -> Any:
         """Return it as a float, None, or a function of the step."""
@@ -72,7 +77,12 @@ class Number(Validator):
 
     def at(self, kept: Any, step: int, where: str) -> Any:
         """Call the function, if it is one, and check what it returns."""
-        return self.check(kept(step), f"{where} at step {step}") if callable(kept) else kept
+        if not callable(kept):
+            return kept
+        value = kept(step)
+        if type(value) is float and self._holds(value):
+            return value
+        return self.check(value, f"{where} at step {step}")
 
     def words(self) -> str:
         """Put in words what a value must be."""

@@ -41,16 +41,25 @@ class Pass(NamedTuple):
     backwards: bool  # from the last chunk to the first
 
 
-class StepProgram(NamedTuple):
-    """A step that is more than the update, as far as the plan takes it by itself."""
+Weights = tuple[float, float] | None  # keep and take
+Decision = tuple[Weights, Weights, Changes]  # of slow weights, of averages; what changes with the step
 
-    zero: bool  # the gradients, which are then written
-    limit: float | None  # of the norm of all gradients, which is measured where there is one
-    unscale: float  # the factor of all gradients
-    extras: Pass  # of the pass, where no function says so
-    # Computes them for the number of steps taken, and what changes with the step; None where the plan
-    # cannot take this step by itself.
-    follow: Callable[[int], tuple[Pass, Changes] | None] | None
+# Takes the number of steps taken before, the rows of scalars, and the largest norm of a gradient, 0
+# where none is measured. Returns None where the plan cannot take this step by itself.
+Decide = Callable[[int, Rows, float], Decision | None]
+
+
+class StepProgram(NamedTuple):
+    """A step that is more than the update, as far as the plan takes it by itself.
+
+    The plan divides all gradients by the loss scale of its counter.
+    """
+
+    forms: GradientForms
+    measures: bool  # the norm of each gradient
+    limit: float | None  # of the norm of all gradients
+    limits: bool  # of the norm of each, which are in its group's clipnorm
+    decide: Decide | None  # where there is more to decide
     values: Any  # the type of what is carried from step to step, None where nothing is
 
 

@@ -13,6 +13,7 @@ from fastopt.followers.slow_weights import SlowWeights, slow_weights_for
 from fastopt.model import Change, Parameters
 
 Arrays = Sequence[NDArray[Any]]
+Weights = tuple[float, float] | None
 
 
 class Followers(NamedTuple):
@@ -59,12 +60,26 @@ class Followers(NamedTuple):
     @property
     def are_fresh(self) -> bool:
         """True where some go through a step for the first time."""
-        return bool([each for each in self if each is not None and each.fresh])
+        slow, averages, copies = self
+        return bool(
+            (slow is not None and slow.fresh)
+            or (averages is not None and averages.fresh)
+            or (copies is not None and copies.fresh)
+        )
+
+    def weights(self, step: int) -> tuple[Weights, Weights]:
+        """Compute keep and take of slow weights and of averages; see `Follower`."""
+        slow, averages, _ = self
+        return (
+            None if slow is None else slow.weights(step),
+            None if averages is None else averages.weights(step),
+        )
 
     def changes(self) -> list[Change]:
         """List what changes with the step whose weights were computed last."""
-        both = (self.slow, self.averages)
-        return [change for each in both if each is not None for change in each.changes()]
+        slow, averages, _ = self
+        found = [] if averages is None else averages.changes()
+        return found if slow is None else [*slow.changes(), *found]
 
     def begin(self, parameters: Arrays, gradients: Sequence[Any]) -> list[Change]:
         """Begin what goes through a step for the first time; list what changes with the step."""

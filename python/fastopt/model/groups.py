@@ -6,9 +6,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastopt.algorithm import (
-    LARGE,
     NOT_NEGATIVE,
-    VANISHES,
     Number,
     Option,
     StageScalars,
@@ -16,6 +14,7 @@ from fastopt.algorithm import (
     check_first_step,
     check_number,
     entries,
+    is_moderate,
     is_scheduled,
 )
 from fastopt.arrays import read_only_dict
@@ -34,6 +33,12 @@ class Given(NamedTuple):
     values: Mapping[str, Any]
     multiply: Mapping[str, float]
     h: Values  # what they are at the step that comes
+    light: bool = False  # whether nothing but scalars is another: a step has not to look at more
+
+    @property
+    def clips(self) -> bool:
+        """True where the norm of each gradient is limited, at this step or at another."""
+        return self.values["clipnorm"] is not None
 
 
 class Group(MutableMapping[str, Any]):
@@ -47,11 +52,12 @@ class Group(MutableMapping[str, Any]):
     # No attribute can be set that would mean nothing; those of hyperparameters are in `group_class`.
     __slots__ = (
         *("_algorithm", "_counter", "_declared", "_factors", "_gate", "_given", "_single", "container"),
-        *("h", "index", "scheduled", "stage_scalars"),
+        *("_moderate", "h", "index", "scheduled", "stage_scalars"),
     )
 
     h: Values
     stage_scalars: StageScalars
+    _moderate: bool  # whether no number is near the end of the range of float32
     scheduled: list[str]  # hyperparameters that are functions of the step
 
     def __init__(
@@ -86,12 +92,26 @@ class Group(MutableMapping[str, Any]):
         # What stays as it is has been checked, where it is not for another step.
         all_anew = step is not None or "multiply" in given or not hasattr(self, "h")
         anew = self._declared if all_anew else [*given, *self.scheduled]
-        kept = {} if all_anew else vars(self.h)
-        h = Values(**{**kept, **{name: self._at(name, values, multiply, step) for name in anew}})
+        now = {name: self._at(name, values, multiply, step) for name in anew}
+        h = Values(**now) if all_anew else self.h.but(now)
         self._algorithm.check_together(h)
-        found = Given(values, multiply, h)
-        self.check(found, anew)
+        found = Given(values, multiply, h, not all_anew and self._is_light(values, h, given, anew))
+        if not found.light:
+            self.check(found, anew)
         return found
+
+    def _is_light(
+        self, values: Mapping[str, Any], h: Values, given: Iterable[str], anew: Iterable[str]
+    ) -> bool:
+        """Return whether moderate numbers are put in place of such, which no check would refuse."""
+        for name in given:
+            if not type(values[name]) is type(self._given[name]) is float or name == "clipnorm":
+                return False
+        for name in anew:
+            if not is_moderate(getattr(h, name)):
+                return False
+        choose = self._algorithm.select_rule
+        return self._moderate and choose(h) is choose(self.h)
 
     def check(self, given: Given, names: Iterable[str] | None = None) -> None:
         """Raise ValueError for numbers that the dtype of the parameters cannot hold.
@@ -106,13 +126,20 @@ class Group(MutableMapping[str, Any]):
 
     def changes(self, given: Given) -> list[Change]:
         """List what changes when the group gets what `with_values` made."""
-        scalars = self._algorithm.stage_scalars(given.h)
-        return [
-            (self, "h", given.h),
-            (self, "stage_scalars", scalars),
+        h, algorithm = given.h, self._algorithm
+        found: list[Change] = [
+            (self, "h", h),
+            (self, "stage_scalars", algorithm.stage_scalars(h)),
             (self, "_given", given.values),
+        ]
+        if given.light:
+            return found
+        numbers = [value for value in vars(h).values() if type(value) is float and value != 0.0]
+        return [
+            *found,
             (self, "_factors", given.multiply),
             (self, "scheduled", [k for k, value in given.values.items() if is_scheduled(value)]),
+            (self, "_moderate", algorithm.is_ours() and all(map(is_moderate, numbers))),
             (self._gate, "changed", True),
         ]
 
@@ -125,17 +152,18 @@ class Group(MutableMapping[str, Any]):
     def next(self) -> Values:
         """Compute the hyperparameters for the step that comes, where some are functions of it."""
         changed = {name: self._at(name, self._given, self._factors) for name in self.scheduled}
-        h = Values(**{**vars(self.h), **changed})
+        h = self.h.but(changed)
         self._algorithm.check_together(h)
-        for value in changed.values():
-            if type(value) is not float or not VANISHES < value < LARGE:  # rarely
-                self.check(Given(self._given, self._factors, h))
-                break
+        if not all([is_moderate(value) for value in changed.values()]):  # rarely
+            self.check(Given(self._given, self._factors, h))
         return h
 
     def now(self, h: Values) -> None:
         """Set what `next` computed."""
-        scalars = self._algorithm.stage_scalars(h)
+        algorithm = self._algorithm
+        scalars = algorithm.stage_scalars(h)
+        if algorithm.select_rule(h) is not algorithm.select_rule(self.h):
+            self._gate.changed = True
         self.h, self.stage_scalars = h, scalars
 
     @property

@@ -47,13 +47,18 @@ def log(x: float) -> float:
     return k * _LN2_HIGH + (k * _LN2_LOW + 2.0 * (ratio + ratio * series))
 
 
-def exp(x: float) -> float:
+def exp_in_python(x: float) -> float:
     """Return e to the power x, from products, sums and a scaling by a power of two."""
     if x < -745.0:
         return 0.0
+    if not x < 709.0:
+        raise OverflowError("exp takes a number below 709")
     k = round(x / (_LN2_HIGH + _LN2_LOW))
     rest = (x - k * _LN2_HIGH) - k * _LN2_LOW
     series = 1.0
     for n in range(_TERMS, 0, -1):
         series = 1.0 + series * rest / n
     return math.ldexp(series, k)
+
+
+exp: Callable[[float], float] = native.exp if native else exp_in_python

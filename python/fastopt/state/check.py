@@ -61,11 +61,11 @@ class CheckedState:
         self.accumulated = self._check_accumulated()
         self.accumulated_weight = self._check_weight()
         self.followers = self._check_followers()
-        given = [each.given.h for each in self.groups or ()]
-        self.h: list[Values] = given or [group.h for group in bound.groups]
+        given = [each.given for each in self.groups or ()] or [each.current for each in bound.groups]
+        self.h: list[Values] = [each.h for each in given]
         self._rules: list[Rule] = [rule_of(bound.kind.select_rule(h)) for h in self.h]
         settings = {**bound.settings, **self.settings}
-        check_together(settings, [h.clipnorm for h in self.h])
+        check_together(settings, any([each.clips for each in given]))
         check_settings(settings, self.h, bound.parameters.singles)
         self.entries = [state["parameters"].get(name) for name in bound.parameters.names]
         self.counts, self.count_of = self._check_steps()

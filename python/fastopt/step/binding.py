@@ -160,14 +160,14 @@ def row_of(bound: Bound, count: StepCount) -> Row | None:
 
 def followed(bound: Bound) -> Bound:
     """Find out what a step has to do; raise ValueError for settings that contradict each other."""
-    given, clips = bound.settings, [group.h.clipnorm for group in bound.groups]
-    declared.check_together(given, clips)
+    given = bound.settings
+    declared.check_together(given, bound.clips_each)
     check_settings(given, [group.h for group in bound.groups], bound.parameters.singles)
     forms = None
     if given["zero_grad"] or given["cast_grads"]:
         bfloat16 = bound.forms is not None and bound.forms.bfloat16
         forms = GradientForms(given["zero_grad"], given["cast_grads"], bfloat16)
-    works = reads(given, clips) or given["zero_grad"] or given["loss_scale"] != 1.0
+    works = bound.reads or given["zero_grad"] or given["loss_scale"] != 1.0
     scheduled = [group for group in bound.groups if group.scheduled]
     plain, guarded = not (works or any(bound.followers)), declared.guards(given)
     if plain and hasattr(bound, "direct"):  # mostly nothing follows; groups are equal by their values
@@ -191,17 +191,6 @@ def changed(bound: Bound, **values: Any) -> Bound:
     return found.but(program=program, direct=program is not None)
 
 
-def reads(given: Mapping[str, Any], clips: Sequence[float | None]) -> bool:
-    """Return whether a step has to read all gradients before it begins."""
-    return (
-        given["global_clipnorm"] is not None
-        or given["nonfinite"] != "propagate"
-        or given["loss_scale"] == "dynamic"
-        or given["stats"]
-        or declared.clips_each(clips)
-    )
-
-
 def install(core: Core, bound: Bound, changes: Sequence[Change] = (), still: bool = False) -> Bound:
     """Bind an optimizer otherwise from now on, and change what else changes with that.
 
@@ -219,7 +208,7 @@ def _forgotten(bound: Bound) -> list[Change]:
     """List what is not measured any more."""
     given, progress = bound.settings, bound.progress
     found: list[Change] = []
-    if not reads(given, [group.h.clipnorm for group in bound.groups]):
+    if not bound.reads:
         found.append((progress, "grad_norm", None))  # of a step when that was still asked for
     if not declared.guards(given):
         found.append((progress.skips, "in_a_row", 0))  # from now on each step is taken
@@ -257,6 +246,4 @@ def prepare(core: Core) -> Bound:
     if scheduled:
         for group, h in [(group, group.next()) for group in scheduled]:
             group.now(h)
-        if rules(bound) != bound.rules:
-            core.gate.changed = True
     return follow(core) if core.gate.changed else bound

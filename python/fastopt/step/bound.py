@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastopt.algorithm import Algorithm, Rule
+from fastopt.algorithm import Algorithm, Rule, guards
 from fastopt.arrays import KeepAlive
 from fastopt.backends import GradientForms, Plan, StepProgram
 from fastopt.followers import Followers
@@ -78,6 +78,18 @@ class Bound:
         if given is None:
             raise TypeError("there are no gradients: use step(grads), or bind them with grads=...")
         return self.parameters.leaves(given, "grads", "None where a parameter sits out")
+
+    @property
+    def clips_each(self) -> bool:
+        """True where a group clips each of its gradients by its own norm."""
+        return any([group.current.clips for group in self.groups])
+
+    @property
+    def reads(self) -> bool:
+        """True where a step has to read all gradients before it begins."""
+        given = self.settings
+        limited = given["global_clipnorm"] is not None or self.clips_each
+        return limited or guards(given) or given["stats"]
 
     def check_arrays(self) -> None:
         """Raise unless parameters and what is written besides are as they were."""

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.algorithm import clips_each
 from fastopt.model import Change, Parameters, commit
 from fastopt.numerics import taken
 from fastopt.runtime import listed
@@ -19,7 +18,7 @@ def clip_factors(
 ) -> list[float]:
     """Compute by what each gradient is scaled to clip its norm; `clips` are clipnorm of each group."""
     common = common_clip_factor(norm, bound.settings["global_clipnorm"])
-    if not clips_each(clips):
+    if clips.count(None) == len(clips):
         return [common] * len(norms.each)
     return [
         common * clip_factor(own * unscale, clips[group])  # one of them is 1

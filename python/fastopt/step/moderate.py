@@ -34,16 +34,16 @@ class Risks:
     def __init__(self, ours: bool) -> None:
         self._ours = ours
         self._of: list[Values | None] | None = None
-        self._found: list[float] = []  # for each row
-        self.are_calm = False  # whether all of the last ones are 0
+        self._are_calm = False
+        self.found: list[float] = []  # for each row
 
-    def of(self, rows: Sequence[Row | None], values: list[Values | None]) -> list[float]:
-        """Return the risk of each row, of which `values` are the hyperparameters."""
+    def are_calm(self, rows: Sequence[Row | None], values: list[Values | None]) -> bool:
+        """Find the risk of each row; return whether all are 0. `values` are hyperparameters of each."""
         if values != self._of:
-            self._found = [risk(row, self._ours) for row in rows]
-            self.are_calm = self._found.count(0.0) == len(rows)
+            self.found = [risk(row, self._ours) for row in rows]
+            self._are_calm = self.found.count(0.0) == len(rows)
             self._of = values if self._ours else None
-        return self._found
+        return self._are_calm
 
 
 class _Roles(NamedTuple):

@@ -48,10 +48,11 @@ class Found(NamedTuple):
 def look(step: Step) -> Found | None:
     """Try the step for each parameter that may overflow; return None where none may."""
     bound, wild = step.bound, step.bound.progress.wild
-    values = [count.group.h if count.active else None for count in bound.counts]
-    risks = bound.risks.of(step.due.rows, values)
-    calm = max(step.norms) * step.unscale <= LIMIT and not wild
-    if calm and (bound.risks.are_calm or _decay_is_moderate(step, risks)):
+    largest = max(step.norms) * step.unscale
+    if is_calm(bound, step.due.rows, largest):
+        return None
+    risks = bound.risks.found
+    if largest <= LIMIT and not wild and _decay_is_moderate(step, risks):
         return None
     still = [i for i in wild if step.due.gradients[i] is None]
     for i in _suspects(step, risks):
@@ -61,6 +62,13 @@ def look(step: Step) -> Found | None:
         if outcome:
             still.append(i)
     return Found("", frozenset(still))
+
+
+def is_calm(bound: Bound, rows: Sequence[Row | None], largest: float) -> bool:
+    """Return whether no rule can overflow, whatever decays; `largest` is the largest norm."""
+    values = [count.group.h if count.active else None for count in bound.counts]
+    calm = bound.risks.are_calm(rows, values)
+    return calm and largest <= LIMIT and not bound.progress.wild
 
 
 def _suspects(step: Step, risks: Sequence[float]) -> list[int]:

@@ -13,7 +13,7 @@ from fastopt.model import Change
 from fastopt.runtime import get_num_threads
 from fastopt.step import decide, overflow, whole
 from fastopt.step.accumulator import check_nothing_waits
-from fastopt.step.binding import reads, row_of
+from fastopt.step.binding import row_of
 from fastopt.step.bound import Bound, Core
 from fastopt.step.due import StepRequest
 from fastopt.step.gradients import bind_gradients
@@ -56,7 +56,7 @@ def _decided(bound: Bound, due: StepRequest) -> bool:
     changes: list[Change] = [*due.changes, (progress, "report", None)]
     clips = [group.h.clipnorm for group in bound.groups]
     norms, norm = None, 0.0
-    if reads(given, clips):
+    if bound.reads:
         norms = norms_of(plan.sums_of_squares(threads), due.gradients, arrays)
         norm = norms.of(range(len(factors))) * unscale
         if bound.guarded and any(norms.nonfinite):
@@ -67,15 +67,13 @@ def _decided(bound: Bound, due: StepRequest) -> bool:
     extras = whole.extras(bound.followers, progress.steps, due.zero, norms is not None)
     rows, row_of_each = _scaled(bound, due.rows, unscale, factors)
     if bound.guarded and norms is not None:
-        if progress.skips.in_a_row:
-            changes.append(progress.skips.ended())
         step = overflow.Step(bound, due, norms.each, unscale, factors, rows, row_of_each, extras)
         found = overflow.look(step)
         if found is not None:
             if found.reason:
                 return decide.leave_out(bound, due, norm, partial(overflow.complaint, found.reason))
             changes.append((progress, "wild", found.wild))
-    changes += progress.scale.changes(finite=True)
+    changes += progress.taken()
     changes += bound.followers.begin(arrays, due.gradients)
     if given["stats"]:
         assert norms is not None

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from fastopt.model import Change
 from fastopt.step.loss_scaling import LossScale
 from fastopt.step.skipping import Skips
 
@@ -19,3 +20,8 @@ class Progress:
         self.grad_norm: float | None = None
         self.report: list[GroupReport] | None = None
         self.wild: frozenset[int] = frozenset()  # parameters near the end of the range of their dtype
+
+    def taken(self) -> list[Change]:
+        """List what changes with a step that is taken, besides its count."""
+        ended = [self.skips.ended()] if self.skips.in_a_row else []
+        return ended + self.scale.changes(finite=True)

@@ -1,0 +1,62 @@
+"""Hyperparameters that are set or computed between steps are what an optimizer made of them has.
+
+Most are a number in place of a number, which is checked and looked at less; it must not be seen.
+"""
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastopt
+from fastopt.algorithm.base import Algorithm
+
+VALUES = (0.0, 1e-60, 1e-46, 1e-40, 1e-3, 0.5, 1e8, 1e9, 1e20, 1e38, 1e300)
+ALGORITHMS = ("sgd", "adam", "adamw", "rmsprop", "adadelta", "nadam", "adamwschedulefree")
+
+
+def numbers(name: str) -> list[str]:
+    kind: type[Algorithm] = type(fastopt.get(name, [np.zeros(1)]))
+    options = kind.hyperparameters.items()
+    found = [k for k, each in options if type(each.default) is float and not each.initial]
+    return [*found, "clipvalue", "max_lr", "clipnorm"]
+
+
+def outcome(name: str, given: dict[str, float], in_turn: bool) -> Any:
+    """What an optimizer computes its first step with, or that it is refused."""
+    p = np.ones(3, np.float32)
+    try:
+        opt = fastopt.get(name, [p], **({} if in_turn else given))
+        for key, value in given.items() if in_turn else ():
+            setattr(opt, key, value)
+        opt.step([np.ones(3, np.float32)])
+    except ValueError:
+        return "an error"
+    group = opt.groups[0]
+    return vars(group.h), group.stage_scalars, p.tobytes(), [*opt.state["0"]]
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_one_after_the_other_is_as_both_at_once(name: str) -> None:
+    rng = np.random.default_rng(0)
+    every = list(itertools.permutations(numbers(name), 2))
+    for k in rng.choice(len(every), 60):
+        given = dict(zip(every[k], map(float, rng.choice(VALUES, 2)), strict=True))
+        assert outcome(name, given, True) == outcome(name, given, False), given
+
+
+@pytest.mark.parametrize("maximize", [False, True])
+def test_a_rule_that_a_number_chooses(maximize: bool, backend: str) -> None:
+    p, q = np.ones(5), np.ones(5)
+    opt = fastopt.SGD([p], lr=0.5, backend=backend, maximize=maximize)
+    other = fastopt.SGD(
+        [q], lr=0.5, backend=backend, maximize=maximize, momentum=lambda t: 0.5 * (t > 0)
+    )
+    for t in range(3):
+        opt.momentum = 0.5 * (t > 0)
+        g = np.arange(5.0) - t
+        opt.step([g])
+        other.step([g])
+        assert p.tobytes() == q.tobytes()
+        assert [*opt.state["0"]] == [*other.state["0"]]
