@@ -107,11 +107,11 @@ def test_at_run_time_a_loop_that_is_there_runs_on(switched_off: Any) -> None:
 def test_at_run_time_a_loop_that_is_missing_is_an_error_before_anything_is_written(
     switched_off: Any,
 ) -> None:
-    from fastopt.backends import numba
+    from fastopt.backends import numba_kernel
 
     p, g = [np.ones(3), np.ones(2)], [np.ones(3), np.ones(2)]
     opt = fastopt.SGD(p, lr=0.5, backend="numba")
-    numba._loop.cache_clear()
+    numba_kernel.kernel.cache_clear()
     switched_off()
     with pytest.raises(RuntimeError, match=r"numba\.config.DISABLE_JIT is set: unset it"):
         opt.step(g)

@@ -6,7 +6,7 @@ from fastopt.arrays.checks import check_kind, check_layout
 from fastopt.arrays.extents import Extents, Written, check_zeroable, overlaps_itself
 from fastopt.arrays.fingerprint import Fingerprint
 from fastopt.arrays.lifetime import KeepAlive
-from fastopt.arrays.memory import Named, bounds, flat
+from fastopt.arrays.memory import Named, address, bounds, flat
 from fastopt.arrays.read_only import (
     read_only,
     read_only_dict,

@@ -35,6 +35,10 @@ class Extents:
                 found._ends.insert(place, address(array) + array.nbytes)
         return found
 
+    def ranges(self) -> tuple[list[int], list[int]]:
+        """List where they begin, in that order, and where they end."""
+        return self._begins, self._ends
+
     @property
     def begin(self) -> int:
         """The address at which the first one begins."""

@@ -1,4 +1,4 @@
-"""The pieces of a compiled loop: elementwise functions on scalars, and tuples of arrays of any length.
+"""The pieces of a compiled loop: elementwise functions on scalars.
 
 Imported when the first rule is compiled, as it imports Numba.
 """
@@ -8,11 +8,12 @@ from functools import cache, partial
 from typing import Any
 
 import numpy as np
-from numba import carray, from_dtype, njit, typeof, types
-from numba.core.errors import TypingError
+from numba import from_dtype, njit, typeof, types
 from numba.extending import overload
 
 from fastopt.algorithm import elementwise
+from fastopt.backends.numba_cache import unique
+from fastopt.backends.numba_digest import digest
 from fastopt.backends.numba_there import disabled
 
 # The numerics contract: no contraction, no reordering, division as in NumPy.
@@ -21,18 +22,19 @@ CONTRACT: dict[str, Any] = {"fastmath": False, "error_model": "numpy"}
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile under the numerics contract."""
-    _check_enabled()
+    check_enabled()
     return njit(nogil=True, no_cfunc_wrapper=True, **CONTRACT)(function)
 
 
 @cache  # a stage is a piece of the loops of many rules, a rule of those of many stages
 def piece(function: Callable[..., Any]) -> Any:
     """Compile what only compiled code calls: without an entry for Python, half as much work again."""
-    _check_enabled()
-    return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **CONTRACT)(function)
+    check_enabled()
+    named = unique(function, digest(function))
+    return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **CONTRACT)(named)
 
 
-def _check_enabled() -> None:
+def check_enabled() -> None:
     """Raise RuntimeError where Numba would return a function as it is."""
     if said := disabled():
         raise RuntimeError(f"{said}, or set it when the optimizer has taken its first step")
@@ -102,68 +104,11 @@ def _scalar(kind: Any) -> Any:
     return np.float32 if kind is types.float32 else np.float64
 
 
-def take(arrays: Any, i: Any) -> Any:
-    """Return element i of each array of a tuple; only its compiled form is ever called."""
+def values(given: Any) -> Any:
+    """Return what a rule gives back as a tuple; only its compiled form is ever called."""
     raise AssertionError  # pragma: no cover - compiled
 
 
-@_overload(take)
-def _take(arrays: Any, i: Any) -> Any:
-    if len(arrays) == 0:
-        return lambda arrays, i: ()
-    return lambda arrays, i: (arrays[0][i], *take(arrays[1:], i))
-
-
-def put(arrays: Any, i: Any, values: Any) -> Any:
-    """Set element i of each array of a tuple; only its compiled form is ever called."""
-    raise AssertionError  # pragma: no cover - compiled
-
-
-@_overload(put)
-def _put(arrays: Any, i: Any, values: Any) -> Any:
-    def set_all(arrays: Any, i: Any, values: Any) -> None:  # pragma: no cover - compiled
-        arrays[0][i] = values[0]
-        put(arrays[1:], i, values[1:])
-
-    def set_none(arrays: Any, i: Any, values: Any) -> None:  # pragma: no cover - compiled
-        pass
-
-    def set_one(arrays: Any, i: Any, values: Any) -> None:  # pragma: no cover - compiled
-        arrays[0][i] = values
-
-    given = len(values) if isinstance(values, types.BaseTuple) else 1
-    if given != len(arrays):
-        raise TypingError(f"the rule gives back {given - len(arrays):+d} values too many")
-    if not isinstance(values, types.BaseTuple):
-        return set_one
-    return set_all if len(arrays) else set_none
-
-
-def views(addresses: Any, like: Any, numbers: Any) -> Any:
-    """View the arrays at addresses number 0, 1, ...; only its compiled form is ever called."""
-    raise AssertionError  # pragma: no cover - compiled
-
-
-@_overload(views)
-def _views(addresses: Any, like: Any, numbers: Any) -> Any:
-    if len(numbers) == 0:
-        return lambda addresses, like, numbers: ()
-    return lambda addresses, like, numbers: (
-        carray(addresses[numbers[0]], (like.size,), like.dtype),
-        *views(addresses, like, numbers[1:]),
-    )
-
-
-def loop(stage: Any, update: Any) -> Callable[..., None]:
-    """Make the loop over elements for a `Stage` and a rule; it is yet to be compiled."""
-    before, update, after = piece(stage.before), piece(update), piece(stage.after)
-
-    def sweep(s: Any, c: Any, g: Any, arrays: Any) -> None:  # pragma: no cover - compiled
-        p, states = arrays[0], arrays[1:]  # sliced in the loop, it would not become vector code
-        for i in range(p.size):
-            old = p[i]
-            p_i, g_i = before(old, g[i], s)
-            put(arrays, i, update(p_i, g_i, *take(states, i), c))
-            p[i] = after(p[i], old, s)
-
-    return sweep
+@_overload(values)
+def _values(given: Any) -> Any:
+    return (lambda given: given) if isinstance(given, types.BaseTuple) else (lambda given: (given,))

@@ -4,10 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.algorithm import Rule
-from fastopt.backends.protocol import Pass, Plan
-from fastopt.backends.python_plan import AllScalars, PythonPlan, Scalars
-from fastopt.numerics import FloatingPointEnvironment
+from fastopt.algorithm import STAGES, Rule, Stage
+from fastopt.backends.protocol import Pass, Plan, Row, Rows
+from fastopt.backends.python_plan import PythonPlan
+from fastopt.numerics import SUPPORTED, FloatingPointEnvironment, check_environment
+
+Scalars = tuple[Stage, Any, Any]  # a stage, its scalars and those of the rule, of one dtype
+AllScalars = list[dict[Any, Scalars]]  # for each row, by dtype
 
 
 def why_not() -> str:
@@ -40,16 +43,29 @@ class NumpyPlan(PythonPlan):
 
     chunk = 1 << 14  # small enough for what NumPy computes in between to stay in the cache
 
+    def scalars(self, rows: Rows) -> AllScalars:
+        """Round the scalars of each row to each dtype: once, from double."""
+        check_environment()
+        with np.errstate(all="ignore"), FloatingPointEnvironment():
+            return [{dtype: _round(row, dtype) for dtype in SUPPORTED} if row else {} for row in rows]
+
     def sweep_all(self, scalars: AllScalars, extras: Pass, threads: int) -> None:
         """Update all that is bound."""
-        self.sweep(scalars, self.pieces(extras), extras)
+        self.sweep(scalars, self.pieces(extras, range(len(self._arrays))), extras)
 
-    @staticmethod
-    def update(rule: Rule, scalars: Scalars, g: Any, p: Any, *states: Any) -> None:
+    def update(self, i: int, scalars: AllScalars, g: Any, a: int, b: int) -> None:
         """Compute the new values of some pieces, and write them."""
-        stage, s, c = scalars
+        p, *states = (flat[a:b] for flat in self._flat[i])
+        stage, s, c = scalars[self._row_of[i]][p.dtype]
         p_new, g = stage.before(p, g, s)
-        new = rule.update(p_new, g, *states, c)
+        new = self._rules[i].update(p_new, g, *states, c)
         p_new, *states_new = new if states else (new,)
         for old, value in zip((p, *states), (stage.after(p_new, p, s), *states_new), strict=True):
             old[...] = value
+
+
+def _round(row: Row, dtype: Any) -> Scalars:
+    stage, coefficients = row
+    s = type(stage)(*map(dtype.type, stage))
+    c = type(coefficients)(*map(dtype.type, coefficients))
+    return STAGES[stage.stage], s, c

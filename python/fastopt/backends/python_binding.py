@@ -64,25 +64,38 @@ class Binding:
     ) -> int:
         """Check and keep the gradients; see the protocol."""
         taking = taking or GradientForms(False, False, False)
-        for i, (entry, g) in enumerate(zip(self._arrays, gradients, strict=True)):
-            p = entry[0]
-            if params is not None and params[i] is not p:
-                return i
-            placements = zip(self._placements[i], entry, strict=True)
-            if not all(placement.unchanged(a) for placement, a in placements):
-                return i
-            if g is None:
-                continue
-            if type(g) not in (np.ndarray, np.memmap) or not _takes(g, p, taking):
-                return i
-            if not overlap_checked and g.size and self._written.within(*bounds(g)):
+        doubtful = self._doubtful(gradients, params, taking)
+        for i in doubtful:
+            if not self._fits(i, gradients[i], params and params[i], overlap_checked, taking):
                 return i
         if taking.written and not overlap_checked:
             ranges = sorted(bounds(g) for g in gradients if g is not None and g.size)
             if any(begin < end for (_, end), (begin, _) in pairwise(ranges)):
                 return 0
         self._gradients = list(gradients)
-        return SOME_ABSENT if any(g is None for g in gradients) else BOUND
+        return SOME_ABSENT if any(gradients[i] is None for i in doubtful) else BOUND
+
+    def _doubtful(
+        self, gradients: Sequence[Any], params: Sequence[Any] | None, taking: GradientForms
+    ) -> Sequence[int]:
+        """List the parameters that `_fits` has to look at: all, where no other has."""
+        if len(gradients) != len(self._arrays):
+            raise ValueError("a plan needs as many gradients as it has parameters")
+        return range(len(self._arrays))
+
+    def _fits(self, i: int, g: Any, now: Any, overlap_checked: bool, taking: GradientForms) -> bool:
+        """Return whether a parameter and what belongs to it are as they were, and its gradient fits."""
+        entry = self._arrays[i]
+        p = entry[0]
+        if now is not None and now is not p:
+            return False
+        if not all(was.unchanged(a) for was, a in zip(self._placements[i], entry, strict=True)):
+            return False
+        if g is None:
+            return True
+        if type(g) not in (np.ndarray, np.memmap) or not _takes(g, p, taking):
+            return False
+        return overlap_checked or not g.size or not self._written.within(*bounds(g))
 
     def assign(self, rows: list[int]) -> None:
         """Assign to each parameter the row that it uses."""

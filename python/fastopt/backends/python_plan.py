@@ -6,13 +6,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm import STAGES, Stage
 from fastopt.backends.protocol import (
     BOUND,
     PLAIN_PASS,
     Changes,
     Pass,
-    Row,
     RowOf,
     Rows,
     StepProgram,
@@ -20,10 +18,8 @@ from fastopt.backends.protocol import (
 from fastopt.backends.python_binding import Binding, Gradient
 from fastopt.model import StepCount, make
 from fastopt.numerics import (
-    SUPPORTED,
     FloatingPointEnvironment,
     block_sums,
-    check_environment,
     narrow_into,
 )
 
@@ -31,9 +27,6 @@ TILE = 1 << 14  # elements of a gradient that are copied at a time, where it lie
 FINISHED = 1 << 15  # elements that are updated at a time where more is done with them
 
 Work = tuple[int, int, int]  # a parameter and its elements from ... to ...
-Scalars = tuple[Stage, Any, Any]  # a stage, its scalars and those of the rule, of one dtype
-
-AllScalars = list[dict[Any, Scalars]]  # for each row, by dtype
 
 
 class PythonPlan(Binding):
@@ -41,7 +34,6 @@ class PythonPlan(Binding):
 
     TAKES_PROGRAMS: ClassVar[bool] = False
     chunk: int  # elements that are updated at a time
-    update: Callable[..., None]  # (rule, scalars, g, p, *states) updates flat pieces of them
     block_sums = staticmethod(block_sums)
     commit = staticmethod(make)
 
@@ -78,21 +70,31 @@ class PythonPlan(Binding):
         self.release()
         self.commit(changes)
 
-    def sweep_all(self, scalars: AllScalars, extras: Pass, threads: int) -> None:
+    def scalars(self, rows: Rows) -> Any:
+        """Round the scalars of each row: once, from double. What can fail for want of a kernel does."""
+        raise NotImplementedError  # pragma: no cover - each backend has its own
+
+    def update(self, i: int, scalars: Any, g: Any, a: int, b: int) -> None:
+        """Update the elements a to b of a parameter by their gradients in its dtype."""
+        raise NotImplementedError  # pragma: no cover - each backend has its own
+
+    def sweep_all(self, scalars: Any, extras: Pass, threads: int) -> None:
         """Update all that is bound."""
         raise NotImplementedError  # pragma: no cover - each backend has its own
 
     def flush_subnormals(self, asked: bool) -> None:
         """Keep them all the same: neither NumPy nor Numba can be told."""
 
-    def pieces(self, extras: Pass) -> list[Work]:
-        """List the work of the step in the order of memory."""
+    def pieces(self, extras: Pass, numbers: Sequence[int]) -> list[Work]:
+        """List the work of the step on some parameters, in the order of memory."""
+        if len(self._gradients) != len(self._arrays):
+            raise RuntimeError("a plan is bound to gradients for one step")
         length = self.chunk if extras == PLAIN_PASS else min(self.chunk, FINISHED)
         return [
-            (i, begin, min(begin + length, entry[0].size))
-            for i, (entry, g) in enumerate(zip(self._arrays, self._gradients, strict=True))
-            if g is not None or extras.average
-            for begin in range(0, entry[0].size, length)
+            (i, begin, min(begin + length, self._arrays[i][0].size))
+            for i in numbers
+            if self._gradients[i] is not None or extras.average
+            for begin in range(0, self._arrays[i][0].size, length)
         ]
 
     def sums_of_squares(self, threads: int) -> list[float]:
@@ -114,12 +116,6 @@ class PythonPlan(Binding):
             total += block
         return total
 
-    def scalars(self, rows: Rows) -> AllScalars:
-        """Round the scalars of each row to each dtype: once, from double."""
-        check_environment()
-        with np.errstate(all="ignore"), FloatingPointEnvironment():
-            return [{dtype: _round(row, dtype) for dtype in SUPPORTED} if row else {} for row in rows]
-
     def run_with_sums(
         self, rows: Rows, threads: int, extras: Pass, changes: Changes, row_of: RowOf
     ) -> list[tuple[float, float]]:
@@ -134,7 +130,7 @@ class PythonPlan(Binding):
 
     def sweep(
         self,
-        scalars: AllScalars,
+        scalars: Any,
         work: Sequence[Work],
         extras: Pass,
         sums: list[tuple[float, float]] | None = None,
@@ -146,7 +142,7 @@ class PythonPlan(Binding):
                 self._sweep(scalars, piece, extras, sums)
 
     def _sweep(
-        self, scalars: AllScalars, piece: Work, extras: Pass, sums: list[tuple[float, float]] | None
+        self, scalars: Any, piece: Work, extras: Pass, sums: list[tuple[float, float]] | None
     ) -> None:
         i, begin, end = piece
         p = self._flat[i][0]
@@ -157,9 +153,7 @@ class PythonPlan(Binding):
             b = min(a + length, end)
             before = p[a:b].copy() if sums is not None and gradient is not None else p[:0]
             if gradient is not None:
-                s = scalars[self._row_of[i]][p.dtype]
-                pieces = (flat[a:b] for flat in self._flat[i])
-                self.update(self._rules[i], s, gradient.read(a, b), *pieces)
+                self.update(i, scalars, gradient.read(a, b), a, b)
                 if extras.zero:
                     gradient.zero(a, b)
             self._finish(i, a, b, extras, g is not None)
@@ -183,10 +177,3 @@ class PythonPlan(Binding):
             average[...] = number(extras.keep) * average + number(extras.take) * p
         if updated and self._copies:
             narrow_into(self._copies[i][a:b], p)
-
-
-def _round(row: Row, dtype: Any) -> Scalars:
-    stage, coefficients = row
-    s = type(stage)(*map(dtype.type, stage))
-    c = type(coefficients)(*map(dtype.type, coefficients))
-    return STAGES[stage.stage], s, c
