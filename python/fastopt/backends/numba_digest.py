@@ -33,7 +33,7 @@ class _UnknownError(Exception):
 def digest(*things: Any) -> str:
     """Compute the digest of functions and values; empty where one refers to what cannot be told."""
     try:
-        described = "\n".join(line for thing in things for line in _described(thing, []))
+        described = "\n".join(line for thing in things for line in _described(thing, [], direct=True))
         return sha256(f"{_surroundings()}\n{described}".encode()).hexdigest()[:LENGTH]
     except (_UnknownError, OSError):
         return ""
@@ -51,7 +51,7 @@ def _surroundings() -> str:
     return repr((versions, machine, settings, text))
 
 
-def _described(thing: Any, above: list[Any]) -> Iterator[str]:
+def _described(thing: Any, above: list[Any], direct: bool = False) -> Iterator[str]:
     """Describe a thing; `above` are the functions that it is part of."""
     name = getattr(thing, "__name__", None)
     if type(thing) in PLAIN:
@@ -72,8 +72,8 @@ def _described(thing: Any, above: list[Any]) -> Iterator[str]:
         yield f"itself {name}"
     elif isinstance(thing, Dispatcher):
         yield f"compiled {sorted(thing.targetoptions.items())!r} {thing.locals!r}"
-        yield from _described(thing.py_func, above)
-    elif type(thing) is FunctionType:
+        yield from _described(thing.py_func, above, direct=True)
+    elif type(thing) is FunctionType and direct:  # where another calls it, by an overload of its own
         yield f"function {thing.__module__} {thing.__qualname__}"
         yield from _of_function(thing, [*above, thing])
     else:

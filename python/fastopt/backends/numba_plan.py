@@ -52,7 +52,7 @@ class NumbaPlan(PythonPlan):
         """List those of which compiled code does not know that all is as it should be."""
         every = super()._doubtful(gradients, params, taking)
         others = self._dense.differing(gradients, WRITEABLE * taking.written)
-        changed = self._fixed.differing(flags=WRITEABLE)
+        changed = self._fixed.differing()
         if changed:
             others = sorted({*others, *(self._parameter_of[k] for k in changed)})
         if params is not None and not all(map(is_, params, self._params)):
@@ -84,10 +84,14 @@ class NumbaPlan(PythonPlan):
 
     def sweep_all(self, scalars: Any, extras: Pass, threads: int) -> None:
         """Update all that is bound."""
-        alone = extras._replace(zero=False, backwards=False) == PLAIN_PASS
+        plain = extras is PLAIN_PASS or extras._replace(zero=False, backwards=False) == PLAIN_PASS
+        alone = plain and not self._copies
         pieces = self.pieces(extras, self._apart() if alone else range(len(self._arrays)))
         elements = self._table.elements
-        runs = max(1, min(threads, elements // WORTH_A_THREAD))
+        runs = min(threads, elements // WORTH_A_THREAD)
+        if runs <= 1 and alone and not pieces:
+            self._walk(0, elements, extras.zero)
+            return
         parts = 2 * runs if runs > 1 else 1
 
         def shares(count: int) -> list[tuple[int, int]]:
@@ -101,7 +105,7 @@ class NumbaPlan(PythonPlan):
 
     def _walk(self, begin: int, end: int, zero: bool) -> None:
         with FloatingPointEnvironment():  # here, as every thread has its own
-            self._table.walk(self._gradients_at, self._kernels.lines_at, begin, end, zero)
+            self._table.walk(*self._dense.places, self._kernels.lines_at, begin, end, zero)
 
     def _apart(self) -> list[int]:
         """List the parameters with gradients that cannot be swept as they lie."""

@@ -98,6 +98,7 @@ class Expected:
         used = (self.rows, self._extents, self._found, self._ids)
         self._rows_at, self._extents_at, self._found_at, self._ids_at = map(address, used)
         self._extents_count = len(begins)
+        self.places = (self._rows_at, self._width)  # of AT: of the first, and the words to the next
 
     def differing(self, gradients: Sequence[Any] | None = None, flags: int = 0) -> Sequence[int]:
         """List the numbers of the arrays, or of these gradients, that are not so, or may not be."""
@@ -116,7 +117,7 @@ class Expected:
 
 
 def _fixed(a: NDArray[Any]) -> tuple[int, int, int, int]:
-    mask = C_ORDER | F_ORDER | ALIGNED
+    mask = C_ORDER | F_ORDER | ALIGNED | WRITEABLE
     return address(a), a.nbytes, mask, a.flags.num & mask
 
 

@@ -74,13 +74,12 @@ class Table:
         self._line = self.width * WORD
 
     def walk(
-        self, gradients: NDArray[np.intp], kernels_at: int, begin: int, end: int, zero: bool
+        self, gradients_at: int, stride: int, kernels_at: int, begin: int, end: int, zero: bool
     ) -> None:
-        """Update the elements from begin to end, whose gradients lie where `gradients` says."""
-        count, stride = len(gradients), gradients.strides[0] // WORD
-        of_words(walk, True)(
-            *(self._at, self.width, count, address(gradients), stride, kernels_at, begin, end, zero),
-        )
+        """Update elements from begin to end; the addresses of gradients lie `stride` words apart."""
+        compiled = of_words(walk, True)
+        width, count = self.width, len(self.lines)
+        compiled(self._at, width, count, gradients_at, stride, kernels_at, begin, end, zero)
 
     def walk_one(self, i: int, g: NDArray[Any], kernels_at: int, begin: int) -> None:
         """Update the elements of parameter i from `begin` on by a gradient of as many."""
