@@ -78,6 +78,21 @@ def large() -> Call:
     return step(1, 25_000_000)
 
 
+@row("numba, 6 x 200")
+def six_by_numba() -> Call:
+    return step(6, 200, backend="numba")
+
+
+@row("numba, 1,000 x 1,000")
+def thousand_by_numba() -> Call:
+    return step(1000, 1000, backend="numba")
+
+
+@row("numba, 1 x 25 M")
+def large_by_numba() -> Call:
+    return step(1, 25_000_000, backend="numba")
+
+
 @row("clip, 6 x 200")
 def clipped() -> Call:
     return step(6, 200, global_clipnorm=1.0)

@@ -99,7 +99,8 @@ def test_what_cannot_be_told_has_no_digest(rule: Any) -> None:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keep compiled code in a folder of the test's own."""
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    return folder()
+    found: Path = folder()
+    return found
 
 
 def made(update: Callable[..., Any]) -> Any:
@@ -118,7 +119,7 @@ def test_a_file_that_is_not_whole_is_compiled_again(cache: Path) -> None:
     made(plain)
     (file,) = cache.iterdir()
     whole = file.read_bytes()
-    for broken in (b"", whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1])):
+    for broken in (b"", whole[:-1], whole[:9000] + bytes([whole[9000] ^ 1]) + whole[9001:]):
         file.write_bytes(broken)
         assert made(plain)._cache_hits == 0
         assert made(plain)._cache_hits == 1

@@ -92,6 +92,19 @@ def test_what_lies_otherwise_is_swept_apart(
     assert calls.count("walk_one") == apart
 
 
+def test_the_stage_changes_with_a_hyperparameter(calls: Calls) -> None:
+    found: list[list[bytes]] = []
+    for backend in ("numpy", "numba"):
+        params = model(0)
+        opt = fastopt.SGD(params, lr=0.1, backend=backend)
+        for seed, decay in enumerate((0.0, 0.5, 0.0, 0.25)):
+            opt.weight_decay = decay
+            opt.step(model(seed))
+        found.append([p.tobytes() for p in params])
+    assert found[0] == found[1]
+    assert calls == ["walk"] * 4
+
+
 def test_a_parameter_sits_out(calls: Calls) -> None:
     first, second, third = model(1), model(2), model(3)
     second[4] = None  # type: ignore[call-overload]
@@ -174,12 +187,16 @@ def test_the_reader_finds_what_has_changed(change: Callable[[Any], None]) -> Non
 def test_the_reader_finds_other_memory() -> None:
     arrays = [np.zeros(3), np.zeros(4)]
     fixed = numba_reader.Expected(arrays)
-    fixed.rows[1, numba_reader.AT] -= 8  # no way that NumPy 2 has gives other memory every time
+    fixed.rows[1, numba_reader.AT] -= 8  # NumPy 2 has no way that always does
     assert fixed.differing() == [1]
 
 
 def test_the_reader_takes_gradients_that_fit() -> None:
-    params = [np.zeros((3, 4), np.float32), np.asfortranarray(np.zeros((3, 4))), np.zeros(5)]
+    params: list[Array] = [
+        np.zeros((3, 4), np.float32),
+        np.asfortranarray(np.zeros((3, 4))),
+        np.zeros(5),
+    ]
     dense = numba_reader.Expected(params, Extents(("", p) for p in params))
     found = [np.ones_like(p) for p in params]
     assert dense.differing(found) == []

@@ -55,9 +55,9 @@ class Kept(NullCache):  # type: ignore[misc]
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Load what was compiled; None where it is not there, or not whole."""
         with suppress(Exception):  # whatever is wrong with a file, there is another way
-            content = (folder() / self._digest).read_bytes()
-            if sha256(content[CHECKED:]).digest() == content[:CHECKED]:
-                called, reduced = pickle.loads(content[CHECKED:])
+            content = read(self._digest)
+            if content is not None:
+                called, reduced = pickle.loads(content)
                 if not all(map(address_of_symbol, called)):
                     target_context.refresh()  # which takes most of a second, and is seldom needed
                 if all(map(address_of_symbol, called)):  # else LLVM would end the process
@@ -74,8 +74,7 @@ class Kept(NullCache):  # type: ignore[misc]
             # Nothing in it that might be taken for another process's function of the same name.
             ours = all(f.is_declaration or self._digest in f.name for f in functions)
             if ours and not data.library.has_dynamic_globals:
-                content = pickle.dumps((called, reduced))
-                _write(folder() / self._digest, sha256(content).digest() + content)
+                write(self._digest, pickle.dumps((called, reduced)))
 
 
 def folder() -> Path:
@@ -83,18 +82,28 @@ def folder() -> Path:
     return Path(config.CACHE_DIR or AppDirs("numba", appauthor=False).user_cache_dir) / "fastopt"
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a file that other processes see whole or not at all."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        os.replace(name, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise
-    there = sorted(path.parent.iterdir(), key=lambda each: each.stat().st_mtime)
-    for each in there[:-MOST]:
-        each.unlink(missing_ok=True)
+def read(name: str) -> bytes | None:
+    """Read a file; None where there is none, or none that is whole."""
+    with suppress(OSError):
+        content = (folder() / name).read_bytes()
+        if sha256(content[CHECKED:]).digest() == content[:CHECKED]:
+            return content[CHECKED:]
+    return None
+
+
+def write(name: str, content: bytes) -> None:
+    """Write a file that other processes see whole or not at all; or none, where none can be written."""
+    with suppress(OSError):
+        folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, made = tempfile.mkstemp(dir=folder())
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(sha256(content).digest() + content)
+            os.replace(made, folder() / name)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(made)
+            raise
+        there = sorted(folder().iterdir(), key=lambda each: each.stat().st_mtime)
+        for each in there[:-MOST]:
+            each.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from numba import config
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 
-from fastopt.algorithm import elementwise, stages
+from fastopt.algorithm import elementwise
 
 LENGTH = 24  # hexadecimal digits
 PLAIN = (type(None), bool, int, float, complex, str, bytes, type(...))
@@ -43,7 +43,7 @@ def digest(*things: Any) -> str:
 def _surroundings() -> str:
     """Describe versions, the processor, and our own text that compiles."""
     here = Path(__file__).parent
-    files = [*sorted(here.glob("numba*.py")), *(Path(m.__file__ or "") for m in (elementwise, stages))]
+    files = [*sorted(here.glob("numba*.py")), Path(elementwise.__file__)]
     text = sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     machine = cpu_target.target_context.codegen().magic_tuple()
     settings = [getattr(config, name, None) for name in SETTINGS]

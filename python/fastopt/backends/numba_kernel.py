@@ -60,7 +60,8 @@ def kernel(rule: Rule, stage: int, dtype: np.dtype[Any]) -> Any:
         "update": piece(rule.update),
     }
     exec(text, names)
-    found = digest(rule.update, around.before, around.after, text, fields, stage, dtype)
+    parts = (rule.update, around.before, around.after, text, fields, StageScalars._fields)
+    found = digest(*parts, stage, dtype)
     return for_c(names["kernel"], signature, found)
 
 

@@ -3,7 +3,7 @@
 Imported with the first plan, as it imports Numba.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, partial
 from itertools import pairwise
 from operator import is_
@@ -34,6 +34,11 @@ class NumbaPlan(PythonPlan):
         self._table = Table(self._flat)
         dtypes = [p.dtype for p in self._params]
         self._kernels = KernelRows(dtypes, self._rules, self._table.lines)
+
+    def references(self) -> Iterator[Iterable[Any]]:
+        """List all that it refers to, once for each reference."""
+        yield from super().references()
+        yield self._params
 
     def _watch(self) -> None:
         super()._watch()

@@ -66,7 +66,7 @@ class Binding:
         taking = taking or GradientForms(False, False, False)
         doubtful = self._doubtful(gradients, params, taking)
         for i in doubtful:
-            if not self._fits(i, gradients[i], params and params[i], overlap_checked, taking):
+            if not self._fits(i, gradients[i], params, overlap_checked, taking):
                 return i
         if taking.written and not overlap_checked:
             ranges = sorted(bounds(g) for g in gradients if g is not None and g.size)
@@ -83,11 +83,18 @@ class Binding:
             raise ValueError("a plan needs as many gradients as it has parameters")
         return range(len(self._arrays))
 
-    def _fits(self, i: int, g: Any, now: Any, overlap_checked: bool, taking: GradientForms) -> bool:
+    def _fits(
+        self,
+        i: int,
+        g: Any,
+        params: Sequence[Any] | None,
+        overlap_checked: bool,
+        taking: GradientForms,
+    ) -> bool:
         """Return whether a parameter and what belongs to it are as they were, and its gradient fits."""
         entry = self._arrays[i]
         p = entry[0]
-        if now is not None and now is not p:
+        if params is not None and params[i] is not p:
             return False
         if not all(was.unchanged(a) for was, a in zip(self._placements[i], entry, strict=True)):
             return False
