@@ -48,6 +48,8 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
         .def("run", running(&NumpyPlan::run), py::arg("rows"), py::arg("threads"),
              py::arg("extras") = py::none(), py::arg("changes") = py::tuple(),
              py::arg("row_of") = py::tuple())
+        .def("attach_directions", &NumpyPlan::attach_directions, py::arg("directions"))
+        .def("measure", &NumpyPlan::measure, py::arg("rows"), py::arg("threads"), py::arg("row_of"))
         .def("run_with_sums", running(&NumpyPlan::run_with_sums), py::arg("rows"), py::arg("threads"),
              py::arg("extras"), py::arg("changes"), py::arg("row_of"))
         .def_static("commit", [](py::handle changes) { Commit(changes).apply(); },

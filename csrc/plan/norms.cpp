@@ -64,10 +64,13 @@ void Plan::reduce_piece(void* pieces, std::uint32_t piece) noexcept {
     }
 }
 
-std::vector<std::pair<double, double>> Plan::run_with_sums(int threads, const Pass& pass,
-                                                           const std::vector<int>& row_of) {
+std::vector<Sums> Plan::run_with_sums(int threads, const Pass& pass, const std::vector<int>& row_of) {
     choose_rows(row_of);
-    check_rows();
+    check_rows(&Streams::kernel);
+    return run_summing(Work::update_and_sum, pass, threads);
+}
+
+std::vector<Sums> Plan::run_summing(Work work, const Pass& pass, int threads) {
     first_block_.clear();
     std::size_t count = 0;
     for (const Span& span : spans_) {
@@ -75,8 +78,8 @@ std::vector<std::pair<double, double>> Plan::run_with_sums(int threads, const Pa
         count += std::size_t(blocks(span.end - span.begin));
     }
     sums_.assign(count, {0.0, 0.0});
-    std::vector<std::pair<double, double>> totals(arrays_.size());
-    run_chunks(pass, threads);
+    std::vector<Sums> totals(arrays_.size());
+    run_chunks(work, pass, threads);
     for (std::size_t s = 0; s < spans_.size(); ++s) {
         auto& [update, weight] = totals[std::size_t(spans_[s].array - arrays_.data())];
         const std::size_t end = s + 1 < spans_.size() ? first_block_[s + 1] : count;
@@ -88,13 +91,12 @@ std::vector<std::pair<double, double>> Plan::run_with_sums(int threads, const Pa
     return totals;
 }
 
-void Plan::update_and_sum(const Span& span) noexcept {
+void Plan::update_and_sum(const Span& span, Sums* sums) const noexcept {
     const Array& array = *span.array;
     const Kernel& kernel = array.kernel();
     const Update update = update_of(array);
     const std::size_t item = array.streams.item();
     alignas(64) char before[reduce_block * sizeof(double)], gathered[reduce_block * sizeof(double)];
-    auto* sums = &sums_[first_block_[std::size_t(&span - spans_.data())]];
     for (std::ptrdiff_t begin = span.begin; begin < span.end; begin += reduce_block, ++sums) {
         const std::ptrdiff_t n = std::min(reduce_block, span.end - begin);
         const std::size_t bytes = std::size_t(begin) * item;

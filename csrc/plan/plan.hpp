@@ -18,6 +18,9 @@
 
 namespace fastopt {
 
+// Of the squares of an update, or a direction, and of a parameter.
+using Sums = std::pair<double, double>;
+
 class Plan {
 public:
     // `unlocked` is how work is done that takes longer than to let go of a lock that the caller has.
@@ -41,6 +44,9 @@ public:
     void attach_slow(const std::vector<char*>& data);
     void attach_averages(const std::vector<char*>& data);
     void attach_copies(const std::vector<char*>& data, const std::vector<DType>& dtypes);
+    // Gives every parameter the kernel that `measure` runs, or none. It stays where it is as long as the
+    // plan, and has the states of the parameter's own.
+    void attach_directions(const std::vector<const Kernel*>& kernels);
 
     // Says with which row of scalars each parameter is updated.
     void assign(const std::vector<int>& rows);
@@ -70,12 +76,15 @@ public:
     // The sum of the squares of each gradient, 0 where there is none.
     std::vector<double> sums_of_squares(int threads);
 
+    // Runs the directions on copies of parameters and states; returns for each parameter the sums of the
+    // squares of what became of the copy, and of the parameter. Nothing is changed.
+    std::vector<Sums> measure(int threads, const std::vector<int>& row_of);
+
     // Updates everything bound. `row_of` says for this step alone which row each parameter uses; if it
     // is empty, that is as assigned.
     void run(int threads, const Pass& pass, const std::vector<int>& row_of);
     // The same; returns for each parameter the sums of the squares of its update and of the new values.
-    std::vector<std::pair<double, double>> run_with_sums(int threads, const Pass& pass,
-                                                         const std::vector<int>& row_of);
+    std::vector<Sums> run_with_sums(int threads, const Pass& pass, const std::vector<int>& row_of);
 
 private:
     struct Array {
@@ -96,6 +105,7 @@ private:
         Array* array;
         std::ptrdiff_t begin, end;    // elements
     };
+    enum class Work { update, update_and_sum, measure };    // what is done with each span
     struct Piece {
         const Array* array;
         std::ptrdiff_t begin, end;    // elements, from the edge of a reduce block
@@ -108,13 +118,15 @@ private:
     void attach(const std::vector<char*>& data, char* Streams::* place);
     bool overlaps(const char* low, const char* high) const;
     void choose_rows(const std::vector<int>& row_of);
-    void check_rows() const;
+    void check_rows(const Kernel* Streams::* place) const;
     bool far() const;
     bool fetches_ahead() const { return far() && prefetch_trial_.fetches(); }
-    void run_chunks(const Pass& pass, int threads);
+    void run_chunks(Work work, const Pass& pass, int threads);
     Update update_of(const Array& array) const;
     void update(const Span& span) const noexcept;
-    void update_and_sum(const Span& span) noexcept;
+    void update_and_sum(const Span& span, Sums* sums) const noexcept;
+    void measure(const Span& span, Sums* sums) const noexcept;
+    std::vector<Sums> run_summing(Work work, const Pass& pass, int threads);
     static void run_chunk(void* plan, std::uint32_t chunk) noexcept;
     static void reduce_piece(void* pieces, std::uint32_t piece) noexcept;
 
@@ -127,12 +139,13 @@ private:
     std::vector<std::uint32_t> chunks_;    // chunk k: the spans from chunks_[k] to chunks_[k + 1]
     std::vector<std::size_t> bytes_;       // that the chunks before chunk k hold
     std::vector<ScalarRow> scalars_;
+    Work work_ = Work::update;
     Pass pass_{};
     Distance distance_{};
     PrefetchTrial prefetch_trial_;
     bool flush_subnormals_ = false;
-    std::vector<std::pair<double, double>> sums_;    // for each reduce block, in order
-    std::vector<std::size_t> first_block_;           // of each span
+    std::vector<Sums> sums_;                   // for each reduce block, in order
+    std::vector<std::size_t> first_block_;    // of each span
 };
 
 }  // namespace fastopt

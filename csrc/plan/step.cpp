@@ -19,9 +19,8 @@ constexpr std::size_t bytes_in_caches = 24 * 1024 * 1024;
 
 void Plan::run(int threads, const Pass& pass, const std::vector<int>& row_of) {
     choose_rows(row_of);
-    check_rows();
-    first_block_.clear();
-    run_chunks(pass, threads);
+    check_rows(&Streams::kernel);
+    run_chunks(Work::update, pass, threads);
 }
 
 void Plan::choose_rows(const std::vector<int>& row_of) {
@@ -30,11 +29,11 @@ void Plan::choose_rows(const std::vector<int>& row_of) {
     }
 }
 
-void Plan::check_rows() const {
+void Plan::check_rows(const Kernel* Streams::* place) const {
     for (const Array& array : arrays_) {
-        if (!array.g) continue;
+        if (!array.g || !(array.streams.*place)) continue;
         const ScalarRow& row = scalars_.at(std::size_t(array.row));
-        const Kernel& kernel = array.kernel();
+        const Kernel& kernel = *(array.streams.*place);
         if (row.coefficients() != std::size_t(kernel.coefficients)) {
             throw std::invalid_argument(std::string("the rule ") + kernel.rule +
                                         " has another number of coefficients");
@@ -47,7 +46,8 @@ void Plan::check_rows() const {
 
 bool Plan::far() const { return bytes_.back() > bytes_in_caches; }
 
-void Plan::run_chunks(const Pass& pass, int threads) {
+void Plan::run_chunks(Work work, const Pass& pass, int threads) {
+    work_ = work;
     pass_ = pass;
     distance_ = {.far = far(), .ahead = fetches_ahead()};
     const auto begun = std::chrono::steady_clock::now();
@@ -63,10 +63,15 @@ void Plan::run_chunk(void* plan, std::uint32_t chunk) noexcept {
     const std::uint32_t begin = self.chunks_[chunk], end = self.chunks_[chunk + 1];
     for (std::uint32_t s = begin; s < end; ++s) {
         const Span& span = self.spans_[backwards ? begin + (end - 1 - s) : s];
-        if (self.first_block_.empty()) {
+        if (self.work_ == Work::update) {
             self.update(span);
+            continue;
+        }
+        Sums* const sums = &self.sums_[self.first_block_[std::size_t(&span - self.spans_.data())]];
+        if (self.work_ == Work::measure) {
+            self.measure(span, sums);
         } else {
-            self.update_and_sum(span);
+            self.update_and_sum(span, sums);
         }
     }
 }

@@ -6,6 +6,7 @@ namespace fastopt {
 
 struct Streams {
     const Kernel* kernel;
+    const Kernel* direction = nullptr;
     char* p;
     char* states[max_states];
     char* slow = nullptr;

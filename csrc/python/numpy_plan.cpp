@@ -53,6 +53,16 @@ NumpyPlan::NumpyPlan(const py::list& arrays, const py::list& rules, const std::v
     arrange_owners();
 }
 
+void NumpyPlan::attach_directions(const py::list& directions) {
+    std::vector<const Kernel*> kernels;
+    for (std::size_t i = 0; i < plan_.size(); ++i) {
+        const py::object direction = directions[i];
+        kept_.push_back(direction);
+        kernels.push_back(direction.is_none() ? nullptr : &kernel_of(direction, plan_.dtype(i)));
+    }
+    plan_.attach_directions(kernels);
+}
+
 void NumpyPlan::keep(py::handle array, std::size_t parameter) {
     kept_.push_back(py::reinterpret_borrow<py::object>(array));
     if (py::object owner = Owner::of(array)) owners_.emplace_back(std::move(owner), parameter);

@@ -36,6 +36,9 @@ public:
     // its copy, float16 or else bfloat16; each list may be None.
     void attach(const py::object& slow, const py::object& averages, const py::object& copies);
 
+    // Gives every parameter what `measure` runs, as the constructor its rule; None for those that have none.
+    void attach_directions(const py::list& directions);
+
     // Takes the gradients of the next step, and looks whether parameters and states are still those
     // that were bound; `params`, if not None, are the parameters as the caller's container has them
     // now.
@@ -57,9 +60,10 @@ public:
     // `row_of` is as in Plan.
     void run(py::handle rows, int threads, const Pass& pass, const Commit& commit,
              const std::vector<int>& row_of);
-    std::vector<std::pair<double, double>> run_with_sums(py::handle rows, int threads, const Pass& pass,
-                                                         const Commit& commit,
-                                                         const std::vector<int>& row_of);
+    std::vector<Sums> run_with_sums(py::handle rows, int threads, const Pass& pass, const Commit& commit,
+                                    const std::vector<int>& row_of);
+    // What the step with these rows would be, as Plan::measure has it.
+    std::vector<Sums> measure(py::handle rows, int threads, const std::vector<int>& row_of);
 
 private:
     bool bind_gradient(std::size_t parameter, PyObject* gradient, bool overlap_checked,

@@ -183,9 +183,13 @@ void NumpyPlan::run(py::handle rows, int threads, const Pass& pass, const Commit
     commit.apply();
 }
 
-std::vector<std::pair<double, double>> NumpyPlan::run_with_sums(py::handle rows, int threads,
-                                                                const Pass& pass, const Commit& commit,
-                                                                const std::vector<int>& row_of) {
+std::vector<Sums> NumpyPlan::measure(py::handle rows, int threads, const std::vector<int>& row_of) {
+    read_rows(rows);
+    return plan_.measure(threads, row_of);
+}
+
+std::vector<Sums> NumpyPlan::run_with_sums(py::handle rows, int threads, const Pass& pass,
+                                           const Commit& commit, const std::vector<int>& row_of) {
     read_rows(rows);
     auto sums = plan_.run_with_sums(threads, pass, row_of);
     commit.apply();

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from support.own_lamb import Lamb
 
 import fastopt
 
@@ -171,6 +172,21 @@ def test_same_rule(case: Case, problem: "ProblemMaker", difference: "Difference"
         theirs = optax.apply_updates(theirs, updates)
         if (k + 1) % EVERY == 0 or k < 3:
             compare(case, ours, opt.state, theirs, state, difference)
+
+
+def test_lamb(problem: "ProblemMaker", difference: "Difference") -> None:
+    """An algorithm of a user's, whose step depends on norms of each array."""
+    some = problem(STEPS, absent=False)
+    ours, theirs = some.parameters(), some.parameters()
+    opt = Lamb(ours, lr=0.01, decay=0.1, eps=1e-6)
+    transform = optax.lamb(0.01, weight_decay=0.1, eps=1e-6)
+    state = transform.init(theirs)
+    update = jax.jit(transform.update)
+    for grads in some.grads:
+        opt.step(grads)
+        updates, state = update(grads, state, theirs)
+        theirs = optax.apply_updates(theirs, updates)
+    compare(Case("lamb", {}, lambda: transform, ADAM), ours, opt.state, theirs, state, difference)
 
 
 @pytest.mark.parametrize("name", ["sgd", "adamw"])

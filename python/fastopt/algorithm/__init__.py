@@ -32,6 +32,7 @@ from fastopt.algorithm.stages import (
     STAGES,
     Stage,
     StageScalars,
+    of_the_gradient,
     scaled,
 )
 from fastopt.algorithm.typing import Scheduled, ScheduledOrNone, ScheduledPair

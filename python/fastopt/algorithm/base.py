@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fastopt.algorithm import regularization
 from fastopt.algorithm.facts import Facts
 from fastopt.algorithm.hyperparameters import Declared, Option, Values, choice, flag, number, setting
-from fastopt.algorithm.rule import RuleFunction, is_shipped
+from fastopt.algorithm.rule import Rule, RuleFunction, is_shipped, rule_of
 from fastopt.algorithm.stages import StageScalars
 from fastopt.algorithm.typing import Scheduled, ScheduledOrNone
 from fastopt.algorithm.validators import (
@@ -46,6 +46,10 @@ class Algorithm(Declared):
       `select_rule`, where options choose among several;
     - ``coefficients(h, t)``: a NamedTuple of every scalar that the rule uses, from the group's
       hyperparameters ``h`` and the number of the step, 1, 2, ...; computed in double, once per step;
+    - ``direction(p, g, <states>, c)`` and ``between(h, c, direction, weight)``, where scalars of the
+      update depend on norms, as LAMB's do. The direction is like a rule, but what it returns for p is
+      measured instead of written, and its states are forgotten. `between` is given the coefficients
+      and the L2 norms of that and of the parameter, for each parameter, and returns its coefficients;
     - ``carried``: scalars that go from one step to the next, declared like hyperparameters. A class
       that has some gets them as a third argument of `coefficients`, to read and to set.
     """
@@ -84,6 +88,7 @@ class Algorithm(Declared):
     carried: ClassVar[Mapping[str, Option]] = MappingProxyType({})
     facts: ClassVar[Facts] = Facts()
     rule: ClassVar[RuleFunction]
+    direction: ClassVar[RuleFunction | None] = None
     coefficients: ClassVar[Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -99,6 +104,16 @@ class Algorithm(Declared):
     def select_rule(cls, h: Values) -> RuleFunction:
         """Choose the rule for a group's hyperparameters; by default there is one, ``rule``."""
         return cls.rule
+
+    @classmethod
+    def rule_for(cls, h: Values) -> Rule:
+        """Return the rule for a group's hyperparameters, with the direction that is measured for it."""
+        return rule_of(cls.select_rule(h), cls.direction)
+
+    @classmethod
+    def between(cls, h: Values, c: Any, direction: float, weight: float) -> Any:
+        """Compute the coefficients of one parameter from those of the step and two norms."""
+        return c
 
     @classmethod
     def initial_state(cls, h: Values, name: str, p: NDArray[Any]) -> Any:

@@ -24,11 +24,19 @@ class Rule(NamedTuple):
     name: str
     states: tuple[str, ...]
     coefficients: Any = None
+    direction: RuleFunction | None = None  # what is measured before the update
 
     @property
     def is_ours(self) -> bool:
         """Return whether fastopt ships it, so that a native kernel of that name is the same rule."""
         return is_shipped(self.update)
+
+    @property
+    def measured(self) -> "Rule | None":
+        """The direction, as a rule of its own."""
+        if self.direction is None:
+            return None
+        return self._replace(update=self.direction, name=self.direction.__name__, direction=None)
 
 
 _shipped: set[Any] = set()
@@ -46,12 +54,17 @@ def is_shipped(thing: Any) -> bool:
 
 
 @cache
-def rule_of(update: RuleFunction) -> Rule:
-    """Read a rule off its function, whose signature is ``(p, g, <states>, c)``."""
+def rule_of(update: RuleFunction, direction: RuleFunction | None = None) -> Rule:
+    """Read a rule off its function ``(p, g, <states>, c)``, and off that of its direction."""
     names = list(inspect.signature(update).parameters)
     if len(names) < 3 or names[0] != "p" or names[1] != "g" or names[-1] != "c":
         raise TypeError(
             f"the rule {update.__name__} has the signature ({', '.join(names)}); a rule is a function "
             "of (p, g, <states>, c) that returns the new p and states"
         )
-    return Rule(update, update.__name__, tuple(names[2:-1]))
+    if direction is not None and [*inspect.signature(direction).parameters] != names:
+        raise TypeError(
+            f"the direction {direction.__name__} has another signature than the rule "
+            f"{update.__name__}({', '.join(names)}): it takes the same"
+        )
+    return Rule(update, update.__name__, tuple(names[2:-1]), direction=direction)

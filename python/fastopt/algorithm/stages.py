@@ -112,6 +112,13 @@ BARE, DECOUPLED, COUPLED, CAUTIOUS, L1, CAUTIOUS_L1 = range(len(STAGES))
 NOTHING = StageScalars(BARE, 1.0, math.inf, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0)
 
 
+def of_the_gradient(s: StageScalars) -> StageScalars:
+    """Leave out what a stage does to the parameter."""
+    if s.stage == BARE:
+        return s
+    return s._replace(keep=1.0, keep_after=1.0, shrink=0.0, threshold=0.0)
+
+
 def scaled(s: StageScalars, factor: float) -> StageScalars:
     """Multiply the gradient's scale."""
     return s if factor == 1.0 else s._replace(scale=s.scale * factor, stage=s.stage or DECOUPLED)

@@ -1,6 +1,7 @@
 """The native backend: C++ kernels, one parallel pass over all arrays."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from fastopt.algorithm import Rule
@@ -20,9 +21,25 @@ def runs(rule: Rule) -> bool:
 
 def make_plan(arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int]) -> Plan:
     """Bind the arrays to the kernels of the instruction-set level in use."""
+    return plan_of_kernels(arrays, rules, rows, lambda rule, _: rule.name)
+
+
+def plan_of_kernels(
+    arrays: list[tuple[Any, ...]],
+    rules: list[Rule],
+    rows: list[int],
+    kernel: Callable[[Rule, Any], Any],
+) -> Plan:
+    """Bind the arrays to the native plan; `kernel` returns a rule's, for a dtype."""
     assert extension.native is not None
-    plan: Plan = extension.native.Plan(arrays, [rule.name for rule in rules], rows)
-    return plan
+    dtypes = [entry[0].dtype for entry in arrays]
+    plan = extension.native.Plan(arrays, list(map(kernel, rules, dtypes)), rows)
+    measured = [rule.measured for rule in rules]
+    if any(measured):
+        directions = zip(measured, dtypes, strict=True)
+        plan.attach_directions([rule and kernel(rule, dtype) for rule, dtype in directions])
+    found: Plan = plan
+    return found
 
 
 def smooth(signal: Any, out: Any, state: Any, beta: float, corrections: Any) -> None:

@@ -29,14 +29,13 @@ def make_plan(arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int])
         from fastopt.backends.numba_plan import NumbaPlan
 
         return NumbaPlan(arrays, rules, rows)
+    from fastopt.backends.native import plan_of_kernels
     from fastopt.backends.numba_kernel import own_kernel
 
-    kernels = [
-        rule.name if rule.coefficients is None else own_kernel(rule, entry[0].dtype)
-        for entry, rule in zip(arrays, rules, strict=True)
-    ]
-    plan: Plan = extension.native.Plan(arrays, kernels, rows)
-    return plan
+    def kernel(rule: Rule, dtype: Any) -> Any:
+        return rule.name if rule.coefficients is None else own_kernel(rule, dtype)
+
+    return plan_of_kernels(arrays, rules, rows, kernel)
 
 
 def smooth(signal: Any, out: Any, state: Any, beta: float, corrections: Any) -> None:

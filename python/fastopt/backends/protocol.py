@@ -116,6 +116,12 @@ class Plan(Protocol):
     def sums_of_squares(self, threads: int) -> Sequence[float]:
         """Sum the squares of each gradient that is bound, 0 where it is None; see `reduce`."""
 
+    def measure(self, rows: Rows, threads: int, row_of: RowOf) -> Sequence[tuple[float, float]]:
+        """Run the directions of the rules, changing nothing.
+
+        Returns for each parameter the sums of the squares of its direction and of itself.
+        """
+
     def run(
         self,
         rows: Rows,

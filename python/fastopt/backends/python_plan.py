@@ -11,6 +11,7 @@ from fastopt.backends.protocol import (
     PLAIN_PASS,
     Changes,
     Pass,
+    Row,
     RowOf,
     Rows,
     StepProgram,
@@ -25,6 +26,7 @@ from fastopt.numerics import (
 
 TILE = 1 << 14  # elements of a gradient that are copied at a time, where it lies otherwise
 FINISHED = 1 << 15  # elements that are updated at a time where more is done with them
+MEASURED = 1 << 18  # elements of a direction that are computed at a time
 
 Work = tuple[int, int, int]  # a parameter and its elements from ... to ...
 
@@ -127,6 +129,28 @@ class PythonPlan(Binding):
         self.release()
         self.commit(changes)
         return sums
+
+    def measure(self, rows: Rows, threads: int, row_of: RowOf) -> list[tuple[float, float]]:
+        """Run the directions on copies, on this thread; see the protocol."""
+        used = row_of or self._rows
+        with np.errstate(all="ignore"), FloatingPointEnvironment():
+            return [self._measured(i, rows[row]) for i, row in enumerate(used)]
+
+    def _measured(self, i: int, row: Row | None) -> tuple[float, float]:
+        rule, flats = self._rules[i].measured, self._flat[i]
+        direction = weight = 0.0
+        if row is None or rule is None or self._gradients[i] is None:
+            return direction, weight
+        gradient = Gradient(self._gradients[i], self._arrays[i][0])
+        for begin in range(0, gradient.size, MEASURED):
+            end = begin + MEASURED
+            copies = tuple([flat[begin:end].copy() for flat in flats])
+            plan = type(self)([copies], [rule], [0])
+            plan.bind([gradient.read(begin, end)], None, True)
+            plan.run([row], 1)
+            direction = self._added(direction, copies[0])
+            weight = self._added(weight, flats[0][begin:end])
+        return direction, weight
 
     def sweep(
         self,

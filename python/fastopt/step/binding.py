@@ -5,7 +5,7 @@ from operator import itemgetter
 from typing import Any
 
 from fastopt import backends, frameworks
-from fastopt.algorithm import Algorithm, Rule, Values, check_settings, rule_of
+from fastopt.algorithm import Algorithm, Rule, Values, check_settings
 from fastopt.algorithm import settings as declared
 from fastopt.arrays import KeepAlive, read_only_list
 from fastopt.backends import GradientForms, Row
@@ -78,7 +78,7 @@ def make_groups(gate: Gate, bound: Bound, parameters: Parameters) -> list[Group]
 
 def rules(bound: Bound) -> list[Rule]:
     """List the rules that the groups ask for."""
-    return [rule_of(bound.kind.select_rule(group.h)) for group in bound.groups]
+    return [bound.kind.rule_for(group.h) for group in bound.groups]
 
 
 def planned(bound: Bound, more: Sequence[int] | None = None) -> Bound:
@@ -169,7 +169,8 @@ def followed(bound: Bound) -> Bound:
         forms = GradientForms(given["zero_grad"], given["cast_grads"], bfloat16)
     works = bound.reads or given["zero_grad"] or given["loss_scale"] != 1.0
     scheduled = [group for group in bound.groups if group.scheduled]
-    plain, guarded = not (works or any(bound.followers)), declared.guards(given)
+    plain = not (works or bound.measures or any(bound.followers))
+    guarded = declared.guards(given)
     if plain and hasattr(bound, "direct"):  # mostly nothing follows; groups are equal by their values
         same = list(map(id, bound.scheduled)) == list(map(id, scheduled))
         if same and (bound.forms, bound.guarded, bound.plain) == (forms, guarded, plain):

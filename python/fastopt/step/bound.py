@@ -85,6 +85,11 @@ class Bound:
         return any([group.current.clips for group in self.groups])
 
     @property
+    def measures(self) -> bool:
+        """True where a rule depends on norms of its direction and its parameter."""
+        return any([rule.direction is not None for rule in self.rules])
+
+    @property
     def reads(self) -> bool:
         """True where a step has to read all gradients before it begins."""
         given = self.settings

@@ -3,11 +3,12 @@
 Everything that can fail is here, before the sweep; nothing has changed until it begins.
 """
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from fastopt.algorithm import scaled
+from fastopt.algorithm import of_the_gradient, scaled
 from fastopt.backends import Row
 from fastopt.model import Change
 from fastopt.runtime import get_num_threads
@@ -66,6 +67,8 @@ def _decided(bound: Bound, due: StepRequest) -> bool:
         factors = decide.clip_factors(bound, norms, norm, unscale, clips)
     extras = whole.extras(bound.followers, progress.steps, due.zero, norms is not None)
     rows, row_of_each = _scaled(bound, due.rows, unscale, factors)
+    if bound.measures:
+        rows, row_of_each = _measured(bound, rows, row_of_each)
     if bound.guarded and norms is not None:
         step = overflow.Step(bound, due, norms.each, unscale, factors, rows, row_of_each, extras)
         found = overflow.look(step)
@@ -82,6 +85,24 @@ def _decided(bound: Bound, due: StepRequest) -> bool:
     else:
         plan.run(rows, threads, extras, changes, row_of_each)
     return True
+
+
+def _measured(
+    bound: Bound, rows: Sequence[Row | None], row_of_each: Sequence[int]
+) -> tuple[list[Row | None], Sequence[int]]:
+    """Compute the row of each parameter from the norms of its direction and of itself."""
+    looks = [row and (of_the_gradient(row[0]), row[1]) for row in rows]
+    sums = bound.plan.measure(looks, get_num_threads(), row_of_each)
+    found: list[Row | None] = []
+    for k, group, (direction, weight) in zip(
+        row_of_each or bound.count_of, bound.parameters.group_of, sums, strict=True
+    ):
+        row, h = rows[k], bound.groups[group].h
+        if row is not None:
+            norms = math.sqrt(direction), math.sqrt(weight)
+            row = row[0], bound.kind.between(h, row[1], *norms)
+        found.append(row)
+    return found, range(len(found))
 
 
 def _scaled(

@@ -12,7 +12,8 @@ _USUAL = GradientForms(False, False, False)
 def program_of(bound: Bound) -> StepProgram | None:
     """Return the program of a step; None where Python has to look at it."""
     given, forms = bound.settings, bound.forms or _USUAL
-    if given["stats"] or forms.bfloat16:  # which NumPy does not know: Python gives its bits
+    # NumPy does not know bfloat16: Python gives its bits.
+    if given["stats"] or bound.measures or forms.bfloat16:
         return None
     return StepProgram(
         forms,
