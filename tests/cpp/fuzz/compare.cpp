@@ -1,6 +1,8 @@
 // Compares element by element, and what lies around the elements byte by byte.
 #include "fuzz/compare.hpp"
 
+#include <algorithm>
+
 #include "fuzz/failure.hpp"
 
 namespace driver::fuzz {
@@ -9,6 +11,7 @@ namespace {
 void compare(DType dtype, const Memory& memory, const std::vector<char>& expected, const char* name,
              const char* where) {
     if (!memory.is_alone()) fail("%s: bytes beside %s were written", where, name);
+    if (std::equal(expected.begin(), expected.end(), memory.data())) return;    // mostly
     const std::size_t item = itemsize(dtype);
     for (std::size_t place = 0; place < memory.bytes(); place += item) {
         const char *const found = memory.data() + place, *const wanted = expected.data() + place;

@@ -68,18 +68,20 @@ std::vector<Subject> draw_subjects(Random& random, const fastopt::KernelTable& t
     std::vector<int> numbers;    // of kernels; the second half of a table are those of float64
     for (std::ptrdiff_t k = 0; k < rules; ++k) numbers.push_back(int(random.below(table.count / 2)));
     // Many small ones, some, a few large ones, or one beyond the caches.
-    const std::ptrdiff_t count = kind < 25 ? random.below(41) : kind < 75 ? random.below(9) : 1 + random.below(3);
-    const std::ptrdiff_t most = kind < 25 ? 300 : kind < 75 ? 6'000 : 20'000;
+    const std::ptrdiff_t count = kind < 30   ? random.below(41)
+                                 : kind < 88 ? random.below(9)
+                                             : 1 + random.below(3);
+    const std::ptrdiff_t most = kind < 30 ? 300 : kind < 88 ? 6'000 : 20'000;
     std::vector<Subject> found;
     for (std::ptrdiff_t k = 0; k < count; ++k) {
         const int number = random.of(numbers) + int(random.below(2)) * (table.count / 2);
         const Kernel& kernel = table.kernels[number];
         const std::size_t bytes = itemsize(kernel.dtype) * std::size_t(kernel.states + 2);
         Lengths shape = draw_shape(random, most);
-        if (kind >= 75 && (k == 0 || random.one_in(2))) {
+        if (kind >= 88 && (k == 0 || random.one_in(2))) {
             // Some chunks, and about a whole number of them: threads share them from 1 MiB on.
             const std::ptrdiff_t chunks = kind == 99 && k == 0 ? 97 : 1 + random.below(12);
-            shape = {std::max<std::ptrdiff_t>(chunks * fastopt::longest_span(bytes) + random.below(9) - 4, 1)};
+            shape = {chunks * fastopt::longest_span(bytes) + random.below(9) - 4};
             if (random.one_in(2)) shape.insert(shape.begin(), 1 + random.below(70));
             if (shape.size() > 1) shape[1] = std::max<std::ptrdiff_t>(shape[1] / shape[0], 1);
             random.shuffle(shape);
