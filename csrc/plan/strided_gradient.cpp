@@ -53,10 +53,10 @@ StridedGradient::StridedGradient(const ArrayView& gradient, bool fortran, DType 
     std::sort(nested.begin(), nested.end(), [](const Axis& a, const Axis& b) {
         return std::abs(a.stride_g) < std::abs(b.stride_g);
     });
-    std::ptrdiff_t reach = itemsize_;
+    std::ptrdiff_t reach = itemsize_;    // bytes from the first to the last of the axes so far
     for (const Axis& axis : nested) {
         overlaps_itself_ |= std::abs(axis.stride_g) < reach;
-        reach = std::abs(axis.stride_g) * axis.length;
+        reach += std::abs(axis.stride_g) * (axis.length - 1);
     }
     columns_ = axes.empty() ? Axis{1, 0, 1} : axes.front();
     if (!axes.empty()) axes.erase(axes.begin());

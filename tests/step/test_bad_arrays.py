@@ -181,6 +181,12 @@ ZERO_FAULTS: list[tuple[str, Callable[[], list[Any]], str, str]] = [
         "'1'",
         "has several elements in one place",
     ),
+    (
+        "the end of a row into the next",
+        lambda: [as_strided(np.ones(10), SHAPE, (24, 8)), None],
+        "'0'",
+        "has several elements in one place",
+    ),
     ("twice", lambda: [np.ones(SHAPE)] * 2, "'[01]'", "shares memory with the gradient of '[01]'"),
     (
         "rows of one",
@@ -224,6 +230,17 @@ def test_gradients_that_only_reach_across_each_other(dtype: Any, backend: str) -
     opt.step(views)
     assert [x.tolist() for x in p] == [[[-1.0] * 4] * 3] * 2
     assert (memory.sum(), memory[:, 0, :, 1].sum(), memory[:, 1, :, 0].sum()) == (24.0, 12.0, 12.0)
+
+
+@pytest.mark.parametrize("step", [2, 5, -3])
+def test_gradients_whose_rows_end_within_a_step(step: int, backend: str) -> None:
+    """Of a row of 4 elements, the memory of 3 steps and one element: the next row begins behind that."""
+    memory = np.ones((3, 3 * abs(step) + 1))
+    p = np.zeros(SHAPE)
+    opt = fastopt.SGD(p, lr=1.0, zero_grad=True, backend=backend)
+    opt.step(memory[:, ::step])
+    assert p.tolist() == [[-1.0] * 4] * 3
+    assert (memory.sum(), memory[:, ::step].sum()) == (memory.size - p.size, 0.0)
 
 
 def test_a_bound_gradient_that_cannot_be_zeroed() -> None:

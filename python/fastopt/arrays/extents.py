@@ -119,10 +119,10 @@ def overlaps_itself(array: NDArray[Any]) -> bool:
     """Return whether two elements may lie in the same place: a broadcast array has such."""
     if array.size == 0:
         return False
-    reach = array.itemsize
+    reach = array.itemsize  # bytes from the first to the last of the axes so far
     axes = zip(array.strides, array.shape, strict=True)
     for stride, length in sorted((abs(s), n) for s, n in axes if n > 1):
         if stride < reach:
             return True
-        reach = stride * length
+        reach += stride * (length - 1)
     return False

@@ -1,6 +1,7 @@
 // Layouts: contiguous, and drawn.
 #include "fuzz/layout.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <numeric>
 
@@ -46,8 +47,7 @@ Layout Layout::drawn(Random& random, const Lengths& shape, std::size_t item, boo
     std::iota(order.begin(), order.end(), std::size_t(0));
     if (random.one_in(2)) random.shuffle(order);
     const bool gaps = random.one_in(3), reversed = random.one_in(3), repeating = random.one_in(4);
-    auto next = std::ptrdiff_t(item);    // the smallest stride at which nothing overlaps
-    std::ptrdiff_t last = 0;
+    std::ptrdiff_t last = 0;    // how far the last element is from the first one in memory
     for (const std::size_t k : order) {
         std::ptrdiff_t& stride = layout.strides[k];
         if (shape[k] == 1) {    // never taken: anything can stand there
@@ -59,13 +59,15 @@ Layout Layout::drawn(Random& random, const Lengths& shape, std::size_t item, boo
             layout.repeats = true;
             continue;
         }
-        // Mostly whole elements; of a field of a record, bytes.
-        if (gaps) next += random.one_in(4) ? random.below(7) : random.below(3) * std::ptrdiff_t(item);
-        stride = reversed && random.one_in(2) ? -next : next;
-        const std::ptrdiff_t reach = next * (shape[k] - 1);
-        if (stride < 0) layout.first += reach;
+        stride = last + std::ptrdiff_t(item);    // as close as it can be without an overlap
+        // Gaps of whole elements, as slices have them; of the fields of records, of bytes.
+        if (gaps) stride += random.one_in(4) ? random.below(7) : random.below(3) * std::ptrdiff_t(item);
+        const std::ptrdiff_t reach = stride * std::max<std::ptrdiff_t>(shape[k] - 1, 0);
         last += reach;
-        next *= shape[k] ? shape[k] : 1;
+        if (reversed && random.one_in(2)) {
+            stride = -stride;
+            layout.first += reach;
+        }
     }
     const bool any = elements_of(shape) > 0;
     if (!any) layout.first = 0;
