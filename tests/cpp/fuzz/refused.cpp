@@ -109,6 +109,20 @@ void expect_refusal(Random& random, Plan& plan, const Subjects& subjects, const 
     if (a != b) beside_each_other(random, plan, subjects, a, b);
 }
 
+void expect_no_parameter(Random& random, const Kernel& kernel, std::vector<ArrayView> arrays) {
+    constexpr std::ptrdiff_t other_length = 12'345;
+    ArrayView& last = arrays.back();
+    switch (kernel.states > 0 ? random.below(4) : 3) {
+        case 0: last.dtype = last.dtype == DType::float32 ? DType::float64 : DType::float32; break;
+        case 1: last.shape = {&other_length, 1}; break;
+        case 2: last.c_contiguous = last.f_contiguous = false; break;
+        default: arrays.push_back(arrays.back());
+    }
+    Plan plan;
+    plan.reserve(1, 4);
+    expect_throw([&] { plan.add(arrays, kernel, 0); }, "a state that does not fit");
+}
+
 void expect_exception(Random& random, Plan& plan, const Subjects& subjects, const fastopt::Pass& pass) {
     for (const Subject& subject : subjects) {
         if (!subject.gradient) continue;

@@ -18,4 +18,7 @@ void expect_refusal(Random& random, fastopt::Plan& plan, const Subjects& subject
 void expect_exception(Random& random, fastopt::Plan& plan, const Subjects& subjects,
                       const fastopt::Pass& pass);
 
+// Offers another plan a parameter whose states are too many, or whose last one does not fit it.
+void expect_no_parameter(Random& random, const Kernel& kernel, std::vector<ArrayView> arrays);
+
 }  // namespace driver::fuzz

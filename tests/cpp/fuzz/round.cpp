@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "fuzz/draw.hpp"
+#include "fuzz/refused.hpp"
 #include "levels.hpp"
 
 namespace driver::fuzz {
@@ -68,6 +69,7 @@ void Round::add() {
         const Layout layout = subject.layout();
         std::vector<fastopt::ArrayView> views{subject.view(subject.p, layout)};
         for (const Memory& state : subject.states) views.push_back(subject.view(state, layout));
+        if (random_.one_in(20)) expect_no_parameter(random_, level_.kernels[subject.number], views);
         plan_.add(views, level_.kernels[subject.number], subject.assigned = assignment[i]);
     }
     plan_.cut();
