@@ -2,6 +2,8 @@
 #pragma once
 #include <cstddef>
 
+#include "kernels/stages.hpp"
+
 namespace fastopt {
 
 // The one list of dtypes on the C++ side; python/fastopt/numerics/formats.py is its counterpart. Parameters and
@@ -25,13 +27,12 @@ struct Scalars {
 using Sweep = void (*)(const Scalars& scalars, void* p, const void* g, void* const* states,
                        std::ptrdiff_t n) noexcept;
 
-// What rides along around the rule, see kernels/stages.hpp; STAGES in python/fastopt/algorithm/stages.py has
-// them in this order. Most steps take the first two, which are compiled with each rule, and with a few the
-// third; the others are tile operations.
-enum class Stage : int { bare, decoupled, coupled, cautious, l1, cautious_l1 };
-constexpr int stage_count = 6;
-constexpr const char* stage_names[stage_count] = {"bare",     "decoupled", "coupled",
-                                                  "cautious", "l1",        "cautious_l1"};
+// What rides along around the rule.
+#define FASTOPT_NAMED(stage) stage,
+#define FASTOPT_SPELLED(stage) #stage,
+enum class Stage : int { FASTOPT_STAGES(FASTOPT_NAMED) };
+constexpr const char* stage_names[] = {FASTOPT_STAGES(FASTOPT_SPELLED)};
+constexpr int stage_count = sizeof stage_names / sizeof *stage_names;
 constexpr int most_fused = 3;
 constexpr std::size_t stage_scalars = 8;
 constexpr std::size_t most_coefficients = 32;    // of a rule
@@ -69,7 +70,7 @@ struct Common {
         After after;
     };
     const void* neutral;           // the scalars of a stage that change nothing
-    Around around[stage_count];    // null for the first two
+    Around around[stage_count];    // null for the first two, which every rule has loops with
     Gather gather[dtype_count];    // from gradients of each dtype
     Narrow narrow[dtype_count];    // to copies of each dtype
     Pull pull;

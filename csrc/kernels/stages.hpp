@@ -2,8 +2,14 @@
 // L1 penalty. Their Python text is python/fastopt/algorithm/stages.py; the scalars stand in the same order there. A
 // stage has a part before the rule, and one after it, which may also see what the parameter was.
 #pragma once
+
+// All of them, in the order of STAGES there. Most steps take the first two, which are compiled with each rule,
+// and with a few rules the third; the others are tile operations.
+#define FASTOPT_STAGES(each) \
+    each(bare) each(decoupled) each(coupled) each(cautious) each(l1) each(cautious_l1)
+
+#ifdef FASTOPT_LEVEL    // which is compiled: the plan knows stages by their numbers
 #include "kernels/arithmetic.hpp"
-#include "kernels/kernel.hpp"
 
 namespace fastopt::FASTOPT_LEVEL {
 
@@ -14,6 +20,7 @@ template <class T> struct StageScalars {
 
 // Nothing: what the others do with scalars that change nothing, in less time.
 template <class T> struct bare {
+    static constexpr bool sees_old = false;    // the part after the rule, which needs a copy for that
     explicit bare(const StageScalars<T>&) {}
     void before(T&, T&) const {}
     void after(T&, T) const {}
@@ -21,6 +28,7 @@ template <class T> struct bare {
 
 // Decoupled weight decay: the parameter shrinks, the gradient does not know.
 template <class T> struct decoupled {
+    static constexpr bool sees_old = false;
     T scale, limit, keep, keep_after;
     explicit decoupled(const StageScalars<T>& s)
         : scale(s.scale), limit(s.limit), keep(s.keep), keep_after(s.keep_after) {}
@@ -29,6 +37,8 @@ template <class T> struct decoupled {
         p = keep * p;
     }
     void after(T& p, T) const { p = keep_after * p; }
+    // Whether the part after the rule changes nothing.
+    bool ends_before() const { return keep_after == T(1); }
 };
 
 // Coupled weight decay (L2): the gradient of decay / 2 * p * p is added. A stage of its own, because
@@ -45,6 +55,7 @@ template <class T> struct coupled : decoupled<T> {
 
 // Decoupled weight decay where the rule has not moved the parameter away from zero.
 template <class T> struct cautious {
+    static constexpr bool sees_old = true;
     T scale, limit, shrink, keep_after;
     explicit cautious(const StageScalars<T>& s)
         : scale(s.scale), limit(s.limit), shrink(s.shrink), keep_after(s.keep_after) {}
@@ -68,6 +79,7 @@ template <class T> struct l1 : coupled<T> {
         p = p - bounded(p, threshold);
         p = this->keep_after * p;
     }
+    bool ends_before() const { return false; }
 };
 
 // The L1 penalty with cautious weight decay.
@@ -88,3 +100,4 @@ template <class T> struct cautious_l1 : cautious<T> {
 };
 
 }  // namespace fastopt::FASTOPT_LEVEL
+#endif

@@ -38,11 +38,14 @@ static_assert(sizeof neutral<double> == stage_scalars * sizeof(double));
 
 template <class T, template <class> class Stage>
 constexpr Common::Around around = {&before_rule<T, Stage<T>>, &after_rule<T, Stage<T>>};
+template <class T> constexpr Common::Around around<T, bare> = {};
+template <class T> constexpr Common::Around around<T, decoupled> = {};
+#define FASTOPT_AROUND(stage) around<T, stage>,
 
 template <class T>
 static constexpr Common common = {
     .neutral = &neutral<T>,
-    .around = {{}, {}, around<T, coupled>, around<T, cautious>, around<T, l1>, around<T, cautious_l1>},
+    .around = {FASTOPT_STAGES(FASTOPT_AROUND)},
     .gather = {&gather<T, float>, &gather<T, double>, &gather<T, Float16>, &gather<T, BFloat16>},
     .narrow = {nullptr, nullptr, &narrow<T, Float16>, &narrow<T, BFloat16>},
     .pull = &pull<T>,

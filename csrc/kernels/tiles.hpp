@@ -11,15 +11,6 @@ template <class T> inline const StageScalars<T>& stage_of(const Scalars& scalars
     return *static_cast<const StageScalars<T>*>(scalars.stage);
 }
 
-// Whether the part after the rule sees what the parameter was; and then the part before leaves it alone.
-template <class Stage> constexpr bool sees_old = false;
-template <class T> constexpr bool sees_old<cautious<T>> = true;
-template <class T> constexpr bool sees_old<cautious_l1<T>> = true;
-
-// Whether the part after the rule changes nothing.
-template <class T> bool ends_before(const coupled<T>& stage) { return stage.keep_after == T(1); }
-template <class T> bool ends_before(const l1<T>&) { return false; }
-
 template <class T, class Stage>
 void before_rule(const Scalars& scalars, void* p_given, const void* g_given, void* changed_given,
                  void* old_given, std::ptrdiff_t n) noexcept {
@@ -28,7 +19,7 @@ void before_rule(const Scalars& scalars, void* p_given, const void* g_given, voi
     const T* g = static_cast<const T*>(g_given);
     T* __restrict changed = static_cast<T*>(changed_given);
     if (scalars.ahead) fetch_ahead(g, n);
-    if constexpr (sees_old<Stage>) {
+    if constexpr (Stage::sees_old) {    // and the part before leaves the parameter alone
         T* __restrict old = static_cast<T*>(old_given);
 #pragma omp simd
         for (std::ptrdiff_t i = 0; i < n; ++i) {
@@ -60,7 +51,7 @@ void after_rule(const Scalars& scalars, void* p_given, const void* old_given,
                 std::ptrdiff_t n) noexcept {
     const Stage stage(stage_of<T>(scalars));
     T* __restrict p = static_cast<T*>(p_given);
-    if constexpr (sees_old<Stage>) {
+    if constexpr (Stage::sees_old) {
         const T* __restrict old = static_cast<const T*>(old_given);
 #pragma omp simd
         for (std::ptrdiff_t i = 0; i < n; ++i) {
@@ -68,7 +59,7 @@ void after_rule(const Scalars& scalars, void* p_given, const void* old_given,
             stage.after(p_i, old[i]);
             p[i] = p_i;
         }
-    } else if (!ends_before(stage)) {
+    } else if (!stage.ends_before()) {
 #pragma omp simd
         for (std::ptrdiff_t i = 0; i < n; ++i) {
             T p_i = p[i];
