@@ -9,16 +9,16 @@ namespace {
 
 PyObject* step(PyObject* self, PyObject* const* given, Py_ssize_t count) {
     try {
-        if (count != 7) {
+        if (count != 6) {
             throw std::invalid_argument(
-                "step takes (gradients, params, counts, coefficients, threads, counter, program)");
+                "step takes (gradients, params, counts, threads, counter, program)");
         }
         auto* const instance = reinterpret_cast<py::detail::instance*>(self);
         auto& plan = *static_cast<NumpyPlan*>(instance->get_value_and_holder().value_ptr());
-        const long threads = PyLong_AsLong(given[4]);
+        const long threads = PyLong_AsLong(given[3]);
         if (threads == -1 && PyErr_Occurred()) return nullptr;
         const BindResult found =
-            plan.step(given[0], given[1], given[2], given[3], int(threads), given[5], given[6]);
+            plan.step(given[0], given[1], given[2], int(threads), given[4], given[5]);
         return PyLong_FromSsize_t(found.number);
     } catch (py::error_already_set& error) {
         error.restore();

@@ -5,7 +5,7 @@
 
 namespace fastopt {
 
-// Plan.step(gradients, params, cohorts, coefficients, threads, counter) and power(base, exponent), by
+// Plan.step(gradients, params, counts, threads, counter, program) and power(base, exponent), by
 // position alone.
 void add_fast_calls(py::module_& module, py::class_<NumpyPlan>& plan);
 

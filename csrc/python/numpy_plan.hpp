@@ -48,8 +48,8 @@ public:
     // A whole step: computes the scalars of each step count, binds, does what the program says (a
     // StepProgram of fastopt.backends, or None), and counts the step, for each of them and in
     // `counter.steps`. Unless all is bound, and nothing asks for Python, nothing has changed.
-    BindResult step(py::handle gradients, py::handle params, py::handle step_counts,
-                    py::handle coefficients, int threads, py::handle counter, py::handle program);
+    BindResult step(py::handle gradients, py::handle params, py::handle step_counts, int threads,
+                    py::handle counter, py::handle program);
 
     void assign(const std::vector<int>& rows) { plan_.assign(rows); }
     void flush_subnormals(bool asked) { plan_.flush_subnormals(asked); }

@@ -87,9 +87,8 @@ std::vector<int> NumpyPlan::clip_each(const std::vector<double>& norms, double u
     return row_of;
 }
 
-BindResult NumpyPlan::step(py::handle gradients, py::handle params, py::handle step_counts,
-                           py::handle coefficients, int threads, py::handle counter,
-                           py::handle given) {
+BindResult NumpyPlan::step(py::handle gradients, py::handle params, py::handle step_counts, int threads,
+                           py::handle counter, py::handle given) {
     if (!PyList_Check(step_counts.ptr())) throw std::invalid_argument("step counts are in a list");
     const Program program(given);
     const py::handle values = program.carried();
@@ -105,10 +104,10 @@ BindResult NumpyPlan::step(py::handle gradients, py::handle params, py::handle s
         const py::object stage = step_count.stage_scalars();
         py::object rule;
         if (values.is_none()) {
-            rule = step_count.coefficients(coefficients, counted_.back());
+            rule = step_count.coefficients(counted_.back());
         } else {
             pending_.emplace_back();
-            rule = step_count.coefficients(coefficients, counted_.back(), values, pending_.back());
+            rule = step_count.coefficients(counted_.back(), values, pending_.back());
         }
         read(plan_.row(std::size_t(r)), stage.ptr(), rule.ptr());
         if (rows) PyList_SET_ITEM(rows.ptr(), r, py::make_tuple(stage, rule).release().ptr());
@@ -150,7 +149,9 @@ BindResult NumpyPlan::step(py::handle gradients, py::handle params, py::handle s
     for (py::ssize_t r = 0; r < count; ++r) {
         PyObject* const counted = PyList_GET_ITEM(step_counts.ptr(), r);
         StepCount::count_step(counted, counted_[std::size_t(r)]);
-        if (!pending_.empty()) StepCount::carry(counted, pending_[std::size_t(r)]);
+        if (!pending_.empty() && pending_[std::size_t(r)]) {
+            StepCount::carry(counted, pending_[std::size_t(r)]);
+        }
     }
     StepCount::count(counter, steps);
     if (norm) StepCount::measured(counter, norm);

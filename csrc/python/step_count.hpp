@@ -18,23 +18,19 @@ public:
     // The number of the step that comes.
     py::object next_step() const { return one_more(counted_, names().t); }
     py::object stage_scalars() const { return attribute(group_, names().stage_scalars); }
-    // Those of the algorithm's rule, from the group's hyperparameters and the number of the step.
-    py::object coefficients(py::handle function, py::handle step) const {
-        const py::object h = attribute(group_, names().h);
-        PyObject* const given[] = {h.ptr(), step.ptr()};
-        return checked(
-            held_at_exit([&] { return PyObject_Vectorcall(function.ptr(), given, 2, nullptr); }));
-    }
-    // The same where scalars are carried: what is carried on comes as an object of the type `values`.
-    py::object coefficients(py::handle function, py::handle step, py::handle values,
-                            py::object& pending) const {
+    // Those of the rule, by the group's algorithm, from its hyperparameters and the number of the step.
+    py::object coefficients(py::handle step) const { return coefficients(step, py::object()); }
+    // The same in a plan where some groups carry scalars: what this one carries on, if it carries any, comes
+    // as an object of the type `values`.
+    py::object coefficients(py::handle step, py::handle values, py::object& pending) const {
         const py::object carried = attribute(counted_, names().carried), none = py::tuple();
-        pending = checked(held_at_exit(
-            [&] { return PyObject_Call(values.ptr(), none.ptr(), carried.ptr()); }));
-        const py::object h = attribute(group_, names().h);
-        PyObject* const given[] = {h.ptr(), step.ptr(), pending.ptr()};
-        return checked(
-            held_at_exit([&] { return PyObject_Vectorcall(function.ptr(), given, 3, nullptr); }));
+        const int carries = PyObject_IsTrue(carried.ptr());
+        if (carries < 0) throw py::error_already_set();
+        if (carries) {
+            pending = checked(held_at_exit(
+                [&] { return PyObject_Call(values.ptr(), none.ptr(), carried.ptr()); }));
+        }
+        return coefficients(step, pending);
     }
     // Of the norm of each gradient.
     double limit() const {
@@ -60,9 +56,18 @@ public:
     }
 
 private:
+    py::object coefficients(py::handle step, const py::object& pending) const {
+        const py::object function = attribute(group_, names().coefficients);
+        const py::object h = attribute(group_, names().h);
+        PyObject* const given[] = {h.ptr(), step.ptr(), pending.ptr()};
+        const std::size_t count = pending ? 3 : 2;
+        return checked(
+            held_at_exit([&] { return PyObject_Vectorcall(function.ptr(), given, count, nullptr); }));
+    }
     // Made once; attributes are found faster by names that the interpreter knows.
     struct Names {
         PyObject* group = PyUnicode_InternFromString("group");
+        PyObject* coefficients = PyUnicode_InternFromString("coefficients");
         PyObject* h = PyUnicode_InternFromString("h");
         PyObject* stage_scalars = PyUnicode_InternFromString("stage_scalars");
         PyObject* t = PyUnicode_InternFromString("t");

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fastopt.optimizers import INDEX as _ALGORITHMS
+from fastopt.runtime import by_name as _by_name
 from fastopt.runtime import renamed as _renamed
 from fastopt.version import __version__
 
@@ -91,7 +92,14 @@ _LATER = {
 }
 
 
+def _find(name: str) -> Any:
+    from fastopt.registry import find
+
+    return find(name)
+
+
 _renamed.register()
+_by_name.find = _find
 
 
 def __getattr__(name: str) -> Any:

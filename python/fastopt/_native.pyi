@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 _Pass = tuple[bool, bool, float, float, bool, float, float, bool]
@@ -31,7 +31,6 @@ class Plan:
         gradients: Sequence[Any],
         params: Sequence[Any] | None,
         counts: Sequence[Any],
-        coefficients: Callable[[Any, int], tuple[float, ...]],
         threads: int,
         counter: Any,
         program: Any,

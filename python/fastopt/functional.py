@@ -112,6 +112,8 @@ def _step(
 def _hyperparameters(
     cls: type[Optimizer], like: str | None, preset: Mapping[str, Any], given: dict[str, Any]
 ) -> Values:
+    if "algorithm" in given:
+        raise TypeError("the name of the function is the algorithm: fastopt.functional.adamw(...)")
     checked = cls.check_keywords((), given)
     for name in checked:
         if cls.hyperparameters[name].initial:

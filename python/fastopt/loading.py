@@ -44,7 +44,8 @@ def load(path: Path, params: Any, *, progress: bool | None = None, **options: An
         with checkpoint.fitting(path):
             state = saved_state(file)
             cls = _class_of(state["optimizer"])
-        groups, left = _with_options(state["groups"], options, cls)
+            kinds = [_class_of(each.get("algorithm", cls.__name__)) for each in state["groups"]]
+        groups, left = _with_options(state["groups"], options, kinds)
         settings = {name: value for name, value in state["settings"].items() if name not in options}
         if forgotten := [name for name, value in settings.items() if marks(value)]:
             raise TypeError(_forgotten(forgotten[0], settings[forgotten[0]]))
@@ -62,11 +63,14 @@ def _class_of(name: str) -> Any:
 
 
 def _with_options(
-    saved: Sequence[Mapping[str, Any]], options: Mapping[str, Any], cls: type[Algorithm]
+    saved: Sequence[Mapping[str, Any]], options: Mapping[str, Any], kinds: Sequence[type[Algorithm]]
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the groups of a configuration, with functions where they were, and the options left."""
+    if "algorithm" in options:
+        raise TypeError("the checkpoint has the algorithm of each group, and its states: leave it out")
     groups = [dict(group["hyperparameters"]) for group in saved]
-    mine = {name: value for name, value in options.items() if name in cls.hyperparameters}
+    known = {name for kind in kinds for name in kind.hyperparameters}
+    mine = {name: value for name, value in options.items() if name in known}
     for name, value in mine.items():
         fitting = [group for group in groups if _stands_for(value, group.get(name), name)]
         if not fitting:
@@ -79,6 +83,8 @@ def _with_options(
         for name, value in group.items():
             if marks(value):
                 raise TypeError(_forgotten(name, value))
+    for group, each in zip(groups, saved, strict=True):
+        group.update({key: each[key] for key in ("algorithm",) if key in each})
     if len(groups) > 1:
         groups = [{**group, "names": each["names"]} for group, each in zip(groups, saved, strict=True)]
     return groups, {name: value for name, value in options.items() if name not in mine}

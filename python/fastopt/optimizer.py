@@ -65,11 +65,15 @@ class Optimizer(Algorithm):
     ----------
     params : array, or list, tuple or dict of arrays (nested as you like), or list of groups
         The arrays to update: writeable, C- or F-contiguous NumPy arrays of float32 or float64. A group
-        is a dict ``{"params": ..., "lr": ...}`` with hyperparameters of its own.
+        is a dict ``{"params": ..., "lr": ...}`` with hyperparameters of its own, and with
+        ``"algorithm": ...`` with another algorithm.
     groups : dict from patterns of names, or functions of name and array, to options
         Parameters with hyperparameters of their own: ``{"*.bias": {"weight_decay": 0}}``. Besides
         hyperparameters, the options can have ``"multiply": {"lr": 0.1}``, factors of the common values,
-        and ``"frozen": True``. Where several patterns match, all hold, and the later one wins. See
+        ``"frozen": True``, and ``"algorithm": "adamw"``, a name as of `get` or a class, for another
+        algorithm than this: its hyperparameters are then its own defaults (of `like`, if that framework
+        has it) but for what stands there, and only `maximize`, `clipnorm` and `clipvalue` are as they
+        are given for all. Where several patterns match, all hold, and the later one wins. See
         `no_decay` and `layer_decay`.
     grads : optional
         Gradients bound once, in the structure of the parameters; then ``step()`` needs none.
@@ -279,9 +283,7 @@ class Optimizer(Algorithm):
             counts, threads = bound.counts, get_num_threads()
             taken = (
                 bound.direct
-                and bound.plan.step(
-                    *(gradients, now, counts, self.coefficients, threads, bound.progress, bound.program)
-                )
+                and bound.plan.step(gradients, now, counts, threads, bound.progress, bound.program)
                 == BOUND
             ) or program.step(core, gradients, now)
         finally:
@@ -391,7 +393,7 @@ class Optimizer(Algorithm):
         Raises
         ------
         TypeError, ValueError
-            For an algorithm or a group without momentum.
+            For an algorithm or a group without momentum, which the message names.
         RuntimeError
             If another thread is inside a step, or the optimizer looks ahead already, or one that shares
             memory with it does either; and inside the block from `step`, of those too.
@@ -445,14 +447,51 @@ class Optimizer(Algorithm):
         return perturbed(self._core, grads, Ball(rho, adaptive, eta))
 
     def averaged(self) -> AbstractContextManager[None]:
-        """Swap the averages of ``ema=`` or ``swa_start=`` with the parameters, for a with block.
+        """Move the parameters to their averages, for the time of a with block.
+
+        Where a group has an algorithm with averages of its own, Schedule-Free, those of such groups are
+        moved to them, and others stay where they are; else all are swapped with the averages of
+        ``ema=`` or ``swa_start=``. They are given back bit by bit, also after an exception.
 
         Raises ValueError where there are none, or where a parameter is not as it was given; and
         RuntimeError as `lookahead` does.
         """
-        from fastopt.moves import averaged
+        from fastopt.moves import averaged, evaluation
 
-        return averaged(self._core)
+        own = any(evaluation.averages(self._core.bound))
+        return evaluation.evaluated(self._core) if own else averaged(self._core)
+
+    def eval(self) -> None:
+        """Move the parameters to their algorithms' averages, where the model is used, until `train`.
+
+        For Schedule-Free algorithms; the parameters of groups with another algorithm stay where they
+        are. A second call does nothing. Copies of the parameters are kept for `train`: as much memory
+        again as they take. Arrays of ``cast_to=`` are moved too.
+
+        Raises
+        ------
+        TypeError
+            If no group has an algorithm with averages of its own.
+        ValueError
+            If a parameter is not as it was given. Nothing has changed then.
+        RuntimeError
+            If another thread is inside a step, or a with block has moved the parameters, or an
+            optimizer that shares memory with this one is so; and until `train` from `step`, of those
+            too.
+        """
+        from fastopt.moves import evaluation
+
+        evaluation.begin(self._core)
+
+    def train(self) -> None:
+        """Restore the parameters of before `eval`, bit by bit; else do nothing.
+
+        What has been written to them in between is lost. ValueError, and eval mode goes on, if a
+        parameter is no longer the array that was given.
+        """
+        from fastopt.moves import evaluation
+
+        evaluation.end(self._core)
 
     def restart_averages(self) -> None:
         """Begin averages and slow weights anew, from the parameters as they are now.
@@ -828,6 +867,7 @@ class Optimizer(Algorithm):
 
     def _read(self, name: str) -> Any:
         """Return a hyperparameter of all groups."""
+        self._check_all_have(name, "read opt.groups[{}][{!r}]")
         values = [group[name] for group in self._core.bound.groups]
         if any(value != values[0] for value in values):
             listed = ", ".join(map(repr, values))
@@ -839,6 +879,7 @@ class Optimizer(Algorithm):
     def _write(self, name: str, value: Any) -> None:
         """Set a hyperparameter of all groups."""
         bound = self._core.bound
+        self._check_all_have(name, "set it where there is one, opt.groups[{}][{!r}] = ...")
         value = self.hyperparameters[name].accept(value, name)
         changes = [
             change
@@ -852,6 +893,15 @@ class Optimizer(Algorithm):
             commit(changes)
         finally:
             leave()
+
+    def _check_all_have(self, name: str, remedy: str) -> None:
+        """Raise ValueError where the algorithm of a group has no such hyperparameter."""
+        groups = self._core.bound.groups
+        without = [i for i, group in enumerate(groups) if name not in group.kind.hyperparameters]
+        if without:
+            first, having = groups[without[0]], [i for i in range(len(groups)) if i not in without]
+            do = remedy.format(having[0], name) if having else f"set those of {first.algorithm}"
+            raise ValueError(f"{first.algorithm}, of group {without[0]}, has no {name}: {do}")
 
     def _get(self, name: str) -> Any:
         """Return a setting."""
@@ -871,6 +921,9 @@ class Optimizer(Algorithm):
             return
         if not hasattr(type(self), name):
             known = suggest(name, {**self.hyperparameters, **self.declared})
+            for i, group in enumerate(self.groups):
+                if name in group.kind.hyperparameters:
+                    known = f"{group.algorithm}, of group {i}, has it: opt.groups[{i}][{name!r}] = ..."
             raise AttributeError(f"{type(self).__name__} has no hyperparameter {name!r}: {known}")
         if is_shown(self, name):
             check_same(self, name, value)

@@ -127,17 +127,11 @@ def test_calls_with_other_arguments() -> None:
     refuse(
         ValueError,
         "step counts are in a list",
-        lambda: made.step([np.ones(3)], None, (), rule, 1, None, None),
+        lambda: made.step([np.ones(3)], None, (), 1, None, None),
     )
-    refuse(
-        TypeError, "as an integer", lambda: made.step([np.ones(3)], None, [], rule, "two", None, None)
-    )
-    refuse(
-        AttributeError, "group", lambda: made.step([np.ones(3)], None, [object()], rule, 1, None, None)
-    )
-    refuse(
-        ValueError, "a program is a tuple", lambda: made.step([np.ones(3)], None, [], rule, 1, None, ())
-    )
+    refuse(TypeError, "as an integer", lambda: made.step([np.ones(3)], None, [], "two", None, None))
+    refuse(AttributeError, "group", lambda: made.step([np.ones(3)], None, [object()], 1, None, None))
+    refuse(ValueError, "a program is a tuple", lambda: made.step([np.ones(3)], None, [], 1, None, ()))
     assert (p == 1.0).all()
     power: Any = native.power
     refuse(TypeError, "power takes (base, exponent)", lambda: power(2.0))

@@ -14,6 +14,7 @@ from fastopt.algorithm.elementwise import (
 )
 from fastopt.algorithm.facts import Facts
 from fastopt.algorithm.hyperparameters import Option, Values, choice, flag, given, number, pair
+from fastopt.algorithm.of_groups import algorithm_of
 from fastopt.algorithm.regularization import CONVENTIONS
 from fastopt.algorithm.representable import (
     check_first_step,

@@ -135,6 +135,11 @@ class Algorithm(Declared):
         raise TypeError(f"{cls.__name__} has no momentum to look ahead along; SGD and RMSprop have")
 
     @classmethod
+    def average(cls, h: Values) -> Move | None:
+        """Return how a parameter is moved to the average that the algorithm keeps; None without one."""
+        return None
+
+    @classmethod
     def check_together(cls, h: Values) -> None:
         """Raise ValueError for values that do not go together, in every algorithm or in this one."""
         regularization.check(h)
@@ -171,6 +176,12 @@ class Algorithm(Declared):
             )
         for name in keywords:
             if name not in cls.hyperparameters and name not in OPTIONS:
+                if name == "algorithm":
+                    raise TypeError(
+                        f"{cls.__name__} is an algorithm itself, and a group can have another: "
+                        'groups={"embed.*": {"algorithm": "adamw"}}; fastopt.get("adamw", params) '
+                        "makes an optimizer by its name"
+                    )
                 known = suggest(name, {**cls.hyperparameters, **OPTIONS})
                 raise TypeError(f"{cls.__name__} has no hyperparameter {name!r}: {known}")
         return {

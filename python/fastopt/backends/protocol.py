@@ -96,7 +96,6 @@ class Plan(Protocol):
         gradients: Sequence[Any],
         params: Sequence[Any] | None,
         counts: Sequence[StepCount],
-        coefficients: Callable[[Any, int], tuple[float, ...]],
         threads: int,
         counter: Any,
         program: StepProgram | None,

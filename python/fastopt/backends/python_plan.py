@@ -44,14 +44,13 @@ class PythonPlan(Binding):
         gradients: Sequence[Any],
         params: Sequence[Any] | None,
         counts: Sequence[StepCount],
-        coefficients: Callable[[Any, int], tuple[float, ...]],
         threads: int,
         counter: Any,
         program: StepProgram | None,
     ) -> int:
         """Take a step with nothing but the update; see the protocol."""
         assert program is None
-        rows = [(c.group.stage_scalars, coefficients(c.group.h, c.t + 1)) for c in counts]
+        rows = [(c.group.stage_scalars, c.group.coefficients(c.group.h, c.t + 1)) for c in counts]
         found = self.bind(gradients, params, False)
         if found == BOUND:
             counted = [change for count in counts for change in count.changes()]

@@ -54,7 +54,7 @@ class Recorder:
 
     def _evaluate(self, run: Run) -> None:
         network, data = self._network, self._data
-        with run.opt.averaged() if hasattr(run.opt, "eval") else nullcontext():
+        with run.opt.averaged() if run.opt.facts.kind == "schedule-free" else nullcontext():
             loss = network.loss(network.output(run.params, data.x_train), data.y_train)[0]
             output = network.output(run.params, data.x_test)
         accuracy = network.loss.accuracy(output, data.y_test)

@@ -82,7 +82,7 @@ def train(
         epochs = -(-steps // len(drawn))
         fit(loss_and_grad, params, optimizer, drawn, epochs, [recorder], progress=False)
 
-    if hasattr(optimizer, "eval"):
+    if optimizer.facts.kind == "schedule-free":
         optimizer.eval()
     losses, test_losses, accuracies = map(list, zip(*recorder.curve, strict=True))
     return Run(

@@ -80,7 +80,17 @@ def counterpart(opt: Any, table: Table, like: str) -> Counterpart:
         raise TypeError(
             f"{name} has no counterpart in {like} to convert it from or to; {', '.join(table)} have"
         )
+    _check_one_algorithm(opt, like)
     return table[name]
+
+
+def _check_one_algorithm(opt: Any, like: str) -> None:
+    for i, group in enumerate(opt.groups):
+        if group.other:
+            raise TypeError(
+                f"group {i} has the algorithm {group.algorithm}, and an optimizer of {like} has one "
+                "for all: make an optimizer for each algorithm, and convert each"
+            )
 
 
 def rule_there(opt: Any, like: str) -> dict[str, Any]:

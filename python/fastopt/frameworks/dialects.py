@@ -35,18 +35,22 @@ def table(like: str) -> Table:
     return found
 
 
-def defaults(cls: type[Algorithm], like: Any, *given: Mapping[str, Any]) -> dict[str, Any]:
+def defaults(
+    cls: type[Algorithm], like: Any, *given: Mapping[str, Any], group: int | None = None
+) -> dict[str, Any]:
     """Return the options of a dialect, none where it is None, overridden by what is given.
 
-    Raise TypeError for what the framework has no default for, and is not given.
+    Raise TypeError for what the framework has no default for, and is not given; `group` says where the
+    algorithm is that of a group.
     """
     values = {} if like is None else options(cls, like)
     for each in given:
         values.update(each)
     for name, value in values.items():
         if value is REQUIRED:
+            remedy = f"{name}=..." if group is None else f"group {group} its own, {{{name!r}: ...}},"
             raise TypeError(
-                f"{like} has no default for {name} of {cls.__name__}: give {name}=... as there"
+                f"{like} has no default for {name} of {cls.__name__}: give {remedy} as there"
             )
     return values
 

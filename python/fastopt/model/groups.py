@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from fastopt.algorithm import Algorithm
 
 
+ALGORITHM = (
+    "the algorithm of a group is decided when the group is made: opt.remove_params(...) and "
+    "opt.add_params(..., algorithm='adamw') make one of another, or make a new optimizer"
+)
+
+
 class Given(NamedTuple):
     """Checked values of a group: numbers and functions of the step, and factors."""
 
@@ -46,13 +52,23 @@ class Group(MutableMapping[str, Any]):
 
     Every write is checked. A value can be a function of the step, 0, 1, 2, ...; what is read is its
     value for the step that comes. ``multiply={"lr": 0.1}`` are factors that values are taken with, and
-    read without. ``group.h`` has all of them as attributes, multiplied, for `coefficients`.
+    read without. ``group.h`` has all of them as attributes, multiplied, for `coefficients`. The name of
+    its algorithm is ``group["algorithm"]``.
     """
 
     # No attribute can be set that would mean nothing; those of hyperparameters are in `group_class`.
     __slots__ = (
-        *("_algorithm", "_counter", "_declared", "_factors", "_gate", "_given", "_single", "container"),
-        *("_moderate", "h", "index", "scheduled", "stage_scalars"),
+        *(
+            "_counter",
+            "_declared",
+            "_factors",
+            "_gate",
+            "_given",
+            "_moderate",
+            "_single",
+            "coefficients",
+        ),
+        *("container", "h", "index", "kind", "other", "scheduled", "stage_scalars"),
     )
 
     h: Values
@@ -64,7 +80,8 @@ class Group(MutableMapping[str, Any]):
         self,
         params: Any,
         index: int | None,
-        algorithm: "type[Algorithm]",
+        kind: "type[Algorithm]",
+        other: bool,
         given: Mapping[str, Any],
         gate: Gate,
         counter: Any,
@@ -72,8 +89,10 @@ class Group(MutableMapping[str, Any]):
     ) -> None:
         self.index = index  # None for the only one
         self.container = params
-        self._algorithm = algorithm
-        self._declared = algorithm.hyperparameters
+        self.kind = kind
+        self.other = other  # than the class of the optimizer
+        self.coefficients = kind.coefficients  # where a step finds it at once
+        self._declared = kind.hyperparameters
         self._gate = gate
         self._counter = counter  # of the steps
         self._single = single  # the name of a parameter that is float32
@@ -94,7 +113,7 @@ class Group(MutableMapping[str, Any]):
         anew = self._declared if all_anew else [*given, *self.scheduled]
         now = {name: self._at(name, values, multiply, step) for name in anew}
         h = Values(**now) if all_anew else self.h.but(now)
-        self._algorithm.check_together(h)
+        self.kind.check_together(h)
         found = Given(values, multiply, h, not all_anew and self._is_light(values, h, given, anew))
         if not found.light:
             self.check(found, anew)
@@ -110,7 +129,7 @@ class Group(MutableMapping[str, Any]):
         for name in anew:
             if not is_moderate(getattr(h, name)):
                 return False
-        choose = self._algorithm.select_rule
+        choose = self.kind.select_rule
         return self._moderate and choose(h) is choose(self.h)
 
     def check(self, given: Given, names: Iterable[str] | None = None) -> None:
@@ -122,14 +141,14 @@ class Group(MutableMapping[str, Any]):
         new = declared if names is None else {name: declared[name] for name in names}
         for entry in entries(new, given.values, given.h):
             check_number(entry, self._single, self._which())
-        check_first_step(self._algorithm, given.h, self._single, self._which())
+        check_first_step(self.kind, given.h, self._single, self._which())
 
     def changes(self, given: Given) -> list[Change]:
         """List what changes when the group gets what `with_values` made."""
-        h, algorithm = given.h, self._algorithm
+        h, kind = given.h, self.kind
         found: list[Change] = [
             (self, "h", h),
-            (self, "stage_scalars", algorithm.stage_scalars(h)),
+            (self, "stage_scalars", kind.stage_scalars(h)),
             (self, "_given", given.values),
         ]
         if given.light:
@@ -139,7 +158,7 @@ class Group(MutableMapping[str, Any]):
             *found,
             (self, "_factors", given.multiply),
             (self, "scheduled", [k for k, value in given.values.items() if is_scheduled(value)]),
-            (self, "_moderate", algorithm.is_ours() and all(map(is_moderate, numbers))),
+            (self, "_moderate", kind.is_ours() and all(map(is_moderate, numbers))),
             (self._gate, "changed", True),
         ]
 
@@ -153,16 +172,16 @@ class Group(MutableMapping[str, Any]):
         """Compute the hyperparameters for the step that comes, where some are functions of it."""
         changed = {name: self._at(name, self._given, self._factors) for name in self.scheduled}
         h = self.h.but(changed)
-        self._algorithm.check_together(h)
+        self.kind.check_together(h)
         if not all([is_moderate(value) for value in changed.values()]):  # rarely
             self.check(Given(self._given, self._factors, h))
         return h
 
     def now(self, h: Values) -> None:
         """Set what `next` computed."""
-        algorithm = self._algorithm
-        scalars = algorithm.stage_scalars(h)
-        if algorithm.select_rule(h) is not algorithm.select_rule(self.h):
+        kind = self.kind
+        scalars = kind.stage_scalars(h)
+        if kind.select_rule(h) is not kind.select_rule(self.h):
             self._gate.changed = True
         self.h, self.stage_scalars = h, scalars
 
@@ -178,6 +197,15 @@ class Group(MutableMapping[str, Any]):
             "the parameters of a group cannot be replaced: opt.add_params(...) and "
             "opt.remove_params(...) change them"
         )
+
+    @property
+    def algorithm(self) -> str:
+        """The name of its algorithm."""
+        return self.kind.__name__
+
+    @algorithm.setter
+    def algorithm(self, value: Any) -> None:
+        raise AttributeError(ALGORITHM)
 
     @property
     def current(self) -> Given:
@@ -233,6 +261,8 @@ class Group(MutableMapping[str, Any]):
         return found
 
     def _which(self) -> str:
+        if self.other:
+            return f" of group {self.index or 0} ({self.algorithm})"
         return "" if self.index is None else f" of group {self.index}"
 
     def _hyper(self, name: str) -> Option:
@@ -242,10 +272,13 @@ class Group(MutableMapping[str, Any]):
         return self._declared[name]
 
     def __getitem__(self, name: str) -> Any:
-        if name in ("params", "multiply"):
+        if name in ("params", "multiply", "algorithm"):
             return getattr(self, name)
         if name not in self._declared:
-            raise KeyError(f"there is no hyperparameter {name!r}: {suggest(name, self._declared)}")
+            which = self._which() if self.other else ""
+            raise KeyError(
+                f"there is no hyperparameter {name!r}{which}: {suggest(name, self._declared)}"
+            )
         return self._at(name, self._given, {})
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -256,6 +289,8 @@ class Group(MutableMapping[str, Any]):
         values = dict(*given, **more)
         if "params" in values:
             raise TypeError("the parameters of a group cannot be replaced: make a new optimizer")
+        if "algorithm" in values:
+            raise TypeError(ALGORITHM)
         leave = self._gate.enter_to_change()
         try:
             found = self.with_values(values)
@@ -271,13 +306,16 @@ class Group(MutableMapping[str, Any]):
 
     def __iter__(self) -> Iterator[str]:
         yield "params"
+        if self.other:  # as it has to be said to get such a group
+            yield "algorithm"
         yield from self._declared
 
     def __len__(self) -> int:
-        return 1 + len(self._declared)
+        return 1 + self.other + len(self._declared)
 
     def __repr__(self) -> str:
-        given = [("lr", self._given["lr"])] if "lr" in self._given else []
+        given: list[tuple[str, Any]] = [("algorithm", self.algorithm)] if self.other else []
+        given += [("lr", self._given["lr"])] if "lr" in self._given else []
         for name, value in self._given.items():
             if name != "lr" and value != self._declared[name].default:
                 given.append((name, value))

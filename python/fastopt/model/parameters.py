@@ -48,7 +48,7 @@ class Parameters:
     ) -> None:
         """Check params; where they may have grown, `before` are those that have been checked."""
         self.given = params
-        self.grouped = _is_list_of_groups(params, set(hyperparameters))
+        self.grouped = _is_list_of_groups(params, {*hyperparameters, "algorithm"})
         entries: list[Mapping[str, Any]] = list(params) if self.grouped else [{"params": params}]
         self.groups = [
             (entry["params"], {k: v for k, v in entry.items() if k != "params"}) for entry in entries

@@ -19,10 +19,12 @@ class StepCount:
 
     __slots__ = ("active", "carried", "group", "pending", "t")
 
-    def __init__(self, group: Group, t: int, carried: dict[str, float], active: bool = True) -> None:
+    def __init__(
+        self, group: Group, t: int = 0, carried: dict[str, float] | None = None, active: bool = True
+    ) -> None:
         self.group = group
         self.t = t
-        self.carried = carried
+        self.carried = group.kind.initial_carried() if carried is None else carried
         self.active = active  # takes part in the step that is being prepared
         self.pending: Values | None = None  # what is carried on if that step is taken
 
@@ -53,9 +55,18 @@ def divide(counts: Sequence[StepCount], rows: Sequence[int], present: Sequence[b
 
 
 def regroup(
-    counts: Sequence[StepCount], rows: Sequence[int], groups: Sequence[Group], group_of: Sequence[int]
+    counts: Sequence[StepCount],
+    given: Sequence[int | None],
+    groups: Sequence[Group],
+    group_of: Sequence[int],
 ) -> Counts:
-    """Make counts for parameters that are in other groups now, and join those that are alike."""
+    """Make counts for parameters that are in other groups now, and join those that are alike.
+
+    `given` are the numbers of those that they had, None for parameters that are new.
+    """
+    first_new = len(counts)
+    rows = [first_new + k if row is None else row for row, k in zip(given, group_of, strict=True)]
+    counts = [*counts, *map(StepCount, groups)]
     alike: dict[Any, int] = {}
     first = [alike.setdefault((each.t, *each.carried.items()), k) for k, each in enumerate(counts)]
 

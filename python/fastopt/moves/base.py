@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fastopt import backends
 from fastopt.algorithm import NOTHING, Move, rule_of
-from fastopt.backends import PLAIN_PASS, Pass, Plan, Row
+from fastopt.backends import PLAIN_PASS, Pass, Plan, Row, Rows
 from fastopt.followers import swap
 from fastopt.runtime import get_num_threads
 from fastopt.step import Bound, Core, Moving
@@ -26,20 +26,24 @@ def away(core: Core, doing: str) -> Iterator[None]:
         moving.end()
 
 
-def along_states(bound: Bound, moves: Sequence[Move]) -> tuple[Plan, list[Row]]:
-    """Plan the move of each group, when all arrays have been checked; return its scalars too."""
+def along_states(bound: Bound, moves: Sequence[Move | None]) -> tuple[Plan, list[Row | None]]:
+    """Plan the move of each group, when all arrays have been checked; return its scalars too.
+
+    One without a move stays where it is.
+    """
     arrays, group_of, states = bound.parameters.arrays, bound.parameters.group_of, bound.states
     bound.check_arrays()
     steps = [bound.counts[count].t for count in bound.count_of]
-    # One without a step stays where it is, and one whose group has only just got momentum: no buffer.
-    moved = [i for i, g in enumerate(group_of) if steps[i] > 0 and moves[g].state in states[i]]
+    # So does one without a step, and one whose group has only just got momentum: it has no buffer.
+    each = [(i, g, m) for i, g in enumerate(group_of) if (m := moves[g]) is not None]
+    moved = [(i, g, m) for i, g, m in each if steps[i] > 0 and m.state in states[i]]
     plan = backends.backend(bound.backend).make_plan(
-        [(arrays[i],) for i in moved],
-        [rule_of(moves[group_of[i]].rule) for i in moved],
-        [group_of[i] for i in moved],
+        [(arrays[i],) for i, _, _ in moved],
+        [rule_of(m.rule) for _, _, m in moved],
+        [g for _, g, _ in moved],
     )
-    plan.bind([states[i][moves[group_of[i]].state] for i in moved], None, True)
-    return plan, [(NOTHING, each.coefficients) for each in moves]
+    plan.bind([states[i][m.state] for i, _, m in moved], None, True)
+    return plan, [m and (NOTHING, m.coefficients) for m in moves]
 
 
 def copied(bound: Bound) -> list[NDArray[Any]]:
@@ -47,7 +51,7 @@ def copied(bound: Bound) -> list[NDArray[Any]]:
     return [p.copy(order="K") for p in bound.parameters.arrays]
 
 
-def move(bound: Bound, plan: Plan, rows: Sequence[Row], extras: Pass = PLAIN_PASS) -> None:
+def move(bound: Bound, plan: Plan, rows: Rows, extras: Pass = PLAIN_PASS) -> None:
     """Move the parameters, and the copies of ``cast_to=`` with them."""
     plan.run(rows, get_num_threads(), extras)
     bound.followers.write_copies(bound.parameters.arrays)
@@ -61,7 +65,7 @@ def give_back(bound: Bound, before: Sequence[NDArray[Any]]) -> None:
 
 
 @contextmanager
-def moved(bound: Bound, plan: Plan, rows: Sequence[Row], extras: Pass = PLAIN_PASS) -> Iterator[None]:
+def moved(bound: Bound, plan: Plan, rows: Rows, extras: Pass = PLAIN_PASS) -> Iterator[None]:
     """Move the parameters for the time of a with block."""
     arrays, before = bound.parameters.arrays, copied(bound)
     try:

@@ -1,7 +1,6 @@
 """Schedule-Free SGD and AdamW: a running average in place of a schedule of the learning rate."""
 
 from collections import namedtuple
-from contextlib import AbstractContextManager
 from math import sqrt
 from typing import Any, ClassVar
 
@@ -20,7 +19,6 @@ from fastopt.algorithm import (
     regularization,
     shipped,
 )
-from fastopt.moves import evaluation
 from fastopt.numerics import power, real_power
 from fastopt.optimizer import Optimizer
 
@@ -80,7 +78,7 @@ def to_average(beta: float) -> Move:
 
 
 class ScheduleFree(Optimizer):
-    """Options and average of both algorithms."""
+    """Options of both algorithms."""
 
     warmup_steps: Scheduled = number(default=0.0, at_least=0.0)
     r: Scheduled = number(default=0.0, at_least=0.0, at_most=16.0)
@@ -101,44 +99,6 @@ class ScheduleFree(Optimizer):
                     f"{name}=True changes parameters after the step, which {cls.__name__} averages: "
                     f"set {name}=False"
                 )
-
-    @classmethod
-    def average(cls, h: Values) -> Move:
-        """Return how a parameter of training is taken to its average."""
-        raise NotImplementedError  # pragma: no cover - every algorithm has its own
-
-    def eval(self) -> None:
-        """Move the parameters to their averages, where the model is used, until `train`.
-
-        A second call does nothing. Copies of the parameters are kept for `train`: as much memory again
-        as they take. Arrays of ``cast_to=`` are moved too.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is not as it was given. Nothing has changed then.
-        RuntimeError
-            If another thread is inside a step, or a with block has moved the parameters, or an
-            optimizer that shares memory with this one is so; and until `train` from `step`, of those
-            too.
-        """
-        evaluation.begin(self._core, self.average)
-
-    def train(self) -> None:
-        """Restore the parameters of before `eval`, bit by bit; else do nothing.
-
-        What has been written to them in between is lost. ValueError, and eval mode goes on, if a
-        parameter is no longer the array that was given.
-        """
-        evaluation.end(self._core)
-
-    def averaged(self) -> AbstractContextManager[None]:
-        """Move the parameters to their averages, for the time of a with block.
-
-        They are given back bit by bit, also after an exception. With ``ema=``, that is an average of
-        the parameters of training, and is in `ema_state`. Raises as `eval` does.
-        """
-        return evaluation.evaluated(self._core, self.average)
 
 
 @shipped

@@ -56,6 +56,7 @@ def _group(group: Group, names: list[str]) -> dict[str, Any]:
     }
     return {
         "names": names,
+        **({"algorithm": group.algorithm} if group.other else {}),
         "hyperparameters": {**given, "multiply": dict(group.multiply)},
         "schedules": states,
     }

@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastopt.algorithm import FLAG, NOT_NEGATIVE, Rule, Values, check_settings, check_together, rule_of
+from fastopt.algorithm import (
+    FLAG,
+    NOT_NEGATIVE,
+    Option,
+    Rule,
+    Values,
+    check_settings,
+    check_together,
+    rule_of,
+)
 from fastopt.arrays import LISTED, check_kind, misfit
 from fastopt.model import StepCount
 from fastopt.runtime import count
@@ -51,6 +60,7 @@ class CheckedState:
         self._followers = bound.followers.by_key()
         self.differences = Differences([], [])
         self._check_names()
+        self._check_algorithms()
         self.steps = count(state["steps"], "the number of steps")
         self.skipped = count(state["skipped"], "the number of steps left out")
         row = state.get("skipped_in_a_row", 0)  # 0.1 has not written it
@@ -63,7 +73,9 @@ class CheckedState:
         self.followers = self._check_followers()
         given = [each.given for each in self.groups or ()] or [each.current for each in bound.groups]
         self.h: list[Values] = [each.h for each in given]
-        self._rules: list[Rule] = [rule_of(bound.kind.select_rule(h)) for h in self.h]
+        self._rules: list[Rule] = [
+            rule_of(group.kind.select_rule(h)) for group, h in zip(bound.groups, self.h, strict=True)
+        ]
         settings = {**bound.settings, **self.settings}
         check_together(settings, any([each.clips for each in given]))
         check_settings(settings, self.h, bound.parameters.singles)
@@ -87,6 +99,19 @@ class CheckedState:
         self.differences.missing.extend(name for name in mine if name not in theirs)
         self.differences.unexpected.extend(name for name in theirs if name not in mine)
         self._complain()
+
+    def _check_algorithms(self) -> None:
+        """Raise ValueError for a parameter whose states are those of another algorithm than here."""
+        bound, own = self._bound, self._state["optimizer"]
+        were = {name: g.get("algorithm", own) for g in self._state["groups"] for name in g["names"]}
+        for name, number in zip(bound.parameters.names, bound.parameters.group_of, strict=True):
+            was, now = were.get(name), bound.groups[number].algorithm
+            if name in self._state["parameters"] and was not in (None, now):
+                raise ValueError(
+                    f"the state has {name!r} in a group with the algorithm {was}, and here it is in "
+                    f"group {number} with {now}: make an optimizer with "
+                    f"groups={{{name!r}: {{'algorithm': {was!r}}}}}"
+                )
 
     def _check_groups(self) -> list[GroupRestoration]:
         """Check the hyperparameters, as they were for the last step."""
@@ -162,13 +187,12 @@ class CheckedState:
         numbers: dict[Any, int] = {}
         count_of = []
         for i, entry in enumerate(self.entries):
-            before = bound.counts[bound.count_of[i]]
+            group, before = bound.groups[bound.parameters.group_of[i]], bound.counts[bound.count_of[i]]
             steps, carried = before.t, dict(before.carried)
             if entry is not None:
                 name = bound.parameters.names[i]
                 steps = count(entry["steps"], f"the number of steps of {name!r}")
-                carried = self._check_carried(entry["carried"], name)
-            group = bound.groups[bound.parameters.group_of[i]]
+                carried = self._check_carried(entry["carried"], name, group.kind.carried)
             key = (id(group), steps, *carried.items())
             if key not in numbers:
                 numbers[key] = len(found)
@@ -176,8 +200,10 @@ class CheckedState:
             count_of.append(numbers[key])
         return found, count_of
 
-    def _check_carried(self, given: Mapping[str, Any], name: str) -> dict[str, float]:
-        declared = self._bound.kind.carried
+    @staticmethod
+    def _check_carried(
+        given: Mapping[str, Any], name: str, declared: Mapping[str, Option]
+    ) -> dict[str, float]:
         if set(given) != set(declared):
             raise ValueError(f"the state of {name!r} carries {sorted(given)}, not {sorted(declared)}")
         return {key: declared[key].check(given[key], f"{key} of {name!r}") for key in declared}

@@ -42,7 +42,8 @@ def settings_config(settings: Mapping[str, Any], marks: bool = False) -> dict[st
 
 def _group_config(group: Group) -> dict[str, Any]:
     """Return the values of a group, schedules by their own configuration."""
-    found = {name: plain(value, name) for name, value in group.given.items()}
+    found: dict[str, Any] = {"algorithm": group.algorithm} if group.other else {}
+    found |= {name: plain(value, name) for name, value in group.given.items()}
     return {**found, "multiply": dict(group.multiply)} if group.multiply else found
 
 
@@ -61,7 +62,8 @@ def keywords_of(config: Any, name: str, params: Any) -> tuple[Any, dict[str, Any
         named = [(group.pop("names"), group) for group in groups]
         return params, {"groups": {Named(names): group for names, group in named if names}, **settings}
     if len(groups) == 1 and not _one_group(params):
-        more = {key: groups[0].pop(key, None) for key in ("multiply", "frozen")}
+        of_a_group = groups[0].copy() if "algorithm" in groups[0] else ("multiply", "frozen")
+        more = {key: groups[0].pop(key, None) for key in of_a_group}
         said = {key: value for key, value in more.items() if value}
         by_name = {"groups": {"*": said}} if said else {}
         return params, {**groups[0], **by_name, **settings}

@@ -53,7 +53,8 @@ def check_form(state: Any, arrays: type = Mapping) -> None:
     _check(state, _STATE, "state")
     _check(state["loss_scale"], _LOSS_SCALE, "state['loss_scale']")
     for i, group in enumerate(state["groups"]):
-        _check(group, _GROUP, f"state['groups'][{i}]")
+        optional = {"algorithm": str} if "algorithm" in group else {}
+        _check(group, {**_GROUP, **optional}, f"state['groups'][{i}]")
     for name, entry in state["parameters"].items():
         _check(entry, {**_PARAMETER, "arrays": arrays}, f"state['parameters'][{name!r}]")
 

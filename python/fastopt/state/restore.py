@@ -125,14 +125,15 @@ def _states(
         for number, (key, array) in enumerate(given.items())
         if not key.startswith("*")
     }
-    h = state.h[bound.parameters.group_of[i]]
+    group = bound.parameters.group_of[i]
+    h, kind = state.h[group], bound.groups[group].kind
     for number, key in enumerate(state.needed(i)):
         if key in found:
             continue
         if entry["steps"] and key in bound.states[i]:  # strict=False
             found[key] = bound.states[i][key]
         else:
-            found[key] = room.like(p, bound.kind.initial_state(h, key, params.get(name, p)), number)
+            found[key] = room.like(p, kind.initial_state(h, key, params.get(name, p)), number)
     return found
 
 

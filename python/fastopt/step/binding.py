@@ -5,7 +5,7 @@ from operator import itemgetter
 from typing import Any
 
 from fastopt import backends, frameworks
-from fastopt.algorithm import Algorithm, Rule, Values, check_settings
+from fastopt.algorithm import Algorithm, Rule, Values, algorithm_of, check_settings
 from fastopt.algorithm import settings as declared
 from fastopt.arrays import KeepAlive, read_only_list
 from fastopt.backends import GradientForms, Row
@@ -17,6 +17,8 @@ from fastopt.step.loss_scaling import LossScale
 from fastopt.step.moderate import Risks
 from fastopt.step.progress import Progress
 from fastopt.step.whole import program_of
+
+OF_THE_LOSS = ("maximize", "clipnorm", "clipvalue")
 
 
 def bind(
@@ -51,7 +53,7 @@ def bind(
     groups = make_groups(gate, bound, parameters)
     bound = bound.but(
         groups=groups,
-        counts=[StepCount(group, 0, kind.initial_carried()) for group in groups],
+        counts=list(map(StepCount, groups)),
     )
     backend = backends.choose(keywords.get("backend"), rules(bound))
     return planned(bound.but(backend=backend, followers=Followers.of(settings, parameters)))
@@ -59,26 +61,45 @@ def bind(
 
 def make_groups(gate: Gate, bound: Bound, parameters: Parameters) -> list[Group]:
     """Make the groups that parameters are divided into."""
-    containers, kind = parameters.groups, bound.kind
-    make = group_class(kind)
-    groups = [
-        make(
-            container,
-            i if len(containers) > 1 else None,
-            kind,
-            frameworks.defaults(kind, bound.like, bound.shared, own),
-            gate,
-            bound.progress,
-            parameters.singles[i],
+    if bound.like is not None:  # it is one, also where no group has the optimizer's own algorithm
+        frameworks.options(bound.kind, bound.like)
+    containers, groups = parameters.groups, []
+    for i, (container, own) in enumerate(containers):
+        kind, values = _asked(bound, own, i)
+        groups.append(
+            group_class(kind)(
+                container,
+                i if len(containers) > 1 else None,
+                kind,
+                kind is not bound.kind,
+                values,
+                gate,
+                bound.progress,
+                parameters.singles[i],
+            )
         )
-        for i, (container, own) in enumerate(containers)
-    ]
     return read_only_list(groups, GROUPS, "opt.groups")
+
+
+def _asked(bound: Bound, own: Mapping[str, Any], i: int) -> tuple[type[Algorithm], dict[str, Any]]:
+    """Return the algorithm that a group asks for, and the values that it is given.
+
+    Those of the optimizer are its algorithm's, and another one has its own defaults; but which way is
+    down and how long a gradient may be is said of the loss, whatever then follows it.
+    """
+    own, like, shared = dict(own), bound.like, bound.shared
+    if "algorithm" not in own:
+        return bound.kind, frameworks.defaults(bound.kind, like, shared, own)
+    kind, preset = algorithm_of(own.pop("algorithm"), i)
+    if kind is not bound.kind:
+        like = like if like in frameworks.frameworks_of(kind) else None
+        shared = {name: value for name, value in shared.items() if name in OF_THE_LOSS}
+    return kind, frameworks.defaults(kind, like, shared, preset, own, group=i)
 
 
 def rules(bound: Bound) -> list[Rule]:
     """List the rules that the groups ask for."""
-    return [bound.kind.rule_for(group.h) for group in bound.groups]
+    return [group.kind.rule_for(group.h) for group in bound.groups]
 
 
 def planned(bound: Bound, more: Sequence[int] | None = None) -> Bound:
@@ -91,7 +112,7 @@ def planned(bound: Bound, more: Sequence[int] | None = None) -> Bound:
         rule if rule.is_ours else _tried(bound, rule, group)
         for rule, group in zip(asked, bound.groups, strict=True)
     ]
-    states = completed(bound.states, parameters, bound.groups, tried, bound.kind)
+    states = completed(bound.states, parameters, bound.groups, tried)
     chosen = [tried[group] for group in parameters.group_of]
     pick = [_picking(rule.states) for rule in tried]
     arrays = [
@@ -101,7 +122,7 @@ def planned(bound: Bound, more: Sequence[int] | None = None) -> Bound:
     found = held(bound.but(states=states), more)
     plan = backends.backend(bound.backend).make_plan(arrays, chosen, bound.count_of)
     bound.followers.attach(plan)
-    risks = Risks(bound.kind.is_ours())
+    risks = Risks(all([group.kind.is_ours() for group in bound.groups]))
     return changed(followed(found.but(rules=asked, plan=plan, risks=risks)))
 
 
@@ -116,10 +137,10 @@ def _tried(bound: Bound, rule: Rule, group: Group) -> Rule:
     """Try a user's rule, which can be wrong in many ways."""
     from fastopt.step.rule_trial import try_rule
 
-    row = row_of(bound, StepCount(group, 0, bound.kind.initial_carried()))
+    row = row_of(StepCount(group))
     assert row is not None
     dtypes = {p.dtype for p in bound.parameters.arrays}
-    return try_rule(rule, row, bound.backend, dtypes, bound.kind.__name__)
+    return try_rule(rule, row, bound.backend, dtypes, group.algorithm)
 
 
 def held(bound: Bound, more: Sequence[int] | None = None) -> Bound:
@@ -144,15 +165,15 @@ def held(bound: Bound, more: Sequence[int] | None = None) -> Bound:
     return bound.but(hold=bound.hold.with_more(named, gradients))
 
 
-def row_of(bound: Bound, count: StepCount) -> Row | None:
+def row_of(count: StepCount) -> Row | None:
     """Compute the scalars of a step."""
     if not count.active:
         return None
-    group, kind = count.group, bound.kind
-    if not kind.carried:
-        return group.stage_scalars, kind.coefficients(group.h, count.t + 1)
+    group = count.group
+    if not group.kind.carried:
+        return group.stage_scalars, group.coefficients(group.h, count.t + 1)
     carried = count.pending = Values(**count.carried)
-    return group.stage_scalars, kind.coefficients(group.h, count.t + 1, carried)
+    return group.stage_scalars, group.coefficients(group.h, count.t + 1, carried)
 
 
 # What follows from settings and hyperparameters.
@@ -186,7 +207,7 @@ def changed(bound: Bound, **values: Any) -> Bound:
     found = bound.but(**values)
     if found.present is not None or found.sums is not None or any(found.frozen):
         return found.but(program=None, direct=False)
-    if found.plain and found.forms is None and not found.kind.carried:
+    if found.plain and found.forms is None and not found.carries:
         return found.but(program=None, direct=True)
     program = program_of(found) if found.plan.TAKES_PROGRAMS else None
     return found.but(program=program, direct=program is not None)

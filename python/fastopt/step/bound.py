@@ -19,7 +19,7 @@ class Bound:
     Lists have one entry for each parameter, where nothing else is said.
     """
 
-    kind: type[Algorithm]
+    kind: type[Algorithm]  # the optimizer's own; a group can have another
     like: Any
     backend: str
     settings: Mapping[str, Any]
@@ -88,6 +88,11 @@ class Bound:
     def measures(self) -> bool:
         """True where a rule depends on norms of its direction and its parameter."""
         return any([rule.direction is not None for rule in self.rules])
+
+    @property
+    def carries(self) -> bool:
+        """True where a group's algorithm carries scalars from one step to the next."""
+        return any([group.kind.carried for group in self.groups])
 
     @property
     def reads(self) -> bool:

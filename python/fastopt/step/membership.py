@@ -1,16 +1,17 @@
 """Freeze, unfreeze, add and remove parameters."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastopt.arrays import Path
 from fastopt.model import (
+    ALGORITHM,
     Given,
+    Group,
     Named,
     Parameters,
-    StepCount,
     Which,
     chosen,
     make,
@@ -119,14 +120,13 @@ def _bind_anew(core: Core, grouping: Mapping[Which, Any] | None, grown: bool = F
     was = [old.get(id(p)) for p in parameters.arrays]
     more = [k for k, i in enumerate(was) if i is None] if parameters.grown else None
     groups, changes = make_groups(core.gate, bound, parameters), []
-    for group, given in _kept(bound, parameters, was).items():
+    for group, given in _kept(bound, parameters, groups, was).items():
         groups[group].check(given)  # what has joined may have another dtype
         changes += groups[group].changes(given)
     make(changes)
     # Of those that are alike one: a step computes the scalars of each.
-    fresh = StepCount(groups[0], 0, bound.kind.initial_carried())
-    before = [-1 if i is None else bound.count_of[i] for i in was]
-    counts, count_of = regroup([*bound.counts, fresh], before, groups, parameters.group_of)
+    before = [None if i is None else bound.count_of[i] for i in was]
+    counts, count_of = regroup(bound.counts, before, groups, parameters.group_of)
     found = bound.but(
         parameters=parameters,
         grouping=grouping,
@@ -142,11 +142,20 @@ def _bind_anew(core: Core, grouping: Mapping[Which, Any] | None, grown: bool = F
     install(core, planned(found, more), [(bound.progress, "wild", frozenset()), *moved()])
 
 
-def _kept(bound: Bound, parameters: Parameters, was: list[int | None]) -> dict[int, Given]:
+def _kept(
+    bound: Bound, parameters: Parameters, groups: Sequence[Group], was: list[int | None]
+) -> dict[int, Given]:
     """Return what groups have been given, by the numbers of those that they go on as."""
-    pairs = zip(parameters.group_of, was, strict=True)
-    before = {group: bound.parameters.group_of[i] for group, i in pairs if i is not None}
-    return {group: bound.groups[old].current for group, old in before.items()}
+    now_and_before = zip(parameters.group_of, was, strict=True)
+    pairs = [(group, bound.parameters.group_of[i]) for group, i in now_and_before if i is not None]
+    for group, old in set(pairs):
+        before, now = bound.groups[old], groups[group]
+        if now.kind is not before.kind:  # by the caller's list of groups, or a function in groups=
+            raise ValueError(
+                f"group {old} has the algorithm {before.algorithm}, and {now.algorithm} is asked for "
+                f"now: {ALGORITHM}"
+            )
+    return {group: bound.groups[old].current for group, old in dict(pairs).items()}
 
 
 def _put(params: Any, more: Any, options: Mapping[str, Any], grouped: bool) -> Callable[[], None]:

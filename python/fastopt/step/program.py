@@ -39,7 +39,7 @@ def take(
     They are sums of `added` gradients, and zeroed when they have been read if that is asked for. What
     changes `anyway` does so where the step is left out, too. Returns whether it was taken.
     """
-    rows = [row_of(bound, count) for count in bound.counts]
+    rows = [row_of(count) for count in bound.counts]
     changes = [change for count in bound.counts for change in count.changes()]
     changes.append((bound.progress, "steps", bound.progress.steps + 1))
     if bound.plain and not zero and added == 1:
@@ -100,7 +100,7 @@ def _measured(
         row, h = rows[k], bound.groups[group].h
         if row is not None:
             norms = math.sqrt(direction), math.sqrt(weight)
-            row = row[0], bound.kind.between(h, row[1], *norms)
+            row = row[0], bound.groups[group].kind.between(h, row[1], *norms)
         found.append(row)
     return found, range(len(found))
 

@@ -21,7 +21,7 @@ def program_of(bound: Bound) -> StepProgram | None:
         given["global_clipnorm"],
         bound.clips_each,
         _decide(bound) if bound.guarded or any(bound.followers) else None,
-        Values if bound.kind.carried else None,
+        Values if bound.carries else None,
     )
 
 
