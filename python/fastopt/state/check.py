@@ -107,10 +107,10 @@ class CheckedState:
         for name, number in zip(bound.parameters.names, bound.parameters.group_of, strict=True):
             was, now = were.get(name), bound.groups[number].algorithm
             if name in self._state["parameters"] and was not in (None, now):
+                remedy = "without an 'algorithm'" if was == own else f"with {{'algorithm': {was!r}}}"
                 raise ValueError(
                     f"the state has {name!r} in a group with the algorithm {was}, and here it is in "
-                    f"group {number} with {now}: make an optimizer with "
-                    f"groups={{{name!r}: {{'algorithm': {was!r}}}}}"
+                    f"group {number} with {now}: make an optimizer {remedy} for that group"
                 )
 
     def _check_groups(self) -> list[GroupRestoration]:
