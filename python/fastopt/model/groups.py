@@ -1,4 +1,4 @@
-"""A group: parameters that share their hyperparameters."""
+"""A group: parameters that share an algorithm and its hyperparameters."""
 
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
