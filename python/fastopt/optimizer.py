@@ -867,8 +867,10 @@ class Optimizer(Algorithm):
 
     def _read(self, name: str) -> Any:
         """Return a hyperparameter of all groups."""
-        self._check_all_have(name, "read opt.groups[{}][{!r}]")
-        values = [group[name] for group in self._core.bound.groups]
+        try:
+            values = [group[name] for group in self._core.bound.groups]
+        except KeyError:
+            raise self._not_of_all(name, "read opt.groups[{}][{!r}]") from None
         if any(value != values[0] for value in values):
             listed = ", ".join(map(repr, values))
             raise ValueError(
@@ -879,13 +881,18 @@ class Optimizer(Algorithm):
     def _write(self, name: str, value: Any) -> None:
         """Set a hyperparameter of all groups."""
         bound = self._core.bound
-        self._check_all_have(name, "set it where there is one, opt.groups[{}][{!r}] = ...")
         value = self.hyperparameters[name].accept(value, name)
-        changes = [
-            change
-            for group in bound.groups
-            for change in group.changes(group.with_values({name: value}))
-        ]
+        try:
+            changes = [
+                change
+                for group in bound.groups
+                for change in group.changes(group.with_values({name: value}))
+            ]
+        except TypeError:
+            if all([name in group.kind.hyperparameters for group in bound.groups]):
+                raise
+            remedy = "set it where there is one, opt.groups[{}][{!r}] = ..."
+            raise self._not_of_all(name, remedy) from None
         if callable(value) or type(value) is tuple:
             warn_if_ended(name, value, bound.progress.steps, f"opt.{name} = {{}}".format)
         leave = self._core.gate.enter_to_change()
@@ -894,14 +901,13 @@ class Optimizer(Algorithm):
         finally:
             leave()
 
-    def _check_all_have(self, name: str, remedy: str) -> None:
-        """Raise ValueError where the algorithm of a group has no such hyperparameter."""
+    def _not_of_all(self, name: str, remedy: str) -> ValueError:
+        """Make the error for a hyperparameter that the algorithm of a group does not have."""
         groups = self._core.bound.groups
-        without = [i for i, group in enumerate(groups) if name not in group.kind.hyperparameters]
-        if without:
-            first, having = groups[without[0]], [i for i in range(len(groups)) if i not in without]
-            do = remedy.format(having[0], name) if having else f"set those of {first.algorithm}"
-            raise ValueError(f"{first.algorithm}, of group {without[0]}, has no {name}: {do}")
+        has = [name in group.kind.hyperparameters for group in groups]
+        i = has.index(False)
+        do = remedy.format(has.index(True), name) if any(has) else "no group has it"
+        return ValueError(f"{groups[i].algorithm}, of group {i}, has no {name}: {do}")
 
     def _get(self, name: str) -> Any:
         """Return a setting."""

@@ -263,7 +263,7 @@ def test_attributes_are_of_all_groups_that_have_them() -> None:
     opt.groups[1]["betas"] = (0.5, 0.5)
     assert (opt.groups[0].momentum, opt.groups[1].betas) == (0.75, (0.5, 0.5))
     only = SGD(model(), groups={"*": {"algorithm": "adamw"}})
-    with pytest.raises(ValueError, match="AdamW, of group 0, has no momentum: set those of AdamW"):
+    with pytest.raises(ValueError, match="AdamW, of group 0, has no momentum: no group has it"):
         _ = only.momentum
 
 
