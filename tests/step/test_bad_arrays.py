@@ -236,7 +236,7 @@ def test_gradients_that_only_reach_across_each_other(dtype: Any, backend: str) -
 
 @pytest.mark.parametrize("step", [2, 5, -3])
 def test_gradients_whose_rows_end_within_a_step(step: int, backend: str) -> None:
-    """Of a row of 4 elements, the memory of 3 steps and one element: the next row begins behind that."""
+    """A row of 4 elements takes the memory of 3 steps and one element: the next one begins behind."""
     memory = np.ones((3, 3 * abs(step) + 1))
     p = np.zeros(SHAPE)
     opt = fastopt.SGD(p, lr=1.0, zero_grad=True, backend=backend)

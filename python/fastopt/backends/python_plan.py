@@ -1,6 +1,6 @@
 """The plan that the numba and numpy backends share: its checks and chunks are made in Python."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
