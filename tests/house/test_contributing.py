@@ -64,6 +64,7 @@ def test_the_example_works_with_two_files(tmp_path: Path) -> None:
         copy(ROOT / name, tree / name)
     for name, text in files_of_the_example().items():
         (tree / name).write_text(text)
+    add_the_stage(tree)
     run(sys.executable, "-m", "venv", "venv", at=tmp_path)
     install = [python, "-m", "pip", "install", "-q", "pytest", "-e", ".[numba]"]
     run(*install, "-C", "cmake.define.FASTOPT_LEVELS=baseline", at=tree)
@@ -76,3 +77,40 @@ def test_the_example_works_with_two_files(tmp_path: Path) -> None:
     ]
     said = run(python, "-m", "pytest", "-q", *tests, "-k", "signum or rules", at=tree)
     assert re.search(r"[1-9]\d* passed", said)
+    run(python, "-c", USE_OF_THE_STAGE, at=tree)
+
+
+def add_the_stage(tree: Path) -> None:
+    """Put the page's stage into its two files."""
+    native, python = tree / "csrc/kernels/stages.hpp", tree / "python/fastopt/algorithm/stages.py"
+    text, end = native.read_text(), "\n}  // namespace"
+    text = text.replace("each(cautious_l1)\n", "each(cautious_l1) each(quiet)\n")
+    native.write_text(text.replace(end, "\n" + blocks("CONTRIBUTING.md", "cpp")[1] + end))
+    text, list_of_all = python.read_text(), "# In the order of csrc/"
+    example = blocks("CONTRIBUTING.md", "python")[1]
+    text = text.replace(list_of_all, f"{example}\n\n{list_of_all}")
+    python.write_text(text.replace("after_cautious_l1),\n)", "after_cautious_l1),\n    QUIET,\n)"))
+
+
+# The same bits natively and from NumPy, through threads and tiles, and other ones than without it.
+USE_OF_THE_STAGE = """
+from collections import namedtuple
+
+import numpy as np
+from fastopt import backends
+from fastopt.algorithm import STAGES, StageScalars, rule_of
+from fastopt.optimizers.sgd import sgd
+
+assert backends.backend("native").why_not() == "" and STAGES[-1].name == "quiet"
+Scalars = namedtuple("Scalars", "lr")
+found = []
+for name, threshold in (("native", 0.5), ("numpy", 0.5), ("numpy", 0.0)):
+    rng = np.random.default_rng(0)
+    p, g = (rng.standard_normal(5000).astype(np.float32) for _ in range(2))
+    plan = backends.backend(name).make_plan([(p,)], [rule_of(sgd)], [0])
+    plan.bind([g], None, True)
+    row = StageScalars(len(STAGES) - 1, 2.0, 1.5, 0.0, 0.75, 1.0, 0.0, 0.0, threshold)
+    plan.run([(row, Scalars(0.1))], 2)
+    found.append(p.tobytes())
+assert found[0] == found[1] != found[2]
+"""

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from fastopt.algorithm import stages
+
 # What the documents show has a model that learns.
 pytestmark = pytest.mark.filterwarnings("error:nothing refers to:UserWarning")
 
@@ -71,10 +73,20 @@ def test_the_commands_of_contributing_are_there() -> None:
 
 def test_the_example_of_a_new_algorithm_is_what_the_house_takes() -> None:
     """The header and the class of CONTRIBUTING agree in names, scalars and states."""
-    (header,), (module,) = blocks("CONTRIBUTING.md", "cpp"), blocks("CONTRIBUTING.md", "python")
+    header, module = blocks("CONTRIBUTING.md", "cpp")[0], blocks("CONTRIBUTING.md", "python")[0]
     namespace: dict[str, object] = {"__name__": "fastopt.optimizers.example"}
     exec(compile(module, "CONTRIBUTING.md", "exec"), namespace)
     name = re.search(r"FASTOPT_RULE\((\w+)\)", header)[1]  # type: ignore[index]
     scalars = re.search(r"    T (.*?);", header)[1].split(", ")  # type: ignore[index]
     assert name in namespace
     assert namespace["SignumCoefficients"]._fields == tuple(scalars)  # type: ignore[attr-defined]
+
+
+def test_the_example_of_a_new_stage_is_what_the_house_takes() -> None:
+    header, module = blocks("CONTRIBUTING.md", "cpp")[1], blocks("CONTRIBUTING.md", "python")[1]
+    namespace = dict(vars(stages))
+    exec(compile(module, "CONTRIBUTING.md", "exec"), namespace)
+    name = re.search(r"struct (\w+)", header)[1]  # type: ignore[index]
+    assert namespace[name.upper()].name == name
+    neutral = stages.NOTHING._replace(threshold=0.25)
+    assert namespace[f"before_{name}"](1.0, -2.0, neutral) == (1.0, -1.75)
