@@ -53,8 +53,9 @@ def check_form(state: Any, arrays: type = Mapping) -> None:
     _check(state, _STATE, "state")
     _check(state["loss_scale"], _LOSS_SCALE, "state['loss_scale']")
     for i, group in enumerate(state["groups"]):
-        optional = {"algorithm": str} if "algorithm" in group else {}
-        _check(group, {**_GROUP, **optional}, f"state['groups'][{i}]")
+        _check(group, _GROUP, f"state['groups'][{i}]")
+        if "algorithm" in group:  # another than the optimizer's
+            _check(group, {"algorithm": str}, f"state['groups'][{i}]")
     for name, entry in state["parameters"].items():
         _check(entry, {**_PARAMETER, "arrays": arrays}, f"state['parameters'][{name!r}]")
 
