@@ -1,5 +1,6 @@
 """Gate and bound: what an optimizer is inside is replaced as a whole, by one at a time."""
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -126,3 +127,32 @@ def test_bfloat16_is_taken_step_after_step() -> None:
         opt.step({"a": g.astype(ml_dtypes.bfloat16)})
         twin.step({"a": g.astype(np.float32)})
     assert np.array_equal(opt.params["a"], twin.params["a"])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"ema": 0.9}, {"nonfinite": "skip"}, {"lookahead_steps": 2, "loss_scale": "dynamic"}],
+)
+def test_what_was_bound_before_is_let_go(settings: dict[str, Any], backend: str) -> None:
+    """At once, whatever the collector of cycles does: it holds the arrays of before."""
+
+    def alive() -> int:
+        return sum(isinstance(each, Bound) for each in gc.get_objects())
+
+    params = arrays("a", "b")
+    opt = fastopt.Adam(params, backend=backend, **settings)
+    opt.step(arrays("a", "b"))
+    gc.collect()
+    gc.disable()
+    try:
+        before = alive()
+        for step in range(4):
+            opt.global_clipnorm = 1.0 + step
+            opt.step(arrays(*opt.names))
+            opt.lr = 0.1 * step
+            opt.add_params({f"c{step}": np.ones(2)})
+            opt.step({**arrays(*opt.names), **{n: np.ones(2) for n in opt.names if n[0] == "c"}})
+            opt.remove_params(f"c{step}")
+        assert alive() == before
+    finally:
+        gc.enable()

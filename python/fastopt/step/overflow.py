@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.backends import Pass, Row, backend
+from fastopt.model import StepCount
 from fastopt.numerics import taken
 from fastopt.runtime import get_num_threads
 from fastopt.step.bound import Bound
 from fastopt.step.due import StepRequest
-from fastopt.step.moderate import LIMIT, LIMITS
+from fastopt.step.moderate import LIMIT, LIMITS, Risks
+from fastopt.step.progress import Progress
 
 Array = NDArray[Any]
 
@@ -49,7 +51,7 @@ def look(step: Step) -> Found | None:
     """Try the step for each parameter that may overflow; return None where none may."""
     bound, wild = step.bound, step.bound.progress.wild
     largest = max(step.norms) * step.unscale
-    if is_calm(bound, step.due.rows, largest):
+    if is_calm(bound.counts, bound.risks, bound.progress, step.due.rows, largest):
         return None
     risks = bound.risks.found
     if largest <= LIMIT and not wild and _decay_is_moderate(step, risks):
@@ -64,11 +66,16 @@ def look(step: Step) -> Found | None:
     return Found("", frozenset(still))
 
 
-def is_calm(bound: Bound, rows: Sequence[Row | None], largest: float) -> bool:
+def is_calm(
+    counts: Sequence[StepCount],
+    risks: Risks,
+    progress: Progress,
+    rows: Sequence[Row | None],
+    largest: float,
+) -> bool:
     """Return whether no rule can overflow, whatever decays; `largest` is the largest norm."""
-    values = [count.group.h if count.active else None for count in bound.counts]
-    calm = bound.risks.are_calm(rows, values)
-    return calm and largest <= LIMIT and not bound.progress.wild
+    calm = risks.are_calm(rows, [count.group.h if count.active else None for count in counts])
+    return calm and largest <= LIMIT and not progress.wild
 
 
 def _suspects(step: Step, risks: Sequence[float]) -> list[int]:

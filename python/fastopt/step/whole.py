@@ -26,11 +26,12 @@ def program_of(bound: Bound) -> StepProgram | None:
 
 
 def _decide(bound: Bound) -> Decide:
-    followers, progress, guarded = bound.followers, bound.progress, bound.guarded
-    following = any(followers)
+    # Parts of what is bound, and not all of it: what is bound next would keep it alive.
+    followers, progress, counts, risks = bound.followers, bound.progress, bound.counts, bound.risks
+    guarded, following = bound.guarded, any(bound.followers)
 
     def decide(step: int, rows: Rows, largest: float) -> Decision | None:
-        if guarded and not overflow.is_calm(bound, rows, largest):
+        if guarded and not overflow.is_calm(counts, risks, progress, rows, largest):
             return None
         taken = progress.taken() if guarded else []
         if not following:
