@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from support.scenes import ELEMENTWISE, OF_TORCH, Arrays, Scene, assert_same, scenes
+from support.variants import Variant
 
 import fastopt
 
@@ -97,28 +98,28 @@ def test_empty_arrays_and_single_numbers_among_them(
 
 
 @st.composite
-def groups_of_options(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]]]:
-    """Draw an algorithm, and options of it for two to four groups."""
+def groups(draw: st.DrawFn) -> list[Variant]:
+    """Draw an algorithm with options for two to four groups, half of the time one for all."""
     name = draw(st.sampled_from(sorted({name for name, _ in OF_TORCH})))
-    own = [options for other, options in OF_TORCH if other == name]
-    return name, draw(st.lists(st.sampled_from(own), min_size=2, max_size=4))
+    one = draw(st.booleans())
+    own = [variant for variant in OF_TORCH if variant[0] == name or not one]
+    return draw(st.lists(st.sampled_from(own), min_size=2, max_size=4))
 
 
-@given(groups_of_options(), scenes(most=12))
-def test_groups_are_optimizers(drawn: tuple[str, list[dict[str, Any]]], scene: Scene) -> None:
-    """A group is an optimizer of its own with its hyperparameters."""
-    name, options = drawn
-    lists = [list(range(k, len(scene.shapes), len(options))) for k in range(len(options))]
+@given(groups(), scenes(most=12))
+def test_groups_are_optimizers(drawn: list[Variant], scene: Scene) -> None:
+    """A group is an optimizer of its own with its algorithm and hyperparameters."""
+    lists = [list(range(k, len(scene.shapes), len(drawn))) for k in range(len(drawn))]
     lists = [members for members in lists if members]
     params, alone = scene.params(), scene.params()
     given = [
-        {"params": [params[i] for i in members], **own}
-        for members, own in zip(lists, options, strict=False)
+        {"params": [params[i] for i in members], "algorithm": name, **own}
+        for members, (name, own) in zip(lists, drawn, strict=False)
     ]
-    opt = fastopt.get(name, given)
+    opt = fastopt.get(drawn[-1][0], given)
     separate = [
         fastopt.get(name, [alone[i] for i in members], **own)
-        for members, own in zip(lists, options, strict=False)
+        for members, (name, own) in zip(lists, drawn, strict=False)
     ]
     for k in range(1, 4):
         grads = scene.grads(k)
