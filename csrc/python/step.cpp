@@ -87,8 +87,8 @@ std::vector<int> NumpyPlan::clip_each(const std::vector<double>& norms, double u
     return row_of;
 }
 
-BindResult NumpyPlan::step(py::handle gradients, py::handle params, py::handle step_counts, int threads,
-                           py::handle counter, py::handle given) {
+BindResult NumpyPlan::step(py::handle gradients, py::handle params, py::handle step_counts,
+                           int threads, py::handle counter, py::handle given) {
     if (!PyList_Check(step_counts.ptr())) throw std::invalid_argument("step counts are in a list");
     const Program program(given);
     const py::handle values = program.carried();

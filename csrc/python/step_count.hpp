@@ -18,10 +18,10 @@ public:
     // The number of the step that comes.
     py::object next_step() const { return one_more(counted_, names().t); }
     py::object stage_scalars() const { return attribute(group_, names().stage_scalars); }
-    // Those of the rule, by the group's algorithm, from its hyperparameters and the number of the step.
+    // Those of the rule, by the group's algorithm: from hyperparameters and the number of the step.
     py::object coefficients(py::handle step) const { return coefficients(step, py::object()); }
-    // The same in a plan where some groups carry scalars: what this one carries on, if it carries any, comes
-    // as an object of the type `values`.
+    // The same in a plan where some groups carry scalars: what this one carries on, if it carries
+    // any, comes as an object of the type `values`.
     py::object coefficients(py::handle step, py::handle values, py::object& pending) const {
         const py::object carried = attribute(counted_, names().carried), none = py::tuple();
         const int carries = PyObject_IsTrue(carried.ptr());
@@ -61,8 +61,8 @@ private:
         const py::object h = attribute(group_, names().h);
         PyObject* const given[] = {h.ptr(), step.ptr(), pending.ptr()};
         const std::size_t count = pending ? 3 : 2;
-        return checked(
-            held_at_exit([&] { return PyObject_Vectorcall(function.ptr(), given, count, nullptr); }));
+        return checked(held_at_exit(
+            [&] { return PyObject_Vectorcall(function.ptr(), given, count, nullptr); }));
     }
     // Made once; attributes are found faster by names that the interpreter knows.
     struct Names {
