@@ -1,5 +1,7 @@
 // The table of kernels: every rule in csrc/kernels/rules/, for every dtype. Compiled once per
 // instruction-set level; FASTOPT_LEVEL names the level and the namespace.
+#include "kernels/arithmetic.hpp"    // first, as it names the level where nothing else does
+
 #include "kernels/gather.hpp"
 #include "kernels/kernel.hpp"
 #include "kernels/reduce.hpp"

@@ -9,7 +9,7 @@
 namespace fastopt {
 namespace {
 
-constexpr std::size_t tile_bytes = 4096;    // of a stream
+constexpr std::size_t measured_bytes = 4096;    // of a stream
 
 }  // namespace
 
@@ -37,9 +37,9 @@ void Plan::measure(const Span& span, Sums* sums) const noexcept {
     if (!array.g || !streams.direction) return;
     const Kernel& kernel = *streams.direction;
     const std::size_t item = streams.item();
-    const auto tile = std::ptrdiff_t(tile_bytes / item);
+    const auto tile = std::ptrdiff_t(measured_bytes / item);
     alignas(64) char direction[reduce_block * sizeof(double)];
-    alignas(64) char states[max_states][tile_bytes], gathered[tile_bytes];
+    alignas(64) char states[max_states][measured_bytes], gathered[measured_bytes];
     Streams copies{.kernel = &kernel, .p = nullptr, .states = {}};
     for (int s = 0; s < kernel.states; ++s) copies.states[s] = states[s];
     const Update update(copies, &scalars_[std::size_t(array.row)], pass_, distance_);

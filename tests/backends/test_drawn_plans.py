@@ -10,8 +10,10 @@ from support.compiled import CSRC, LONGEST, TESTS, build
 
 RULES = ["adam", "perturbation", "sgd"]  # with states and without, and some that take no stage
 ROUNDS = 60
-PLAN = ["plan.cpp", "step.cpp", "update.cpp", "norms.cpp", "parallel.cpp", "strided_gradient.cpp"]
-OTHERS = ["kernels/table.cpp", "pool/threads.cpp", "dispatch/levels.cpp"]
+# The kernels first, whose level all of a unit has.
+TESTED = ["kernels/table.cpp", "pool/threads.cpp", "dispatch/levels.cpp"]
+TESTED += [f"plan/{name}.cpp" for name in ("plan", "step", "update", "norms", "measure", "parallel")]
+TESTED += ["plan/strided_gradient.cpp"]
 
 
 def test_drawn_plans(tmp_path: Path) -> None:
@@ -21,7 +23,7 @@ def test_drawn_plans(tmp_path: Path) -> None:
     driver = TESTS / "cpp"
     program = build(
         tmp_path,
-        [*(CSRC / "plan" / name for name in PLAN), *(CSRC / name for name in OTHERS)],
+        [CSRC / name for name in TESTED],
         [*sorted((driver / "fuzz").glob("*.cpp")), driver / "levels.cpp", driver / "fuzz_plan.cpp"],
     )
     command = [str(program), str(ROUNDS)]

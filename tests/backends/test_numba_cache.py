@@ -125,6 +125,15 @@ def test_a_file_that_is_not_whole_is_compiled_again(cache: Path) -> None:
         assert made(plain)._cache_hits == 1
 
 
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="there are no such modes")
+def test_nothing_is_read_where_others_can_write(cache: Path) -> None:
+    made(plain)
+    cache.chmod(0o777)
+    assert made(plain)._cache_hits == 0
+    cache.chmod(0o700)
+    assert made(plain)._cache_hits == 1
+
+
 def test_no_place_for_files(cache: Path) -> None:
     cache.parent.rmdir()
     cache.parent.write_text("a file, where the folder would be")

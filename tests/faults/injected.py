@@ -58,7 +58,7 @@ class Injection:
         is_generator = code.co_flags & CO_GENERATOR  # errors at the end of one are only printed
         if event not in ("call", "c_call") or is_generator or not code.co_filename.startswith(HOME):
             return
-        if code.co_qualname == "PythonPlan._sweep":
+        if code.co_qualname in ("PythonPlan._sweep", "Table.walk"):  # of NumPy, and of Numba
             sys.setprofile(None)
             return
         called = str(getattr(arg, "__qualname__", ""))

@@ -13,6 +13,7 @@ from fastopt.algorithm import stages
 from fastopt.algorithm.hyperparameters import Values
 from fastopt.algorithm.rule import rule_of
 from fastopt.optimizers import CLASSES
+from fastopt.rules import number
 from fastopt.runtime.extension import native
 
 KERNELS = Path(__file__).parents[2] / "csrc/kernels"
@@ -69,3 +70,13 @@ def test_a_rule_of_another_form_is_refused(signature: str) -> None:
     exec(f"def rule{signature}: return p", namespace)
     with pytest.raises(TypeError, match=r"a rule is a function of \(p, g, <states>, c\)"):
         rule_of(namespace["rule"])
+
+
+@pytest.mark.parametrize("name", ["step", "average", "state", "rule"])
+def test_a_hyperparameter_is_called_like_nothing_that_is_there(name: str) -> None:
+    def declare(name: str) -> object:
+        return type("Own", (fastopt.Optimizer,), {name: number(default=1.0)})
+
+    declare(f"{name}_factor")
+    with pytest.raises(TypeError, match=f"Own declares a hyperparameter '{name}'.*{name}_factor"):
+        declare(name)

@@ -93,11 +93,18 @@ class Algorithm(Declared):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        for name in [name for name, value in vars(cls).items() if isinstance(value, Option)]:
+            others = [vars(base)[name] for base in cls.__mro__[1:] if name in vars(base)]
+            if not all([isinstance(other, Option) for other in others]):
+                raise TypeError(
+                    f"{cls.__name__} declares a hyperparameter {name!r}, and every optimizer has that "
+                    f"as something else: give it another name, such as {name}_factor"
+                )
         found: dict[str, Option] = {}
         for base in reversed(cls.__mro__):
             found.update({k: v for k, v in vars(base).items() if isinstance(v, Option)})
-        own = {name: option for name, option in found.items() if option.scope == "group"}
-        cls.hyperparameters = MappingProxyType(own)
+        declared = {name: option for name, option in found.items() if option.scope == "group"}
+        cls.hyperparameters = MappingProxyType(declared)
         cls.__signature__ = _signature(cls.hyperparameters)  # type: ignore[attr-defined]
 
     @classmethod

@@ -3,7 +3,8 @@
 Numba's own cache knows a function by its file and its time of change, not by what it refers to, and
 finds none again that has others in its closure. Here the name of a file says what is in it, so that
 nothing is ever stale: what has changed has another name. Files are in NUMBA_CACHE_DIR, or else where
-Numba keeps what is the user's; where nothing can be written, each process compiles for itself.
+Numba keeps what is the user's; where nothing can be written, or others could write, each process
+compiles for itself.
 """
 
 import os
@@ -82,10 +83,18 @@ def folder() -> Path:
     return Path(config.CACHE_DIR or AppDirs("numba", appauthor=False).user_cache_dir) / "fastopt"
 
 
+def is_ours_alone(there: Path) -> bool:
+    """Return whether no other user can have written there: what is read is run."""
+    if not hasattr(os, "getuid"):
+        return True
+    found = there.stat()
+    return found.st_uid == os.getuid() and not found.st_mode & 0o022
+
+
 def read(name: str) -> bytes | None:
     """Read a file; None where there is none, or none that is whole."""
     with suppress(OSError):
-        content = (folder() / name).read_bytes()
+        content = (folder() / name).read_bytes() if is_ours_alone(folder()) else b""
         if sha256(content[CHECKED:]).digest() == content[:CHECKED]:
             return content[CHECKED:]
     return None

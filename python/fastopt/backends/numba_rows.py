@@ -53,12 +53,13 @@ class KernelRows:
             line[: OF_STAGE + len(given)] = (*around, *given)
 
     def _make_room(self, rows: int, coefficients: int) -> None:
-        self._shape = (rows, coefficients)
-        self._scalars = [np.zeros((rows, OF_STAGE + coefficients), dtype) for dtype in SUPPORTED]
-        self._lines = np.zeros((rows * KINDS, OF_KERNEL), np.intp)
-        self.lines_at = address(self._lines)
-        for kind, scalars in enumerate(self._scalars):
+        every = [np.zeros((rows, OF_STAGE + coefficients), dtype) for dtype in SUPPORTED]
+        lines = np.zeros((rows * KINDS, OF_KERNEL), np.intp)
+        for kind, scalars in enumerate(every):
             at = address(scalars) + np.arange(rows) * scalars.strides[0]
-            self._lines[kind::KINDS, 1] = at
-            self._lines[kind::KINDS, 2] = at + OF_STAGE * scalars.itemsize
-        self._known = [None] * (rows * KINDS)
+            lines[kind::KINDS, 1] = at
+            lines[kind::KINDS, 2] = at + OF_STAGE * scalars.itemsize
+        lines_at, known = address(lines), [None] * (rows * KINDS)
+        # All at once, whatever a signal's handler raises.
+        self._scalars, self._lines, self.lines_at, self._known = every, lines, lines_at, known
+        self._shape = (rows, coefficients)
