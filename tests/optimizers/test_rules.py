@@ -72,7 +72,7 @@ def test_a_rule_of_another_form_is_refused(signature: str) -> None:
         rule_of(namespace["rule"])
 
 
-@pytest.mark.parametrize("name", ["step", "average", "state", "rule"])
+@pytest.mark.parametrize("name", ["step", "average", "state", "between"])
 def test_a_hyperparameter_is_called_like_nothing_that_is_there(name: str) -> None:
     def declare(name: str) -> object:
         return type("Own", (fastopt.Optimizer,), {name: number(default=1.0)})
