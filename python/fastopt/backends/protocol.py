@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from fastopt.algorithm import Rule, StageScalars
+from fastopt.followers import Weights
 from fastopt.model import Change, StepCount
 
 Row = tuple[StageScalars, tuple[float, ...]]
@@ -41,7 +42,6 @@ class Pass(NamedTuple):
     backwards: bool  # from the last chunk to the first
 
 
-Weights = tuple[float, float] | None  # keep and take
 Decision = tuple[Weights, Weights, Changes]  # of slow weights, of averages; what changes with the step
 
 # Takes the number of steps taken before, the rows of scalars, and the largest norm of a gradient, 0

@@ -13,7 +13,7 @@ from fastopt.followers.slow_weights import SlowWeights, slow_weights_for
 from fastopt.model import Change, Parameters
 
 Arrays = Sequence[NDArray[Any]]
-Weights = tuple[float, float] | None
+Weights = tuple[float, float] | None  # keep and take
 
 
 class Followers(NamedTuple):
