@@ -11,7 +11,7 @@ PyObject* step(PyObject* self, PyObject* const* given, Py_ssize_t count) {
     try {
         if (count != 6) {
             throw std::invalid_argument(
-                "step takes (gradients, params, counts, threads, counter, program)");
+                "step takes (grads, parameters, counts, threads, counter, program)");
         }
         auto* const instance = reinterpret_cast<py::detail::instance*>(self);
         auto& plan = *static_cast<NumpyPlan*>(instance->get_value_and_holder().value_ptr());
@@ -50,6 +50,22 @@ PyObject* exp_of(PyObject*, PyObject* given) {
     return PyFloat_FromDouble(exp(x));
 }
 
+PyObject* real_power_of(PyObject*, PyObject* const* given, Py_ssize_t count) {
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "real_power takes (base, exponent)");
+        return nullptr;
+    }
+    const double base = PyFloat_AsDouble(given[0]);
+    if (base == -1.0 && PyErr_Occurred()) return nullptr;
+    const double exponent = PyFloat_AsDouble(given[1]);
+    if (exponent == -1.0 && PyErr_Occurred()) return nullptr;
+    if (!(base >= 0.0 && exponent >= 0.0 && exponent < 1e15)) {
+        PyErr_SetString(PyExc_ValueError, "real_power takes a base >= 0 and an exponent >= 0");
+        return nullptr;
+    }
+    return PyFloat_FromDouble(real_power(base, exponent));
+}
+
 PyObject* address_of(PyObject*, PyObject* array) {
     if (!NdArray::is_any(array)) {
         PyErr_SetString(PyExc_TypeError, "address takes an array");
@@ -58,16 +74,19 @@ PyObject* address_of(PyObject*, PyObject* array) {
     return PyLong_FromVoidPtr(NdArray(array).data());
 }
 
-PyObject* leaves_of(PyObject*, PyObject* const* given, Py_ssize_t count) {
+PyObject* leaves(PyObject*, PyObject* const* given, Py_ssize_t count) {
     if (count != 2) {
         PyErr_SetString(PyExc_TypeError, "leaves takes (form, tree)");
         return nullptr;
     }
-    PyObject* const found = PyList_New(0);
-    if (found == nullptr || Leaves(found).list(given[0], given[1])) return found;
-    Py_DECREF(found);
-    if (PyErr_Occurred()) return nullptr;
-    Py_RETURN_NONE;
+    try {
+        py::object found = leaves_of(given[0], given[1]);
+        if (!found) Py_RETURN_NONE;
+        return found.release().ptr();
+    } catch (py::error_already_set& error) {
+        error.restore();
+        return nullptr;
+    }
 }
 
 // PyCFunction is the type of all of them; the flags say how they are called.
@@ -76,16 +95,18 @@ PyCFunction as_function(PyObject* (*fast)(PyObject*, PyObject* const*, Py_ssize_
 }
 PyMethodDef step_method{"step", as_function(&step), METH_FASTCALL, nullptr};
 PyMethodDef power_function{"power", as_function(&power_of), METH_FASTCALL, nullptr};
+PyMethodDef real_power_function{"real_power", as_function(&real_power_of), METH_FASTCALL, nullptr};
 PyMethodDef exp_function{"exp", &exp_of, METH_O, nullptr};
 PyMethodDef address_function{"address", &address_of, METH_O, nullptr};
-PyMethodDef leaves_function{"leaves", as_function(&leaves_of), METH_FASTCALL, nullptr};
+PyMethodDef leaves_function{"leaves", as_function(&leaves), METH_FASTCALL, nullptr};
 
 }  // namespace
 
 void add_fast_calls(py::module_& module, py::class_<NumpyPlan>& plan) {
     auto* const type = reinterpret_cast<PyTypeObject*>(plan.ptr());
     plan.attr("step") = py::reinterpret_steal<py::object>(PyDescr_NewMethod(type, &step_method));
-    for (PyMethodDef* each : {&power_function, &exp_function, &address_function, &leaves_function}) {
+    for (PyMethodDef* each : {&power_function, &real_power_function, &exp_function,
+                              &address_function, &leaves_function}) {
         module.attr(each->ml_name) = py::reinterpret_steal<py::object>(PyCFunction_New(each, nullptr));
     }
 }

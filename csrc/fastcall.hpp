@@ -5,7 +5,7 @@
 
 namespace fastopt {
 
-// Plan.step(gradients, params, counts, threads, counter, program) and power(base, exponent), by
+// Plan.step(grads, parameters, counts, threads, counter, program), power(base, exponent) and others, by
 // position alone.
 void add_fast_calls(py::module_& module, py::class_<NumpyPlan>& plan);
 

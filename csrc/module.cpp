@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 
 #include "fastcall.hpp"
+#include "python/scalar_tape.hpp"
 #include "python/tuples.hpp"
 #include "python/whole_arrays.hpp"
 
@@ -11,6 +12,7 @@ using fastopt::BindResult;
 using fastopt::Commit;
 using fastopt::NumpyPlan;
 using fastopt::OwnKernel;
+using fastopt::ScalarTape;
 
 // A way to run a plan, as Python calls it.
 template <class Run> static auto running(Run run) {
@@ -28,6 +30,16 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
         .def(py::init<std::string, const std::string&, int, int, std::uintptr_t>(),
              py::arg("name"), py::arg("dtype"), py::arg("states"), py::arg("coefficients"),
              py::arg("sweep"));
+
+    py::class_<ScalarTape> tape(module, "ScalarTape");
+    tape.def(py::init<>())
+        .def(py::init<const py::dict&, const std::vector<py::str>&, const ScalarTape::Constants&,
+                      const ScalarTape::Steps&, int, std::vector<std::size_t>>(),
+             py::arg("values"), py::arg("carried"), py::arg("constants"), py::arg("steps"),
+             py::arg("stage"), py::arg("results"))
+        .def("replay", &ScalarTape::replay, py::arg("given"))
+        .def_property_readonly("failed", &ScalarTape::failed);
+    ScalarTape::find_type(tape);
 
     py::class_<NumpyPlan> plan(module, "Plan");
     plan
@@ -55,7 +67,9 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
         .def_static("commit", [](py::handle changes) { Commit(changes).apply(); },
                     py::arg("changes"))
         .def_readonly_static("BOUND", &BindResult::bound)
-        .def_readonly_static("SOME_ABSENT", &BindResult::some_absent);
+        .def_readonly_static("SOME_ABSENT", &BindResult::some_absent)
+        .def_readonly_static("FOR_PYTHON", &BindResult::for_python)
+        .def_readonly_static("UNLISTED", &BindResult::unlisted);
     plan.attr("TAKES_PROGRAMS") = true;
 
     module.def("smooth", &fastopt::smooth_signal, py::arg("signal"), py::arg("out"), py::arg("state"),
@@ -87,6 +101,8 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
                                                     std::end(fastopt::dtype_names));
         found["stages"] = std::vector<std::string>(std::begin(fastopt::stage_names),
                                                    std::end(fastopt::stage_names));
+        found["operations"] = std::vector<std::string>(std::begin(fastopt::operation_names),
+                                                       std::end(fastopt::operation_names));
         found["stage_scalars"] = fastopt::stage_scalars;
         found["most_coefficients"] = fastopt::most_coefficients;
         found["most_states"] = fastopt::max_states;

@@ -1,6 +1,6 @@
 // The leaves of nested containers, listed where these are built exactly as is asked.
 #pragma once
-#include <Python.h>
+#include "python/objects.hpp"
 
 namespace fastopt {
 
@@ -14,6 +14,13 @@ class Leaves {
     bool list(PyObject* form, PyObject* tree) const {
         if (form == Py_None) return PyList_Append(found_, tree) == 0;
         return PyTuple_CheckExact(form) ? of_sequence(form, tree) : of_mapping(form, tree);
+    }
+
+    static bool is_flat(PyObject* form) {
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(form); ++i) {
+            if (PyTuple_GET_ITEM(form, i) != Py_None) return false;
+        }
+        return true;
     }
 
   private:
@@ -53,5 +60,17 @@ class Leaves {
         return alike;
     }
 };
+
+// Of a tree that is built as the form says, the leaves in a list or tuple of their own; nothing for another.
+inline py::object leaves_of(PyObject* form, PyObject* tree) {
+    if (PyTuple_CheckExact(form) && (PyList_CheckExact(tree) || PyTuple_CheckExact(tree)) &&
+        PyTuple_GET_SIZE(form) == Py_SIZE(tree) && Leaves::is_flat(form)) {
+        return checked(PySequence_Tuple(tree));
+    }
+    py::object found = checked(PyList_New(0));
+    if (Leaves(found.ptr()).list(form, tree)) return found;
+    if (PyErr_Occurred()) throw py::error_already_set();
+    return {};
+}
 
 }  // namespace fastopt

@@ -17,7 +17,8 @@ namespace fastopt {
 struct BindResult {
     static constexpr std::ptrdiff_t bound = -1;
     static constexpr std::ptrdiff_t some_absent = -2;    // bound, but gradients that are None
-    static constexpr std::ptrdiff_t for_python = -3;     // bound, but Python has to take the step
+    static constexpr std::ptrdiff_t for_python = -3;     // Python has to take the step
+    static constexpr std::ptrdiff_t unlisted = -4;       // and to list gradients and parameters for it
 
     // Something is wrong with this parameter, the first one: what it is, Python finds out and says.
     static BindResult wrong(std::size_t parameter) { return {std::ptrdiff_t(parameter)}; }
@@ -45,10 +46,11 @@ public:
     BindResult bind(py::handle gradients, py::handle params, bool overlap_checked,
                     const GradientForms& forms);
 
-    // A whole step: computes the scalars of each step count, binds, does what the program says (a
-    // StepProgram of fastopt.backends, or None), and counts the step, for each of them and in
-    // `counter.steps`. Unless all is bound, and nothing asks for Python, nothing has changed.
-    BindResult step(py::handle gradients, py::handle params, py::handle step_counts, int threads,
+    // A whole step: computes the scalars of each step count, lists the leaves of gradients and of what is
+    // watched of the Parameters of fastopt.model, binds, does what the program says (a StepProgram of
+    // fastopt.backends, or None), and counts the step, for each of them and in `counter.steps`. Unless all
+    // is bound, and nothing asks for Python, nothing has changed.
+    BindResult step(py::handle grads, py::handle parameters, py::handle step_counts, int threads,
                     py::handle counter, py::handle program);
 
     void assign(const std::vector<int>& rows) { plan_.assign(rows); }

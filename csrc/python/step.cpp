@@ -6,6 +6,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "python/leaves.hpp"
 #include "python/numpy_plan.hpp"
 #include "python/step_count.hpp"
 #include "python/tuples.hpp"
@@ -28,17 +29,40 @@ public:
 
     bool decides() const { return fields_ && !(*fields_)[4].is_none(); }
     // How followers are updated, and what changes with the step; None where Python has to take it.
-    py::object decision(py::handle steps, py::handle rows, double largest) const {
+    py::object decision(py::handle steps, double largest) const {
         const py::float_ norm(largest);
-        PyObject* const given[] = {steps.ptr(), rows.ptr(), norm.ptr()};
+        PyObject* const given[] = {steps.ptr(), norm.ptr()};
         PyObject* const found = held_at_exit(
-            [&] { return PyObject_Vectorcall((*fields_)[4].ptr(), given, 3, nullptr); });
+            [&] { return PyObject_Vectorcall((*fields_)[4].ptr(), given, 2, nullptr); });
         if (!found) throw py::error_already_set();
         return py::reinterpret_steal<py::object>(found);
     }
 
 private:
     std::optional<Fields> fields_;
+};
+
+// The gradients of a step, held until it ends, and the parameters as the caller has them now: the leaves of
+// what is given and of what Parameters of fastopt.model watch, where these are built as their form says.
+class Listed {
+public:
+    Listed(py::handle grads, py::handle parameters) {
+        static PyObject* const form_name = PyUnicode_InternFromString("form");
+        static PyObject* const watched_name = PyUnicode_InternFromString("watched");
+        const py::object form = attribute(parameters, form_name);
+        gradients_ = leaves_of(form.ptr(), grads.ptr());
+        params_ = attribute(parameters, watched_name);
+        if (PyCallable_Check(params_.ptr())) {
+            params_ = checked(held_at_exit([this] { return PyObject_CallNoArgs(params_.ptr()); }));
+        }
+        if (gradients_ && !params_.is_none()) params_ = leaves_of(form.ptr(), params_.ptr());
+    }
+    explicit operator bool() const { return gradients_ && params_; }
+    py::handle gradients() const { return gradients_; }
+    py::handle params() const { return params_; }
+
+private:
+    py::object gradients_, params_;
 };
 
 // Whether there are any.
@@ -87,33 +111,35 @@ std::vector<int> NumpyPlan::clip_each(const std::vector<double>& norms, double u
     return row_of;
 }
 
-BindResult NumpyPlan::step(py::handle gradients, py::handle params, py::handle step_counts,
-                           int threads, py::handle counter, py::handle given) {
+BindResult NumpyPlan::step(py::handle grads, py::handle parameters, py::handle step_counts, int threads,
+                           py::handle counter, py::handle given) {
     if (!PyList_Check(step_counts.ptr())) throw std::invalid_argument("step counts are in a list");
     const Program program(given);
     const py::handle values = program.carried();
     const py::ssize_t count = PyList_GET_SIZE(step_counts.ptr());
-    py::object rows;
-    if (program.decides()) rows = py::list(count);
     plan_.resize_rows(std::size_t(count));
     counted_.clear();
     pending_.clear();
+    const py::object before = StepCount::steps(counter);
     for (py::ssize_t r = 0; r < count; ++r) {
         const StepCount step_count(PyList_GET_ITEM(step_counts.ptr(), r));
+        ScalarRow& row = plan_.row(std::size_t(r));
         counted_.push_back(step_count.next_step());
-        const py::object stage = step_count.stage_scalars();
-        py::object rule;
-        if (values.is_none()) {
-            rule = step_count.coefficients(counted_.back());
-        } else {
-            pending_.emplace_back();
-            rule = step_count.coefficients(counted_.back(), values, pending_.back());
+        const py::object& t = counted_.back();
+        py::object& pending = pending_.emplace_back();
+        if (ScalarTape* const tape = step_count.tape()) {
+            if (!step_count.fill(*tape, row, before, t, pending)) return {BindResult::for_python};
+            continue;
         }
-        read(plan_.row(std::size_t(r)), stage.ptr(), rule.ptr());
-        if (rows) PyList_SET_ITEM(rows.ptr(), r, py::make_tuple(stage, rule).release().ptr());
+        const py::object stage = step_count.stage_scalars();
+        const py::object rule = values.is_none() ? step_count.coefficients(t)
+                                                 : step_count.coefficients(t, values, pending);
+        read(row, stage.ptr(), rule.ptr());
     }
     const py::object steps = StepCount::steps_after(counter);
-    const BindResult found = bind(gradients, params, false, program.forms());
+    const Listed listed(grads, parameters);
+    if (!listed) return {BindResult::unlisted};
+    const BindResult found = bind(listed.gradients(), listed.params(), false, program.forms());
     if (found.number != BindResult::bound) return found;
     double factor = program.unscale(counter), largest = 0.0;
     py::object norm;
@@ -136,8 +162,8 @@ BindResult NumpyPlan::step(py::handle gradients, py::handle params, py::handle s
     for (py::ssize_t r = 0; r < count && factor != 1.0; ++r) plan_.row(std::size_t(r)).scale(factor);
     Pass pass{.zero = program.forms().written, .backwards = program.measures()};
     py::object changes = py::tuple();
-    if (rows) {
-        const py::object decision = program.decision(StepCount::steps(counter), rows, largest);
+    if (program.decides()) {
+        const py::object decision = program.decision(before, largest);
         if (decision.is_none()) return {BindResult::for_python};
         const Fields fields(decision, 3, "a decision");
         pass.pull = read_weights(fields[0], pass.pull_keep, pass.pull_take);
@@ -149,9 +175,7 @@ BindResult NumpyPlan::step(py::handle gradients, py::handle params, py::handle s
     for (py::ssize_t r = 0; r < count; ++r) {
         PyObject* const counted = PyList_GET_ITEM(step_counts.ptr(), r);
         StepCount::count_step(counted, counted_[std::size_t(r)]);
-        if (!pending_.empty() && pending_[std::size_t(r)]) {
-            StepCount::carry(counted, pending_[std::size_t(r)]);
-        }
+        if (pending_[std::size_t(r)]) StepCount::carry(counted, pending_[std::size_t(r)]);
     }
     StepCount::count(counter, steps);
     if (norm) StepCount::measured(counter, norm);

@@ -4,6 +4,8 @@
 #include <pybind11/pybind11.h>
 
 #include "python/gil.hpp"
+#include "python/objects.hpp"
+#include "python/scalar_tape.hpp"
 #include "python/tuples.hpp"
 
 namespace fastopt {
@@ -20,34 +22,44 @@ public:
     py::object stage_scalars() const { return attribute(group_, names().stage_scalars); }
     // Those of the rule, by the group's algorithm: from hyperparameters and the number of the step.
     py::object coefficients(py::handle step) const { return coefficients(step, py::object()); }
-    // The same in a plan where some groups carry scalars: what this one carries on, if it carries
-    // any, comes as an object of the type `values`.
+    // The same in a plan where some groups carry scalars: they are computed with an object of the type
+    // `values`, whose attributes are carried on.
     py::object coefficients(py::handle step, py::handle values, py::object& pending) const {
         const py::object carried = attribute(counted_, names().carried), none = py::tuple();
         const int carries = PyObject_IsTrue(carried.ptr());
         if (carries < 0) throw py::error_already_set();
         if (carries) {
-            pending = checked(held_at_exit(
+            const py::object next = checked(held_at_exit(
                 [&] { return PyObject_Call(values.ptr(), none.ptr(), carried.ptr()); }));
+            py::object found = coefficients(step, next);
+            pending = attribute(next, names().dict);
+            return found;
         }
-        return coefficients(step, pending);
+        return coefficients(step);
+    }
+    // What computes all of that by itself, null where nothing does; and the scalars by it. False where Python
+    // has to compute them.
+    ScalarTape* tape() const { return ScalarTape::of(attribute(group_, names().tape).ptr()); }
+    bool fill(ScalarTape& tape, ScalarRow& row, py::handle steps, py::handle t, py::object& pending) const {
+        return tape.fill(row, attribute(group_, names().computed), steps, t,
+                         attribute(counted_, names().carried), pending);
     }
     // Of the norm of each gradient.
     double limit() const {
-        const py::object h = attribute(group_, names().h);
+        const py::object h = attribute(group_, names().computed);
         return limit_of(attribute(h, names().clipnorm));
     }
-    static void count_step(py::handle counted, py::handle step) { set(counted, names().t, step); }
+    static void count_step(py::handle counted, py::handle step) { set_attribute(counted, names().t, step); }
     static void carry(py::handle counted, py::handle pending) {
-        set(counted, names().carried, attribute(pending, names().dict));
+        set_attribute(counted, names().carried, pending);
     }
     // The same for what counts the steps of all.
     static py::object steps_after(py::handle counter) { return one_more(counter, names().steps); }
-    static void count(py::handle counter, py::handle steps) { set(counter, names().steps, steps); }
+    static void count(py::handle counter, py::handle steps) { set_attribute(counter, names().steps, steps); }
     // What was measured of the gradients.
     static void measured(py::handle counter, py::handle norm) {
-        set(counter, names().grad_norm, norm);
-        set(counter, names().report, py::none());
+        set_attribute(counter, names().grad_norm, norm);
+        set_attribute(counter, names().report, py::none());
     }
     static py::object steps(py::handle counter) { return attribute(counter, names().steps); }
     // What all gradients have been multiplied by.
@@ -56,19 +68,19 @@ public:
     }
 
 private:
-    py::object coefficients(py::handle step, const py::object& pending) const {
+    py::object coefficients(py::handle step, const py::object& carried) const {
         const py::object function = attribute(group_, names().coefficients);
-        const py::object h = attribute(group_, names().h);
-        PyObject* const given[] = {h.ptr(), step.ptr(), pending.ptr()};
-        const std::size_t count = pending ? 3 : 2;
+        const py::object h = attribute(group_, names().computed);
+        PyObject* const given[] = {h.ptr(), step.ptr(), carried.ptr()};
+        const std::size_t count = carried ? 3 : 2;
         return checked(held_at_exit(
             [&] { return PyObject_Vectorcall(function.ptr(), given, count, nullptr); }));
     }
-    // Made once; attributes are found faster by names that the interpreter knows.
     struct Names {
         PyObject* group = PyUnicode_InternFromString("group");
         PyObject* coefficients = PyUnicode_InternFromString("coefficients");
-        PyObject* h = PyUnicode_InternFromString("h");
+        PyObject* computed = PyUnicode_InternFromString("computed");
+        PyObject* tape = PyUnicode_InternFromString("tape");
         PyObject* stage_scalars = PyUnicode_InternFromString("stage_scalars");
         PyObject* t = PyUnicode_InternFromString("t");
         PyObject* steps = PyUnicode_InternFromString("steps");
@@ -84,20 +96,10 @@ private:
         static const auto* const made = new Names;    // as long as the interpreter
         return *made;
     }
-    static py::object checked(PyObject* found) {
-        if (!found) throw py::error_already_set();
-        return py::reinterpret_steal<py::object>(found);
-    }
-    static py::object attribute(py::handle owner, PyObject* name) {
-        return checked(PyObject_GetAttr(owner.ptr(), name));
-    }
     static py::object one_more(py::handle owner, PyObject* name) {
         const long long count = PyLong_AsLongLong(attribute(owner, name).ptr());
         if (count == -1 && PyErr_Occurred()) throw py::error_already_set();
         return checked(PyLong_FromLongLong(count + 1));
-    }
-    static void set(py::handle owner, PyObject* name, py::handle value) {
-        if (PyObject_SetAttr(owner.ptr(), name, value.ptr())) throw py::error_already_set();
     }
 
     py::handle counted_;

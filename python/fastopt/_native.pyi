@@ -1,14 +1,33 @@
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, overload
 
 _Pass = tuple[bool, bool, float, float, bool, float, float, bool]
 
 class OwnKernel:
     def __init__(self, name: str, dtype: str, states: int, coefficients: int, sweep: int) -> None: ...
 
+class ScalarTape:
+    @overload
+    def __init__(self) -> None: ...
+    @overload
+    def __init__(
+        self,
+        values: dict[str, Any],
+        carried: list[str],
+        constants: list[tuple[int, float]],
+        steps: list[tuple[int, int, bool, int, int]],
+        stage: int,
+        results: list[int],
+    ) -> None: ...
+    def replay(self, given: list[float]) -> list[float] | None: ...
+    @property
+    def failed(self) -> bool: ...
+
 class Plan:
     BOUND: ClassVar[int]
     SOME_ABSENT: ClassVar[int]
+    FOR_PYTHON: ClassVar[int]
+    UNLISTED: ClassVar[int]
     TAKES_PROGRAMS: ClassVar[bool]
     def __init__(
         self, arrays: list[tuple[Any, ...]], rules: list[str | OwnKernel], rows: list[int]
@@ -28,8 +47,8 @@ class Plan:
     ) -> int: ...
     def step(
         self,
-        gradients: Sequence[Any],
-        params: Sequence[Any] | None,
+        grads: Any,
+        parameters: Any,
         counts: Sequence[Any],
         threads: int,
         counter: Any,
@@ -74,6 +93,7 @@ def swap(some: list[Any], others: list[Any], changes: Sequence[tuple[Any, str, A
 def address(array: Any, /) -> int: ...
 def leaves(form: Any, tree: Any, /) -> list[Any] | None: ...
 def power(base: float, exponent: int, /) -> float: ...
+def real_power(base: float, exponent: float, /) -> float: ...
 def exp(x: float, /) -> float: ...
 def runnable_levels() -> list[str]: ...
 def use_level(level: str) -> None: ...

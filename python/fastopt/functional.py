@@ -17,7 +17,6 @@ from fastopt.algorithm import (
     check_scalars,
     entries,
     is_scheduled,
-    rule_of,
     scaled,
     shown,
 )
@@ -25,7 +24,7 @@ from fastopt.arrays import Written, checks
 from fastopt.optimizer import Optimizer
 from fastopt.registry import RENAMED, find, names
 from fastopt.runtime import get_num_threads, suggest, whole
-from fastopt.step import clip_factor, norms_of
+from fastopt.step import between, clip_factor, measuring, norms_of
 
 
 def __getattr__(name: str) -> Callable[..., dict[str, float]]:
@@ -77,7 +76,7 @@ def _step(
     h: Values,
     backend: str | None,
 ) -> dict[str, float]:
-    rule = rule_of(cls.select_rule(h))
+    rule = cls.rule_for(h)
     checks.check_written(p, "p")
     single = "p" if p.dtype == np.float32 else None
     for entry in entries(cls.hyperparameters, vars(h), h):
@@ -105,7 +104,11 @@ def _step(
     if h.clipnorm is not None:
         norm = norms_of(plan.sums_of_squares(get_num_threads()), [g], [p]).each[0]
         stage = scaled(stage, clip_factor(norm, h.clipnorm))
-    plan.run([(stage, coefficients)], get_num_threads())
+    row = stage, coefficients
+    if rule.direction is not None:
+        (sums,) = plan.measure([measuring(row)], get_num_threads(), ())
+        row = between(cls, h, row, sums)
+    plan.run([row], get_num_threads())
     return vars(keep)
 
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from fastopt.algorithm import Algorithm, given
 from fastopt.arrays import read_only, read_only_dict, read_only_list, read_only_states
-from fastopt.backends import BOUND
+from fastopt.backends import BOUND, FOR_PYTHON
 from fastopt.followers import Averages, EqualAverage, Follower, MovingAverage
-from fastopt.model import STEPPING, Which, commit, warn_if_ended
+from fastopt.model import STEPPING, Change, Which, commit, moderate_changes, warn_if_ended
 from fastopt.runtime import describe, get_num_threads, suggest, warn
 from fastopt.step import (
     Core,
@@ -275,21 +275,24 @@ class Optimizer(Algorithm):
         try:
             gate.doing = STEPPING
             bound = core.bound
-            if gate.changed or bound.scheduled:
+            if gate.changed or bound.prepared:
                 bound = prepare(core)
-            gradients = bound.leaves(grads)
-            now = bound.parameters.now()
-            # In as few calls as can be: they are what a small step costs.
-            counts, threads = bound.counts, get_num_threads()
-            taken = (
-                bound.direct
-                and bound.plan.step(gradients, now, counts, threads, bound.progress, bound.program)
-                == BOUND
-            ) or program.step(core, gradients, now)
+            given = bound.grads if grads is None else grads
+            found = FOR_PYTHON
+            if bound.direct:
+                found = bound.plan.step(
+                    given,
+                    bound.parameters,
+                    bound.counts,
+                    get_num_threads(),
+                    bound.progress,
+                    bound.program,
+                )
+            taken = found == BOUND or program.step(core, given, found)
         finally:
             gate.free.append(True)
         if taken and self._after:
-            del gradients, now  # no references of ours while hooks run
+            del given  # no reference of ours while hooks run
             self._call(self._after)
         return taken
 
@@ -881,13 +884,19 @@ class Optimizer(Algorithm):
     def _write(self, name: str, value: Any) -> None:
         """Set a hyperparameter of all groups."""
         bound = self._core.bound
+        changes = moderate_changes(bound.groups, name, value) or self._changes(name, value)
+        leave = self._core.gate.enter_to_change()
+        try:
+            commit(changes)
+        finally:
+            leave()
+
+    def _changes(self, name: str, value: Any) -> list[Change]:
+        """List what changes when a hyperparameter of all groups is set."""
+        bound = self._core.bound
         value = self.hyperparameters[name].accept(value, name)
         try:
-            changes = [
-                change
-                for group in bound.groups
-                for change in group.changes(group.with_values({name: value}))
-            ]
+            new = [(group, group.with_values({name: value})) for group in bound.groups]
         except TypeError:
             if all([name in group.kind.hyperparameters for group in bound.groups]):
                 raise
@@ -895,11 +904,7 @@ class Optimizer(Algorithm):
             raise self._not_of_all(name, remedy) from None
         if callable(value) or type(value) is tuple:
             warn_if_ended(name, value, bound.progress.steps, f"opt.{name} = {{}}".format)
-        leave = self._core.gate.enter_to_change()
-        try:
-            commit(changes)
-        finally:
-            leave()
+        return [change for group, given in new for change in group.changes(given)]
 
     def _not_of_all(self, name: str, remedy: str) -> ValueError:
         """Make the error for a hyperparameter that the algorithm of a group does not have."""

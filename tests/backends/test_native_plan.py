@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fastopt.runtime.extension import native
+from fastopt.step.progress import Progress
 
 pytestmark = pytest.mark.skipif(native is None, reason="there is no extension")
 
@@ -123,18 +124,27 @@ def test_scalars_of_another_form(rows: Any, error: type[Exception], text: str) -
 def test_calls_with_other_arguments() -> None:
     assert native is not None
     made, p = plan()
-    refuse(ValueError, "step takes (gradients, ", lambda: made.step([np.ones(3)]))
+    refuse(ValueError, "step takes (grads, ", lambda: made.step([np.ones(3)]))
     refuse(
         ValueError,
         "step counts are in a list",
         lambda: made.step([np.ones(3)], None, (), 1, None, None),
     )
     refuse(TypeError, "as an integer", lambda: made.step([np.ones(3)], None, [], "two", None, None))
-    refuse(AttributeError, "group", lambda: made.step([np.ones(3)], None, [object()], 1, None, None))
+    refuse(AttributeError, "steps", lambda: made.step([np.ones(3)], None, [], 1, None, None))
+    counter = Progress(1.0)
+    refuse(AttributeError, "group", lambda: made.step([np.ones(3)], None, [object()], 1, counter, None))
+    refuse(AttributeError, "form", lambda: made.step([np.ones(3)], None, [], 1, counter, None))
     refuse(ValueError, "a program is a tuple", lambda: made.step([np.ones(3)], None, [], 1, None, ()))
     assert (p == 1.0).all()
     power: Any = native.power
     refuse(TypeError, "power takes (base, exponent)", lambda: power(2.0))
     refuse(TypeError, "must be real number", lambda: power("2", 1))
     refuse(OverflowError, "negative", lambda: power(2.0, -1))
+    real_power: Any = native.real_power
+    refuse(TypeError, "real_power takes (base, exponent)", lambda: real_power(2.0))
+    refuse(TypeError, "must be real number", lambda: real_power("2", 1.0))
+    refuse(TypeError, "must be real number", lambda: real_power(2.0, "1"))
+    refuse(ValueError, "a base >= 0 and an exponent >= 0", lambda: real_power(-2.0, 1.0))
+    refuse(ValueError, "a base >= 0 and an exponent >= 0", lambda: real_power(2.0, -1.0))
     refuse(ValueError, "does not run the instruction-set level mmx", lambda: native.use_level("mmx"))

@@ -4,7 +4,7 @@ import pytest
 
 from fastopt import backends
 from fastopt.algorithm import STAGES, StageScalars
-from fastopt.numerics import BLOCK, LANES, SUPPORTED
+from fastopt.numerics import BLOCK, LANES, OPERATIONS, SUPPORTED
 from fastopt.runtime.extension import native
 
 MOST_COEFFICIENTS = 32
@@ -18,6 +18,7 @@ def test_the_tables_of_both_languages_are_the_same() -> None:
         "stages": [stage.name for stage in STAGES],
         "stage_scalars": len(StageScalars._fields) - 1,
         "formats": [*map(str, SUPPORTED), "float16", "bfloat16"],
+        "operations": list(OPERATIONS),
         "pass": len(backends.Pass._fields),
         "forms": len(backends.GradientForms._fields),
         "program": len(backends.StepProgram._fields),
@@ -26,4 +27,5 @@ def test_the_tables_of_both_languages_are_the_same() -> None:
         "most_coefficients": MOST_COEFFICIENTS,
         "most_states": MOST_STATES,
     }
-    assert (native.Plan.BOUND, native.Plan.SOME_ABSENT) == (backends.BOUND, backends.SOME_ABSENT)
+    for name in ("BOUND", "SOME_ABSENT", "FOR_PYTHON", "UNLISTED"):
+        assert getattr(native.Plan, name) == getattr(backends, name)

@@ -192,7 +192,7 @@ def test_wherever_a_handler_raises_the_step_is_whole(case: str) -> None:
         for each in (scene, twin):
             prepare(each)()
         assert scene.digest() == twin.digest(), place
-    assert before_sweep > 10
+    assert before_sweep > 2  # places in Python before the one call
     assert behind_it > 0
 
 

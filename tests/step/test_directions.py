@@ -10,6 +10,7 @@ from support.own_lamb import Lamb, lamb_direction
 
 from fastopt import backends
 from fastopt.algorithm import NOTHING, StageScalars, rule_of
+from fastopt.functional import _step
 from fastopt.numerics import BLOCK
 from fastopt.numerics.sums import block_sums, total
 
@@ -171,3 +172,14 @@ def test_a_checkpoint_goes_on_with_the_same_bits() -> None:
     opt.step(g)
     other.step(g)
     assert [a.tobytes() for a in p] == [a.tobytes() for a in q]
+
+
+def test_a_function_takes_the_step_of_the_optimizer() -> None:
+    rng = np.random.default_rng(3)
+    p, g = rng.standard_normal(70), rng.standard_normal(70)
+    mine, m, v = p.copy(), np.zeros(70), np.zeros(70)
+    opt = Lamb([p], lr=0.1, decay=0.3, clipnorm=2.0, backend="numpy")
+    for t in (1, 2, 3):
+        opt.step([g])
+        _step(Lamb, mine, g, (m, v), t, {}, opt.groups[0].h, "numpy")
+    assert p.tobytes() == mine.tobytes()

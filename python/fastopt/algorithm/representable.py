@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastopt.algorithm.hyperparameters import Option, Values
 from fastopt.algorithm.validators import Number, Pair
+from fastopt.numerics import Recorded
 
 if TYPE_CHECKING:
     from fastopt.algorithm.base import Algorithm
@@ -52,7 +53,7 @@ def entries(declared: Mapping[str, Option], given: Mapping[str, Any], h: Values)
 
 def is_moderate(value: Any) -> bool:
     """Return whether a number is normal as float32, and products of a few such are finite."""
-    return type(value) is float and NORMAL <= value < LARGE
+    return (type(value) is float or type(value) is Recorded) and NORMAL <= value < LARGE
 
 
 def check_number(entry: Entry, single: str | None, which: str = "") -> None:

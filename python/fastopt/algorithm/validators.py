@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fastopt.numerics import Recorded
 from fastopt.runtime import describe, whole
 
 
@@ -18,6 +19,10 @@ class Validator:
     def words(self) -> str:
         """Put in words what a value must be."""
         return ""
+
+    def holds(self, number: Any) -> bool:
+        """Return whether a float, or a recorded number, is one of them without being looked at more."""
+        return False
 
     def check(self, value: Any, where: str) -> Any:
         """Return the value as it is stored; raise TypeError or ValueError for one that cannot be."""
@@ -49,7 +54,7 @@ class Number(Validator):
 
     def check(self, value: Any, where: str) -> Any:
         """Return it as a float, or None."""
-        if type(value) is float and self._holds(value):  # mostly
+        if (type(value) is float or type(value) is Recorded) and self.holds(value):  # mostly
             return value
         if value is None and self.optional:
             return None
@@ -62,14 +67,15 @@ class Number(Validator):
             number = float(value)
         except OverflowError:
             number = math.inf
-        if not self._holds(number):
+        if not self.holds(number):
             words = self.words().replace("a number", "a finite number", 1)
             raise ValueError(f"{where} is {number!r}; it must be {words}")
         return number
 
-    def _holds(self, number: float) -> bool:
+    def holds(self, number: Any) -> bool:
+        """Return whether a float, or a recorded number, is finite and in the range."""
         inside = self.at_least <= number <= self.at_most and self.above < number < self.below
-        return inside and math.isfinite(number)
+        return bool(inside and abs(number) < math.inf)
 
     def accept(self, value: Any, where: str) -> Any:
         """Return it as a float, None, or a function of the step."""
@@ -80,7 +86,7 @@ class Number(Validator):
         if not callable(kept):
             return kept
         value = kept(step)
-        if type(value) is float and self._holds(value):
+        if (type(value) is float or type(value) is Recorded) and self.holds(value):
             return value
         return self.check(value, f"{where} at step {step}")
 

@@ -24,6 +24,8 @@ class Structure:
         remedy.
     mutable : bool
         Whether a leaf can be replaced behind our back.
+    form : object
+        The same for the extension, which lists the leaves of plain containers by itself.
     """
 
     def __init__(self, tree: Any) -> None:
@@ -35,7 +37,7 @@ class Structure:
             self.leaves = root.parts
         else:
             self.leaves = root.leaves
-        self.mutable = root.mutable
+        self.mutable, self.form = root.mutable, root.form
 
     def paths(self) -> list[Path]:
         """List the keys and indices that lead to each leaf."""

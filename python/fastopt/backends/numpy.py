@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from fastopt.algorithm import STAGES, Rule, Stage
-from fastopt.backends.protocol import Pass, Plan, Row, Rows
+from fastopt.backends.protocol import Pass, Plan, Rows
 from fastopt.backends.python_plan import PythonPlan
+from fastopt.model import Row
 from fastopt.numerics import SUPPORTED, FloatingPointEnvironment, check_environment
 
 Scalars = tuple[Stage, Any, Any]  # a stage, its scalars and those of the rule, of one dtype

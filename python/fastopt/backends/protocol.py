@@ -3,11 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-from fastopt.algorithm import Rule, StageScalars
+from fastopt.algorithm import Rule
 from fastopt.followers import Weights
-from fastopt.model import Change, StepCount
+from fastopt.model import Change, Row, StepCount
 
-Row = tuple[StageScalars, tuple[float, ...]]
 Rows = Sequence[Row | None]  # None where no parameter uses it
 RowOf = Sequence[int]  # the row that each parameter uses
 Changes = Sequence[Change]
@@ -16,6 +15,9 @@ OfEach = list[Any] | None  # an array of every parameter, or of none
 # What Plan.bind returns where it returns no index.
 BOUND = -1
 SOME_ABSENT = -2
+# And Plan.step, besides.
+FOR_PYTHON = -3
+UNLISTED = -4
 
 
 class GradientForms(NamedTuple):
@@ -44,9 +46,9 @@ class Pass(NamedTuple):
 
 Decision = tuple[Weights, Weights, Changes]  # of slow weights, of averages; what changes with the step
 
-# Takes the number of steps taken before, the rows of scalars, and the largest norm of a gradient, 0
-# where none is measured. Returns None where the plan cannot take this step by itself.
-Decide = Callable[[int, Rows, float], Decision | None]
+# Takes the number of steps taken before and the largest norm of a gradient, 0 where none is measured.
+# Returns None where the plan cannot take this step by itself.
+Decide = Callable[[int, float], Decision | None]
 
 
 class StepProgram(NamedTuple):
@@ -64,6 +66,21 @@ class StepProgram(NamedTuple):
 
 
 PLAIN_PASS = Pass(False, False, *UNUSED, False, *UNUSED, False)
+
+
+class Listed(NamedTuple):
+    """Parameters in place of those of the model, whose gradients and arrays have been listed."""
+
+    form: tuple[None, ...]
+    watched: Sequence[Any] | None
+
+    def gradients(self, given: Sequence[Any]) -> Sequence[Any]:
+        """Return them as they are."""
+        return given
+
+    def now(self) -> Sequence[Any] | None:
+        """Return what has been listed."""
+        return self.watched
 
 
 class Plan(Protocol):
@@ -93,8 +110,8 @@ class Plan(Protocol):
 
     def step(
         self,
-        gradients: Sequence[Any],
-        params: Sequence[Any] | None,
+        grads: Any,
+        parameters: Any,
         counts: Sequence[StepCount],
         threads: int,
         counter: Any,
@@ -103,7 +120,8 @@ class Plan(Protocol):
         """Perform a whole step: compute the scalars, bind, run the program, and count it.
 
         It is counted for each step count and in ``counter.steps``. Where it does not return BOUND,
-        nothing has changed, and Python has to take the step.
+        nothing has changed, and Python has to take the step; with UNLISTED as the gradients, or the
+        parameters that are watched, stand in no plain containers built like ``parameters.form``.
         """
 
     def assign(self, rows: list[int]) -> None:

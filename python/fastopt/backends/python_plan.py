@@ -11,13 +11,12 @@ from fastopt.backends.protocol import (
     PLAIN_PASS,
     Changes,
     Pass,
-    Row,
     RowOf,
     Rows,
     StepProgram,
 )
 from fastopt.backends.python_binding import Binding, Gradient
-from fastopt.model import StepCount, make
+from fastopt.model import Row, StepCount, make
 from fastopt.numerics import (
     FloatingPointEnvironment,
     block_sums,
@@ -41,8 +40,8 @@ class PythonPlan(Binding):
 
     def step(
         self,
-        gradients: Sequence[Any],
-        params: Sequence[Any] | None,
+        grads: Any,
+        parameters: Any,
         counts: Sequence[StepCount],
         threads: int,
         counter: Any,
@@ -50,8 +49,8 @@ class PythonPlan(Binding):
     ) -> int:
         """Take a step with nothing but the update; see the protocol."""
         assert program is None
-        rows = [(c.group.stage_scalars, c.group.coefficients(c.group.h, c.t + 1)) for c in counts]
-        found = self.bind(gradients, params, False)
+        rows = [count.row() for count in counts]
+        found = self.bind(parameters.gradients(grads), parameters.now(), False)
         if found == BOUND:
             counted = [change for count in counts for change in count.changes()]
             self.run(rows, threads, changes=[*counted, (counter, "steps", counter.steps + 1)])

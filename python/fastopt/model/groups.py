@@ -1,8 +1,9 @@
 """A group: parameters that share an algorithm and its hyperparameters."""
 
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastopt.algorithm import (
@@ -21,6 +22,8 @@ from fastopt.arrays import read_only_dict
 from fastopt.model.commit import Change, commit, make
 from fastopt.model.ended_schedules import warn_if_ended
 from fastopt.model.gate import Gate
+from fastopt.model.tapes import Recordings, as_checked, blank_tape, recorded
+from fastopt.numerics import NotRecordedError
 from fastopt.runtime import describe, suggest
 
 if TYPE_CHECKING:
@@ -38,8 +41,8 @@ class Given(NamedTuple):
 
     values: Mapping[str, Any]
     multiply: Mapping[str, float]
-    h: Values  # what they are at the step that comes
-    light: bool = False  # whether nothing but scalars is another: a step has not to look at more
+    h: Values  # what they are at a step
+    step: int  # of which
 
     @property
     def clips(self) -> bool:
@@ -65,14 +68,18 @@ class Group(MutableMapping[str, Any]):
             "_gate",
             "_given",
             "_moderate",
+            "_recordings",
             "_single",
+            "_step",
             "coefficients",
         ),
-        *("container", "h", "index", "kind", "other", "scheduled", "stage_scalars"),
+        *("computed", "container", "index", "kind", "other", "scheduled", "stage_scalars", "tape"),
     )
 
-    h: Values
+    computed: Values  # h, as it was computed last; a plan that has a tape goes on by itself
     stage_scalars: StageScalars
+    tape: Any  # which computes the scalars of a step from that; None where Python does
+    _step: int  # for which it was computed
     _moderate: bool  # whether no number is near the end of the range of float32
     scheduled: list[str]  # hyperparameters that are functions of the step
 
@@ -98,6 +105,7 @@ class Group(MutableMapping[str, Any]):
         self._single = single  # the name of a parameter that is float32
         self._given: Mapping[str, Any] = {k: hyper.default for k, hyper in self._declared.items()}
         self._factors: Mapping[str, float] = {}
+        self._recordings = Recordings()
         make(self.changes(self.with_values(given)))
 
     def with_values(self, given: Mapping[str, Any], step: int | None = None) -> Given:
@@ -109,28 +117,35 @@ class Group(MutableMapping[str, Any]):
             else:
                 values[name] = self._hyper(name).accept(value, name + self._which())
         # What stays as it is has been checked, where it is not for another step.
-        all_anew = step is not None or "multiply" in given or not hasattr(self, "h")
+        all_anew = step is not None or "multiply" in given or not hasattr(self, "computed")
         anew = self._declared if all_anew else [*given, *self.scheduled]
+        step = self._counter.steps if step is None else step
         now = {name: self._at(name, values, multiply, step) for name in anew}
-        h = Values(**now) if all_anew else self.h.but(now)
+        h = Values(**now) if all_anew else self.computed.but(now)
         self.kind.check_together(h)
-        found = Given(values, multiply, h, not all_anew and self._is_light(values, h, given, anew))
-        if not found.light:
-            self.check(found, anew)
+        found = Given(values, multiply, h, step)
+        self.check(found, anew)
         return found
 
-    def _is_light(
-        self, values: Mapping[str, Any], h: Values, given: Iterable[str], anew: Iterable[str]
-    ) -> bool:
-        """Return whether moderate numbers are put in place of such, which no check would refuse."""
-        for name in given:
-            if not type(values[name]) is type(self._given[name]) is float or name == "clipnorm":
-                return False
-        for name in anew:
-            if not is_moderate(getattr(h, name)):
-                return False
-        choose = self.kind.select_rule
-        return self._moderate and choose(h) is choose(self.h)
+    def moderately(self, name: str, value: float) -> list[Change] | None:
+        """List what changes when a number is put in place of another; None where there is more to it.
+
+        Both are moderate and fixed: no step has to look at more than scalars, and no check refuses any.
+        """
+        known, kind = self._given, self.kind
+        if type(known.get(name)) is not float or not self._moderate or self._factors or self.scheduled:
+            return None
+        if not self._declared[name].validator.holds(value):
+            return None
+        h = self.computed.but({name: value})
+        kind.check_together(h)
+        if kind.select_rule(h) is not kind.select_rule(self.computed):
+            return None
+        return [
+            (self, "computed", h),
+            (self, "stage_scalars", kind.stage_scalars(h)),
+            (self, "_given", {**known, name: value}),
+        ]
 
     def check(self, given: Given, names: Iterable[str] | None = None) -> None:
         """Raise ValueError for numbers that the dtype of the parameters cannot hold.
@@ -146,19 +161,16 @@ class Group(MutableMapping[str, Any]):
     def changes(self, given: Given) -> list[Change]:
         """List what changes when the group gets what `with_values` made."""
         h, kind = given.h, self.kind
-        found: list[Change] = [
-            (self, "h", h),
-            (self, "stage_scalars", kind.stage_scalars(h)),
-            (self, "_given", given.values),
-        ]
-        if given.light:
-            return found
         numbers = [value for value in vars(h).values() if type(value) is float and value != 0.0]
         return [
-            *found,
+            (self, "computed", h),
+            (self, "_step", given.step),
+            (self, "stage_scalars", kind.stage_scalars(h)),
+            (self, "_given", given.values),
             (self, "_factors", given.multiply),
             (self, "scheduled", [k for k, value in given.values.items() if is_scheduled(value)]),
             (self, "_moderate", kind.is_ours() and all(map(is_moderate, numbers))),
+            (self, "tape", blank_tape() if kind.is_ours() else None),
             (self._gate, "changed", True),
         ]
 
@@ -170,20 +182,72 @@ class Group(MutableMapping[str, Any]):
 
     def next(self) -> Values:
         """Compute the hyperparameters for the step that comes, where some are functions of it."""
-        changed = {name: self._at(name, self._given, self._factors) for name in self.scheduled}
-        h = self.h.but(changed)
+        return self._at_step(self._counter.steps)
+
+    def _at_step(self, step: int) -> Values:
+        changed = {name: self._at(name, self._given, self._factors, step) for name in self.scheduled}
+        h = self.computed.but(changed)
         self.kind.check_together(h)
         if not all([is_moderate(value) for value in changed.values()]):  # rarely
-            self.check(Given(self._given, self._factors, h))
+            self.check(Given(self._given, self._factors, h, step))
         return h
 
     def now(self, h: Values) -> None:
         """Set what `next` computed."""
         kind = self.kind
         scalars = kind.stage_scalars(h)
-        if kind.select_rule(h) is not kind.select_rule(self.h):
+        if kind.select_rule(h) is not kind.select_rule(self.computed):
             self._gate.changed = True
-        self.h, self.stage_scalars = h, scalars
+        self.computed, self.stage_scalars, self._step = h, scalars, self._counter.steps
+
+    @property
+    def h(self) -> Values:
+        """The hyperparameters of the last step, multiplied; before the first, of that."""
+        if self.scheduled and self._step < self._counter.steps - 1:
+            return self._at_step(self._counter.steps - 1)
+        return self.computed
+
+    @property
+    def is_recordable(self) -> bool:
+        """True where the values at a step are arithmetic alone, which a plan can do by itself."""
+        if not self.kind.is_ours() or "clipnorm" in self.scheduled:
+            return False
+        values = [self._given[name] for name in self.scheduled]
+        parts = [x for value in values for x in (value if isinstance(value, tuple) else (value,))]
+        return all([getattr(x, "is_recordable", not callable(x)) for x in parts])
+
+    def record(
+        self, t: int, carried: Mapping[str, float], check: Callable[[StageScalars, Any], None]
+    ) -> None:
+        """Record how the scalars of a step are computed, of a step count with these.
+
+        `check` is given them, and raises where they are not for the plan to compute.
+        """
+        step = self._counter.steps
+        if step >= self._recordings.next:
+            self._recordings = self._recordings.after(step)
+            scalars = partial(self._scalars, check)
+            self.tape = recorded(self.computed, step, t, carried, scalars)
+
+    def _scalars(
+        self,
+        check: Callable[[StageScalars, Any], None],
+        h: Values,
+        step: Any,
+        t: Any,
+        *carried: Values,
+    ) -> tuple[StageScalars, Any]:
+        """Compute the scalars of a step from recorded numbers."""
+        kind = self.kind
+        if self.scheduled and self.is_recordable:
+            now = {name: self._at(name, self._given, self._factors, step) for name in self.scheduled}
+            h = h.but({name: as_checked(value) for name, value in now.items()})
+            kind.check_together(h)
+            if kind.select_rule(h) is not kind.select_rule(self.computed):
+                raise NotRecordedError
+        found = kind.stage_scalars(h), kind.coefficients(h, t, *carried)
+        check(*found)
+        return found
 
     @property
     def params(self) -> Any:
@@ -210,7 +274,7 @@ class Group(MutableMapping[str, Any]):
     @property
     def current(self) -> Given:
         """All values as they were given, in the form that `changes` accepts."""
-        return Given(self._given, self._factors, self.h)
+        return Given(self._given, self._factors, self.h, self._counter.steps)
 
     @property
     def given(self) -> Mapping[str, Any]:
@@ -282,7 +346,15 @@ class Group(MutableMapping[str, Any]):
         return self._at(name, self._given, {})
 
     def __setitem__(self, name: str, value: Any) -> None:
-        self.update({name: value})
+        changes = moderate_changes([self], name, value)
+        if changes is None:
+            self.update({name: value})
+            return
+        leave = self._gate.enter_to_change()
+        try:
+            commit(changes)
+        finally:
+            leave()
 
     def update(self, *given: Any, **more: Any) -> None:
         """Change several at once: all of them, or none if one is wrong."""
@@ -293,11 +365,11 @@ class Group(MutableMapping[str, Any]):
             raise TypeError(ALGORITHM)
         leave = self._gate.enter_to_change()
         try:
-            found = self.with_values(values)
+            changes = self.changes(self.with_values(values))
             for name, value in values.items():
                 line = f"opt.groups[{self.index or 0}][{name!r}] = {{}}".format
                 warn_if_ended(name + self._which(), value, self._counter.steps, line)
-            commit(self.changes(found))
+            commit(changes)
         finally:
             leave()
 
@@ -322,6 +394,19 @@ class Group(MutableMapping[str, Any]):
         if self._factors:
             given.append(("multiply", self._factors))
         return f"Group({', '.join(f'{name}={value!r}' for name, value in given)})"
+
+
+def moderate_changes(groups: Sequence[Group], name: str, value: Any) -> list[Change] | None:
+    """List what changes when a hyperparameter of groups is set, where no more has to be looked at."""
+    if type(value) is not float or name == "clipnorm" or not is_moderate(value):
+        return None
+    found: list[Change] = []
+    for group in groups:
+        changes = group.moderately(name, value)
+        if changes is None:
+            return None
+        found += changes
+    return found
 
 
 def group_class(algorithm: "type[Algorithm]") -> type[Group]:

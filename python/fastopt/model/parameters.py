@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ class Parameters:
     frozen, paths : lists with one entry for each array
     by_name : whether ``groups=`` has divided them
     singles : for each group the name of its first array that is float32, or None
+    form : how containers are built, for the extension: csrc/python/leaves.hpp
+    watched : the caller's container, in which arrays can be replaced, or a function that returns it
     extents : the places of the arrays in memory
     grown : whether all arrays of before are there, and have not been checked again
     hold : keeps the memory of the arrays where it is
@@ -63,7 +66,12 @@ class Parameters:
         self.group_of = [path[0] if self.grouped else 0 for path in paths]
         self.names = _names(paths, self.grouped)
         self.arrays: list[NDArray[Any]] = list(self.leaves(self._containers(), "params", _NEW))
-        self._watched = self.grouped or structure.mutable
+        self.form = structure.form
+        self.watched: Any = None
+        if self.grouped:
+            self.watched = partial(_parts, params)
+        elif structure.mutable:
+            self.watched = params
         self.extents: Extents
         self.hold: KeepAlive
         self.grown = before is not None and self._has_all(before.arrays)
@@ -111,10 +119,15 @@ class Parameters:
 
     def now(self) -> Sequence[Any] | None:
         """List what the caller's containers hold now; nothing where they cannot change."""
-        if not self._watched:
+        if self.watched is None:
             return None
-        containers = self._containers() if self.grouped else self.given
-        return self.leaves(containers, "params", _NEW)
+        return self.leaves(self._containers(), "params", _NEW)
+
+    def gradients(self, given: Any) -> Sequence[Any]:
+        """List gradients that are given in a container built like params."""
+        if given is None:
+            raise TypeError("there are no gradients: use step(grads), or bind them with grads=...")
+        return self.leaves(given, "grads", "None where a parameter sits out")
 
     def leaves_of(self, tree: Any, what: str, remedy: str) -> Sequence[Any]:
         """List the leaves of a container that is built like params."""
@@ -136,9 +149,11 @@ class Parameters:
         return self._structure.tree(iter(leaves))
 
     def _containers(self) -> Any:
-        if not self.grouped:
-            return self.given
-        return [g.get("params") if isinstance(g, dict) else g for g in self.given]
+        return _parts(self.given) if self.grouped else self.given
+
+    def held_containers(self) -> list[Any]:
+        """List the caller's container once for each reference to it that is held here."""
+        return [self.given] if self.watched is None else [self.given, self.given]
 
     def named(self) -> list[Named]:
         """List the arrays with what messages call them."""
@@ -189,6 +204,11 @@ class Parameters:
             raise ValueError(f"two parameters have the name {name!r}; rename one of their keys")
         for what, p in named:
             checks.check_written(p, what)
+
+
+def _parts(groups: Any) -> list[Any]:
+    """List what each group holds."""
+    return [g.get("params") if isinstance(g, dict) else g for g in groups]
 
 
 def leaves_like(params: Any, tree: Any, what: str, remedy: str) -> Sequence[Any]:

@@ -7,11 +7,12 @@ Each parameter counts its own steps, as in PyTorch, or its bias corrections woul
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from fastopt.algorithm import Values
+from fastopt.algorithm import StageScalars, Values
 from fastopt.model.commit import Change
 from fastopt.model.groups import Group
 
 Key = TypeVar("Key")
+Row = tuple[StageScalars, tuple[float, ...]]  # the scalars of a step
 
 
 class StepCount:
@@ -27,6 +28,16 @@ class StepCount:
         self.carried = group.kind.initial_carried() if carried is None else carried
         self.active = active  # takes part in the step that is being prepared
         self.pending: Values | None = None  # what is carried on if that step is taken
+
+    def row(self) -> Row | None:
+        """Compute the scalars of the step that is being prepared; None where it takes no part."""
+        if not self.active:
+            return None
+        group = self.group
+        if not group.kind.carried:
+            return group.stage_scalars, group.coefficients(group.computed, self.t + 1)
+        carried = self.pending = Values(**self.carried)
+        return group.stage_scalars, group.coefficients(group.computed, self.t + 1, carried)
 
     def changes(self) -> list[Change]:
         """List what changes when the step is taken: it is counted."""

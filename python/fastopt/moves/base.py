@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from fastopt import backends
 from fastopt.algorithm import NOTHING, Move, rule_of
-from fastopt.backends import PLAIN_PASS, Pass, Plan, Row, Rows
+from fastopt.backends import PLAIN_PASS, Pass, Plan, Rows
 from fastopt.followers import swap
+from fastopt.model import Row
 from fastopt.runtime import get_num_threads
 from fastopt.step import Bound, Core, Moving
 

@@ -15,4 +15,13 @@ from fastopt.numerics.formats import (
     to_float16,
 )
 from fastopt.numerics.powers import exp, power, real_power
+from fastopt.numerics.recording import (
+    OPERATIONS,
+    NotRecordedError,
+    Recorded,
+    Recording,
+    cos,
+    is_recorded,
+    sqrt,
+)
 from fastopt.numerics.sums import BLOCK, LANES, block_sums, total

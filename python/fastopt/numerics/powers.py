@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 
+from fastopt.numerics.recording import recordable
 from fastopt.runtime import native
 
 _LN2_HIGH = 0.693147180369123816490  # the leading bits: a multiple of it has no rounding error
@@ -22,16 +23,13 @@ def power_in_python(base: float, exponent: int) -> float:
     return product
 
 
-power: Callable[[float, int], float] = native.power if native else power_in_python
-
-
-def real_power(base: float, exponent: float) -> float:
+def real_power_in_python(base: float, exponent: float) -> float:
     """Return ``base ** exponent`` for a base and an exponent >= 0; 0 to the power 0 is 1."""
     whole = int(exponent)
-    product = power(base, whole)
+    product = power_in_python(float(base), whole)
     if exponent == whole or base == 0.0:
         return product if exponent == whole else 0.0
-    return product * exp((exponent - whole) * log(base))
+    return product * exp_in_python((exponent - whole) * log(base))
 
 
 def log(x: float) -> float:
@@ -61,4 +59,10 @@ def exp_in_python(x: float) -> float:
     return math.ldexp(series, k)
 
 
-exp: Callable[[float], float] = native.exp if native else exp_in_python
+_power: Callable[[float, int], float] = native.power if native else power_in_python
+_exp: Callable[[float], float] = native.exp if native else exp_in_python
+_real_power: Callable[[float, float], float] = native.real_power if native else real_power_in_python
+
+power = recordable("power", _power)
+exp = recordable("exponential", _exp)
+real_power = recordable("real_power", _real_power)

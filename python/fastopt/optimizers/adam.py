@@ -2,7 +2,6 @@
 
 from collections import namedtuple
 from functools import partial
-from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from fastopt.algorithm import (
     pair,
     shipped,
 )
-from fastopt.numerics import power
+from fastopt.numerics import power, sqrt
 from fastopt.optimizer import Optimizer
 
 

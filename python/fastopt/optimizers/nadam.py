@@ -1,7 +1,6 @@
 """NAdam."""
 
 from collections import namedtuple
-from math import sqrt
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,7 +17,7 @@ from fastopt.algorithm import (
     pair,
     shipped,
 )
-from fastopt.numerics import exp, power
+from fastopt.numerics import exp, power, sqrt
 from fastopt.optimizer import Optimizer
 
 _LOG_OF_0_96 = -0.040821994520255166

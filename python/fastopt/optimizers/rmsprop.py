@@ -1,7 +1,6 @@
 """RMSprop: plain, centered, with momentum, with Nesterov's momentum, and both."""
 
 from collections import namedtuple
-from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from fastopt.algorithm import (
     number,
     shipped,
 )
-from fastopt.numerics import power
+from fastopt.numerics import power, sqrt
 from fastopt.optimizer import Optimizer
 from fastopt.optimizers.sgd import momentum_ahead
 

@@ -1,7 +1,6 @@
 """Schedule-Free SGD and AdamW: a running average in place of a schedule of the learning rate."""
 
 from collections import namedtuple
-from math import sqrt
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +18,7 @@ from fastopt.algorithm import (
     regularization,
     shipped,
 )
-from fastopt.numerics import power, real_power
+from fastopt.numerics import power, real_power, sqrt
 from fastopt.optimizer import Optimizer
 
 

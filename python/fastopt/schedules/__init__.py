@@ -6,6 +6,7 @@
     lr(0), lr(500), lr(10_000)                      0.0, 0.001, 0.0
 """
 
+from fastopt.algorithm import shipped
 from fastopt.schedules.annealing import cosine, cosine_restarts
 from fastopt.schedules.base import Schedule
 from fastopt.schedules.cycles import cyclic, one_cycle, one_cycle_momentum
@@ -14,7 +15,7 @@ from fastopt.schedules.joining import delayed, join, scaled
 from fastopt.schedules.milestones import constant, multi_step, piecewise, step
 from fastopt.schedules.open_ended import exponential, inverse_sqrt, inverse_time
 from fastopt.schedules.plateau import ReduceOnPlateau, reduce_on_plateau
-from fastopt.schedules.registry import from_config
+from fastopt.schedules.registry import SCHEDULES, from_config
 from fastopt.schedules.warming import warmup, warmup_cosine, warmup_linear, warmup_stable_decay
 
 __all__ = [
@@ -45,3 +46,7 @@ __all__ = [
     "warmup_linear",
     "warmup_stable_decay",
 ]
+
+for _each in SCHEDULES.values():
+    shipped(_each)
+del _each

@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fastopt.algorithm import is_shipped
+from fastopt.numerics import is_recorded
 from fastopt.runtime import whole
 from fastopt.schedules import registry
 
@@ -42,10 +44,18 @@ class Schedule:
                 value = check(getattr(self, key), f"{key} of {self.name}")
                 object.__setattr__(self, key, value)
 
+    @property
+    def is_recordable(self) -> bool:
+        """True where the value is arithmetic on the step alone, which the extension can do too."""
+        given = [getattr(self, key) for key in registry.arguments(type(self))]
+        parts = [x for each in given for x in (each if isinstance(each, tuple) else (each,))]
+        nested = [each.is_recordable for each in parts if isinstance(each, Schedule)]
+        return is_shipped(type(self)) and not self.stateful and all(nested)
+
     def __call__(self, step: int) -> float:
         """Return the value for a step: the number of steps taken before, a whole number >= 0."""
         if type(step) is not int or not 0 <= step <= LAST:
-            step = whole(step, "step", 0, LAST)
+            step = step if is_recorded(step) else whole(step, "step", 0, LAST)
         return self._at(step)
 
     def _at(self, step: int) -> float:

@@ -1,9 +1,8 @@
 """Values that fall for as long as training goes on: exponential, inverse_time, inverse_sqrt."""
 
 from dataclasses import dataclass
-from math import sqrt
 
-from fastopt.numerics import power
+from fastopt.numerics import power, sqrt
 from fastopt.schedules.arguments import Flag, NotNegative, OptionalValue, Positive, Steps, Value
 from fastopt.schedules.base import Schedule
 

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable, Mapping
 
+from fastopt.numerics import cos, sqrt
+
 
 def linear(x: float) -> float:
     """Leave as much as there is of the way."""
@@ -11,12 +13,12 @@ def linear(x: float) -> float:
 
 def cosine(x: float) -> float:
     """Leave slowly, arrive slowly."""
-    return (1.0 + math.cos(math.pi * x)) / 2.0
+    return (1.0 + cos(math.pi * x)) / 2.0
 
 
 def one_minus_sqrt(x: float) -> float:
     """Leave fast: Hägele et al. (arXiv:2405.18392)."""
-    return 1.0 - math.sqrt(x)
+    return 1.0 - sqrt(x)
 
 
 SHAPES: Mapping[str, Callable[[float], float]] = {

@@ -6,6 +6,7 @@ from fastopt.step.attributes import GROUPS, check_same, is_shown, refuse, remedy
 from fastopt.step.binding import bind, follow, install, planned, prepare, set_setting
 from fastopt.step.bound import Bound, Core, core_of
 from fastopt.step.decide import complaint, zero
+from fastopt.step.directions import between, measuring
 from fastopt.step.gradients import take_gradients
 from fastopt.step.loss_scaling import LossScale
 from fastopt.step.norms import clip_factor, norms_of

@@ -5,16 +5,26 @@ from operator import itemgetter
 from typing import Any
 
 from fastopt import backends, frameworks
-from fastopt.algorithm import Algorithm, Rule, Values, algorithm_of, check_settings
+from fastopt.algorithm import Algorithm, Rule, algorithm_of, check_settings
 from fastopt.algorithm import settings as declared
 from fastopt.arrays import KeepAlive, read_only_list
-from fastopt.backends import GradientForms, Row
+from fastopt.backends import GradientForms, StepProgram
 from fastopt.followers import Followers
-from fastopt.model import Change, Gate, Group, Parameters, StepCount, commit, completed, group_class
+from fastopt.model import (
+    Change,
+    Gate,
+    Group,
+    Parameters,
+    StepCount,
+    blank_tape,
+    commit,
+    completed,
+    group_class,
+)
 from fastopt.step.attributes import GROUPS
 from fastopt.step.bound import Bound, Core
 from fastopt.step.loss_scaling import LossScale
-from fastopt.step.moderate import Risks
+from fastopt.step.moderate import Risks, check_calm
 from fastopt.step.progress import Progress
 from fastopt.step.whole import program_of
 
@@ -137,7 +147,7 @@ def _tried(bound: Bound, rule: Rule, group: Group) -> Rule:
     """Try a user's rule, which can be wrong in many ways."""
     from fastopt.step.rule_trial import try_rule
 
-    row = row_of(StepCount(group))
+    row = StepCount(group).row()
     assert row is not None
     dtypes = {p.dtype for p in bound.parameters.arrays}
     return try_rule(rule, row, bound.backend, dtypes, group.algorithm)
@@ -165,17 +175,6 @@ def held(bound: Bound, more: Sequence[int] | None = None) -> Bound:
     return bound.but(hold=bound.hold.with_more(named, gradients))
 
 
-def row_of(count: StepCount) -> Row | None:
-    """Compute the scalars of a step."""
-    if not count.active:
-        return None
-    group = count.group
-    if not group.kind.carried:
-        return group.stage_scalars, group.coefficients(group.h, count.t + 1)
-    carried = count.pending = Values(**count.carried)
-    return group.stage_scalars, group.coefficients(group.h, count.t + 1, carried)
-
-
 # What follows from settings and hyperparameters.
 
 
@@ -192,10 +191,9 @@ def followed(bound: Bound) -> Bound:
     scheduled = [group for group in bound.groups if group.scheduled]
     plain = not (works or bound.measures or any(bound.followers))
     guarded = declared.guards(given)
-    if plain and hasattr(bound, "direct"):  # mostly nothing follows; groups are equal by their values
-        same = list(map(id, bound.scheduled)) == list(map(id, scheduled))
-        if same and (bound.forms, bound.guarded, bound.plain) == (forms, guarded, plain):
-            return bound
+    as_before = plain and hasattr(bound, "direct") and not (scheduled or bound.scheduled)
+    if as_before and (bound.forms, bound.guarded, bound.plain) == (forms, guarded, plain):  # mostly
+        return bound
     return changed(bound, scheduled=scheduled, forms=forms, guarded=guarded, plain=plain)
 
 
@@ -205,12 +203,20 @@ def changed(bound: Bound, **values: Any) -> Bound:
     It can where all parameters take part, and nothing has to be looked at in Python.
     """
     found = bound.but(**values)
-    if found.present is not None or found.sums is not None or any(found.frozen):
-        return found.but(program=None, direct=False)
-    if found.plain and found.forms is None and not found.carries:
-        return found.but(program=None, direct=True)
-    program = program_of(found) if found.plan.TAKES_PROGRAMS else None
-    return found.but(program=program, direct=program is not None)
+    program, direct = _program(found)
+    alone = direct and found.plan.TAKES_PROGRAMS
+    prepared = not (alone and all([group.is_recordable for group in found.scheduled]))
+    return found.but(program=program, direct=direct, prepared=prepared and bool(found.scheduled))
+
+
+def _program(bound: Bound) -> tuple[StepProgram | None, bool]:
+    """Return the program of a step, and whether the plan takes it by itself."""
+    if bound.present is not None or bound.sums is not None or any(bound.frozen):
+        return None, False
+    if bound.plain and bound.forms is None and not bound.carries:
+        return None, True
+    program = program_of(bound) if bound.plan.TAKES_PROGRAMS else None
+    return program, program is not None
 
 
 def install(core: Core, bound: Bound, changes: Sequence[Change] = (), still: bool = False) -> Bound:
@@ -219,6 +225,8 @@ def install(core: Core, bound: Bound, changes: Sequence[Change] = (), still: boo
     `still` says whether the next step has to look at hyperparameters.
     """
     core.gate.changed = True  # where this fails, the next step does the same with what stands then
+    if hasattr(core, "bound") and core.bound.guarded != bound.guarded:  # other scalars are refused
+        changes = [*changes, *[(group, "tape", blank_tape()) for group in bound.groups if group.tape]]
     bound.plan.flush_subnormals(bound.settings["flush_subnormals"])
     bound.plan.assign(bound.count_of)
     done: Change = (core.gate, "changed", still)
@@ -269,3 +277,17 @@ def prepare(core: Core) -> Bound:
         for group, h in [(group, group.next()) for group in scheduled]:
             group.now(h)
     return follow(core) if core.gate.changed else bound
+
+
+def record(bound: Bound) -> None:
+    """Record anew how scalars are computed, where the plan could not do it by itself."""
+    if not bound.direct:
+        return
+    for count in bound.counts:
+        group = count.group
+        if group.tape is not None and group.tape.failed:
+            group.record(count.t + 1, count.carried, check_calm if bound.guarded else _anything)
+
+
+def _anything(stage: Any, coefficients: Any) -> None:
+    """Accept all scalars: the plan can compute them."""

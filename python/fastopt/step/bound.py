@@ -46,6 +46,7 @@ class Bound:
     hold: KeepAlive  # of what steps write besides parameters, and of gradients that are bound
     risks: Risks
     scheduled: Sequence[Group]  # those with hyperparameters that change by themselves
+    prepared: bool  # whether Python computes these before each step
     forms: GradientForms | None  # what gradients are taken, where that is not the usual
     guarded: bool  # nothing that is not finite may enter parameters and states
     plain: bool  # a step is the update alone
@@ -56,7 +57,7 @@ class Bound:
         *("kind", "like", "backend", "settings", "shared", "params", "grads", "grouping"),
         *("parameters", "groups", "frozen", "states", "followers", "sums"),
         *("progress", "counts", "count_of", "present"),
-        *("rules", "plan", "hold", "risks", "scheduled", "forms", "guarded", "plain"),
+        *("rules", "plan", "hold", "risks", "scheduled", "prepared", "forms", "guarded", "plain"),
         *("program", "direct"),
     )
 
@@ -74,10 +75,7 @@ class Bound:
 
     def leaves(self, grads: Any) -> Sequence[Any]:
         """List gradients, or those that are bound."""
-        given = self.grads if grads is None else grads
-        if given is None:
-            raise TypeError("there are no gradients: use step(grads), or bind them with grads=...")
-        return self.parameters.leaves(given, "grads", "None where a parameter sits out")
+        return self.parameters.gradients(self.grads if grads is None else grads)
 
     @property
     def clips_each(self) -> bool:

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from fastopt.backends import Row
-from fastopt.model import Change
+from fastopt.model import Change, Row
 
 
 class StepRequest(NamedTuple):

@@ -45,9 +45,12 @@ class LossScale:
         """List what changes with a step, taken or left out."""
         if not self.dynamic:
             return []
-        value, good = self.value, self._good + 1
-        if not finite:
-            value, good = max(value * BACKOFF, SMALLEST), 0
-        elif good == INTERVAL:
-            value, good = (value * GROWTH if value * GROWTH <= LARGEST else value), 0
-        return [(self, "value", value), (self, "_good", good)]
+        good = self._good + 1
+        if finite and good < INTERVAL:
+            return [(self, "_good", good)]
+        grown = self.value * GROWTH
+        if finite:
+            value = grown if grown <= LARGEST else self.value
+        else:
+            value = max(self.value * BACKOFF, SMALLEST)
+        return [(self, "value", value), (self, "_good", 0)]

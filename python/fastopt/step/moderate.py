@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastopt.algorithm import StageScalars, Values
-from fastopt.backends import Row
+from fastopt.model import Row, StepCount
+from fastopt.numerics import NotRecordedError
 
 # Up to here, products of four such numbers are in range, and squares of them, added to the largest
 # number that there is, are rounded away: float32 ends at 3.4e38, half an ulp of which is 1e31.
@@ -37,13 +38,20 @@ class Risks:
         self._are_calm = False
         self.found: list[float] = []  # for each row
 
-    def are_calm(self, rows: Sequence[Row | None], values: list[Values | None]) -> bool:
-        """Find the risk of each row; return whether all are 0. `values` are hyperparameters of each."""
+    def are_calm(self, counts: Sequence[StepCount]) -> bool:
+        """Find the risk of the row of each step count; return whether all are 0."""
+        values = [count.group.computed if count.active else None for count in counts]
         if values != self._of:
-            self.found = [risk(row, self._ours) for row in rows]
-            self._are_calm = self.found.count(0.0) == len(rows)
+            self.found = [risk(count.row(), self._ours) for count in counts]
+            self._are_calm = self.found.count(0.0) == len(counts)
             self._of = values if self._ours else None
         return self._are_calm
+
+
+def check_calm(stage: StageScalars, coefficients: Any) -> None:
+    """Raise for scalars, of an algorithm of ours, that have a risk: Python looks at such steps."""
+    if risk((stage, coefficients), True) != 0.0:
+        raise NotRecordedError
 
 
 class _Roles(NamedTuple):

@@ -11,14 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.backends import Pass, Row, backend
-from fastopt.model import StepCount
+from fastopt.backends import Pass, backend
+from fastopt.model import Row
 from fastopt.numerics import taken
 from fastopt.runtime import get_num_threads
 from fastopt.step.bound import Bound
 from fastopt.step.due import StepRequest
-from fastopt.step.moderate import LIMIT, LIMITS, Risks
-from fastopt.step.progress import Progress
+from fastopt.step.moderate import LIMIT, LIMITS
 
 Array = NDArray[Any]
 
@@ -51,7 +50,8 @@ def look(step: Step) -> Found | None:
     """Try the step for each parameter that may overflow; return None where none may."""
     bound, wild = step.bound, step.bound.progress.wild
     largest = max(step.norms) * step.unscale
-    if is_calm(bound.counts, bound.risks, bound.progress, step.due.rows, largest):
+    calm = bound.risks.are_calm(bound.counts)
+    if calm and largest <= LIMIT and not wild:
         return None
     risks = bound.risks.found
     if largest <= LIMIT and not wild and _decay_is_moderate(step, risks):
@@ -64,18 +64,6 @@ def look(step: Step) -> Found | None:
         if outcome:
             still.append(i)
     return Found("", frozenset(still))
-
-
-def is_calm(
-    counts: Sequence[StepCount],
-    risks: Risks,
-    progress: Progress,
-    rows: Sequence[Row | None],
-    largest: float,
-) -> bool:
-    """Return whether no rule can overflow, whatever decays; `largest` is the largest norm."""
-    calm = risks.are_calm(rows, [count.group.h if count.active else None for count in counts])
-    return calm and largest <= LIMIT and not progress.wild
 
 
 def _suspects(step: Step, risks: Sequence[float]) -> list[int]:

@@ -3,29 +3,44 @@
 Everything that can fail is here, before the sweep; nothing has changed until it begins.
 """
 
-import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from fastopt.algorithm import of_the_gradient, scaled
-from fastopt.backends import Row
-from fastopt.model import Change
+from fastopt.algorithm import scaled
+from fastopt.backends import BOUND, UNLISTED, Listed
+from fastopt.model import Change, Row
 from fastopt.runtime import get_num_threads
 from fastopt.step import decide, overflow, whole
 from fastopt.step.accumulator import check_nothing_waits
-from fastopt.step.binding import row_of
+from fastopt.step.binding import prepare, record
 from fastopt.step.bound import Bound, Core
+from fastopt.step.directions import between, measuring
 from fastopt.step.due import StepRequest
 from fastopt.step.gradients import bind_gradients
 from fastopt.step.norms import norms_of
 from fastopt.step.report import reports
 
 
-def step(core: Core, gradients: Sequence[Any], now: Sequence[Any] | None) -> bool:
-    """Take a step that the plan cannot take by itself; return whether it was taken."""
+def step(core: Core, grads: Any, found: int) -> bool:
+    """Take a step that the plan cannot take by itself, which has returned `found`.
+
+    Returns whether it was taken.
+    """
+    bound = core.bound
+    gradients, now = bound.parameters.gradients(grads), bound.parameters.now()
+    if found == UNLISTED:
+        threads, listed = get_num_threads(), Listed((None,) * len(gradients), now)
+        if (
+            bound.plan.step(gradients, listed, bound.counts, threads, bound.progress, bound.program)
+            == BOUND
+        ):
+            return True
+    if core.bound.scheduled and not core.bound.prepared:
+        prepare(core)
     gradients = bind_gradients(core, gradients, now, core.bound.forms)
     bound = core.bound
+    record(bound)
     if bound.sums is not None:
         check_nothing_waits(bound.sums)
     return take(bound, gradients, 1, bound.settings["zero_grad"])
@@ -39,7 +54,7 @@ def take(
     They are sums of `added` gradients, and zeroed when they have been read if that is asked for. What
     changes `anyway` does so where the step is left out, too. Returns whether it was taken.
     """
-    rows = [row_of(count) for count in bound.counts]
+    rows = [count.row() for count in bound.counts]
     changes = [change for count in bound.counts for change in count.changes()]
     changes.append((bound.progress, "steps", bound.progress.steps + 1))
     if bound.plain and not zero and added == 1:
@@ -91,17 +106,11 @@ def _measured(
     bound: Bound, rows: Sequence[Row | None], row_of_each: Sequence[int]
 ) -> tuple[list[Row | None], Sequence[int]]:
     """Compute the row of each parameter from the norms of its direction and of itself."""
-    looks = [row and (of_the_gradient(row[0]), row[1]) for row in rows]
+    looks = [row and measuring(row) for row in rows]
     sums = bound.plan.measure(looks, get_num_threads(), row_of_each)
-    found: list[Row | None] = []
-    for k, group, (direction, weight) in zip(
-        row_of_each or bound.count_of, bound.parameters.group_of, sums, strict=True
-    ):
-        row, h = rows[k], bound.groups[group].h
-        if row is not None:
-            norms = math.sqrt(direction), math.sqrt(weight)
-            row = row[0], bound.groups[group].kind.between(h, row[1], *norms)
-        found.append(row)
+    groups = [bound.groups[group] for group in bound.parameters.group_of]
+    used = zip([rows[k] for k in row_of_each or bound.count_of], groups, sums, strict=True)
+    found = [row and between(group.kind, group.h, row, each) for row, group, each in used]
     return found, range(len(found))
 
 

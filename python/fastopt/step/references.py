@@ -112,7 +112,7 @@ def _of_root(core: Core, given: str) -> int:
 
 
 def _containers(core: Core) -> Iterator[Any]:
-    yield from (core.bound.params, core.bound.parameters.given, core.bound.grads)
+    yield from (core.bound.params, *core.bound.parameters.held_containers(), core.bound.grads)
     for container, _ in core.bound.parameters.groups:
         yield container
     for group in core.bound.groups:

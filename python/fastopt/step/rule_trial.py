@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.algorithm import Rule
-from fastopt.backends import Row, backend
+from fastopt.backends import backend
+from fastopt.model import Row
 from fastopt.runtime import extension
 
 Arrays = list[NDArray[Any]]

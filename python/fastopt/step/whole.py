@@ -1,10 +1,10 @@
 """The program of a step that the plan takes by itself, in one call."""
 
 from fastopt.algorithm import Values
-from fastopt.backends import UNUSED, Decide, Decision, GradientForms, Pass, Rows, StepProgram
+from fastopt.backends import UNUSED, Decide, Decision, GradientForms, Pass, StepProgram
 from fastopt.followers import Followers
-from fastopt.step import overflow
 from fastopt.step.bound import Bound
+from fastopt.step.moderate import LIMIT
 
 _USUAL = GradientForms(False, False, False)
 
@@ -27,12 +27,15 @@ def program_of(bound: Bound) -> StepProgram | None:
 
 def _decide(bound: Bound) -> Decide:
     # Parts of what is bound, and not all of it: what is bound next would keep it alive.
-    followers, progress, counts, risks = bound.followers, bound.progress, bound.counts, bound.risks
+    followers, progress, risks = bound.followers, bound.progress, bound.risks
+    counts = [count for count in bound.counts if count.group.tape is None]  # a tape knows its risks
     guarded, following = bound.guarded, any(bound.followers)
 
-    def decide(step: int, rows: Rows, largest: float) -> Decision | None:
-        if guarded and not overflow.is_calm(counts, risks, progress, rows, largest):
-            return None
+    def decide(step: int, largest: float) -> Decision | None:
+        if guarded:
+            calm = not counts or risks.are_calm(counts)
+            if not (calm and largest <= LIMIT) or progress.wild:
+                return None
         taken = progress.taken() if guarded else []
         if not following:
             return None, None, taken
