@@ -3,7 +3,7 @@
 #pragma once
 #include <cstddef>
 
-#include "kernels/convert.hpp"
+#include "kernels/formats.hpp"
 #include "kernels/indices.hpp"
 
 namespace fastopt::FASTOPT_LEVEL {

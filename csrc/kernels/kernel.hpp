@@ -2,19 +2,20 @@
 #pragma once
 #include <cstddef>
 
+#include "kernels/formats.hpp"
 #include "kernels/stages.hpp"
 
 namespace fastopt {
 
-// The one list of dtypes on the C++ side; python/fastopt/numerics/formats.py is its counterpart. Parameters and
-// their states have one of the first two; gradients can be cast from all, and copies have the others.
-enum class DType : int { float32, float64, float16, bfloat16 };
-constexpr int dtype_count = 4;
-constexpr const char* dtype_names[dtype_count] = {"float32", "float64", "float16", "bfloat16"};
+#define FASTOPT_FORMAT_NAME(name, type, bytes) name,
+#define FASTOPT_FORMAT_SPELLED(name, type, bytes) #name,
+#define FASTOPT_FORMAT_BYTES(name, type, bytes) bytes,
+enum class DType : int { FASTOPT_FORMATS(FASTOPT_FORMAT_NAME) };
+constexpr const char* dtype_names[] = {FASTOPT_FORMATS(FASTOPT_FORMAT_SPELLED)};
+constexpr int dtype_count = sizeof dtype_names / sizeof *dtype_names;
+constexpr std::size_t dtype_bytes[] = {FASTOPT_FORMATS(FASTOPT_FORMAT_BYTES)};
 
-constexpr std::size_t itemsize(DType dtype) {
-    return dtype == DType::float64 ? 8 : dtype == DType::float32 ? 4 : 2;
-}
+constexpr std::size_t itemsize(DType dtype) { return dtype_bytes[int(dtype)]; }
 
 // The scalars of a step, in the kernel's dtype, and whether to fetch ahead.
 struct Scalars {

@@ -44,12 +44,19 @@ template <class T> constexpr Common::Around around<T, bare> = {};
 template <class T> constexpr Common::Around around<T, decoupled> = {};
 #define FASTOPT_AROUND(stage) around<T, stage>,
 
+template <class T, class Copy> constexpr Narrow narrowing() {
+    if constexpr (requires { narrowed_to(T(), Copy()); }) return &narrow<T, Copy>;
+    return nullptr;
+}
+#define FASTOPT_GATHER(name, type, bytes) &gather<T, type>,
+#define FASTOPT_NARROW(name, type, bytes) narrowing<T, type>(),
+
 template <class T>
 static constexpr Common common = {
     .neutral = &neutral<T>,
     .around = {FASTOPT_STAGES(FASTOPT_AROUND)},
-    .gather = {&gather<T, float>, &gather<T, double>, &gather<T, Float16>, &gather<T, BFloat16>},
-    .narrow = {nullptr, nullptr, &narrow<T, Float16>, &narrow<T, BFloat16>},
+    .gather = {FASTOPT_FORMATS(FASTOPT_GATHER)},
+    .narrow = {FASTOPT_FORMATS(FASTOPT_NARROW)},
     .pull = &pull<T>,
     .average = &average<T>,
     .sum_of_squares = &sum_of_squares<T>,

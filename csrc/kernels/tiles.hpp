@@ -1,7 +1,7 @@
 // Tile operations: what stands around the rule and what follows it, on a stretch of elements that stays in
 // the first cache, so that it is compiled once for a dtype and not with each rule.
 #pragma once
-#include "kernels/convert.hpp"
+#include "kernels/formats.hpp"
 #include "kernels/fetch.hpp"
 #include "kernels/stages.hpp"
 

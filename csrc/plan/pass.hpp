@@ -7,7 +7,6 @@ namespace fastopt {
 struct GradientForms {
     bool written;     // they are zeroed, and must allow it
     bool cast;        // other float dtypes are taken too, each element rounded once
-    bool bfloat16;    // what looks like uint16 is bfloat16
 };
 
 // What a pass over all arrays does besides the update.

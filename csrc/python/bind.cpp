@@ -60,7 +60,7 @@ bool NumpyPlan::bind_gradient(std::size_t parameter, PyObject* gradient, bool ov
                               const GradientForms& forms) {
     if (!NdArray::is_exact(gradient)) return false;
     const NdArray g(gradient);
-    const auto dtype = forms.cast ? g.any_float(forms.bfloat16) : g.dtype();
+    const auto dtype = forms.cast ? g.format() : g.dtype();
     if (!dtype || !g.has_shape(plan_.shape(parameter))) return false;
     if (!forms.cast && dtype != plan_.dtype(parameter)) return false;
     return plan_.bind(parameter, g.view(*dtype), overlap_checked, forms);

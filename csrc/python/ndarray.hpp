@@ -3,6 +3,7 @@
 #include <pybind11/numpy.h>
 
 #include <optional>
+#include <string_view>
 
 #include "plan/array_view.hpp"
 
@@ -58,12 +59,21 @@ public:
         if (type == py::detail::npy_api::NPY_DOUBLE_) return DType::float64;
         return {};
     }
-    // Also those that gradients can be cast from; bfloat16 has no number of its own and comes as its bits.
-    std::optional<DType> any_float(bool bits_are_bfloat16) const {
+    // Also those that gradients can be cast from, and copies have: by the name of NumPy's type, or that of
+    // ml_dtypes, whose types have other numbers in each process.
+    std::optional<DType> format() const {
         const int type = native_type();
-        if (type == npy_half) return DType::float16;
-        if (type == py::detail::npy_api::NPY_USHORT_ && bits_are_bfloat16) return DType::bfloat16;
-        return dtype();
+        if (type < 0) return {};
+        if (type == last_type) return last_format;
+        const auto* descr = py::detail::array_descriptor_proxy(fields_->descr);
+        const std::string_view path = reinterpret_cast<PyTypeObject*>(descr->typeobj)->tp_name;
+        const std::string_view name = path.substr(path.rfind('.') + 1);
+        last_type = type;
+        last_format = {};
+        for (int k = 0; k < dtype_count; ++k) {
+            if (name == dtype_names[k] && item_bytes() == itemsize(DType(k))) last_format = DType(k);
+        }
+        return last_format;
     }
     std::ptrdiff_t size() const {
         std::ptrdiff_t size = 1;
@@ -71,7 +81,7 @@ public:
         return size;
     }
     std::size_t bytes() const {
-        return std::size_t(size()) * std::size_t(py::detail::array_descriptor2_proxy(fields_->descr)->elsize);
+        return std::size_t(size()) * item_bytes();
     }
     Shape shape() const { return {fields_->dimensions, std::size_t(ndim())}; }
     bool has_shape(Shape lengths) const {
@@ -96,12 +106,15 @@ public:
     }
 
 private:
-    static constexpr int npy_half = 23;
-
+    std::size_t item_bytes() const {
+        return std::size_t(py::detail::array_descriptor2_proxy(fields_->descr)->elsize);
+    }
     bool has(int flag) const { return (fields_->flags & flag) != 0; }
 
     inline static PyTypeObject* ndarray_type = nullptr;
     inline static PyTypeObject* memmap_type = nullptr;
+    inline static int last_type = -1;    // whose format was looked for last
+    inline static std::optional<DType> last_format;
     const py::detail::PyArray_Proxy* fields_;
 };
 

@@ -91,7 +91,7 @@ void NumpyPlan::attach(const py::object& slow, const py::object& averages, const
         std::vector<DType> dtypes;
         for (std::size_t i = 0; i < plan_.size(); ++i) {
             const py::object copy = list[i];
-            dtypes.push_back(NdArray(copy.ptr()).any_float(true).value_or(DType::bfloat16));
+            dtypes.push_back(NdArray(copy.ptr()).format().value_or(DType::bfloat16));
             bound_.emplace_back(copy, plan_.shape(i), i);
         }
         plan_.attach_copies(read(copies), dtypes);

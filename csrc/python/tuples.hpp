@@ -14,7 +14,7 @@ namespace fastopt {
 
 namespace py = pybind11;
 
-constexpr py::ssize_t forms_fields = 3, pass_fields = 8, program_fields = 6;
+constexpr py::ssize_t forms_fields = 2, pass_fields = 8, program_fields = 6;
 
 inline double number(PyObject* object) {
     const double value = PyFloat_AsDouble(object);
@@ -45,7 +45,7 @@ private:
 inline GradientForms forms_of(py::handle given) {
     if (given.is_none()) return {};
     const Fields fields(given, forms_fields, "forms");
-    return {fields.flag(0), fields.flag(1), fields.flag(2)};
+    return {fields.flag(0), fields.flag(1)};
 }
 
 inline Pass pass_of(py::handle given) {

@@ -4,7 +4,7 @@ import pytest
 
 from fastopt import backends
 from fastopt.algorithm import STAGES, StageScalars
-from fastopt.numerics import BLOCK, LANES, OPERATIONS, SUPPORTED
+from fastopt.numerics import BLOCK, FORMATS, LANES, OPERATIONS
 from fastopt.runtime.extension import native
 
 MOST_COEFFICIENTS = 32
@@ -17,7 +17,7 @@ def test_the_tables_of_both_languages_are_the_same() -> None:
     assert native.tables() == {
         "stages": [stage.name for stage in STAGES],
         "stage_scalars": len(StageScalars._fields) - 1,
-        "formats": [*map(str, SUPPORTED), "float16", "bfloat16"],
+        "formats": [each.name for each in FORMATS],
         "operations": list(OPERATIONS),
         "pass": len(backends.Pass._fields),
         "forms": len(backends.GradientForms._fields),

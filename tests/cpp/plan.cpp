@@ -123,7 +123,7 @@ void take_steps(const Kernel& kernel, const Pass& pass, int threads, Stage stage
     }
     Plan plan(&unlocked);
     add(plan, kernel, updated);
-    const GradientForms forms{.written = pass.zero, .cast = false, .bfloat16 = false};
+    const GradientForms forms{.written = pass.zero, .cast = false};
     for (int step = 0; step < 3; ++step) {
         plan.resize_rows(1);
         fill_row(plan.row(0), kernel, stage);
@@ -162,7 +162,7 @@ void refuses(const Kernel& kernel) {
     for (Buffer* written : {&parameters[0].p, &parameters[1].slow, parameters[0].states[0].get()}) {
         CHECK(!plan.bind(0, Flat(*written, kernel.dtype).view(), false, {}));
     }
-    const GradientForms zeroed{.written = true, .cast = false, .bfloat16 = false};
+    const GradientForms zeroed{.written = true, .cast = false};
     for (std::size_t i : {0u, 1u}) {
         CHECK(plan.bind(i, Flat(parameters[0].g, kernel.dtype).view(), false, zeroed));
     }

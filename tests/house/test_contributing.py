@@ -65,8 +65,9 @@ def test_the_example_works_with_two_files(tmp_path: Path) -> None:
     for name, text in files_of_the_example().items():
         (tree / name).write_text(text)
     add_the_stage(tree)
+    add_the_format(tree)
     run(sys.executable, "-m", "venv", "venv", at=tmp_path)
-    install = [python, "-m", "pip", "install", "-q", "pytest", "-e", ".[numba]"]
+    install = [python, "-m", "pip", "install", "-q", "pytest", "ml_dtypes", "-e", ".[numba]"]
     run(*install, "-C", "cmake.define.FASTOPT_LEVELS=baseline", at=tree)
     run(python, "tools/write_stubs.py", at=tree)
     tests = [
@@ -78,6 +79,7 @@ def test_the_example_works_with_two_files(tmp_path: Path) -> None:
     said = run(python, "-m", "pytest", "-q", *tests, "-k", "signum or rules", at=tree)
     assert re.search(r"[1-9]\d* passed", said)
     run(python, "-c", USE_OF_THE_STAGE, at=tree)
+    run(python, "-c", USE_OF_THE_FORMAT, at=tree)
 
 
 def add_the_stage(tree: Path) -> None:
@@ -92,6 +94,41 @@ def add_the_stage(tree: Path) -> None:
     line = '    Stage("quiet", before_quiet, after_decoupled),\n'
     text = text.replace("after_cautious_l1),\n)", f"after_cautious_l1),\n{line})")
     python.write_text(text.replace("CAUTIOUS_L1 = range", "CAUTIOUS_L1, QUIET = range"))
+
+
+def add_the_format(tree: Path) -> None:
+    """Put the page's format into its two files."""
+    native, python = tree / "csrc/kernels/formats.hpp", tree / "python/fastopt/numerics/formats.py"
+    text, function = native.read_text(), "\ntemplate <class To, class From> inline void narrow_all("
+    text = text.replace("BFloat16, 2)\n", "BFloat16, 2) each(float8_e5m2, Float8E5M2, 1)\n")
+    native.write_text(text.replace(function, "\n" + blocks("CONTRIBUTING.md", "cpp")[2] + function))
+    text, list_of_all = python.read_text(), "# In the order of csrc/"
+    example = blocks("CONTRIBUTING.md", "python")[2]
+    text = text.replace(list_of_all, f"{example}\n\n{list_of_all}")
+    line = '    Format("float8_e5m2", np.dtype(np.uint8), from_float8_e5m2, None),\n'
+    python.write_text(text.replace("to_bfloat16),\n)", f"to_bfloat16),\n{line})"))
+
+
+# The same bits natively and from NumPy as from gradients that ml_dtypes widens; no copies.
+USE_OF_THE_FORMAT = """
+import fastopt, ml_dtypes
+import numpy as np
+
+given = np.arange(256).astype(np.uint8).view(ml_dtypes.float8_e5m2)
+given = given[np.isfinite(given.astype(np.float32))]
+found = []
+for name, g in (("native", given), ("numpy", given), ("native", given.astype(np.float32))):
+    p = np.ones(len(given), np.float32)
+    fastopt.SGD([p], lr=0.1, cast_grads=True, backend=name).step([g])
+    found.append(p.tobytes())
+assert found[0] == found[1] == found[2]
+try:
+    fastopt.SGD([np.ones(len(given))], lr=0.1, cast_to=[given])
+except TypeError:
+    pass
+else:
+    raise AssertionError
+"""
 
 
 # The same bits natively and from NumPy, through threads and tiles, and other ones than without it.

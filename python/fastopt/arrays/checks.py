@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.arrays.shapes import misfit
-from fastopt.numerics import NEEDED, is_float, is_supported
+from fastopt.numerics import NEEDED, format_of, is_supported
 
 
 def check_written(array: Any, what: str) -> None:
@@ -75,9 +75,9 @@ def check_layout(array: NDArray[Any], what: str, p: NDArray[Any], remedy: str) -
 def check_gradient(g: Any, what: str, p: NDArray[Any], casts: bool = False) -> None:
     """Raise unless g is a gradient of p; any strides will do, and any float dtype if it is cast."""
     check_kind(g, what)
-    if g.dtype != p.dtype and not (casts and is_float(g.dtype)):
+    if g.dtype != p.dtype and not (casts and format_of(g.dtype)):
         name = p.dtype.name
-        others = "" if casts or not is_float(g.dtype) else "; cast_grads=True takes it as it is"
+        others = "" if casts or not format_of(g.dtype) else "; cast_grads=True takes it as it is"
         raise TypeError(
             f"{what} has dtype {_spell(g.dtype)}, its parameter {_spell(p.dtype)}; compute it in "
             f"{name}, or convert it with g.astype(np.{name}){others}"

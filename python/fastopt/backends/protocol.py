@@ -25,7 +25,6 @@ class GradientForms(NamedTuple):
 
     written: bool  # they are zeroed, and must allow it
     cast: bool  # other float dtypes are taken too, each element rounded once
-    bfloat16: bool  # what looks like uint16 is bfloat16
 
 
 UNUSED = (0.0, 0.0)  # keep and take of what is not asked for

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fastopt.algorithm import Rule
 from fastopt.arrays import Extents, Fingerprint, bounds, flat, overlaps_itself
 from fastopt.backends.protocol import BOUND, SOME_ABSENT, GradientForms, OfEach, RowOf
-from fastopt.numerics import SUPPORTED, from_bfloat16
+from fastopt.numerics import format_of, read
 
 
 class Binding:
@@ -63,7 +63,7 @@ class Binding:
         taking: GradientForms | None = None,
     ) -> int:
         """Check and keep the gradients; see the protocol."""
-        taking = taking or GradientForms(False, False, False)
+        taking = taking or GradientForms(False, False)
         doubtful = self._doubtful(gradients, params, taking)
         for i in doubtful:
             if not self._fits(i, gradients[i], params, overlap_checked, taking):
@@ -126,11 +126,7 @@ class Gradient:
 
     def read(self, a: int, b: int) -> NDArray[Any]:
         """Return the elements from a to b."""
-        values = self._elements[a:b]
-        if values.dtype == np.uint16:
-            values = from_bfloat16(values)
-        found: NDArray[Any] = values.astype(self._dtype, copy=False)
-        return found
+        return read(self._elements[a:b], self._dtype)
 
     def zero(self, a: int, b: int) -> None:
         """Zero them."""
@@ -140,8 +136,6 @@ class Gradient:
 def _takes(g: NDArray[Any], p: NDArray[Any], taking: GradientForms) -> bool:
     if g.shape != p.shape:
         return False
-    if g.dtype != p.dtype:
-        others = (*SUPPORTED, np.dtype(np.float16), *([np.dtype(np.uint16)] * taking.bfloat16))
-        if not (taking.cast and g.dtype in others):
-            return False
+    if g.dtype != p.dtype and not (taking.cast and format_of(g.dtype)):
+        return False
     return not taking.written or (g.flags.writeable and not overlaps_itself(g))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fastopt.arrays import Extents, Named, check_kind, check_layout
 from fastopt.model import Change, Parameters
-from fastopt.numerics import FloatingPointEnvironment, is_bfloat16, narrow_into
+from fastopt.numerics import FloatingPointEnvironment, format_of_copy, narrow_into
 
 
 class Copies:
@@ -22,7 +22,7 @@ class Copies:
         for name, p, copy in zip(parameters.names, parameters.arrays, leaves, strict=True):
             what = f"the copy of {name!r} in cast_to"
             check_kind(copy, what)
-            if not (copy.dtype in (np.float16, np.uint16) or is_bfloat16(copy.dtype)):
+            if format_of_copy(copy.dtype) is None:
                 raise TypeError(
                     f"{what} has dtype {copy.dtype}; {remedy} (np.uint16 holds the bits of bfloat16)"
                 )

@@ -1,18 +1,16 @@
 """Numbers: formats, sums, powers, and the floating-point environment."""
 
-from fastopt.numerics import formats
 from fastopt.numerics.environment import FloatingPointEnvironment, check_environment
 from fastopt.numerics.formats import (
+    FORMATS,
     NEEDED,
     SUPPORTED,
-    from_bfloat16,
-    is_bfloat16,
-    is_float,
+    format_of,
+    format_of_copy,
     is_supported,
     narrow_into,
+    read,
     taken,
-    to_bfloat16,
-    to_float16,
 )
 from fastopt.numerics.powers import exp, power, real_power
 from fastopt.numerics.recording import (

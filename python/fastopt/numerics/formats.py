@@ -1,19 +1,50 @@
 """The formats of numbers: those that are computed in, and those of 16 bits, read and written.
 
-csrc/kernels/kernel.hpp and convert.hpp are the same in C++. 16 bits are rounded to nearest, ties to
-even; a double goes to bfloat16 by way of float32, as in ml_dtypes. bfloat16 is its bits, uint16: NumPy
-has no such dtype of its own, and ml_dtypes, which has, is not needed.
+csrc/kernels/formats.hpp is the same in C++. 16 bits are rounded to nearest, ties to even; a double goes
+to bfloat16 by way of float32, as in ml_dtypes, which is not needed: bfloat16 is its bits here.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.numerics.environment import FloatingPointEnvironment
 
-SUPPORTED = (np.dtype(np.float32), np.dtype(np.float64))
 NEEDED = "float32 or float64"
+
+
+class Format(NamedTuple):
+    """A way to store numbers, under the name that NumPy or ml_dtypes has for it.
+
+    Attributes
+    ----------
+    bits : dtype
+        Of the elements, or of their bits where NumPy has no such dtype.
+    widened : function
+        Makes of these an array that NumPy computes with, exactly.
+    narrowed : function or None
+        Rounds float32 or float64 to these; None for a format that copies cannot have.
+    """
+
+    name: str
+    bits: np.dtype[Any]
+    widened: Callable[[NDArray[Any]], NDArray[Any]]
+    narrowed: Callable[[NDArray[Any]], NDArray[Any]] | None
+
+
+def format_of(dtype: np.dtype[Any]) -> Format | None:
+    """Return the format that gradients of a dtype have; None where they cannot be cast from it."""
+    found = _BY_NAME.get(dtype.name)
+    fits = found is not None and dtype.isnative and dtype.itemsize == found.bits.itemsize
+    return found if fits else None
+
+
+def format_of_copy(dtype: np.dtype[Any]) -> Format | None:
+    """Return the format that a copy of a dtype has, where uint16 is the bits of bfloat16; or None."""
+    found = _BY_NAME["bfloat16"] if dtype == np.uint16 else format_of(dtype)
+    return None if found is None or found.narrowed is None else found
 
 
 def is_supported(dtype: np.dtype[Any]) -> bool:
@@ -21,22 +52,23 @@ def is_supported(dtype: np.dtype[Any]) -> bool:
     return dtype in SUPPORTED
 
 
-def is_float(dtype: np.dtype[Any]) -> bool:
-    """Return whether gradients can be cast from a dtype."""
-    return dtype in (*SUPPORTED, np.dtype(np.float16)) or is_bfloat16(dtype)
-
-
-def is_bfloat16(dtype: np.dtype[Any]) -> bool:
-    """Return whether it is the bfloat16 of ml_dtypes."""
-    return dtype.name == "bfloat16" and dtype.itemsize == 2
+def read(g: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return a gradient in the dtype of its parameter, each element rounded once."""
+    form = format_of(g.dtype)
+    values = g if form is None else form.widened(g.view(form.bits))
+    found: NDArray[Any] = values.astype(dtype, copy=False)
+    return found
 
 
 def taken(g: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Read a gradient in the dtype of its parameter; uint16 is the bits of bfloat16."""
-    values = from_bfloat16(g) if g.dtype == np.uint16 else g
+    """Do the same, whatever floating-point environment the thread has."""
     with np.errstate(all="ignore"), FloatingPointEnvironment():
-        found: NDArray[Any] = values.astype(dtype, copy=False)
-        return found
+        return read(g, dtype)
+
+
+def as_it_is(x: NDArray[Any]) -> NDArray[Any]:
+    """Return what NumPy computes with already."""
+    return x
 
 
 def to_bfloat16(x: NDArray[Any]) -> NDArray[np.uint16]:
@@ -53,14 +85,25 @@ def to_float16(x: NDArray[Any]) -> NDArray[np.float16]:
     return x.astype(np.float16)
 
 
-def narrow_into(copy: NDArray[Any], x: NDArray[Any]) -> None:
-    """Round x into a copy of 16 bits; uint16 is the bits of bfloat16."""
-    if copy.dtype == np.float16:
-        copy[...] = to_float16(x)
-    else:
-        copy.view(np.uint16)[...] = to_bfloat16(x)
-
-
 def from_bfloat16(bits: NDArray[Any]) -> NDArray[np.float32]:
     """Widen the bits of bfloat16."""
     return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
+
+
+# In the order of csrc/kernels/formats.hpp. The first two are computed in.
+FORMATS = (
+    Format("float32", np.dtype(np.float32), as_it_is, None),
+    Format("float64", np.dtype(np.float64), as_it_is, None),
+    Format("float16", np.dtype(np.float16), as_it_is, to_float16),
+    Format("bfloat16", np.dtype(np.uint16), from_bfloat16, to_bfloat16),
+)
+SUPPORTED = tuple([each.bits for each in FORMATS[:2]])
+_BY_NAME = {each.name: each for each in FORMATS}
+
+
+def narrow_into(copy: NDArray[Any], x: NDArray[Any]) -> None:
+    """Round x into a copy."""
+    form = format_of_copy(copy.dtype)
+    assert form is not None
+    assert form.narrowed is not None
+    copy.view(form.bits)[...] = form.narrowed(x)

@@ -185,8 +185,7 @@ def followed(bound: Bound) -> Bound:
     check_settings(given, [group.h for group in bound.groups], bound.parameters.singles)
     forms = None
     if given["zero_grad"] or given["cast_grads"]:
-        bfloat16 = bound.forms is not None and bound.forms.bfloat16
-        forms = GradientForms(given["zero_grad"], given["cast_grads"], bfloat16)
+        forms = GradientForms(given["zero_grad"], given["cast_grads"])
     works = bound.reads or given["zero_grad"] or given["loss_scale"] != 1.0
     scheduled = [group for group in bound.groups if group.scheduled]
     plain = not (works or bound.measures or any(bound.followers))

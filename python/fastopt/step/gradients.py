@@ -8,7 +8,6 @@ import numpy as np
 from fastopt import backends
 from fastopt.backends import GradientForms
 from fastopt.model import divide
-from fastopt.numerics import formats
 from fastopt.step.binding import changed, install
 from fastopt.step.bound import Core
 
@@ -27,17 +26,13 @@ def bind_gradients(
     plan, parameters = bound.plan, bound.parameters
     if any(bound.frozen):
         gradients = [None if frozen else g for g, frozen in zip(gradients, bound.frozen, strict=True)]
-    given = gradients
-    if bound.forms is not None and bound.forms.bfloat16:
-        gradients = list(map(_bits, given))
     found = plan.bind(gradients, now, False, forms)
     if found >= 0:
-        given = list(map(_plain, given))
-        gradients, forms = _as_bits(core, given, forms)
+        gradients = list(map(_plain, gradients))
         found = plan.bind(gradients, now, False, forms)
     if found >= 0:
         casts, zeroes = forms is not None and forms.cast, forms is not None and forms.written
-        parameters.explain(given, bound.hold, casts, zeroes)
+        parameters.explain(gradients, bound.hold, casts, zeroes)
         # Nothing is wrong: a strided gradient only reaches across memory that is written.
         found = plan.bind(gradients, None, True, forms)
         if found >= 0:
@@ -56,34 +51,6 @@ def _divide(core: Core, present: list[bool] | None) -> None:
     install(core, changed(bound, counts=counts, count_of=count_of, present=present))
 
 
-def _as_bits(
-    core: Core, gradients: Sequence[Any], forms: GradientForms | None
-) -> tuple[Sequence[Any], GradientForms | None]:
-    """Replace bfloat16, which NumPy does not know, by its bits, if there is any."""
-    if forms is None or not forms.cast:
-        return gradients, forms
-    # No generator: what a signal's handler raises while one is being closed is lost.
-    bfloat16 = any(map(_has_bfloat16, gradients))
-    forms = forms._replace(bfloat16=bfloat16)
-    core.bound = core.bound.but(forms=forms)
-    return (list(map(_bits, gradients)) if bfloat16 else gradients), forms
-
-
 def _plain(g: Any) -> Any:
     """Make an array of a scalar, which NumPy's arithmetic makes of 0-d arrays."""
     return np.asarray(g) if isinstance(g, np.generic) else g
-
-
-def _has_bfloat16(g: Any) -> bool:
-    return isinstance(g, np.ndarray) and formats.is_bfloat16(g.dtype)
-
-
-def _bits(g: Any) -> Any:
-    """Return the bits of bfloat16; of what only looks like them, something that no plan takes."""
-    g = _plain(g)
-    if isinstance(g, np.ndarray):
-        if formats.is_bfloat16(g.dtype):
-            return g.view(np.uint16)
-        if g.dtype == np.uint16:
-            return g.view(np.int16)
-    return g

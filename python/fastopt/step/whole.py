@@ -6,14 +6,13 @@ from fastopt.followers import Followers
 from fastopt.step.bound import Bound
 from fastopt.step.moderate import LIMIT
 
-_USUAL = GradientForms(False, False, False)
+_USUAL = GradientForms(False, False)
 
 
 def program_of(bound: Bound) -> StepProgram | None:
     """Return the program of a step; None where Python has to look at it."""
     given, forms = bound.settings, bound.forms or _USUAL
-    # NumPy does not know bfloat16: Python gives its bits.
-    if given["stats"] or bound.measures or forms.bfloat16:
+    if given["stats"] or bound.measures:
         return None
     return StepProgram(
         forms,

@@ -12,8 +12,8 @@ namespace {
 using fastopt::GradientForms;
 using fastopt::Plan;
 
-constexpr GradientForms read{.written = false, .cast = true, .bfloat16 = true};
-constexpr GradientForms written{.written = true, .cast = true, .bfloat16 = true};
+constexpr GradientForms read{.written = false, .cast = true};
+constexpr GradientForms written{.written = true, .cast = true};
 
 void expect_that(bool so, const char* what) {
     if (!so) fail("a plan takes, or refuses, what it should not: %s", what);

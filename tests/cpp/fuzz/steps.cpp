@@ -25,7 +25,7 @@ void Round::draw_step() {
 }
 
 void Round::bind() {
-    const fastopt::GradientForms forms{.written = asked_.pass.zero, .cast = true, .bfloat16 = true};
+    const fastopt::GradientForms forms{.written = asked_.pass.zero, .cast = true};
     const bool checked = random_.one_in(8);
     plan_.begin_binding();
     for (std::size_t i = 0; i < subjects_.size(); ++i) {

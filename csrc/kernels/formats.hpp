@@ -1,6 +1,15 @@
-// Conversions between float types, element by element and exact: what is rounded is rounded to nearest,
-// ties to even. float16 and bfloat16 are their bits. python/fastopt/numerics/formats.py is the same in Python.
+// The formats of elements, and conversions between them, element by element and exact: what is rounded is
+// rounded to nearest, ties to even. python/fastopt/numerics/formats.py is the same in Python.
 #pragma once
+
+// All of them, in the order of FORMATS there: the name that NumPy or ml_dtypes has for it, the type, which for
+// float16 and bfloat16 is their bits, and its bytes. Parameters and their states have one of the first two,
+// which are computed in; gradients can be cast from all, and copies have the others.
+#define FASTOPT_FORMATS(each)                                      \
+    each(float32, float, 4) each(float64, double, 8)               \
+    each(float16, Float16, 2) each(bfloat16, BFloat16, 2)
+
+#ifdef FASTOPT_LEVEL    // which is compiled: the plan knows formats by their numbers
 #include <cstddef>
 #include <cstdint>
 #if defined(__F16C__)
@@ -104,3 +113,4 @@ inline void narrow_all(Float16* to, const float* from, std::ptrdiff_t n) {
 #endif
 
 }  // namespace fastopt::FASTOPT_LEVEL
+#endif
