@@ -33,6 +33,7 @@ public:
 
     // Whether the last attempt to use it has failed, and Python had to compute.
     bool failed() const { return failed_; }
+    bool carries() const { return !carried_.empty(); }
     // All that results from other numbers in place of those that are given; nothing where Python has to
     // compute. For the tests.
     std::optional<std::vector<double>> replay(const std::vector<double>& given);

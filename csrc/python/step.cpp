@@ -136,7 +136,7 @@ BindResult NumpyPlan::step(py::handle grads, py::handle parameters, py::handle s
                                                  : step_count.coefficients(t, values, pending);
         read(row, stage.ptr(), rule.ptr());
     }
-    const py::object steps = StepCount::steps_after(counter);
+    const py::object steps = StepCount::steps_after(before);
     const Listed listed(grads, parameters);
     if (!listed) return {BindResult::unlisted};
     const BindResult found = bind(listed.gradients(), listed.params(), false, program.forms());

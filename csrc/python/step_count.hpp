@@ -18,7 +18,7 @@ public:
         : counted_(counted), group_(attribute(counted, names().group)) {}
 
     // The number of the step that comes.
-    py::object next_step() const { return one_more(counted_, names().t); }
+    py::object next_step() const { return one_more(attribute(counted_, names().t)); }
     py::object stage_scalars() const { return attribute(group_, names().stage_scalars); }
     // Those of the rule, by the group's algorithm: from hyperparameters and the number of the step.
     py::object coefficients(py::handle step) const { return coefficients(step, py::object()); }
@@ -41,8 +41,8 @@ public:
     // has to compute them.
     ScalarTape* tape() const { return ScalarTape::of(attribute(group_, names().tape).ptr()); }
     bool fill(ScalarTape& tape, ScalarRow& row, py::handle steps, py::handle t, py::object& pending) const {
-        return tape.fill(row, attribute(group_, names().computed), steps, t,
-                         attribute(counted_, names().carried), pending);
+        const py::object carried = tape.carries() ? attribute(counted_, names().carried) : py::object();
+        return tape.fill(row, attribute(group_, names().computed), steps, t, carried, pending);
     }
     // Of the norm of each gradient.
     double limit() const {
@@ -54,7 +54,7 @@ public:
         set_attribute(counted, names().carried, pending);
     }
     // The same for what counts the steps of all.
-    static py::object steps_after(py::handle counter) { return one_more(counter, names().steps); }
+    static py::object steps_after(py::handle steps) { return one_more(steps); }
     static void count(py::handle counter, py::handle steps) { set_attribute(counter, names().steps, steps); }
     // What was measured of the gradients.
     static void measured(py::handle counter, py::handle norm) {
@@ -96,8 +96,8 @@ private:
         static const auto* const made = new Names;    // as long as the interpreter
         return *made;
     }
-    static py::object one_more(py::handle owner, PyObject* name) {
-        const long long count = PyLong_AsLongLong(attribute(owner, name).ptr());
+    static py::object one_more(py::handle number) {
+        const long long count = PyLong_AsLongLong(number.ptr());
         if (count == -1 && PyErr_Occurred()) throw py::error_already_set();
         return checked(PyLong_FromLongLong(count + 1));
     }
