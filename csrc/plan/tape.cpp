@@ -70,7 +70,6 @@ bool Tape::run() noexcept {
             case Operation::negate: result = -a; break;
             case Operation::absolute: result = std::fabs(a); break;
             case Operation::raise:
-                if (!(a > 0.0)) return false;
                 result = std::pow(a, b);
                 if (!std::isfinite(result)) return false;
                 break;

@@ -1,5 +1,6 @@
 // The leaves of nested containers, listed where these are built exactly as is asked.
 #pragma once
+#include "python/gil.hpp"
 #include "python/objects.hpp"
 
 namespace fastopt {
@@ -62,15 +63,20 @@ class Leaves {
 };
 
 // Of a tree that is built as the form says, the leaves in a list or tuple of their own; nothing for another.
+// To compare keys, and to make room, can run any code of Python's.
 inline py::object leaves_of(PyObject* form, PyObject* tree) {
-    if (PyTuple_CheckExact(form) && (PyList_CheckExact(tree) || PyTuple_CheckExact(tree)) &&
-        PyTuple_GET_SIZE(form) == Py_SIZE(tree) && Leaves::is_flat(form)) {
-        return checked(PySequence_Tuple(tree));
-    }
-    py::object found = checked(PyList_New(0));
-    if (Leaves(found.ptr()).list(form, tree)) return found;
-    if (PyErr_Occurred()) throw py::error_already_set();
-    return {};
+    PyObject* const found = held_at_exit([=]() -> PyObject* {
+        if (PyTuple_CheckExact(form) && (PyList_CheckExact(tree) || PyTuple_CheckExact(tree)) &&
+            PyTuple_GET_SIZE(form) == Py_SIZE(tree) && Leaves::is_flat(form)) {
+            return PySequence_Tuple(tree);
+        }
+        PyObject* const list = PyList_New(0);
+        if (!list || Leaves(list).list(form, tree)) return list;
+        Py_DECREF(list);
+        return nullptr;
+    });
+    if (!found && PyErr_Occurred()) throw py::error_already_set();
+    return py::reinterpret_steal<py::object>(found);
 }
 
 }  // namespace fastopt

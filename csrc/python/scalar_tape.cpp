@@ -3,6 +3,9 @@
 
 #include <stdexcept>
 
+#include "python/gil.hpp"
+#include "python/objects.hpp"
+
 namespace fastopt {
 namespace {
 
@@ -86,9 +89,11 @@ bool ScalarTape::fill(ScalarRow& row, py::handle values, py::handle steps, py::h
     for (std::size_t k = 0; k < stage_scalars; ++k) row.set_stage(k, (*tape_)[*result++]);
     for (std::size_t k = coefficients(); k > 0; --k) row.append((*tape_)[*result++]);
     if (carried_.empty()) return true;
-    py::dict found;
-    for (const py::str& name : carried_) found[name] = py::float_((*tape_)[*result++]);
-    pending = std::move(found);
+    pending = checked(held_at_exit([] { return PyDict_New(); }));    // which may collect garbage first
+    for (const py::str& name : carried_) {
+        const py::float_ value((*tape_)[*result++]);
+        if (PyDict_SetItem(pending.ptr(), name.ptr(), value.ptr())) throw py::error_already_set();
+    }
     return true;
 }
 
