@@ -60,3 +60,28 @@ def test_a_rule_that_a_number_chooses(maximize: bool, backend: str) -> None:
         other.step([g])
         assert p.tobytes() == q.tobytes()
         assert [*opt.state["0"]] == [*other.state["0"]]
+
+
+def test_a_moderate_number_beside_one_that_is_not(backend: str) -> None:
+    opt = fastopt.AdamW([np.ones(3, np.float32)], backend=backend)
+    opt.weight_decay = 1e35
+    with pytest.raises(ValueError, match="a scalar of the step is infinite in float32"):
+        opt.lr = 1e5  # of the parameter, lr * weight_decay is taken
+    assert opt.lr == 1e-3
+
+
+def test_a_number_is_multiplied_by_the_factors_of_its_group(backend: str) -> None:
+    p = np.ones(3)
+    opt = fastopt.SGD([p], lr=0.1, groups={"0": {"multiply": {"lr": 0.5}}}, backend=backend)
+    opt.lr = 0.25
+    opt.step([np.ones(3)])
+    assert p.tolist() == [0.875] * 3
+
+
+def test_a_limit_in_place_of_a_limit(backend: str) -> None:
+    p = np.zeros(1)
+    opt = fastopt.SGD([p], lr=1.0, clipnorm=0.5, backend=backend)
+    opt.step([np.ones(1)])
+    opt.clipnorm = 0.25
+    opt.step([np.ones(1)])
+    assert p.tolist() == [-0.75]

@@ -160,3 +160,13 @@ def test_it_comes_before_weight_decay() -> None:
     p = np.full(4, 100.0)
     fastopt.SGD(p, lr=1.0, clipnorm=1.0, weight_decay=0.5, maximize=True).step(np.full(4, 1.0))
     np.testing.assert_array_equal(p, 100.0 + 0.5 - 50.0)
+
+
+def test_a_limit_that_comes_later(backend: str) -> None:
+    p = np.zeros(1)
+    opt = fastopt.SGD([p], lr=1.0, clipnorm=lambda step: 0.5 if step else None, backend=backend)
+    found = []
+    for _ in range(3):
+        opt.step([np.ones(1)])
+        found.append(float(p[0]))
+    assert found == [-1.0, -1.5, -2.0]

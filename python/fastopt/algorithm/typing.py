@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Given = float | Callable[[int], float]
     Scheduled = Attribute[float, Given]
-    ScheduledOrNone = Attribute[float | None, Given | None]
+    ScheduledOrNone = Attribute[float | None, float | Callable[[int], float | None] | None]
     ScheduledPair = Attribute[tuple[float, float], tuple[Given, Given]]
 else:
     Scheduled, ScheduledOrNone, ScheduledPair = float, float | None, tuple[float, float]
