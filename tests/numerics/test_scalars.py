@@ -7,7 +7,15 @@ from fractions import Fraction
 
 import pytest
 
-from fastopt.numerics.powers import exp, exp_in_python, log, power, power_in_python, real_power
+from fastopt.numerics.powers import (
+    exp,
+    exp_in_python,
+    log,
+    power,
+    power_in_python,
+    real_power,
+    real_power_in_python,
+)
 from fastopt.runtime.extension import native
 
 BETAS = [0.0, 1e-12, 0.5, 0.9, 0.999, 0.999999, 1 - 2**-53]
@@ -71,6 +79,15 @@ def test_real_power_is_accurate(base: float, exponent: float) -> None:
     # Fifteen roundings of the whole part; below the point, two of a logarithm that is at most 28, and
     # those of exp.
     assert real_power(base, exponent) == pytest.approx(base**exponent, rel=64 * 2**-52, abs=0)
+
+
+def test_native_real_power_has_the_bits_of_the_python_one() -> None:
+    assert native is not None
+    rng = random.Random(0)
+    for _ in range(3000):
+        base, exponent = 10.0 ** rng.uniform(-12.0, 12.0), rng.uniform(0.0, 16.0)
+        found = native.real_power(base, exponent)
+        assert found == real_power_in_python(base, exponent), (base, exponent)
 
 
 def test_real_powers_of_zero() -> None:
