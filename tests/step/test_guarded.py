@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.own_momentum import Own
 
 import fastopt
 
@@ -84,3 +85,30 @@ def test_a_scheduled_limit_of_each_excludes_one_of_all() -> None:
     limit: Any = lambda step: None  # noqa: E731
     with pytest.raises(ValueError, match="set one of them to None"):
         fastopt.SGD(np.zeros(2), clipnorm=limit, global_clipnorm=1.0)
+
+
+def test_numbers_near_the_end_of_the_range_are_remembered(backend: str) -> None:
+    """A buffer of 1e38 has no room, however moderate all that a later step is given."""
+    p = np.zeros(3, np.float32)
+    opt = fastopt.SGD([p], lr=1e-5, momentum=0.9, nonfinite="raise", backend=backend)
+    for _ in range(3):
+        opt.step([np.zeros(3, np.float32)])
+    opt.step([np.full(3, 1e38, np.float32)])
+    opt.step([np.zeros(3, np.float32)])
+    opt.lr = 5.0
+    before = p.tobytes()
+    with pytest.raises(FloatingPointError, match="parameter '0'"):
+        opt.step([np.zeros(3, np.float32)])
+    assert p.tobytes() == before
+
+
+def test_scalars_of_an_own_rule_are_looked_at(backend: str) -> None:
+    if backend == "native":
+        pytest.skip("a rule of one's own has no native kernel")
+    p = np.zeros(3, np.float32)
+    opt = Own([p], lr=1e32, nonfinite="raise", backend=backend)
+    opt.step([np.ones(3, np.float32)])
+    before = p.tobytes()
+    with pytest.raises(FloatingPointError, match="parameter '0'"):
+        opt.step([np.full(3, 1e8, np.float32)])
+    assert p.tobytes() == before
