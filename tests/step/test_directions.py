@@ -183,3 +183,16 @@ def test_a_function_takes_the_step_of_the_optimizer() -> None:
         opt.step([g])
         _step(Lamb, mine, g, (m, v), t, {}, opt.groups[0].h, "numpy")
     assert p.tobytes() == mine.tobytes()
+
+
+def test_what_a_stage_does_to_the_parameter_is_no_part_of_the_direction(backend: str) -> None:
+    if backend == "native":
+        pytest.skip("a rule of one's own has no native kernel")
+    rng = np.random.default_rng(4)
+    p, g = rng.standard_normal(70), rng.standard_normal(70)
+    decay: dict[str, Any] = {"weight_decay": 5.0, "decoupled_weight_decay": "after"}
+    opt = Lamb([p], lr=0.1, decay=0.0, backend=backend, **decay)
+    u = lamb_direction(p, g, 0.0, 0.0, Lamb.coefficients(opt.groups[0].h, 1))[0]
+    expected = 0.5 * (p - 0.1 * np.linalg.norm(p) / np.linalg.norm(u) * u)
+    opt.step([g])
+    np.testing.assert_allclose(p, expected, rtol=1e-13, atol=1e-15)  # some roundings
