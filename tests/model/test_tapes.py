@@ -207,6 +207,24 @@ def test_a_schedule_that_leaves_the_range_is_refused_at_that_step(backend: str) 
     assert (opt.step_count, p.tobytes()) == (10, before)
 
 
+def test_what_a_handler_raises_while_scalars_are_recorded_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    p = np.ones(3)
+    opt = fastopt.Adam([p], backend="native")
+    with monkeypatch.context() as patch:
+        patch.setattr(fastopt.Adam, "coefficients", staticmethod(timed_out))
+        with pytest.raises(TimeoutError):
+            opt.step([np.ones(3)])
+        assert (opt.step_count, p.tolist()) == (0, [1.0] * 3)
+    assert opt.step([np.ones(3)])
+    assert opt.step_count == 1
+
+
+def timed_out(h: Any, t: Any) -> Any:
+    raise TimeoutError
+
+
 def test_the_state_of_a_plateau_is_looked_at() -> None:
     p, plateau = np.ones(3), schedules.reduce_on_plateau(0.1, 0.5, 1)
     opt = fastopt.SGD([p], lr=plateau, backend="native")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from fastopt.algorithm import StageScalars, Values, is_moderate
-from fastopt.numerics import Recorded, Recording
+from fastopt.numerics import NotRecordedError, Recorded, Recording
 from fastopt.runtime import native
 
 LONGEST_PAUSE = 256  # in steps
@@ -45,7 +45,8 @@ def recorded(values: Values, step: int, t: int, carried: Mapping[str, float], co
         stage, coefficients = compute(h, *numbers, *scalars)
         after = [vars(each)[name] for each in scalars for name in carried]
         results = [recording.place(x) for x in (*stage[1:], *coefficients, *after)]
-    except Exception:  # where Python raises too, it says why when it takes the step
+    # Where Python raises too, it says why in the step. No others: a handler of signals may raise.
+    except (NotRecordedError, ArithmeticError, TypeError, ValueError):
         return blank_tape()
     return native.ScalarTape(
         vars(values), list(carried), recording.constants, recording.operations, stage[0], results
