@@ -884,7 +884,10 @@ class Optimizer(Algorithm):
     def _write(self, name: str, value: Any) -> None:
         """Set a hyperparameter of all groups."""
         bound = self._core.bound
-        changes = moderate_changes(bound.groups, name, value) or self._changes(name, value)
+        changes = moderate_changes(bound.groups, name, value)
+        if changes is None:
+            value = self.hyperparameters[name].accept(value, name)  # NumPy's numbers become floats
+            changes = moderate_changes(bound.groups, name, value) or self._changes(name, value)
         leave = self._core.gate.enter_to_change()
         try:
             commit(changes)
@@ -894,7 +897,6 @@ class Optimizer(Algorithm):
     def _changes(self, name: str, value: Any) -> list[Change]:
         """List what changes when a hyperparameter of all groups is set."""
         bound = self._core.bound
-        value = self.hyperparameters[name].accept(value, name)
         try:
             new = [(group, group.with_values({name: value})) for group in bound.groups]
         except TypeError:

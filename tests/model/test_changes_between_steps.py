@@ -85,3 +85,21 @@ def test_a_limit_in_place_of_a_limit(backend: str) -> None:
     opt.clipnorm = 0.25
     opt.step([np.ones(1)])
     assert p.tolist() == [-0.75]
+
+
+@pytest.mark.parametrize(
+    "betas", [(0, 0.5), (0.0, 0.5), [0.25, 0.5], (np.float64(0.25), 0.5), np.array([0.25, 0.5])]
+)
+def test_a_pair_in_place_of_a_pair(betas: Any, backend: str) -> None:
+    found = []
+    for given in ({}, {"betas": betas}):
+        p = np.ones(3)
+        opt = fastopt.Adam([p], backend=backend, **given)
+        opt.betas = betas
+        assert [type(each) for each in opt.betas] == [float, float]
+        opt.step([np.ones(3)])
+        opt.step([np.zeros(3)])
+        found.append(p.tobytes())
+    assert found[0] == found[1]
+    with pytest.raises(ValueError, match=r"betas\[0\] is 1.0; it must be"):
+        opt.betas = (1.0, 0.5)

@@ -112,3 +112,14 @@ def test_scalars_of_an_own_rule_are_looked_at(backend: str) -> None:
     with pytest.raises(FloatingPointError, match="parameter '0'"):
         opt.step([np.full(3, 1e8, np.float32)])
     assert p.tobytes() == before
+
+
+def test_gradients_are_looked_at_as_they_are_after_the_loss_scale(backend: str) -> None:
+    p = np.ones(3, np.float32)
+    opt = fastopt.Adam([p], nonfinite="raise", loss_scale=1e-14, backend=backend)
+    for _ in range(3):
+        opt.step([np.full(3, 1e-14, np.float32)])
+    before = p.tobytes()
+    with pytest.raises(FloatingPointError, match="state 'v' of '0'"):
+        opt.step([np.full(3, 1e7, np.float32)])  # 1e21, whose square is no float32
+    assert p.tobytes() == before

@@ -52,7 +52,9 @@ def entries(declared: Mapping[str, Option], given: Mapping[str, Any], h: Values)
 
 
 def is_moderate(value: Any) -> bool:
-    """Return whether a number is normal as float32, and products of a few such are finite."""
+    """Return whether a number, or each of several, is normal as float32, and products are finite."""
+    if type(value) is tuple:
+        return all([type(each) is float and (each == 0.0 or is_moderate(each)) for each in value])
     return (type(value) is float or type(value) is Recorded) and NORMAL <= value < LARGE
 
 

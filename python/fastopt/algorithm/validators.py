@@ -127,6 +127,10 @@ class Pair(Validator):
     def __init__(self, each: Number) -> None:
         self.each = each
 
+    def holds(self, value: Any) -> bool:
+        """Return whether it is a tuple of floats in the range."""
+        return type(value) is tuple and len(value) == 2 and all([self.each.holds(x) for x in value])
+
     def check(self, value: Any, where: str) -> tuple[float, float]:
         """Return it as a tuple of floats."""
         if isinstance(value, np.ndarray):

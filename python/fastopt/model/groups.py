@@ -126,13 +126,15 @@ class Group(MutableMapping[str, Any]):
         self.check(found, anew)
         return found
 
-    def moderately(self, name: str, value: float) -> list[Change] | None:
-        """List what changes when a number is put in place of another; None where there is more to it.
+    def moderately(self, name: str, value: Any) -> list[Change] | None:
+        """List what changes when a number, or a pair, is put in place of one; None for more than that.
 
         Both are moderate and fixed: no step has to look at more than scalars, and no check refuses any.
         """
         known, kind = self._given, self.kind
-        if type(known.get(name)) is not float or not self._moderate or self._factors or self.scheduled:
+        if type(known.get(name)) is not type(value) or not self._moderate:
+            return None
+        if self._factors or self.scheduled:
             return None
         if not self._declared[name].validator.holds(value):
             return None
@@ -160,7 +162,9 @@ class Group(MutableMapping[str, Any]):
     def changes(self, given: Given) -> list[Change]:
         """List what changes when the group gets what `with_values` made."""
         h, kind = given.h, self.kind
-        numbers = [value for value in vars(h).values() if type(value) is float and value != 0.0]
+        numbers = [
+            value for value in vars(h).values() if type(value) in (float, tuple) and value != 0.0
+        ]
         return [
             (self, "computed", h),
             (self, "_step", given.step),
@@ -275,6 +279,11 @@ class Group(MutableMapping[str, Any]):
         return Given(self._given, self._factors, self.h, self._counter.steps)
 
     @property
+    def clips(self) -> bool:
+        """True where the norm of each gradient is limited, at this step or at another."""
+        return self._given["clipnorm"] is not None
+
+    @property
     def given(self) -> Mapping[str, Any]:
         """The values and functions of the step that were given."""
         place = self._place()
@@ -345,6 +354,9 @@ class Group(MutableMapping[str, Any]):
 
     def __setitem__(self, name: str, value: Any) -> None:
         changes = moderate_changes([self], name, value)
+        if changes is None and name in self._declared:
+            value = self._declared[name].accept(value, name + self._which())
+            changes = moderate_changes([self], name, value)
         if changes is None:
             self.update({name: value})
             return
@@ -396,7 +408,7 @@ class Group(MutableMapping[str, Any]):
 
 def moderate_changes(groups: Sequence[Group], name: str, value: Any) -> list[Change] | None:
     """List what changes when a hyperparameter of groups is set, where no more has to be looked at."""
-    if type(value) is not float or not is_moderate(value):
+    if not is_moderate(value):
         return None
     found: list[Change] = []
     for group in groups:

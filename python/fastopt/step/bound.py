@@ -53,25 +53,15 @@ class Bound:
     program: StepProgram | None  # what else it is, as far as the plan takes it by itself
     direct: bool  # whether the plan takes the next step by itself
 
-    __slots__ = (
-        *("kind", "like", "backend", "settings", "shared", "params", "grads", "grouping"),
-        *("parameters", "groups", "frozen", "states", "followers", "sums"),
-        *("progress", "counts", "count_of", "present"),
-        *("rules", "plan", "hold", "risks", "scheduled", "prepared", "forms", "guarded", "plain"),
-        *("program", "direct"),
-    )
-
     def __init__(self, **given: Any) -> None:
-        for name, value in given.items():
-            object.__setattr__(self, name, value)
+        vars(self).update(given)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{name} of what is bound cannot be set: but({name}=...) makes another")
 
     def but(self, **changed: Any) -> "Bound":
         """Make one that is the same but for some."""
-        given = {name: getattr(self, name) for name in self.__slots__ if hasattr(self, name)}
-        return Bound(**{**given, **changed})
+        return Bound(**{**vars(self), **changed})
 
     def leaves(self, grads: Any) -> Sequence[Any]:
         """List gradients, or those that are bound."""
@@ -80,7 +70,7 @@ class Bound:
     @property
     def clips_each(self) -> bool:
         """True where a group clips each of its gradients by its own norm."""
-        return any([group.current.clips for group in self.groups])
+        return any([group.clips for group in self.groups])
 
     @property
     def measures(self) -> bool:
