@@ -235,3 +235,14 @@ def test_gradients_that_fitted_only_once_are_looked_at_again() -> None:
         opt.step([p])
     opt.step([g])
     assert p.tolist() == [-1.0] * 4
+
+
+def test_a_gradient_that_becomes_read_only_is_not_zeroed() -> None:
+    p, g = np.ones(3), np.ones(3)
+    opt = fastopt.SGD([p], lr=0.5, zero_grad=True, backend="numba")
+    opt.step([g])
+    g[...] = 1.0
+    g.flags.writeable = False
+    with pytest.raises(ValueError, match="the gradient of '0' is read-only"):
+        opt.step([g])
+    assert (p.tolist(), g.tolist()) == ([0.5] * 3, [1.0] * 3)
