@@ -33,7 +33,8 @@ def both(name: str, options: Any, steps: int = STEPS, change: Any = None) -> lis
                 change(opt, k)
             opt.step([rng.standard_normal(p.shape) for p in params])
             h = {key: repr(value) for key, value in vars(opt.groups[0].h).items()}
-            seen.append(([p.tobytes() for p in params], h, repr(opt.state_dict()["groups"])))
+            states = [[*state] for state in opt.state.values()]  # of the rule that was chosen
+            seen.append(([p.tobytes() for p in params], h, states, repr(opt.state_dict()["groups"])))
         found.append((opt, seen))
     (native_opt, first), (_, second) = found
     for k, (a, b) in enumerate(zip(first, second, strict=True)):
@@ -68,9 +69,10 @@ def test_every_schedule(schedule: schedules.Schedule) -> None:
         ),
         ("nadam", {"clipnorm": schedules.linear(9.0, 9, 0.1)}),
         ("adamwschedulefree", {"warmup_steps": 5.0, "r": schedules.linear(0.5, 9, 1.0)}),
+        ("rmsprop", {"momentum": schedules.linear(0.9, 9, 0.0), "lr_in_buffer": False}),
         ("adam", {"clipvalue": lambda step: None if step % 5 else 0.1, "lr": schedules.cosine(0.1, 9)}),
     ],
-    ids=["momentum", "betas", "weight_decay", "warmup", "clipnorm", "schedule-free", "functions"],
+    ids=["momentum", "betas", "decay", "warmup", "clipnorm", "schedule-free", "rmsprop", "functions"],
 )
 def test_several_schedules(name: str, options: dict[str, Any], nonfinite: str) -> None:
     both(name, {**options, "nonfinite": nonfinite}, 20)
