@@ -103,3 +103,13 @@ def test_a_pair_in_place_of_a_pair(betas: Any, backend: str) -> None:
     assert found[0] == found[1]
     with pytest.raises(ValueError, match=r"betas\[0\] is 1.0; it must be"):
         opt.betas = (1.0, 0.5)
+
+
+def test_up_and_down_again(backend: str) -> None:
+    p = np.ones(1)
+    opt = fastopt.SGD([p], lr=0.5, maximize=True, backend=backend)
+    opt.step([np.ones(1)])
+    opt.maximize = False
+    assert p[0] == 1.5
+    opt.step([np.ones(1)])
+    assert p[0] == 1.0
