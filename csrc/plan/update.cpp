@@ -13,25 +13,31 @@ namespace {
 constexpr std::size_t near_tile = 4096, far_tile = 1024;
 constexpr std::size_t line = 64;
 
+// How many elements lie between the beginning of this line of memory and the address.
+std::ptrdiff_t into_line(const char* address, std::size_t item) {
+    return std::ptrdiff_t(reinterpret_cast<std::uintptr_t>(address) % line / item);
+}
+
 }  // namespace
 
 Update::Update(const Streams& streams, const ScalarRow* row, const Pass& pass, Distance distance)
     : streams_(streams),
       pass_(pass),
-      tile_(std::ptrdiff_t((distance.far ? far_tile : near_tile) / streams.item())),
+      tile_bytes_(distance.far ? far_tile : near_tile),
       pulled_(row && pass.pull && streams.slow),
       averaged_(pass.average && streams.average),
       copied_(row && streams.copy) {
     by_tile_ = pulled_ || averaged_ || copied_;
     if (!row) return;
     const Kernel& kernel = *streams.kernel;
-    stage_ = rule_ = row->of(kernel.dtype, distance.ahead);
+    rule_ = row->of(kernel.dtype, distance.ahead);
     const int stage = int(row->stage());
     if (stage < most_fused) sweep_ = kernel.fused[stage];
     if (!sweep_) {
         by_tile_ = true;
         around_ = kernel.common->around[stage];
         sweep_ = kernel.fused[int(Stage::bare)];
+        stage_ = rule_;
         rule_.stage = kernel.common->neutral;
     }
 }
@@ -39,9 +45,12 @@ Update::Update(const Streams& streams, const ScalarRow* row, const Pass& pass, D
 void Update::operator()(std::ptrdiff_t begin, std::ptrdiff_t n, char* g, bool zero) const noexcept {
     const std::size_t item = streams_.item();
     const int states = streams_.kernel->states;
+    const bool tiled = by_tile_ || zero;
+    const std::ptrdiff_t tile = tiled ? std::ptrdiff_t(tile_bytes_ / item) : n;
     for (std::ptrdiff_t done = 0, count = n; done < n; done += count) {
-        if (by_tile_ || zero) count = std::min(done ? tile_ : first_tile(begin), n - done);
         const std::size_t bytes = std::size_t(begin + done) * item;
+        // Of the first tile so many that the others begin on a line of the parameter's memory.
+        if (tiled) count = std::min(tile - (done ? 0 : into_line(streams_.p + bytes, item)), n - done);
         void* moved[max_states];
         for (int s = 0; s < states; ++s) moved[s] = streams_.states[s] + bytes;
         char* const from = g + std::size_t(done) * item;
@@ -53,12 +62,6 @@ void Update::operator()(std::ptrdiff_t begin, std::ptrdiff_t n, char* g, bool ze
 
 void Update::operator()(std::ptrdiff_t begin, std::ptrdiff_t n) const noexcept {
     if (averaged_) follow(begin, n);
-}
-
-// Of the first tile so many elements that the others begin on a line of the parameter's memory.
-std::ptrdiff_t Update::first_tile(std::ptrdiff_t begin) const noexcept {
-    const auto address = reinterpret_cast<std::uintptr_t>(streams_.p) + std::size_t(begin) * streams_.item();
-    return tile_ - std::ptrdiff_t(address % line / streams_.item());
 }
 
 void Update::apply_rule(char* p, const char* g, void* const* states, std::ptrdiff_t n) const noexcept {

@@ -27,14 +27,13 @@ public:
 private:
     void apply_rule(char* p, const char* g, void* const* states, std::ptrdiff_t n) const noexcept;
     void follow(std::ptrdiff_t begin, std::ptrdiff_t n) const noexcept;
-    std::ptrdiff_t first_tile(std::ptrdiff_t begin) const noexcept;
 
     const Streams& streams_;
     const Pass& pass_;
     Common::Around around_{};
     Sweep sweep_ = nullptr;
     Scalars stage_{}, rule_{};    // what the stage's tile operations are given, and what the sweep is
-    std::ptrdiff_t tile_;         // elements
+    std::size_t tile_bytes_;
     bool pulled_, averaged_, copied_, by_tile_;
 };
 
