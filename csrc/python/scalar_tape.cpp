@@ -81,23 +81,14 @@ std::optional<std::vector<double>> ScalarTape::replay(const std::vector<double>&
 
 bool ScalarTape::fill(ScalarRow& row, py::handle values, py::handle steps, py::handle t,
                       py::handle carried, py::object& pending) {
-    const FloatingPointEnvironment environment;
-    failed_ = !tape_ || !read(values) || !compute(steps, t, carried);
+    failed_ = !tape_ || !read(values) || !compute(row, steps, t, carried);
     if (failed_) return false;
-    const std::size_t* result = results_.data();
-    row.begin(stage_);
-    for (std::size_t k = 0; k < stage_scalars; ++k) row.set_stage(k, (*tape_)[*result++]);
-    for (std::size_t k = coefficients(); k > 0; --k) row.append((*tape_)[*result++]);
-    if (carried_.empty()) return true;
-    pending = checked(held_at_exit([] { return PyDict_New(); }));    // which may collect garbage first
-    for (const py::str& name : carried_) {
-        const py::float_ value((*tape_)[*result++]);
-        if (PyDict_SetItem(pending.ptr(), name.ptr(), value.ptr())) throw py::error_already_set();
-    }
+    if (!carried_.empty()) pending = carried_on();
     return true;
 }
 
-bool ScalarTape::compute(py::handle steps, py::handle t, py::handle carried) {
+// No object is made here: what that collects would run in this environment, too.
+bool ScalarTape::compute(ScalarRow& row, py::handle steps, py::handle t, py::handle carried) {
     Tape& tape = *tape_;
     std::size_t place = numbers_;
     tape[place++] = number(steps.ptr());
@@ -107,7 +98,23 @@ bool ScalarTape::compute(py::handle steps, py::handle t, py::handle carried) {
         if (!value || !PyFloat_CheckExact(value)) return false;
         tape[place++] = PyFloat_AS_DOUBLE(value);
     }
-    return tape.run();
+    const FloatingPointEnvironment environment;
+    if (!tape.run()) return false;
+    const std::size_t* result = results_.data();
+    row.begin(stage_);
+    for (std::size_t k = 0; k < stage_scalars; ++k) row.set_stage(k, tape[*result++]);
+    for (std::size_t k = coefficients(); k > 0; --k) row.append(tape[*result++]);
+    return true;
+}
+
+py::object ScalarTape::carried_on() {
+    py::object found = checked(held_at_exit([] { return PyDict_New(); }));    // which may collect garbage
+    const std::size_t* result = results_.data() + stage_scalars + coefficients();
+    for (const py::str& name : carried_) {
+        const py::float_ value((*tape_)[*result++]);
+        if (PyDict_SetItem(found.ptr(), name.ptr(), value.ptr())) throw py::error_already_set();
+    }
+    return found;
 }
 
 // Hyperparameters that have been read are not read again: nobody changes them in place.

@@ -48,7 +48,8 @@ private:
     };
 
     bool read(py::handle values);
-    bool compute(py::handle steps, py::handle t, py::handle carried);
+    bool compute(ScalarRow& row, py::handle steps, py::handle t, py::handle carried);
+    py::object carried_on();
     std::size_t coefficients() const { return results_.size() - stage_scalars - carried_.size(); }
 
     inline static PyTypeObject* type_ = nullptr;

@@ -45,12 +45,11 @@ def recorded(values: Values, step: int, t: int, carried: Mapping[str, float], co
         stage, coefficients = compute(h, *numbers, *scalars)
         after = [vars(each)[name] for each in scalars for name in carried]
         results = [recording.place(x) for x in (*stage[1:], *coefficients, *after)]
+        steps = recording.constants, recording.operations
+        return native.ScalarTape(vars(values), list(carried), *steps, stage[0], results)
     # Where Python raises too, it says why in the step. No others: a handler of signals may raise.
     except (NotRecordedError, ArithmeticError, TypeError, ValueError):
         return blank_tape()
-    return native.ScalarTape(
-        vars(values), list(carried), recording.constants, recording.operations, stage[0], results
-    )
 
 
 def as_checked(value: Any) -> Any:
