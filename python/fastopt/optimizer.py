@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from numpy.typing import NDArray
 
-from fastopt.algorithm import Algorithm, given
+from fastopt.algorithm import Algorithm, Option, given
 from fastopt.arrays import read_only, read_only_dict, read_only_list, read_only_states
 from fastopt.backends import BOUND, FOR_PYTHON
 from fastopt.followers import Averages, EqualAverage, Follower, MovingAverage
-from fastopt.model import STEPPING, Change, Which, commit, moderate_changes, warn_if_ended
+from fastopt.model import STEPPING, Which
 from fastopt.runtime import describe, get_num_threads, suggest, warn
 from fastopt.step import (
     Core,
@@ -26,9 +26,10 @@ from fastopt.step import (
     program,
     refuse,
     remedy_for,
-    set_setting,
+    set_value,
     sharing,
     take_gradients,
+    value_of,
     watch,
 )
 
@@ -673,7 +674,7 @@ class Optimizer(Algorithm):
     def _averages(self, kind: type[Averages]) -> Averages:
         from fastopt.moves import averages_of
 
-        return averages_of(self._core.bound.followers, kind)
+        return averages_of(self._core.bound.followers, [kind])
 
     def _shown(self, follower: Follower, name: str) -> Any:
         """Put views into containers like those of the parameters, which only show them."""
@@ -868,66 +869,17 @@ class Optimizer(Algorithm):
 
     # Attributes: those of hyperparameters and settings, and no others.
 
-    def _read(self, name: str) -> Any:
-        """Return a hyperparameter of all groups."""
-        try:
-            values = [group[name] for group in self._core.bound.groups]
-        except KeyError:
-            raise self._not_of_all(name, "read opt.groups[{}][{!r}]") from None
-        if any(value != values[0] for value in values):
-            listed = ", ".join(map(repr, values))
-            raise ValueError(
-                f"the groups have different values of {name} ({listed}): read opt.groups[i][{name!r}]"
-            )
-        return values[0]
+    def _read(self, option: Option) -> Any:
+        """Return a hyperparameter of all groups, or a setting."""
+        return value_of(self._core.bound, option)
 
-    def _write(self, name: str, value: Any) -> None:
-        """Set a hyperparameter of all groups."""
-        bound = self._core.bound
-        changes = moderate_changes(bound.groups, name, value)
-        if changes is None:
-            value = self.hyperparameters[name].accept(value, name)  # NumPy's numbers become floats
-            changes = moderate_changes(bound.groups, name, value) or self._changes(name, value)
-        leave = self._core.gate.enter_to_change()
-        try:
-            commit(changes)
-        finally:
-            leave()
-
-    def _changes(self, name: str, value: Any) -> list[Change]:
-        """List what changes when a hyperparameter of all groups is set."""
-        bound = self._core.bound
-        try:
-            new = [(group, group.with_values({name: value})) for group in bound.groups]
-        except TypeError:
-            if all([name in group.kind.hyperparameters for group in bound.groups]):
-                raise
-            remedy = "set it where there is one, opt.groups[{}][{!r}] = ..."
-            raise self._not_of_all(name, remedy) from None
-        if callable(value) or type(value) is tuple:
-            warn_if_ended(name, value, bound.progress.steps, f"opt.{name} = {{}}".format)
-        return [change for group, given in new for change in group.changes(given)]
-
-    def _not_of_all(self, name: str, remedy: str) -> ValueError:
-        """Make the error for a hyperparameter that the algorithm of a group does not have."""
-        groups = self._core.bound.groups
-        has = [name in group.kind.hyperparameters for group in groups]
-        i = has.index(False)
-        do = remedy.format(has.index(True), name) if any(has) else "no group has it"
-        return ValueError(f"{groups[i].algorithm}, of group {i}, has no {name}: {do}")
-
-    def _get(self, name: str) -> Any:
-        """Return a setting."""
-        bound = self._core.bound
-        return bound.progress.scale.value if name == "loss_scale" else bound.settings[name]
-
-    def _set(self, name: str, value: Any) -> None:
-        """Change a setting."""
-        set_setting(self._core, name, value)
+    def _write(self, option: Option, value: Any) -> None:
+        """Change a hyperparameter of all groups, or a setting."""
+        set_value(self._core, option, value)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.hyperparameters:
-            self._write(name, value)
+            set_value(self._core, self.hyperparameters[name], value)
             return
         if name.startswith("_"):
             super().__setattr__(name, value)

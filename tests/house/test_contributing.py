@@ -66,6 +66,7 @@ def test_the_example_works_with_two_files(tmp_path: Path) -> None:
         (tree / name).write_text(text)
     add_the_stage(tree)
     add_the_format(tree)
+    add_the_average(tree)
     run(sys.executable, "-m", "venv", "venv", at=tmp_path)
     install = [python, "-m", "pip", "install", "-q", "pytest", "ml_dtypes", "-e", ".[numba]"]
     run(*install, "-C", "cmake.define.FASTOPT_LEVELS=baseline", at=tree)
@@ -80,33 +81,58 @@ def test_the_example_works_with_two_files(tmp_path: Path) -> None:
     assert re.search(r"[1-9]\d* passed", said)
     run(python, "-c", USE_OF_THE_STAGE, at=tree)
     run(python, "-c", USE_OF_THE_FORMAT, at=tree)
+    run(python, "-c", USE_OF_THE_AVERAGE, at=tree)
+
+
+def insert(path: Path, block: str, before: str, *more: tuple[str, str]) -> None:
+    """Put a block of the page before what stands in a file, and other text in place of some."""
+    text = path.read_text()
+    for old, new in [(before, f"{block}\n\n{before}"), *more]:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    path.write_text(text)
 
 
 def add_the_stage(tree: Path) -> None:
     """Put the page's stage into its two files."""
-    native, python = tree / "csrc/kernels/stages.hpp", tree / "python/fastopt/algorithm/stages.py"
-    text, end = native.read_text(), "\n}  // namespace"
-    text = text.replace("each(cautious_l1)\n", "each(cautious_l1) each(quiet)\n")
-    native.write_text(text.replace(end, "\n" + blocks("CONTRIBUTING.md", "cpp")[1] + end))
-    text, list_of_all = python.read_text(), "# In the order of csrc/"
-    example = blocks("CONTRIBUTING.md", "python")[1]
-    text = text.replace(list_of_all, f"{example}\n\n{list_of_all}")
+    insert(
+        tree / "csrc/kernels/stages.hpp",
+        blocks("CONTRIBUTING.md", "cpp")[1],
+        "}  // namespace",
+        ("each(cautious_l1)\n", "each(cautious_l1) each(quiet)\n"),
+    )
     line = '    Stage("quiet", before_quiet, after_decoupled),\n'
-    text = text.replace("after_cautious_l1),\n)", f"after_cautious_l1),\n{line})")
-    python.write_text(text.replace("CAUTIOUS_L1 = range", "CAUTIOUS_L1, QUIET = range"))
+    insert(
+        tree / "python/fastopt/algorithm/stages.py",
+        blocks("CONTRIBUTING.md", "python")[1],
+        "# In the order of csrc/",
+        ("after_cautious_l1),\n)", f"after_cautious_l1),\n{line})"),
+        ("CAUTIOUS_L1 = range", "CAUTIOUS_L1, QUIET = range"),
+    )
 
 
 def add_the_format(tree: Path) -> None:
     """Put the page's format into its two files."""
-    native, python = tree / "csrc/kernels/formats.hpp", tree / "python/fastopt/numerics/formats.py"
-    text, function = native.read_text(), "\ntemplate <class To, class From> inline void narrow_all("
-    text = text.replace("BFloat16, 2)\n", "BFloat16, 2) each(float8_e5m2, Float8E5M2, 1)\n")
-    native.write_text(text.replace(function, "\n" + blocks("CONTRIBUTING.md", "cpp")[2] + function))
-    text, list_of_all = python.read_text(), "# In the order of csrc/"
-    example = blocks("CONTRIBUTING.md", "python")[2]
-    text = text.replace(list_of_all, f"{example}\n\n{list_of_all}")
+    insert(
+        tree / "csrc/kernels/formats.hpp",
+        blocks("CONTRIBUTING.md", "cpp")[2],
+        "template <class To, class From> inline void narrow_all(",
+        ("BFloat16, 2)\n", "BFloat16, 2) each(float8_e5m2, Float8E5M2, 1)\n"),
+    )
     line = '    Format("float8_e5m2", np.dtype(np.uint8), from_float8_e5m2, None),\n'
-    python.write_text(text.replace("to_bfloat16),\n)", f"to_bfloat16),\n{line})"))
+    insert(
+        tree / "python/fastopt/numerics/formats.py",
+        blocks("CONTRIBUTING.md", "python")[2],
+        "# In the order of csrc/",
+        ("to_bfloat16),\n)", f"to_bfloat16),\n{line})"),
+    )
+
+
+def add_the_average(tree: Path) -> None:
+    """Put the page's average into its two files."""
+    kind, setting = blocks("CONTRIBUTING.md", "python")[3:5]
+    insert(tree / "python/fastopt/followers/averages.py", kind, "def averages_for(")
+    insert(tree / "python/fastopt/algorithm/base.py", setting, "    gradient_accumulation_steps: int")
 
 
 # The same bits natively and from NumPy as from gradients that ml_dtypes widens; no copies.
@@ -153,4 +179,28 @@ for name, threshold in (("native", 0.5), ("numpy", 0.5), ("numpy", 0.0)):
     plan.run([(row, Scalars(0.1))], 2)
     found.append(p.tobytes())
 assert found[0] == found[1] != found[2]
+"""
+
+
+# On every backend the mean by its own weights, and it goes into the parameters and out again.
+USE_OF_THE_AVERAGE = """
+import fastopt
+import numpy as np
+
+for backend in ("native", "numba", "numpy"):
+    p, wanted = np.ones(3), np.ones(3)
+    opt = fastopt.SGD([p], lr=0.1, polynomial_average=3.0, backend=backend)
+    for t in range(1, 11):
+        opt.step([p.copy()])
+        wanted += 4.0 / (t + 3.0) * (p - wanted)
+    trained = p.copy()
+    with opt.averaged():
+        assert np.allclose(p, wanted, rtol=1e-15, atol=0)  # in another order of roundings
+    assert (p == trained).all()
+try:
+    fastopt.SGD([np.ones(3)], polynomial_average=3.0, ema=0.9)
+except ValueError as error:
+    assert "ema and polynomial_average are two averages" in str(error)
+else:
+    raise AssertionError
 """

@@ -76,11 +76,20 @@ class Algorithm(Declared):
     flush_subnormals: bool = setting(default=False, check=FLAG)
     cast_to: Any = setting(default=None, check=ANYTHING, fixed=True)
     ema: Any = setting(default=None, check=_BETA, fixed=True)
-    ema_bias_correction: bool = setting(default=False, check=FLAG, fixed=True)
+    ema_bias_correction: bool = setting(
+        default=False, check=FLAG, fixed=True, needs=("ema", "an ema, such as ema=0.999")
+    )
     swa_start: int | None = setting(default=None, check=Count(at_least=0, optional=True), fixed=True)
-    swa_every: int = setting(default=1, check=_STEPS, fixed=True)
+    swa_every: int = setting(
+        default=1, check=_STEPS, fixed=True, needs=("swa_start", "a beginning, such as swa_start=1000")
+    )
     lookahead_steps: int | None = setting(default=None, check=_STEPS_OR_NONE, fixed=True)
-    lookahead_alpha: float = setting(default=0.5, check=Number(above=0.0, at_most=1.0), fixed=True)
+    lookahead_alpha: float = setting(
+        default=0.5,
+        check=Number(above=0.0, at_most=1.0),
+        fixed=True,
+        needs=("lookahead_steps", "slow weights: give lookahead_steps, such as 5"),
+    )
     gradient_accumulation_steps: int = setting(default=1, check=_STEPS, fixed=True)
 
     declared: ClassVar[Mapping[str, Option]]  # the settings

@@ -19,12 +19,19 @@ class Option:
     """
 
     def __init__(
-        self, default: Any, validator: Validator, scope: str = "group", *, initial: bool = False
+        self,
+        default: Any,
+        validator: Validator,
+        scope: str = "group",
+        *,
+        initial: bool = False,
+        needs: tuple[str, str] | None = None,
     ) -> None:
         self.default = default
         self.validator = validator
         self.scope = scope
         self.initial = initial  # whether it says what state begins with, and nothing after
+        self.needs = needs  # another one, without which it means nothing, and how to ask for that
         self.name = ""
         # Each write looks at all hyperparameters of a group: these calls are not to take longer.
         self.check, self.accept, self.at = validator.check, validator.accept, validator.at
@@ -40,15 +47,12 @@ class Option:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:
             return self
-        return instance._read(self.name) if self.scope == "group" else instance._get(self.name)
+        return instance._read(self)
 
     def __set__(self, instance: Any, value: Any) -> None:
-        if self.scope == "group":
-            instance._write(self.name, value)
-        elif self.fixed:
+        if self.fixed:
             raise AttributeError(f"{self.name} is decided when an optimizer is made: make a new one")
-        else:
-            instance._set(self.name, self.check(value, self.name))
+        instance._write(self, value)
 
 
 class Values:
@@ -102,9 +106,14 @@ def choice(*values: bool | str, default: bool | str) -> Any:
     return Option(default, Choice(*values))
 
 
-def setting(*, default: Any, check: Validator, fixed: bool = False) -> Any:
-    """Declare a setting; `fixed` if it cannot change."""
-    return Option(default, check, "fixed" if fixed else "optimizer")
+def setting(
+    *, default: Any, check: Validator, fixed: bool = False, needs: tuple[str, str] | None = None
+) -> Any:
+    """Declare a setting; `fixed` if it cannot change.
+
+    `needs`: another setting, without which it means nothing, and how messages ask for that.
+    """
+    return Option(default, check, "fixed" if fixed else "optimizer", needs=needs)
 
 
 def given(*, kw_only: bool) -> Any:

@@ -5,13 +5,6 @@ from typing import Any
 
 from fastopt.algorithm.base import SETTINGS
 
-# What means nothing without another setting.
-_NEEDED = (
-    ("ema_bias_correction", "ema", "an ema, such as ema=0.999"),
-    ("swa_every", "swa_start", "a beginning, such as swa_start=1000"),
-    ("lookahead_alpha", "lookahead_steps", "slow weights: give lookahead_steps, such as 5"),
-)
-
 
 def checked(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return all settings: the defaults, overridden by `given`, checked."""
@@ -19,13 +12,11 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in given.items():
         if name in found:
             found[name] = SETTINGS[name].check(value, name)
-    for name, needed, example in _NEEDED:
-        if found[name] != SETTINGS[name].default and found[needed] is None:
-            raise ValueError(f"{name}={found[name]!r} needs {example}")
-    if found["ema"] is not None and found["swa_start"] is not None:
-        raise ValueError(
-            "ema and swa_start are two averages, and an optimizer keeps one: set one of them to None"
-        )
+    for name, each in SETTINGS.items():
+        if each.needs and found[name] != each.default:
+            needed, spelled = each.needs
+            if found[needed] is None:
+                raise ValueError(f"{name}={found[name]!r} needs {spelled}")
     return found
 
 

@@ -1,6 +1,6 @@
 """Averages of the parameters, which are updated in the sweep, and stand in for them in a with block."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -16,12 +16,24 @@ SWAPPED = 1 << 16  # elements that are swapped at a time
 
 
 class Averages(Follower):
-    """An average beside each parameter, whether it takes part in a step or not."""
+    """An average beside each parameter, whether it takes part in a step or not.
+
+    A kind of averages is a class, made of the settings and the parameters.
+    """
 
     number = 7
+    kinds: ClassVar[list[type["Averages"]]] = []  # all of them
     setting: ClassVar[str]  # that asks for them
     example: ClassVar[str]  # of its value
     _are_in = False  # the parameters' places
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        Averages.kinds.append(cls)
+
+    def __init__(self, settings: Mapping[str, Any], parameters: Sequence[NDArray[Any]]) -> None:
+        super().__init__(parameters)
+        self.settings = settings
 
     @contextmanager
     def swapped_in(self, parameters: Sequence[NDArray[Any]]) -> Iterator[None]:
@@ -48,19 +60,15 @@ class MovingAverage(Averages):
         "remains": number(default=1.0, at_least=0.0, at_most=1.0)  # the product of all betas
     }
 
-    def __init__(
-        self, beta: float | Callable[[int], float], corrected: bool, parameters: Sequence[NDArray[Any]]
-    ) -> None:
-        super().__init__(parameters)
-        self._beta = beta
-        self._corrected = corrected
+    def __init__(self, settings: Mapping[str, Any], parameters: Sequence[NDArray[Any]]) -> None:
+        super().__init__(settings, parameters)
         self.remains = self._pending = 1.0
 
     def weights(self, step: int) -> tuple[float, float]:
         """Compute keep and take; see `Follower`."""
         beta = self._beta_at(step)
         self._pending = self.remains * beta
-        if not self._corrected:
+        if not self.settings["ema_bias_correction"]:
             return beta, 1.0 - beta
         left = 1.0 - self._pending
         return beta * (1.0 - self.remains) / left, (1.0 - beta) / left
@@ -74,9 +82,10 @@ class MovingAverage(Averages):
         return [*super().restarts(step), (self, "remains", 1.0)]
 
     def _beta_at(self, step: int) -> float:
-        if not callable(self._beta):
-            return self._beta
-        beta = self._beta(step)
+        beta = self.settings["ema"]
+        if not callable(beta):
+            return float(beta)
+        beta = beta(step)
         if isinstance(beta, bool) or not isinstance(beta, (int, float, np.floating)):
             raise TypeError(f"ema({step}) is {describe(beta)}; it must be a number >= 0 and < 1")
         if not 0.0 <= beta < 1.0:
@@ -97,20 +106,18 @@ class EqualAverage(Averages):
     }
     added = frozenset(["restarted"])
 
-    def __init__(self, start: int, every: int, parameters: Sequence[NDArray[Any]]) -> None:
-        super().__init__(parameters)
-        self._start = start
-        self._every = every
+    def __init__(self, settings: Mapping[str, Any], parameters: Sequence[NDArray[Any]]) -> None:
+        super().__init__(settings, parameters)
         self.restarted = 0
 
     def weights(self, step: int) -> tuple[float, float] | None:
         """Compute keep and take; see `Follower`."""
-        since = step + 1 - max(self._start, self.restarted)
+        since = step + 1 - max(self.settings["swa_start"], self.restarted)
         if since <= 0:
             return 0.0, 1.0
-        if since % self._every:
+        averaged, left = divmod(since, self.settings["swa_every"])
+        if left:
             return None
-        averaged = since // self._every
         return averaged / (averaged + 1), 1.0 / (averaged + 1)
 
     def restarts(self, step: int) -> list[Change]:
@@ -119,12 +126,14 @@ class EqualAverage(Averages):
 
 
 def averages_for(given: Mapping[str, Any], parameters: Sequence[NDArray[Any]]) -> Averages | None:
-    """Make those that the settings ask for."""
-    if given["ema"] is not None:
-        return MovingAverage(given["ema"], given["ema_bias_correction"], parameters)
-    if given["swa_start"] is not None:
-        return EqualAverage(given["swa_start"], given["swa_every"], parameters)
-    return None
+    """Make those that the settings ask for; ValueError where they ask for two kinds."""
+    asked = [kind for kind in Averages.kinds if given[kind.setting] is not None]
+    if len(asked) > 1:
+        names = " and ".join(kind.setting for kind in asked)
+        raise ValueError(
+            f"{names} are two averages, and an optimizer keeps one: set one of them to None"
+        )
+    return asked[0](given, parameters) if asked else None
 
 
 def _swap_in_python(

@@ -3,7 +3,8 @@
 from fastopt.model.commit import Change, commit, make
 from fastopt.model.ended_schedules import warn_if_ended
 from fastopt.model.gate import CLOSED, STEPPING, Gate
-from fastopt.model.groups import ALGORITHM, Given, Group, group_class, moderate_changes
+from fastopt.model.group_values import Given, moderate_changes
+from fastopt.model.groups import ALGORITHM, Group, group_class
 from fastopt.model.parameters import Parameters, leaves_like
 from fastopt.model.patterns import Named, Which, chosen, layer_decay, no_decay
 from fastopt.model.states import States, completed

@@ -3,7 +3,7 @@
 from fastopt.step import accumulation, closing, membership, program, sharing
 from fastopt.step.accumulator import AccumulateCoefficients, Accumulator, accumulate
 from fastopt.step.attributes import GROUPS, check_same, is_shown, refuse, remedy_for
-from fastopt.step.binding import bind, follow, install, planned, prepare, set_setting
+from fastopt.step.binding import bind, follow, install, planned, prepare
 from fastopt.step.bound import Bound, Core, core_of
 from fastopt.step.decide import complaint, zero
 from fastopt.step.directions import between, measuring
@@ -13,3 +13,4 @@ from fastopt.step.norms import clip_factor, norms_of
 from fastopt.step.report import GroupReport
 from fastopt.step.sharing import Moving
 from fastopt.step.unseen import UnseenArrayWarning, watch
+from fastopt.step.values import set_value, value_of
