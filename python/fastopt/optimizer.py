@@ -22,6 +22,7 @@ from fastopt.step import (
     install,
     is_shown,
     membership,
+    of_the_caller,
     prepare,
     program,
     refuse,
@@ -218,15 +219,18 @@ class Optimizer(Algorithm):
     def __init__(self, params: Any, *args: Any, **keywords: Any) -> None:
         self.check_class()
         shared = self.check_keywords(args, keywords)
-        self._before: list[Hook] = []
-        self._after: list[Hook] = []
-        self._core = core = Core()
+        core = Core()
         bound = install(core, bind(core.gate, type(self), params, shared, keywords))
         if bound.grads is not None:
             take_gradients(core, None)
         sharing.register(core)
         bound.followers.write_copies(bound.parameters.arrays)
-        watch(self._after)
+        self._begin(core, [], [])
+
+    def _begin(self, core: Core, before: list[Hook], after: list[Hook]) -> None:
+        """Begin with a core that is bound, and hooks."""
+        self._before, self._after, self._core = before, after, core
+        watch(after)
 
     # The step.
 
@@ -853,13 +857,48 @@ class Optimizer(Algorithm):
     ) -> None:
         self.close()
 
-    def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        """Refuse copies of every kind: one would be bound to arrays that nothing else has."""
+    def __copy__(self) -> NoReturn:
+        """Refuse: two optimizers would update the same arrays."""
         raise TypeError(
-            "an optimizer is bound to the memory of its arrays, and cannot be copied or serialized: "
-            "make one of the copied parameters, and let it load_state_dict(opt.state_dict()); or use "
-            "opt.save(path) and fastopt.load"
+            "copy.copy(opt) would bind a second optimizer to the same arrays: copy.deepcopy(opt) "
+            "copies them, too, and copy.deepcopy((model, opt)) does with the model that has them"
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what ``copy.deepcopy`` and ``pickle`` make another optimizer of.
+
+        It goes on with the same bits, and has copies of `params` and of all else that it was given.
+        Copied or pickled together with a model that has the same arrays, both have the same copies
+        again; alone, the copy has its arrays in `params`. Functions of the step and hooks have to be
+        picklable, which lambdas are not. No other thread may take a step meanwhile.
+
+        Raises
+        ------
+        RuntimeError
+            After `close`, inside of a step, and in a with block that has moved the parameters; eval
+            mode is copied with the rest.
+        ValueError
+            Where a parameter is no longer the array that was given.
+        """
+        from fastopt.state import parts_of
+
+        own = {k: v for k, v in vars(self).items() if k not in ("_before", "_after", "_core")}
+        hooks = list(self._before), of_the_caller(self._after)
+        return {"own": own, "hooks": hooks, **parts_of(self._core)}
+
+    def __setstate__(self, parts: dict[str, Any]) -> None:
+        """Bind a new optimizer to what `__getstate__` returned.
+
+        ValueError for what another version has returned.
+        """
+        from fastopt.state import revive
+
+        if hasattr(self, "_core"):
+            raise TypeError("an optimizer takes a state by opt.load_state_dict(state)")
+        core = Core()
+        revive(core, type(self), parts)
+        vars(self).update(parts["own"])
+        self._begin(core, *parts["hooks"])
 
     def __repr__(self) -> str:
         arrays = self._core.bound.parameters.arrays

@@ -1,9 +1,7 @@
 """An array that is bound cannot lose its memory; what is done to it in place is found before a step."""
 
-import copy
 import gc
 import mmap
-import pickle
 import sys
 import warnings
 import weakref
@@ -525,19 +523,6 @@ def test_an_optimizer_leaves_nothing_behind(backend: str) -> None:
             assert sys.getrefcount(state) == 2
     finally:
         gc.enable()
-
-
-@pytest.mark.parametrize(
-    "act",
-    [copy.copy, copy.deepcopy, pickle.dumps, lambda opt: copy.deepcopy({"opt": opt})],
-    ids=["copy", "deepcopy", "pickle", "within"],
-)
-def test_an_optimizer_is_not_copied(act: Callable[[Any], Any], backend: str) -> None:
-    p = np.zeros(3)
-    opt = fastopt.Adam(p, backend=backend)
-    with pytest.raises(TypeError, match=r"load_state_dict\(opt\.state_dict\(\)\).*fastopt\.load"):
-        act(opt)
-    assert opt.step(np.ones(3))
 
 
 # Memory that has gone before, or that only its owner keeps.

@@ -28,6 +28,8 @@ from fastopt.step.moderate import Risks, check_calm
 from fastopt.step.progress import Progress
 from fastopt.step.whole import program_of
 
+Asked = Sequence[tuple[type[Algorithm], Mapping[str, Any]]]
+
 OF_THE_LOSS = ("maximize", "clipnorm", "clipvalue")
 
 
@@ -37,12 +39,18 @@ def bind(
     params: Any,
     shared: Mapping[str, Any],
     keywords: Mapping[str, Any],
+    asked: Asked | None = None,
+    steps: int = 0,
 ) -> Bound:
-    """Bind a new optimizer of a class to the arrays of `params`."""
+    """Bind a new optimizer of a class to the arrays of `params`.
+
+    `asked` is as of `make_groups`; `steps` are those that it begins after.
+    """
     settings = declared.checked(keywords)
     grouping = keywords.get("groups")
     parameters = Parameters(params, kind.hyperparameters, grouping)
     progress = Progress(settings["loss_scale"])
+    progress.steps = steps
     bound = Bound(
         kind=kind,
         like=keywords.get("like"),
@@ -60,7 +68,7 @@ def bind(
         sums=None,
         forms=None,
     )
-    groups = make_groups(gate, bound, parameters)
+    groups = make_groups(gate, bound, parameters, asked)
     bound = bound.but(
         groups=groups,
         counts=list(map(StepCount, groups)),
@@ -69,13 +77,18 @@ def bind(
     return planned(bound.but(backend=backend, followers=Followers.of(settings, parameters)))
 
 
-def make_groups(gate: Gate, bound: Bound, parameters: Parameters) -> list[Group]:
-    """Make the groups that parameters are divided into."""
+def make_groups(
+    gate: Gate, bound: Bound, parameters: Parameters, asked: Asked | None = None
+) -> list[Group]:
+    """Make the groups that parameters are divided into.
+
+    `asked` are the algorithm and the values of each, in place of what is asked of the constructor.
+    """
     if bound.like is not None:  # it is one, also where no group has the optimizer's own algorithm
         frameworks.options(bound.kind, bound.like)
     containers, groups = parameters.groups, []
     for i, (container, own) in enumerate(containers):
-        kind, values = _asked(bound, own, i)
+        kind, values = _asked(bound, own, i) if asked is None else asked[i]
         groups.append(
             group_class(kind)(
                 container,

@@ -37,6 +37,11 @@ def watch(hooks: list[Any]) -> None:
         hooks.append(Watch(hooks))
 
 
+def of_the_caller(hooks: list[Any]) -> list[Any]:
+    """List the hooks that are not ours."""
+    return [hook for hook in hooks if not isinstance(hook, Watch)]
+
+
 def complaint(core: Core) -> str:
     """Describe the arrays of an optimizer that are unseen; return nothing where all are seen."""
     from fastopt.step.references import unseen
