@@ -27,6 +27,7 @@ from fastopt.step import (
     program,
     refuse,
     remedy_for,
+    renewal,
     set_value,
     sharing,
     take_gradients,
@@ -606,6 +607,76 @@ class Optimizer(Algorithm):
         no parameter would be left.
         """
         return membership.remove(self._core, which)
+
+    def reset(self, which: Which | None = None, *, rows: Any = None) -> list[str]:
+        """Reset states to those of a new optimizer; the parameters stay.
+
+        ::
+
+            opt.reset("head.*")  # a head with new weights
+            opt.reset("embed", rows=[3, 17])  # two words with new vectors
+
+        Averages, slow weights and sums of gradients stay, too: see `restart_averages`.
+
+        Parameters
+        ----------
+        which : as of `freeze`, or None
+            The parameters that are meant, by default all. They count their steps from 0 again.
+        rows : numbers, a mask of bools, or a slice; or None
+            Their rows along the first axis whose states are reset; they go on counting.
+
+        Returns
+        -------
+        list of str
+            The names of the parameters that are meant.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a pattern that matches nothing, and rows that are not there. Nothing has changed then.
+        RuntimeError
+            Inside of a step, where a with block or `eval` has moved the parameters, or after `close`.
+        """
+        return renewal.reset(self._core, which, rows)
+
+    def replace(self, name: str, new: NDArray[Any], *, rows: Any = None) -> None:
+        """Put another array in the place of a parameter, also in the container that it is in.
+
+        ::
+
+            new = np.concatenate([params["embed"], rng.normal(size=(10, 64)).astype(np.float32)])
+            opt.replace("embed", new, rows=[*range(len(new) - 10), *[-1] * 10])
+
+        States, averages and slow weights move with its rows: a table grows, is cut or permuted.
+        Gradients that were bound with ``grads=`` have to fit from then on.
+
+        Parameters
+        ----------
+        name : str
+            The name of the parameter, one of `names`.
+        new : array
+            Of the same dtype, and the same shape but for the number of rows. Its values are taken as
+            they are.
+        rows : integers, one for each row of `new`, or None
+            The row that each was before; -1 for one that begins with the state of a new optimizer, and
+            with its values as average. None where all stay in their places.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For an array that cannot be updated, of another dtype or shape, rows that are not there, a
+            parameter in a tuple, where nothing can be replaced; where ``cast_to=`` has been given, or
+            gradients have been accumulated. Nothing has changed then.
+        RuntimeError
+            Inside of a step, where a with block or `eval` has moved the parameters, or after `close`.
+        """
+        hooks = list(self._after)
+        watch(self._after)
+        try:
+            renewal.replace(self._core, name, new, rows)
+        except BaseException:
+            self._after[:] = hooks
+            raise
 
     # What can be read.
 

@@ -137,6 +137,11 @@ class Algorithm(Declared):
         return 0.0
 
     @classmethod
+    def state_of_new_rows(cls, h: Values, name: str, p: NDArray[Any]) -> Any:
+        """Return the same for rows that come when the parameter has taken steps already."""
+        return cls.initial_state(h, name, p)
+
+    @classmethod
     def check_hyperparameters(cls, h: Values) -> None:
         """Raise ValueError for values that do not go together."""
 

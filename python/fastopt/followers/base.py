@@ -112,9 +112,10 @@ class Follower:
             for p, i in zip(parameters, was, strict=True)
         ]
         shown = {place[i]: known for i, known in self._shown.items() if i in place}
-        return self._but(arrays=arrays, fresh=tuple(sorted(fresh)), _shown=shown)
+        return self.but(arrays=arrays, fresh=tuple(sorted(fresh)), _shown=shown)
 
-    def _but(self, **changed: Any) -> "Follower":
+    def but(self, **changed: Any) -> "Follower":
+        """Make one that is the same but for some attributes."""
         found = copy(self)
         vars(found).update(changed)
         return found
@@ -147,5 +148,5 @@ class Follower:
         given = {name: scalars.get(name, each.default) for name, each in self.scalars.items()}
         checked = {name: each.check(given[name], name) for name, each in self.scalars.items()}
         if arrays is None:
-            return self._but(**checked)
-        return self._but(**checked, arrays=arrays, fresh=tuple(fresh), _shown={})
+            return self.but(**checked)
+        return self.but(**checked, arrays=arrays, fresh=tuple(fresh), _shown={})

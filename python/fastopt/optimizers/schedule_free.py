@@ -4,6 +4,7 @@ from collections import namedtuple
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastopt.algorithm import (
     Facts,
@@ -87,6 +88,11 @@ class ScheduleFree(Optimizer):
         "weight_sum": number(default=0.0, at_least=0.0),
         "lr_max": number(default=0.0, at_least=0.0),
     }
+
+    @classmethod
+    def state_of_new_rows(cls, h: Values, name: str, p: NDArray[Any]) -> Any:
+        """Return p for z, which begins so in the first step of a parameter."""
+        return p if name == "z" else super().state_of_new_rows(h, name, p)
 
     @classmethod
     def check_together(cls, h: Values) -> None:

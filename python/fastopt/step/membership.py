@@ -1,6 +1,7 @@
 """Freeze, unfreeze, add and remove parameters."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from fastopt.step.living import moved
 from fastopt.step.sharing import check_in_place
 
 _BUSY = "is being given other parameters"
+NOTHING: Mapping[int, int] = MappingProxyType({})
 
 
 def frozen(bound: Bound) -> list[str]:
@@ -54,7 +56,7 @@ def add(core: Core, more: Any, options: Mapping[str, Any]) -> None:
     for name, value in options.items():
         line = f"opt.add_params(..., {name}={{}})".format
         warn_if_ended(name, value, core.bound.progress.steps, line)
-    _enter(core)
+    enter(core)
     try:
         bound = core.bound
         before = set(map(id, bound.parameters.arrays))
@@ -65,7 +67,7 @@ def add(core: Core, more: Any, options: Mapping[str, Any]) -> None:
                 fresh = Parameters(bound.params, bound.kind.hyperparameters)
                 named = zip(fresh.names, fresh.arrays, strict=True)
                 grouping[Named([n for n, p in named if id(p) not in before])] = options
-            _bind_anew(core, grouping or None, grown=True)
+            bind_anew(core, grouping or None, grown=True)
         except BaseException:
             undo()
             raise
@@ -75,7 +77,7 @@ def add(core: Core, more: Any, options: Mapping[str, Any]) -> None:
 
 def remove(core: Core, which: Which) -> list[str]:
     """Remove parameters from the caller's container, and bind what it holds then; list their names."""
-    _enter(core)
+    enter(core)
     try:
         bound = core.bound
         parameters = bound.parameters
@@ -87,7 +89,7 @@ def remove(core: Core, which: Which) -> list[str]:
         names = [name for name, m in zip(parameters.names, meant, strict=True) if m]
         undo = _take_out(bound.params, [p for p, m in zip(parameters.paths, meant, strict=True) if m])
         try:
-            _bind_anew(core, _still_meant(bound.grouping, bound.params, bound.kind.hyperparameters))
+            bind_anew(core, _still_meant(bound.grouping, bound.params, bound.kind.hyperparameters))
         except BaseException:
             undo()
             raise
@@ -96,7 +98,8 @@ def remove(core: Core, which: Which) -> list[str]:
         core.gate.leave()
 
 
-def _enter(core: Core) -> None:
+def enter(core: Core) -> None:
+    """Go inside, to change which arrays there are."""
     bound = core.bound
     if bound.settings["cast_to"] is not None:
         raise ValueError("cast_to has an array for each parameter: make a new optimizer")
@@ -107,16 +110,24 @@ def _enter(core: Core) -> None:
     core.gate.enter(_BUSY)
 
 
-def _bind_anew(core: Core, grouping: Mapping[Which, Any] | None, grown: bool = False) -> None:
+def bind_anew(
+    core: Core,
+    grouping: Mapping[Which, Any] | None,
+    bound: Bound | None = None,
+    replaced: Mapping[int, int] = NOTHING,
+    grown: bool = False,
+) -> None:
     """Bind what the containers hold now; parameters that were there keep all that they had.
 
-    Where they have `grown`, all are still there, and are not looked at again.
+    `bound` is what they had, where that is not what the optimizer is bound to; `replaced` are the
+    numbers of those that others have taken the places of, by the identities of these. Where they have
+    `grown`, all are still there, and are not looked at again.
     """
-    bound = core.bound
+    bound = core.bound if bound is None else bound
     known = bound.parameters if grown else None
     parameters = Parameters(bound.params, bound.kind.hyperparameters, grouping, known)
     check_in_place(parameters)
-    old = {id(p): i for i, p in enumerate(bound.parameters.arrays)}
+    old = {id(p): i for i, p in enumerate(bound.parameters.arrays)} | dict(replaced)
     was = [old.get(id(p)) for p in parameters.arrays]
     more = [k for k, i in enumerate(was) if i is None] if parameters.grown else None
     groups, changes = make_groups(core.gate, bound, parameters), []
