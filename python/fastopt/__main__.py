@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from fastopt.bench import command as bench
 from fastopt.demo import Parser, UsageError, compare, info
+from fastopt.version import __version__
 
 COMMANDS = {"compare": compare, "bench": bench, "info": info}
 
@@ -13,6 +14,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; wrong arguments end with one line on stderr and status 2."""
     parser = Parser(prog="python -m fastopt", description="Optimizers for NumPy training.")
     parser.set_defaults(module=None)
+    parser.add_argument("--version", action="version", version=f"fastopt {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name, module in COMMANDS.items():
         its = commands.add_parser(

@@ -190,6 +190,8 @@ def test_a_folder_that_cannot_be_written_is_one_line(
 
 def test_python_m_fastopt() -> None:
     command = [sys.executable, "-W", "error", "-m", "fastopt"]
+    version = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+    assert version.stdout == f"fastopt {fastopt.__version__}\n"
     info = subprocess.run([*command, "info"], capture_output=True, text=True, check=True)
     assert info.stderr == ""
     assert re.search(rf"^version +{re.escape(fastopt.__version__)}$", info.stdout, re.MULTILINE)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import fastopt
 from fastopt.algorithm import stages
 
 # What the documents show has a model that learns.
@@ -18,7 +19,10 @@ def blocks(document: str, language: str) -> list[str]:
     return [text for kind, text in BLOCK.findall((ROOT / document).read_text()) if kind == language]
 
 
-@pytest.mark.parametrize("document", ["README.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))])
+PAGES = sorted(p.name for p in ROOT.glob("docs/*.md") if p.name != "README.md")
+
+
+@pytest.mark.parametrize("document", ["README.md", *(f"docs/{page}" for page in PAGES)])
 def test_python_blocks_run(
     document: str,
     capsys: pytest.CaptureFixture[str],
@@ -37,6 +41,14 @@ def test_python_blocks_run(
             exec(compile(text, document, "exec"), namespace)
         elif kind == "text":
             assert capsys.readouterr().out == text
+
+
+def test_the_index_names_every_page_once() -> None:
+    assert sorted(re.findall(r"\]\((\w+\.md)\)", (ROOT / "docs/README.md").read_text())) == PAGES
+
+
+def test_the_citation_is_of_this_version() -> None:
+    assert f"\nversion: {fastopt.__version__}\n" in (ROOT / "CITATION.cff").read_text()
 
 
 def test_the_readme_begins_with_the_two_lines_of_set_up() -> None:
