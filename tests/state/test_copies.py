@@ -3,6 +3,7 @@
 import copy
 import pickle
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -182,10 +183,47 @@ def test_own_attributes_are_copied(way: str) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_copy_alone_warns_that_no_model_has_its_arrays(way: str) -> None:
-    other = WAYS[way](fastopt.SGD([np.ones(3)]))
-    other.step([np.ones(3)])
+    opt = fastopt.SGD([np.ones(3)])
+    opt.step([np.ones(3)])
+    other = WAYS[way](opt)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # it begins to count anew
+        other.step([np.ones(3)])
     with pytest.warns(fastopt.UnseenArrayWarning, match=r"read opt\.params"):
         other.step([np.ones(3)])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_copy_shares_its_arrays_as_others_do(way: str) -> None:
+    """While another optimizer of its arrays has moved them, a copy takes no step."""
+    other = WAYS[way](fastopt.SGD([np.ones(3)]))
+    beside = fastopt.SGD(other.params, ema=0.5)
+    beside.step([np.ones(3)])
+    with beside.averaged(), pytest.raises(RuntimeError, match="shares '0' with an optimizer that has"):
+        other.step([np.ones(3)])
+    assert other.step([np.ones(3)])
+
+
+def test_averages_that_begin_anew_in_eval_mode() -> None:
+    """They begin with the parameters of training, in the copy and in what was copied."""
+    opt = fastopt.SGDScheduleFree([np.ones(3)], lr=0.1, ema=0.5)
+    for _ in range(3):
+        opt.step([np.ones(3)])
+    opt.restart_averages()
+    trained = opt.params[0].copy()
+    opt.eval()
+    other = copy.deepcopy(opt)
+    for each in (opt, other):
+        each.train()
+        assert each.params[0].tobytes() == each.ema_state[0].tobytes() == trained.tobytes()
+
+
+def test_a_function_that_has_no_value_at_the_first_step() -> None:
+    opt = fastopt.SGD([np.ones(3)])
+    for _ in range(2):
+        opt.step([np.ones(3)])
+    opt.lr = [None, 0.25, 0.5].__getitem__
+    assert copy.deepcopy(opt).lr == 0.5
 
 
 # What cannot be copied.

@@ -18,7 +18,7 @@ def snapshot(core: Core, copy: bool) -> dict[str, Any]:
     # What a rule that was chosen since needs is part of the state.
     bound = follow(core) if core.gate.changed else core.bound
     followers, progress, sums = bound.followers.by_key(), bound.progress, bound.sums
-    if not core.gate.closed and core.evaluation is None:  # else the parameters are elsewhere
+    if not core.gate.closed:
         bound.followers.refresh(bound.parameters.arrays)
     if not copy:
         for each in followers.values():

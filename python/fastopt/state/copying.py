@@ -60,9 +60,8 @@ def revive(core: Core, kind: type[Any], parts: dict[str, Any]) -> None:
     state, keywords = parts["state"], dict(parts["keywords"])
     if backends.backend(keywords["backend"]).why_not():  # of another machine; the bits are the same
         keywords["backend"] = None
-    made = bind(
-        core.gate, kind, parts["params"], parts["shared"], keywords, parts["groups"], state["steps"]
-    )
+    last = max(state["steps"] - 1, 0)  # the step that hyperparameters are checked for
+    made = bind(core.gate, kind, parts["params"], parts["shared"], keywords, parts["groups"], last)
     bound = install(core, made)
     sharing.register(core)
     shown = copied(bound)
