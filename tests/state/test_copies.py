@@ -222,7 +222,7 @@ def test_a_function_that_has_no_value_at_the_first_step() -> None:
     opt = fastopt.SGD([np.ones(3)])
     for _ in range(2):
         opt.step([np.ones(3)])
-    opt.lr = [None, 0.25, 0.5].__getitem__
+    opt.lr = lambda step: (None, 0.25, 0.5)[step]  # type: ignore[assignment,return-value]
     assert copy.deepcopy(opt).lr == 0.5
 
 
