@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from numpy.typing import NDArray
 
-from fastopt.algorithm import Algorithm, Option, given
+from fastopt.algorithm import Algorithm, Option, given, renamed
 from fastopt.arrays import read_only, read_only_dict, read_only_list, read_only_states
 from fastopt.backends import BOUND, FOR_PYTHON
 from fastopt.followers import Averages, EqualAverage, Follower, MovingAverage
@@ -33,6 +33,7 @@ from fastopt.step import (
     take_gradients,
     value_of,
     watch,
+    zero_gradients,
 )
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class Optimizer(Algorithm):
     cast_grads : bool
         Accept gradients of another float dtype (float64, float32, float16, bfloat16); each element is
         rounded once. Without it they are refused.
-    zero_grad : bool
+    zero_grads : bool
         Zero the gradients after they have been read.
 
     Averages
@@ -219,6 +220,7 @@ class Optimizer(Algorithm):
 
     def __init__(self, params: Any, *args: Any, **keywords: Any) -> None:
         self.check_class()
+        keywords = renamed.given_as(keywords)
         shared = self.check_keywords(args, keywords)
         core = Core()
         bound = install(core, bind(core.gate, type(self), params, shared, keywords))
@@ -372,6 +374,22 @@ class Optimizer(Algorithm):
         sums = self._core.bound.sums
         return 0 if sums is None else sums.count
 
+    def zero_grad(self) -> None:
+        """Zero the gradients that were bound with ``grads=``, in place.
+
+        For gradients that are added up in them from call to call. Sums of `accumulate` stay. What a
+        step zeroes by itself is the setting ``zero_grads``.
+
+        Raises
+        ------
+        RuntimeError
+            Where no gradients are bound: they are the caller's, who fills them with zeros. After
+            `close`, and if another thread is inside a step.
+        TypeError, ValueError
+            For a gradient that does not fit, or is read-only. Nothing has been zeroed then.
+        """
+        zero_gradients(self._core)
+
     def before_step(self, hook: Hook) -> Callable[[], None]:
         """Call ``hook(opt)`` before each step, when nothing has changed yet.
 
@@ -434,7 +452,7 @@ class Optimizer(Algorithm):
         Parameters
         ----------
         grads : as of `step`
-            They are read alone, but for ``zero_grad``. A loss scale makes no difference.
+            They are read alone, but for ``zero_grads``. A loss scale makes no difference.
         rho : float >= 0
             How far: the norm of the move. For ASAM about ten times that of SAM.
         adaptive : bool
@@ -537,6 +555,11 @@ class Optimizer(Algorithm):
             core.gate.leave()
 
     # Parameters and groups.
+
+    @property
+    def param_groups(self) -> "list[Group]":
+        """The same as `groups`, by the name that torch has for them."""
+        return self._core.bound.groups
 
     @property
     def names(self) -> list[str]:
@@ -993,6 +1016,11 @@ class Optimizer(Algorithm):
             return
         if name.startswith("_"):
             super().__setattr__(name, value)
+            return
+        if name in renamed.RENAMED:
+            new = renamed.RENAMED[name]
+            warn(f"opt.{name} = ... is opt.{new} = ... now", DeprecationWarning)
+            setattr(self, new, value)
             return
         if not hasattr(type(self), name):
             known = suggest(name, {**self.hyperparameters, **self.declared})

@@ -16,7 +16,7 @@ DEFAULTS: dict[str, Any] = {
     "nonfinite": "propagate",
     "max_consecutive_skips": None,
     "loss_scale": 1.0,
-    "zero_grad": False,
+    "zero_grads": False,
     "cast_grads": False,
     "stats": False,
     "flush_subnormals": False,
@@ -67,8 +67,8 @@ WRONG: list[tuple[str, Any, type[Exception], str]] = [
     ("loss_scale", "auto", ValueError, "a number > 0 or 'dynamic'"),
     ("loss_scale", None, TypeError, "it must be a number"),
     ("loss_scale", True, TypeError, "it must be a number"),
-    ("zero_grad", 1, TypeError, "True or False"),
-    ("zero_grad", None, TypeError, "True or False"),
+    ("zero_grads", 1, TypeError, "True or False"),
+    ("zero_grads", None, TypeError, "True or False"),
     ("cast_grads", "float32", TypeError, "True or False"),
     ("stats", 0, TypeError, "True or False"),
     ("flush_subnormals", 1, TypeError, "True or False"),
@@ -139,7 +139,7 @@ def test_types_are_normalised() -> None:
     given: dict[str, Any] = {
         "global_clipnorm": np.float32(2),
         "loss_scale": 4,
-        "zero_grad": np.True_,
+        "zero_grads": np.True_,
         "ema": np.float64(0.5),
         "lookahead_steps": np.int64(5),
         "lookahead_alpha": 1,
@@ -156,7 +156,7 @@ def test_types_are_normalised() -> None:
     [
         ("global_clip_norm", "global_clipnorm"),
         ("clip_norm", "clipnorm"),
-        ("zero_grads", "zero_grad"),
+        ("zero_gards", "zero_grads"),
         ("nonfinites", "nonfinite"),
         ("lossscale", "loss_scale"),
         ("gradient_accumulation", "gradient_accumulation_steps"),
@@ -175,8 +175,8 @@ def test_misspelt(given: str, suggested: str) -> None:
 
 
 def test_settings_are_no_entries_of_groups() -> None:
-    with pytest.raises(TypeError, match=r"no hyperparameter 'zero_grad' of group 1"):
-        fastopt.SGD([{"params": np.ones(2)}, {"params": np.ones(2), "zero_grad": True}])
+    with pytest.raises(TypeError, match=r"no hyperparameter 'zero_grads' of group 1"):
+        fastopt.SGD([{"params": np.ones(2)}, {"params": np.ones(2), "zero_grads": True}])
     opt = fastopt.SGD(np.ones(2))
     with pytest.raises(TypeError, match="no hyperparameter 'ema'"):
         opt.groups[0]["ema"] = 0.5
@@ -198,7 +198,7 @@ def test_two_norms_contradict_each_other() -> None:
 
 def test_a_contradiction_that_comes_later(backend: str) -> None:
     p, copy = np.ones(2), np.zeros(2, np.float16)
-    opt = fastopt.Adam(p, global_clipnorm=1.0, zero_grad=True, ema=0.5, cast_to=copy, backend=backend)
+    opt = fastopt.Adam(p, global_clipnorm=1.0, zero_grads=True, ema=0.5, cast_to=copy, backend=backend)
     opt.step(np.ones(2))
     g = np.ones(2)
     arrays = [p, copy, g, opt.ema_state, *opt.state["params"].values()]
@@ -245,7 +245,7 @@ def test_each_can_be_switched_on_and_off(backend: str) -> None:
     switches: dict[str, Any] = {
         "global_clipnorm": 0.1,
         "nonfinite": "raise",
-        "zero_grad": True,
+        "zero_grads": True,
         "cast_grads": True,
         "stats": True,
         "flush_subnormals": True,
@@ -257,7 +257,7 @@ def test_each_can_be_switched_on_and_off(backend: str) -> None:
         factor = 1.0 if name != "global_clipnorm" else 0.1 / np.sqrt(40 * 0.0625)
         given = g * 2.0 if name == "loss_scale" else g.copy()
         opt.step(given.astype(np.float32) if name == "cast_grads" else given)
-        assert bool(given.any()) is (name != "zero_grad")
+        assert bool(given.any()) is (name != "zero_grads")
         setattr(opt, name, DEFAULTS[name])
         twin.step(factor * g)
         given = g.copy()
@@ -275,7 +275,7 @@ def settings_of(opt: fastopt.Optimizer) -> dict[str, Any]:
     "given",
     [
         {},
-        {"global_clipnorm": 1 / 3, "nonfinite": "raise", "loss_scale": 0.1, "zero_grad": True},
+        {"global_clipnorm": 1 / 3, "nonfinite": "raise", "loss_scale": 0.1, "zero_grads": True},
         {"cast_grads": True, "stats": True, "loss_scale": "dynamic", "nonfinite": "skip"},
         {"flush_subnormals": True},
         {"ema": 0.999, "ema_bias_correction": True, "gradient_accumulation_steps": 4},
@@ -284,7 +284,7 @@ def settings_of(opt: fastopt.Optimizer) -> dict[str, Any]:
         {"swa_start": 5, "lookahead_steps": 1, "lookahead_alpha": 1 / 3},
         {"ema": schedules.linear(0.1, end=0.999, steps=7), "ema_bias_correction": True},
         {"ema": schedules.warmup(schedules.constant(0.99), steps=3)},
-        {"ema": np.float32(0.1), "loss_scale": np.float64(3), "zero_grad": np.True_},
+        {"ema": np.float32(0.1), "loss_scale": np.float64(3), "zero_grads": np.True_},
     ],
     ids=lambda given: "-".join(given) or "nothing",
 )
@@ -323,8 +323,8 @@ def test_a_dynamic_scale_is_written_as_such() -> None:
 
 def test_arrays_and_functions_are_in_no_config() -> None:
     for copy in (np.zeros(3, bfloat16), np.zeros(3, np.float16)):
-        opt = fastopt.SGD(np.ones(3), cast_to=copy, zero_grad=True)
-        assert opt.get_config()["settings"] == {"zero_grad": True}
+        opt = fastopt.SGD(np.ones(3), cast_to=copy, zero_grads=True)
+        assert opt.get_config()["settings"] == {"zero_grads": True}
     opt = fastopt.SGD(np.ones(3), ema=lambda step: 0.5)
     with pytest.raises(TypeError, match=r"ema is .*, a function, which no config can hold"):
         opt.get_config()
@@ -346,5 +346,5 @@ def test_a_config_from_before_there_were_settings() -> None:
     del config["settings"]
     assert fastopt.from_config(config, np.ones(2)).lr == 0.3
     config["settings"] = {"zero_gard": True}
-    with pytest.raises(TypeError, match="did you mean 'zero_grad'"):
+    with pytest.raises(TypeError, match="did you mean 'zero_grads'"):
         fastopt.from_config(config, np.ones(2))

@@ -41,7 +41,7 @@ def test_rows_of_a_gradient_far_apart(apart: int, turned: bool, backend: str) ->
     start = rng.standard_normal(g.shape).astype(np.float32)
     found, wanted = start.copy(), start.copy()
     for p, given in ((found, g), (wanted, g.copy())):
-        opt = fastopt.SGD(p, lr=0.1, global_clipnorm=0.5, zero_grad=True, backend=backend)
+        opt = fastopt.SGD(p, lr=0.1, global_clipnorm=0.5, zero_grads=True, backend=backend)
         opt.step(given)
     assert same(found, wanted)
     assert not same(found, start)

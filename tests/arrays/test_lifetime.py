@@ -405,7 +405,7 @@ def test_a_state_is_not_loaded_over_a_parameter_that_has_changed(backend: str, t
 def test_a_bound_gradient_is_looked_at_each_step(backend: str) -> None:
     for dtype in (np.float32, bfloat16):
         p, g = np.zeros((3, 4), np.float32), np.ones((3, 4), dtype)
-        opt = fastopt.Adam(p, grads=g, cast_grads=True, zero_grad=True, backend=backend)
+        opt = fastopt.Adam(p, grads=g, cast_grads=True, zero_grads=True, backend=backend)
         opt.step()
         g[...] = 1
         for change, words in ((forbid, "read-only"), (reshape, "shape")):

@@ -69,7 +69,7 @@ EVERYTHING: dict[str, Any] = {
     "nonfinite": "skip",
     "loss_scale": "dynamic",
     "weight_decay": 0.1,
-    "zero_grad": True,
+    "zero_grads": True,
     "cast_grads": True,
     "ema": 0.9,
     "ema_bias_correction": True,

@@ -115,12 +115,12 @@ def test_a_parameter_sits_out(calls: Calls) -> None:
 
 def test_gradients_are_zeroed_in_the_same_call(calls: Calls) -> None:
     first, second = model(1), model(2)
-    assert taken("numba", first, second, zero_grad=True) == taken("numpy", model(1), model(2))
+    assert taken("numba", first, second, zero_grads=True) == taken("numpy", model(1), model(2))
     assert calls == ["walk", "walk"]
     assert not any(g.any() for g in (*first, *second))
 
 
-@pytest.mark.parametrize("options", [{}, {"zero_grad": True}, {"ema": 0.9}])
+@pytest.mark.parametrize("options", [{}, {"zero_grads": True}, {"ema": 0.9}])
 def test_shared_out_among_threads(options: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = taken("numpy", model(1), model(2), **options)
     monkeypatch.setattr(numba_plan, "WORTH_A_THREAD", 64)
@@ -239,7 +239,7 @@ def test_gradients_that_fitted_only_once_are_looked_at_again() -> None:
 
 def test_a_gradient_that_becomes_read_only_is_not_zeroed() -> None:
     p, g = np.ones(3), np.ones(3)
-    opt = fastopt.SGD([p], lr=0.5, zero_grad=True, backend="numba")
+    opt = fastopt.SGD([p], lr=0.5, zero_grads=True, backend="numba")
     opt.step([g])
     g[...] = 1.0
     g.flags.writeable = False

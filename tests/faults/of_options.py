@@ -123,7 +123,7 @@ SETTINGS: list[tuple[str, Callable[[], Iterator[Wrong]]]] = [
     ("loss_scale", lambda: (w for w in of_number(POSITIVE) if not isinstance(w[1], str))),
     ("nonfinite", lambda: of_choice(Choice("skip", "raise"))),
     ("max_consecutive_skips", lambda: of_whole()),
-    *((n, lambda: of_choice(FLAG)) for n in ("zero_grad", "cast_grads", "stats")),
+    *((n, lambda: of_choice(FLAG)) for n in ("zero_grads", "cast_grads", "stats")),
 ]
 DECIDED: list[tuple[str, Callable[[], Iterator[Wrong]], dict[str, Any]]] = [
     ("ema", lambda: of_number(_BETA), {}),

@@ -85,7 +85,7 @@ def test_a_function_of_the_step_is_asked_once_for_each(backend: str) -> None:
 def test_a_function_that_gives_no_beta(value: Any, error: type[Exception], backend: str) -> None:
     beta: list[Any] = [value, 0.5]
     p, copy = model(np.float32), {k: np.zeros_like(v, np.float16) for k, v in model(np.float32).items()}
-    opt = fastopt.Adam(p, ema=lambda step: beta[0], cast_to=copy, zero_grad=True, backend=backend)
+    opt = fastopt.Adam(p, ema=lambda step: beta[0], cast_to=copy, zero_grads=True, backend=backend)
     g = gradients(np.float32, 1)
     before = [bits(x) for x in (p, copy, g, opt.ema_state, *opt.state.values())]
     with pytest.raises(error, match=r"ema\(0\) is .*; it must be a number >= 0 and < 1"):

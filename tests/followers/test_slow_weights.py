@@ -84,7 +84,7 @@ def test_what_sits_out_does_not_move(backend: str) -> None:
 def test_average_and_copy_are_of_what_was_pulled(backend: str) -> None:
     for zero in (False, True):
         p, copy = values(5003, np.float32, 1), np.zeros(5003, bfloat16)
-        options: dict[str, Any] = {"ema": 0.0, "zero_grad": zero, **LOOKAHEAD}
+        options: dict[str, Any] = {"ema": 0.0, "zero_grads": zero, **LOOKAHEAD}
         opt = fastopt.SGD(p, lr=1.0, cast_to=copy, backend=backend, **options)
         for seed in range(4):
             opt.step(values(5003, np.float32, seed))

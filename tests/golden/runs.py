@@ -58,7 +58,7 @@ def pipeline(run: Run, dtype: Any, backend: str) -> Iterator[Array]:
         backend=backend,
         cast_to=copies,
         cast_grads=True,
-        zero_grad=True,
+        zero_grads=True,
         lr=linear(0.05, steps=4, end=0.01),
         **run.options,
     )

@@ -81,7 +81,7 @@ def test_two_algorithms_have_the_bits_of_two_optimizers(one: str, backend: str) 
         {"swa_start": 1},
         {"lookahead_steps": 2},
         {"loss_scale": 8.0},
-        {"zero_grad": True},
+        {"zero_grads": True},
         {"cast_grads": True},
         {"nonfinite": "skip"},
         {"stats": True},

@@ -74,7 +74,7 @@ GUARDED: dict[str, Any] = {"global_clipnorm": 1.0, "nonfinite": "skip", "loss_sc
 FOLLOWED: dict[str, Any] = {
     "ema": lambda step: 1 - 1 / (step + 2),
     "lookahead_steps": 2,
-    "zero_grad": True,
+    "zero_grads": True,
     "stats": True,
     "cast_to": None,
 }

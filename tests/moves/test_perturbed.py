@@ -228,12 +228,12 @@ def test_maximize_goes_downhill_and_each_group_its_way(backend: str) -> None:
 @pytest.mark.parametrize("adaptive", [False, True])
 def test_gradients_are_zeroed_if_that_is_asked_for(adaptive: bool, backend: str) -> None:
     p = params()
-    opt = fastopt.SGD(p, zero_grad=True, backend=backend)
+    opt = fastopt.SGD(p, zero_grads=True, backend=backend)
     nan = {k: np.full_like(v, np.nan) for k, v in p.items()}
     for g in (grads(p), nan):
         with opt.perturbed(g, adaptive=adaptive):
             assert not any(v.any() for v in g.values())
-    opt.zero_grad = False
+    opt.zero_grads = False
     g = grads(p)
     with opt.perturbed(g, adaptive=adaptive):
         assert bits(g) == bits(grads(params()))

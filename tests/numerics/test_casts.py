@@ -97,7 +97,7 @@ def test_many_chunks_with_everything_else(threads: int, backend: str) -> None:
     for cast in (True, False):
         g = np.asarray(values(shape, np.float64, 1), order="F")
         p = values(shape, np.float32, 2)
-        opt = fastopt.AdamW(p, backend=backend, cast_grads=cast, zero_grad=True, **options)
+        opt = fastopt.AdamW(p, backend=backend, cast_grads=cast, zero_grads=True, **options)
         for _ in range(2):
             given = g.copy("K") if cast else g.astype(np.float32)
             opt.step(given)
@@ -109,7 +109,7 @@ def test_many_chunks_with_everything_else(threads: int, backend: str) -> None:
 def test_gradients_of_all_dtypes_at_once(backend: str) -> None:
     p = [np.zeros(70, dtype) for dtype in (np.float32, np.float64) for _ in range(4)]
     g = [values(70, dtype, 5) for dtype in (*OTHERS, *OTHERS)]
-    opt = fastopt.SGD(p, lr=1.0, cast_grads=True, zero_grad=True, backend=backend)
+    opt = fastopt.SGD(p, lr=1.0, cast_grads=True, zero_grads=True, backend=backend)
     wanted = [np.zeros(70, x.dtype) for x in p]
     for step in range(3):
         given: list[Any] = [x.copy() for x in g]

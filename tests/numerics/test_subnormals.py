@@ -193,7 +193,7 @@ def test_all_that_a_step_can_do_besides_has_the_same_bits(size: int) -> None:
     found = []
     for flush in (False, True):
         p, half = normal(size, np.float32, 0), np.zeros(size, np.uint16)
-        options: dict[str, Any] = {"ema": 0.9, "cast_to": half, "zero_grad": True, "stats": True}
+        options: dict[str, Any] = {"ema": 0.9, "cast_to": half, "zero_grads": True, "stats": True}
         opt = fastopt.AdamW(p, lookahead_steps=2, flush_subnormals=flush, clipnorm=0.1, **options)
         for step in range(4):
             opt.step(normal(size, np.float32, step + 1))

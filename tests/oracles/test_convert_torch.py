@@ -333,12 +333,12 @@ def test_adamw_of_torch_goes_on_as_adam_too() -> None:
 def test_clipping_and_settings_stay() -> None:
     _, state = trained()
     opt = fastopt.Adam(
-        {"w": np.ones((3, 2)), "b": np.ones(4)}, like="keras", clipnorm=2.0, ema=0.5, zero_grad=True
+        {"w": np.ones((3, 2)), "b": np.ones(4)}, like="keras", clipnorm=2.0, ema=0.5, zero_grads=True
     )
     before = {name: e.copy() for name, e in opt.ema_state.items()}
     convert.from_torch(opt, state)
     assert opt.clipnorm == 2.0
-    assert opt.zero_grad is True
+    assert opt.zero_grads is True
     assert opt.eps_placement == "outside"
     assert opt.eps == 1e-8
     assert {name: e.tolist() for name, e in opt.ema_state.items()} == {

@@ -63,7 +63,7 @@ OF_THE_PIPELINE: dict[str, list[Any]] = {
     "weight_decay": [0.0, 0.1],
     "decoupled_weight_decay": [False, True],
     "maximize": [False, True],
-    "zero_grad": [False, True],
+    "zero_grads": [False, True],
     "stats": [False, True],
     "lookahead_steps": [None, 1, 2],
     "cast_to": [None, np.float16, bfloat16],

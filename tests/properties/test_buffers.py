@@ -51,13 +51,13 @@ def test_layout_of_parameters_and_gradients(scene: Scene, data: st.DataObject) -
 
 
 @given(scenes(), offsets, st.booleans(), st.sampled_from([None, 0.9]))
-def test_canaries(scene: Scene, at: list[int], zero_grad: bool, ema: float | None) -> None:
+def test_canaries(scene: Scene, at: list[int], zero_grads: bool, ema: float | None) -> None:
     """Parameters, gradients and copies have canaries on both sides."""
     params = framed(scene.params(), at)
     copies = framed([np.zeros_like(p.array, np.float16) for p in params], at[1:])
     opt = scene.make(
         [p.array for p in params],
-        zero_grad=zero_grad,
+        zero_grads=zero_grads,
         ema=ema,
         cast_to=[copy.array for copy in copies],
     )
@@ -84,31 +84,31 @@ def test_canaries_around_states(scene: Scene, at: list[int]) -> None:
 
 
 @given(scenes(most=3), st.booleans(), st.booleans())
-def test_memory_that_cannot_be_touched(scene: Scene, at_end: bool, zero_grad: bool) -> None:
+def test_memory_that_cannot_be_touched(scene: Scene, at_end: bool, zero_grads: bool) -> None:
     """Arrays end or begin where the next byte would be a fault, if it were only read."""
     params = [guarded(p, at_end) for p in scene.params()]
-    opt = scene.make(params, zero_grad=zero_grad, global_clipnorm=None)
+    opt = scene.make(params, zero_grads=zero_grads, global_clipnorm=None)
     for k in range(1, 3):
         opt.step([None if g is None else guarded(g, at_end) for g in scene.grads(k)])
     assert_same(written(opt, params), scene.train(steps=2))
 
 
 @given(scenes(), st.booleans(), st.booleans())
-def test_gradients_are_read_alone(scene: Scene, zero_grad: bool, clips: bool) -> None:
+def test_gradients_are_read_alone(scene: Scene, zero_grads: bool, clips: bool) -> None:
     """Not one bit of them changes, unless they are to be zeroed: then all are +0."""
-    opt = scene.make(scene.params(), zero_grad=zero_grad)
+    opt = scene.make(scene.params(), zero_grads=zero_grads)
     if clips and opt.clipnorm is None:  # an option, or what a dialect means
         opt.global_clipnorm = 1.0
     for k in range(1, 3):
         grads = scene.grads(k)
         for g in grads:
             if g is not None:
-                g.setflags(write=zero_grad)
+                g.setflags(write=zero_grads)
         before = [None if g is None else g.tobytes() for g in grads]
         opt.step(grads)
         for g, was in zip(grads, before, strict=True):
             if g is not None:
-                assert g.tobytes() == (bytes(g.nbytes) if zero_grad else was)
+                assert g.tobytes() == (bytes(g.nbytes) if zero_grads else was)
 
 
 def places(arrays: Arrays) -> list[Any]:

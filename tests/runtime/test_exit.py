@@ -24,7 +24,7 @@ WAYS = {
                 opt.step(g)
     """,
     "everything": """
-        opt = fastopt.AdamW(p, global_clipnorm=1.0, ema=0.9, zero_grad=True, stats=True)
+        opt = fastopt.AdamW(p, global_clipnorm=1.0, ema=0.9, zero_grads=True, stats=True)
         work = lambda: opt.step(g)
     """,
     "accumulation": """

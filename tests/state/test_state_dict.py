@@ -449,7 +449,7 @@ WRONG: list[tuple[tuple[Any, ...], Any, type[Exception], str]] = [
     (("groups", 0, "schedules", "eps"), [{"value": 1}], TypeError, "reduce_on_plateau is what"),
     (("settings", "foo"), 1, ValueError, "has the setting 'foo', unknown to this version"),
     (("settings", "nonfinite"), "raise", ValueError, "loss_scale='dynamic' finds its scale"),
-    (("settings", "zero_grad"), 1, TypeError, "zero_grad is 1"),
+    (("settings", "zero_grads"), 1, TypeError, "zero_grads is 1"),
     (("loss_scale",), {}, TypeError, r"state\['loss_scale'\] has no 'value'"),
     (("loss_scale", "value"), 0.0, ValueError, "the loss scale is 0.0"),
     (("loss_scale", "value"), None, TypeError, "the loss scale is None"),

@@ -40,7 +40,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "weight_decay": 0.3,
         "maximize": True,
         "stats": True,
-        "zero_grad": True,
+        "zero_grads": True,
         "cast_grads": True,
         "cast_to": bfloat16,
         "ema": 0.9,
@@ -70,7 +70,7 @@ def test_equals_one_step_with_the_mean(k: int, name: str, dtype: Any, backend: s
         for call, g in enumerate(calls):
             assert opt.step_count == step
             assert opt.accumulate(g) is (call == k - 1)
-            if options.get("zero_grad"):
+            if options.get("zero_grads"):
                 assert not any(x.any() for x in g.values() if x is not None)
         assert_same(p, by_hand.p, "the parameter")
         assert_same({n: s["b"] for n, s in opt.state.items()}, by_hand.b, "the buffer")
@@ -107,7 +107,9 @@ def test_nothing_moves_before_the_last_call(backend: str) -> None:
 def test_layouts_and_dtypes_can_change_between_calls(backend: str) -> None:
     p, q = np.ones((5, 7), np.float32), np.ones((5, 7), np.float32)
     opt, twin = (
-        fastopt.Adam(x, gradient_accumulation_steps=4, cast_grads=True, zero_grad=True, backend=backend)
+        fastopt.Adam(
+            x, gradient_accumulation_steps=4, cast_grads=True, zero_grads=True, backend=backend
+        )
         for x in (p, q)
     )
     rng = np.random.default_rng(0)
@@ -145,7 +147,7 @@ def test_a_parameter_without_any_gradient_sits_out(backend: str) -> None:
 
 def test_bound_gradients(backend: str) -> None:
     p, g = np.zeros(2), np.ones(2)
-    options: dict[str, Any] = {"gradient_accumulation_steps": 2, "zero_grad": True}
+    options: dict[str, Any] = {"gradient_accumulation_steps": 2, "zero_grads": True}
     opt = fastopt.SGD(p, lr=1.0, grads=g, backend=backend, **options)
     for value in (2.0, 4.0):
         g[...] = value
@@ -167,7 +169,7 @@ def test_limits_are_for_the_mean(backend: str) -> None:
 
 def test_a_bad_gradient_is_not_added(backend: str) -> None:
     p, q = model(np.float32), model(np.float32)
-    opt = fastopt.SGD(p, lr=1.0, gradient_accumulation_steps=2, zero_grad=True, backend=backend)
+    opt = fastopt.SGD(p, lr=1.0, gradient_accumulation_steps=2, zero_grads=True, backend=backend)
     twin = fastopt.SGD(q, lr=1.0, gradient_accumulation_steps=2, backend=backend)
     for seed in (1, 2):
         bad = gradients(np.float32, 7)
@@ -184,7 +186,7 @@ def test_a_bad_gradient_is_not_added(backend: str) -> None:
 def test_raising_begins_again(backend: str) -> None:
     p = np.ones(2)
     opt = fastopt.SGD(
-        p, lr=1.0, gradient_accumulation_steps=2, nonfinite="raise", zero_grad=True, backend=backend
+        p, lr=1.0, gradient_accumulation_steps=2, nonfinite="raise", zero_grads=True, backend=backend
     )
     opt.accumulate(np.array([np.nan, 1.0]))
     with pytest.raises(FloatingPointError, match=r"of 'params' is not finite: 1 of 2 .* at \(0,\)"):

@@ -102,7 +102,7 @@ def train(
     params = arrays()
     copies = [np.zeros(p.size, COPIES[i % 3]) for i, p in enumerate(params)]
     opt = make_optimizer(
-        params, backend=backend, zero_grad=True, cast_grads=True, cast_to=copies, **options
+        params, backend=backend, zero_grads=True, cast_grads=True, cast_to=copies, **options
     )
     said: list[Any] = []
     for step in range(STEPS):
@@ -196,7 +196,7 @@ def test_strided_gradients_in_many_chunks(backend: str) -> None:
                 options: Options = {
                     "ema": 0.9,
                     "lookahead_steps": 1,
-                    "zero_grad": True,
+                    "zero_grads": True,
                     "clipnorm": 9.0,
                 }
                 opt = fastopt.AdamW(p, backend=backend, cast_to=copy, stats=stats, **options)

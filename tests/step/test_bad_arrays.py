@@ -128,7 +128,7 @@ def test_a_bound_gradient_in_a_copy(backend: str) -> None:
 @pytest.mark.parametrize("kind", [np.float16, bfloat16], ids=lambda kind: kind.__name__)
 def test_gradients_in_what_is_written(kind: Any, backend: str) -> None:
     p, copy = np.ones(8, np.float32), np.zeros(8, kind)
-    options: dict[str, Any] = {"cast_grads": True, "zero_grad": True, "ema": 0.5, "lookahead_steps": 2}
+    options: dict[str, Any] = {"cast_grads": True, "zero_grads": True, "ema": 0.5, "lookahead_steps": 2}
     opt = fastopt.Adam(p, cast_to=copy, backend=backend, **options)
     opt.step(np.ones(8, kind))
     cases: list[tuple[Array, str]] = [
@@ -209,17 +209,17 @@ def test_gradients_that_cannot_be_zeroed(case: Any, cast: bool, backend: str) ->
     """Whether the plan takes the step by itself, or leaves it to Python, which can cast."""
     _, make, name, words = case
     p = [np.ones(SHAPE), np.ones(SHAPE)]
-    opt = fastopt.Adam(p, zero_grad=True, cast_grads=cast, ema=0.5, backend=backend)
+    opt = fastopt.Adam(p, zero_grads=True, cast_grads=cast, ema=0.5, backend=backend)
     opt.step([np.ones(SHAPE), np.ones(SHAPE)])
     arrays = [*p, *opt.ema_state, *(a for s in opt.state.values() for a in s.values())]
     g = make()
     before = digest(*arrays, *(x for x in g if x is not None))
     for act in (opt.step, opt.accumulate):
-        with pytest.raises(ValueError, match=f"gradient of {name} {words}.*set zero_grad=False"):
+        with pytest.raises(ValueError, match=f"gradient of {name} {words}.*set zero_grads=False"):
             act(g)
     assert digest(*arrays, *(x for x in g if x is not None)) == before
     assert opt.step_count == 1
-    opt.zero_grad = False
+    opt.zero_grads = False
     assert opt.step(g), "it is only read"
 
 
@@ -228,7 +228,7 @@ def test_gradients_that_only_reach_across_each_other(dtype: Any, backend: str) -
     memory = np.ones((3, 2, 4, 2), dtype)
     views = [memory[:, 0, :, 0], memory[:, 1, ::-1, 1]]
     p = [np.zeros(SHAPE), np.zeros(SHAPE)]
-    opt = fastopt.SGD(p, lr=1.0, zero_grad=True, cast_grads=True, backend=backend)
+    opt = fastopt.SGD(p, lr=1.0, zero_grads=True, cast_grads=True, backend=backend)
     opt.step(views)
     assert [x.tolist() for x in p] == [[[-1.0] * 4] * 3] * 2
     assert (memory.sum(), memory[:, 0, :, 1].sum(), memory[:, 1, :, 0].sum()) == (24.0, 12.0, 12.0)
@@ -239,7 +239,7 @@ def test_gradients_whose_rows_end_within_a_step(step: int, backend: str) -> None
     """A row of 4 elements takes the memory of 3 steps and one element: the next one begins behind."""
     memory = np.ones((3, 3 * abs(step) + 1))
     p = np.zeros(SHAPE)
-    opt = fastopt.SGD(p, lr=1.0, zero_grad=True, backend=backend)
+    opt = fastopt.SGD(p, lr=1.0, zero_grads=True, backend=backend)
     opt.step(memory[:, ::step])
     assert p.tolist() == [[-1.0] * 4] * 3
     assert (memory.sum(), memory[:, ::step].sum()) == (memory.size - p.size, 0.0)
@@ -247,12 +247,12 @@ def test_gradients_whose_rows_end_within_a_step(step: int, backend: str) -> None
 
 def test_a_bound_gradient_that_cannot_be_zeroed() -> None:
     with pytest.raises(ValueError, match="gradient of 'params' is read-only"):
-        fastopt.SGD(np.ones(SHAPE), zero_grad=True, grads=read_only(np.ones(SHAPE)))
+        fastopt.SGD(np.ones(SHAPE), zero_grads=True, grads=read_only(np.ones(SHAPE)))
 
 
 def test_empty_gradients_can(backend: str) -> None:
     p = [np.ones((0, 3)), np.ones((3, 0), np.float32)]
-    opt = fastopt.SGD(p, zero_grad=True, cast_grads=True, stats=True, ema=0.5, backend=backend)
+    opt = fastopt.SGD(p, zero_grads=True, cast_grads=True, stats=True, ema=0.5, backend=backend)
     opt.step([np.ones((0, 3)), np.broadcast_to(np.ones(0), (3, 0)).copy()])
     opt.step([np.ones((3, 0)).T, np.ones((3, 0), bfloat16)])
     assert opt.step_count == 2
@@ -281,7 +281,7 @@ def test_empty_gradients_can(backend: str) -> None:
 @pytest.mark.parametrize("first", [np.float32, np.float16, bfloat16], ids=lambda kind: kind.__name__)
 def test_bad_casts(make: Any, error: type[Exception], words: str, first: Any, backend: str) -> None:
     p = [np.ones(SHAPE, np.float32), np.ones(SHAPE, np.float32)]
-    opt = fastopt.Adam(p, cast_grads=True, zero_grad=True, backend=backend)
+    opt = fastopt.Adam(p, cast_grads=True, zero_grads=True, backend=backend)
     good = np.ones(SHAPE, first)
     opt.step([good.copy(), good.copy()])
     for where in (0, 1):

@@ -28,7 +28,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "l1": 0.1,
     },
     "a threshold": {"l1": 0.1, "soft_threshold": True, "clipvalue": 0.7},
-    "followers": {"ema": 0.5, "lookahead_steps": 2, "zero_grad": True},
+    "followers": {"ema": 0.5, "lookahead_steps": 2, "zero_grads": True},
     "a report": {"stats": True, "nonfinite": "skip"},
     "a dynamic scale": {"loss_scale": "dynamic", "cast_grads": True},
     "sums": {"gradient_accumulation_steps": 2},

@@ -19,7 +19,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "a limit": ("adam", {"nonfinite": "skip", "global_clipnorm": 1.0}),
     "limits of each": ("adamw", {"loss_scale": "dynamic", "clipnorm": 0.5}),
     "a scale below 1": ("adam", {"nonfinite": "skip", "loss_scale": 1e-12}),
-    "a schedule": ("adam", {"nonfinite": "skip", "lr": lambda step: 0.5**step, "zero_grad": True}),
+    "a schedule": ("adam", {"nonfinite": "skip", "lr": lambda step: 0.5**step, "zero_grads": True}),
     "followers": ("nadam", {"nonfinite": "skip", "ema": 0.5, "lookahead_steps": 2}),
     "decay": ("adam", {"nonfinite": "skip", "weight_decay": 0.1}),
     "casts": ("adamwschedulefree", {"loss_scale": "dynamic", "cast_grads": True}),

@@ -97,7 +97,7 @@ def test_it_never_vanishes_and_never_overflows() -> None:
 
 
 def test_it_skips_and_zeroes(backend: str) -> None:
-    _, opt = dynamic(backend, zero_grad=True)
+    _, opt = dynamic(backend, zero_grads=True)
     g = BAD.copy()
     assert not opt.step(g)
     assert g.tolist() == [0.0, 0.0]

@@ -34,7 +34,7 @@ class Scene:
     """An optimizer with everything on that has taken a step, and its twin, which never sees the bad."""
 
     def __init__(self, nonfinite: str, dtype: Any, backend: str, **more: Any) -> None:
-        options = {"nonfinite": nonfinite, "zero_grad": True, "cast_grads": True, **EVERYTHING, **more}
+        options = {"nonfinite": nonfinite, "zero_grads": True, "cast_grads": True, **EVERYTHING, **more}
         self.dtype = dtype
         self.params, self.opts, self.copies = [], [], []
         for _ in range(2):
@@ -107,7 +107,7 @@ def test_skip_changes_nothing_but_the_gradients(name: str, dtype: Any, backend: 
 
 
 def test_skip_leaves_the_gradients_unless_they_are_to_be_zeroed(backend: str) -> None:
-    scene = Scene("skip", np.float32, backend, zero_grad=False)
+    scene = Scene("skip", np.float32, backend, zero_grads=False)
     g = gradients(np.float32, 2)
     g["w"][0, 0] = np.nan
     given = digest(g)

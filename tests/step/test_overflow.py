@@ -196,7 +196,7 @@ def test_nothing_of_the_others_changes(bad: str, backend: str) -> None:
         "ema": 0.9,
         "lookahead_steps": 1,
         "stats": True,
-        "zero_grad": True,
+        "zero_grads": True,
         "clipvalue": 1e30,
         "cast_to": {name: np.zeros_like(p, np.uint16) for name, p in model(np.float32).items()},
     }

@@ -26,7 +26,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "maximize": (False, True),
     "nonfinite": ("propagate", "skip"),
     "loss_scale": (1.0, 3.0, "dynamic"),
-    "zero_grad": (False, True),
+    "zero_grads": (False, True),
     "stats": (False, True),
     "gradient_accumulation_steps": (1, 2),
 }

@@ -28,7 +28,7 @@ def make(**options: Any) -> fastopt.Optimizer:
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_the_limit(kind: dict[str, Any], backend: str) -> None:
-    opt = make(max_consecutive_skips=3, zero_grad=True, backend=backend, **kind)
+    opt = make(max_consecutive_skips=3, zero_grads=True, backend=backend, **kind)
     for _ in range(2):
         for _ in range(3):
             assert not opt.step({name: g.copy() for name, g in BAD.items()})
@@ -105,7 +105,7 @@ def test_what_it_says_silences_it(backend: str) -> None:
 
 def test_where_the_warning_is_an_error_the_optimizer_goes_on(backend: str) -> None:
     """It comes when all has been decided and counted: the step has been left out."""
-    opt = make(loss_scale="dynamic", zero_grad=True, backend=backend)
+    opt = make(loss_scale="dynamic", zero_grads=True, backend=backend)
     for k in range(SILENT):
         g = {name: each.copy() for name, each in BAD.items()}
         if k < SILENT - 1:

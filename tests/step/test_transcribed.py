@@ -33,7 +33,7 @@ ALONE: list[Options] = [
     {"clipvalue": 0.75},
     {"loss_scale": 1024.0},
     {"loss_scale": 3.0},
-    {"zero_grad": True},
+    {"zero_grads": True},
     {"stats": True},
     {"nonfinite": "raise"},
     {"ema": 0.9},
@@ -56,14 +56,14 @@ TOGETHER: list[Options] = [
     {"global_clipnorm": 2.0, "loss_scale": 7.0, "maximize": True},
     {"clipnorm": 2.0, "clipvalue": 0.05, "weight_decay": 0.3},
     {"clipvalue": 0.5, "weight_decay": 0.3, "decoupled_weight_decay": True},
-    {"zero_grad": True, "cast_to": bfloat16},
+    {"zero_grads": True, "cast_to": bfloat16},
     {
         "global_clipnorm": 2.0,
         "clipvalue": 0.05,
         "loss_scale": 7.0,
         "nonfinite": "raise",
         "weight_decay": 0.3,
-        "zero_grad": True,
+        "zero_grads": True,
         "stats": True,
         "ema": 0.9,
         "cast_to": np.float16,
@@ -74,18 +74,18 @@ TOGETHER: list[Options] = [
         "nonfinite": "skip",
         "weight_decay": 0.3,
         "decoupled_weight_decay": True,
-        "zero_grad": True,
+        "zero_grads": True,
         "ema": rising,
         "ema_bias_correction": True,
         "cast_to": bfloat16,
     },
-    {"lookahead_steps": 2, "ema": 0.9, "cast_to": bfloat16, "zero_grad": True},
+    {"lookahead_steps": 2, "ema": 0.9, "cast_to": bfloat16, "zero_grads": True},
     {
         "global_clipnorm": 2.0,
         "loss_scale": 7.0,
         "weight_decay": 0.3,
         "decoupled_weight_decay": True,
-        "zero_grad": True,
+        "zero_grads": True,
         "stats": True,
         "swa_start": 0,
         "swa_every": 2,
@@ -139,7 +139,7 @@ def test_equals_the_transcription(options: Options, dtype: Any, backend: str) ->
         if opt.stats:  # squares, not roots, are added up
             assert opt.report()[0].update_norm == pytest.approx(by_hand.update_norm, rel=1e-15)
         for name, g in grads.items():
-            if g is not None and "zero_grad" in options:
+            if g is not None and "zero_grads" in options:
                 assert g.tobytes() == bytes(g.nbytes), "zeros, none of them negative"
             elif g is not None:
                 np.testing.assert_array_equal(g, before[name])
@@ -180,7 +180,7 @@ def test_zero_gradients_are_not_divided_by_their_norm(backend: str) -> None:
 
 def test_no_gradient_at_all(backend: str) -> None:
     p = [np.ones(3), np.ones(2)]
-    opt = fastopt.SGD(p, global_clipnorm=1.0, ema=0.5, zero_grad=True, stats=True, backend=backend)
+    opt = fastopt.SGD(p, global_clipnorm=1.0, ema=0.5, zero_grads=True, stats=True, backend=backend)
     assert opt.step([None, None])
     assert opt.grad_norm == 0.0
     assert [x.tolist() for x in p] == [[1.0] * 3, [1.0] * 2]

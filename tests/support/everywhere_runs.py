@@ -113,7 +113,7 @@ def the_whole_step(backend: str) -> Iterator[Any]:
         stats=True,
         lookahead_steps=2,
         gradient_accumulation_steps=2,
-        zero_grad=True,
+        zero_grads=True,
         backend=backend,
     )
     for seed in range(1, 7):

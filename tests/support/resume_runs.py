@@ -179,7 +179,7 @@ def everything(algorithm: str) -> Run:
         ema_bias_correction=True,
         loss_scale="dynamic",
         nonfinite="skip",
-        zero_grad=True,
+        zero_grads=True,
         global_clipnorm=2.0,
         gradient_accumulation_steps=2,
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """The declaration of an algorithm: options, rule, stages, facts."""
 
-from fastopt.algorithm import elementwise, regularization, settings
+from fastopt.algorithm import elementwise, regularization, renamed, settings
 from fastopt.algorithm.base import SETTINGS, Algorithm, Move
 from fastopt.algorithm.elementwise import (
     bounded,

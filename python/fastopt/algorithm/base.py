@@ -70,7 +70,7 @@ class Algorithm(Declared):
     nonfinite: str = setting(default="propagate", check=Choice("propagate", "raise", "skip"))
     max_consecutive_skips: int | None = setting(default=None, check=_STEPS_OR_NONE)
     loss_scale: float | str = setting(default=1.0, check=LossScaleNumber(above=0.0))
-    zero_grad: bool = setting(default=False, check=FLAG)
+    zero_grads: bool = setting(default=False, check=FLAG)
     cast_grads: bool = setting(default=False, check=FLAG)
     stats: bool = setting(default=False, check=FLAG)
     flush_subnormals: bool = setting(default=False, check=FLAG)

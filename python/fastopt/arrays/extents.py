@@ -98,7 +98,7 @@ class Written:
 
 def check_zeroable(gradients: Iterable[Named]) -> None:
     """Raise unless the gradients can be zeroed after they have been read."""
-    remedy = "zero_grad=True zeroes it: give an array of its own, np.array(g), or set zero_grad=False"
+    remedy = "zero_grads=True zeroes it: give an array of its own, np.array(g), or set zero_grads=False"
     arrays = list(gradients)
     for what, g in arrays:
         if not g.flags.writeable:

@@ -22,7 +22,7 @@ from fastopt.bench.turns import Prepared, in_turn
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "clip": {"global_clipnorm": 1.0},
-    "zero": {"zero_grad": True},
+    "zero": {"zero_grads": True},
     "ema": {"ema": 0.999},
     "cast": {},  # its arrays are those of a model
 }

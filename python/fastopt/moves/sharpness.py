@@ -81,7 +81,7 @@ def perturbed(core: Core, grads: Any, ball: Ball) -> Iterator[None]:
             core, grads
         )  # alive until they are read: a plan knows their addresses alone
         bound = core.bound
-        zeroes = bound.settings["zero_grad"]
+        zeroes = bound.settings["zero_grads"]
         plan = _plan(
             bound, bound.parameters.arrays, perturb_adaptively if ball.adaptive else accumulate
         )

@@ -11,6 +11,7 @@ from fastopt.algorithm import (
     Values,
     check_settings,
     check_together,
+    renamed,
     rule_of,
 )
 from fastopt.arrays import LISTED, check_kind, misfit
@@ -124,7 +125,7 @@ class CheckedState:
         """Return the settings that can change; raise where one that cannot is another."""
         declared, now = self._bound.kind.declared, self._bound.settings
         found = {name: each.default for name, each in declared.items() if not each.fixed}
-        for name, value in self._state["settings"].items():
+        for name, value in renamed.saved(self._state["settings"]).items():
             if name not in declared:
                 raise ValueError(f"the state has the setting {name!r}, unknown to this version")
             if not declared[name].fixed:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from fastopt.algorithm import SETTINGS
+from fastopt.algorithm import SETTINGS, renamed
 from fastopt.model import Group, Named
 from fastopt.runtime import describe
 
@@ -57,7 +57,7 @@ def keywords_of(config: Any, name: str, params: Any) -> tuple[Any, dict[str, Any
             "params) makes whichever it is of"
         )
     groups = [made(group) for group in config["groups"]]
-    settings = made(config.get("settings", {}))
+    settings = renamed.saved(made(config.get("settings", {})))
     if all("names" in group for group in groups):
         named = [(group.pop("names"), group) for group in groups]
         return params, {"groups": {Named(names): group for names, group in named if names}, **settings}

@@ -7,7 +7,7 @@ from fastopt.step.binding import bind, follow, install, planned, prepare
 from fastopt.step.bound import Bound, Core, core_of
 from fastopt.step.decide import complaint, zero
 from fastopt.step.directions import between, measuring
-from fastopt.step.gradients import take_gradients
+from fastopt.step.gradients import take_gradients, zero_gradients
 from fastopt.step.loss_scaling import LossScale
 from fastopt.step.norms import clip_factor, norms_of
 from fastopt.step.report import GroupReport

@@ -30,7 +30,7 @@ def accumulate(core: Core, grads: Any, weight: float) -> bool:
     if sums.count < most:
         gradients = take_gradients(core, grads)
         bound = core.bound
-        if not sums.add(gradients, bound.forms, bound.settings["zero_grad"], weight):
+        if not sums.add(gradients, bound.forms, bound.settings["zero_grads"], weight):
             bound.hold.check()
             raise RuntimeError("the sums of the gradients cannot be updated")
     else:

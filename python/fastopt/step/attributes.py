@@ -38,6 +38,7 @@ def remedy_for(opt: Any, name: str) -> str:
         "settings": "set a setting, opt.nonfinite = 'skip'",
         "accumulated": "opt.accumulate(grads) adds gradients, and opt.flush() takes the step with them",
         "groups": GROUPS,
+        "param_groups": GROUPS,
         "names": _NAMES,
         "step_count": _COUNTED,
         "skipped": _COUNTED,

@@ -197,9 +197,9 @@ def followed(bound: Bound) -> Bound:
     declared.check_together(given, bound.clips_each)
     check_settings(given, [group.h for group in bound.groups], bound.parameters.singles)
     forms = None
-    if given["zero_grad"] or given["cast_grads"]:
-        forms = GradientForms(given["zero_grad"], given["cast_grads"])
-    works = bound.reads or given["zero_grad"] or given["loss_scale"] != 1.0
+    if given["zero_grads"] or given["cast_grads"]:
+        forms = GradientForms(given["zero_grads"], given["cast_grads"])
+    works = bound.reads or given["zero_grads"] or given["loss_scale"] != 1.0
     scheduled = [group for group in bound.groups if group.scheduled]
     plain = not (works or bound.measures or any(bound.followers))
     guarded = declared.guards(given)

@@ -9,7 +9,7 @@ from fastopt import backends
 from fastopt.backends import GradientForms
 from fastopt.model import divide
 from fastopt.step.binding import changed, install
-from fastopt.step.bound import Core
+from fastopt.step.bound import Bound, Core
 
 
 def take_gradients(core: Core, grads: Any) -> Sequence[Any]:
@@ -41,6 +41,35 @@ def bind_gradients(
     if present != bound.present:
         _divide(core, present)
     return gradients
+
+
+def zero_gradients(core: Core) -> None:
+    """Zero the gradients that are bound; raise where there are none, or one cannot be written."""
+    if core.gate.closed:
+        raise core.gate.busy()
+    leave = core.gate.enter_to_change()
+    try:
+        for g in _writeable(core.bound):
+            g[...] = 0
+    finally:
+        leave()
+
+
+def _writeable(bound: Bound) -> list[Any]:
+    if bound.grads is None:
+        raise RuntimeError(
+            "gradients are the caller's, and none are bound: fill yours with zeros, g[...] = 0, or set "
+            "zero_grads=True, which has each step zero those that it has read"
+        )
+    gradients, names = bound.leaves(None), bound.parameters.names
+    bound.parameters.explain(gradients, bound.hold, casts=bound.settings["cast_grads"])
+    for name, g in zip(names, gradients, strict=True):
+        if g is not None and not g.flags.writeable:
+            raise ValueError(
+                f"the gradient of {name!r} ({g.dtype}, shape {g.shape}) is read-only, and zero_grad() "
+                "writes into it: bind an array of its own, np.array(g)"
+            )
+    return [g for g in gradients if g is not None]
 
 
 def _divide(core: Core, present: list[bool] | None) -> None:

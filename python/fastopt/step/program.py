@@ -43,7 +43,7 @@ def step(core: Core, grads: Any, found: int) -> bool:
     record(bound)
     if bound.sums is not None:
         check_nothing_waits(bound.sums)
-    return take(bound, gradients, 1, bound.settings["zero_grad"])
+    return take(bound, gradients, 1, bound.settings["zero_grads"])
 
 
 def take(
