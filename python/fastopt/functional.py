@@ -117,6 +117,8 @@ def _hyperparameters(
 ) -> Values:
     if "algorithm" in given:
         raise TypeError("the name of the function is the algorithm: fastopt.functional.adamw(...)")
+    if like is not None:
+        given = frameworks.as_ours(cls, like, given)
     checked = cls.check_keywords((), given)
     for name in checked:
         if cls.hyperparameters[name].initial:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from numpy.typing import NDArray
 
+from fastopt import frameworks
 from fastopt.algorithm import Algorithm, Option, given, renamed
 from fastopt.arrays import read_only, read_only_dict, read_only_list, read_only_states
 from fastopt.backends import BOUND, FOR_PYTHON
 from fastopt.followers import Averages, EqualAverage, Follower, MovingAverage
 from fastopt.model import STEPPING, Which
-from fastopt.runtime import describe, get_num_threads, suggest, warn
+from fastopt.runtime import describe, get_num_threads, other_names, warn
 from fastopt.step import (
     Core,
     accumulation,
@@ -221,6 +222,8 @@ class Optimizer(Algorithm):
     def __init__(self, params: Any, *args: Any, **keywords: Any) -> None:
         self.check_class()
         keywords = renamed.given_as(keywords)
+        if keywords.get("like") is not None:
+            keywords = frameworks.as_ours(type(self), keywords["like"], keywords)
         shared = self.check_keywords(args, keywords)
         core = Core()
         bound = install(core, bind(core.gate, type(self), params, shared, keywords))
@@ -1023,7 +1026,7 @@ class Optimizer(Algorithm):
             setattr(self, new, value)
             return
         if not hasattr(type(self), name):
-            known = suggest(name, {**self.hyperparameters, **self.declared})
+            known = other_names.option(name, {**self.hyperparameters, **self.declared})
             for i, group in enumerate(self.groups):
                 if name in group.kind.hyperparameters:
                     known = f"{group.algorithm}, of group {i}, has it: opt.groups[{i}][{name!r}] = ..."

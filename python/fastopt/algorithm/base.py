@@ -22,7 +22,7 @@ from fastopt.algorithm.validators import (
     Number,
     ScheduledNumber,
 )
-from fastopt.runtime import shown, suggest
+from fastopt.runtime import other_names, shown
 
 _BETA = ScheduledNumber(at_least=0.0, below=1.0, optional=True)
 _STEPS = Count(at_least=1)
@@ -203,7 +203,7 @@ class Algorithm(Declared):
                         'groups={"embed.*": {"algorithm": "adamw"}}; fastopt.get("adamw", params) '
                         "makes an optimizer by its name"
                     )
-                known = suggest(name, {**cls.hyperparameters, **OPTIONS})
+                known = other_names.option(name, {**cls.hyperparameters, **OPTIONS})
                 raise TypeError(f"{cls.__name__} has no hyperparameter {name!r}: {known}")
         return {
             name: cls.hyperparameters[name].accept(value, name)

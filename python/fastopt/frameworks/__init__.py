@@ -3,12 +3,27 @@
 from fastopt.frameworks.dialects import (
     NAMES,
     REQUIRED,
+    Names,
     Options,
     Table,
+    as_ours,
     defaults,
     frameworks_of,
+    names,
     options,
     table,
 )
 
-__all__ = ["NAMES", "REQUIRED", "Options", "Table", "defaults", "frameworks_of", "options", "table"]
+__all__ = [
+    "NAMES",
+    "REQUIRED",
+    "Names",
+    "Options",
+    "Table",
+    "as_ours",
+    "defaults",
+    "frameworks_of",
+    "names",
+    "options",
+    "table",
+]

@@ -2,8 +2,9 @@
 
 A package for each framework has all that is known of it. Its `dialect` is a table: for every algorithm
 that it has, by the name of our class, the options in which its rule or its defaults differ from ours,
-which are torch's where torch has it. Where states can be converted, `names` are what it calls their
-parts, `arrival` converts from it and `departure` to it.
+which are torch's where torch has it; and its `NAMES` are its own for hyperparameters, where they are
+not ours. Where states can be converted, `names` are what it calls their parts, `arrival` converts from
+it and `departure` to it.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ NAMES = ("torch", "keras", "optax", "tf1", "mlx", "sklearn", "thinc", "paper")
 
 Options = Mapping[str, Any]
 Table = Mapping[str, Options]
+Names = Mapping[str, str | tuple[str, str]]  # by ours; two names for a pair
 
 
 class _Required:
@@ -35,6 +37,12 @@ def table(like: str) -> Table:
     return found
 
 
+def names(like: str) -> Names:
+    """Return what a framework calls hyperparameters, by our names."""
+    found: Names = import_module(f"fastopt.frameworks.{like}.dialect").NAMES
+    return found
+
+
 def defaults(
     cls: type[Algorithm], like: Any, *given: Mapping[str, Any], group: int | None = None
 ) -> dict[str, Any]:
@@ -45,7 +53,7 @@ def defaults(
     """
     values = {} if like is None else options(cls, like)
     for each in given:
-        values.update(each)
+        values.update(each if like is None else as_ours(cls, like, each, values))
     for name, value in values.items():
         if value is REQUIRED:
             remedy = f"{name}=..." if group is None else f"group {group} its own, {{{name!r}: ...}},"
@@ -53,6 +61,33 @@ def defaults(
                 f"{like} has no default for {name} of {cls.__name__}: give {remedy} as there"
             )
     return values
+
+
+def as_ours(
+    cls: type[Algorithm], like: Any, given: Mapping[str, Any], before: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return options under our names, of which some may have those of the framework.
+
+    Where one half of a pair is given, the other is that of `before`, by default of the dialect. Raise
+    TypeError for what is given under both names.
+    """
+    before = options(cls, like) if before is None else before
+    found = dict(given)
+    for ours, theirs in names(like).items():
+        halves = (theirs,) if isinstance(theirs, str) else theirs
+        there = [each for each in halves if each in given]
+        if not there or ours not in cls.hyperparameters:
+            continue
+        if ours in given:
+            raise TypeError(
+                f"{ours} of {cls.__name__} is given twice, as {ours} and as {there[0]}, which is what "
+                f"{like} calls it: give {ours}=... alone"
+            )
+        was = (before.get(ours, cls.hyperparameters[ours].default),)
+        pair = was if isinstance(theirs, str) else was[0]
+        values = [found.pop(each, old) for each, old in zip(halves, pair, strict=True)]
+        found[ours] = values[0] if isinstance(theirs, str) else tuple(values)
+    return found
 
 
 def options(cls: type[Algorithm], like: Any) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from fastopt.algorithm import (
 from fastopt.model.commit import Change, make
 from fastopt.model.gate import Gate
 from fastopt.model.tapes import Recordings, as_checked, blank_tape, recorded
-from fastopt.runtime import describe, suggest
+from fastopt.runtime import describe, other_names
 
 if TYPE_CHECKING:
     from fastopt.algorithm import Algorithm
@@ -279,7 +279,7 @@ class GroupValues:
 
     def _hyper(self, name: str) -> Option:
         if name not in self._declared:
-            known = suggest(name, self._declared)
+            known = other_names.option(name, self._declared)
             raise TypeError(f"there is no hyperparameter {name!r}{self._which()}: {known}")
         return self._declared[name]
 

@@ -8,7 +8,7 @@ from fastopt.arrays import read_only_dict
 from fastopt.model.commit import commit
 from fastopt.model.ended_schedules import warn_if_ended
 from fastopt.model.group_values import GroupValues, moderate_changes
-from fastopt.runtime import suggest
+from fastopt.runtime import other_names
 
 if TYPE_CHECKING:
     from fastopt.algorithm import Algorithm
@@ -79,9 +79,8 @@ class Group(GroupValues, MutableMapping[str, Any]):
             return getattr(self, name)
         if name not in self._declared:
             which = self._which() if self.other else ""
-            raise KeyError(
-                f"there is no hyperparameter {name!r}{which}: {suggest(name, self._declared)}"
-            )
+            known = other_names.option(name, self._declared)
+            raise KeyError(f"there is no hyperparameter {name!r}{which}: {known}")
         return self._at(name, self._given, {})
 
     def __setitem__(self, name: str, value: Any) -> None:

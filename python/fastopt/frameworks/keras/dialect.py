@@ -3,7 +3,7 @@
 Not copied: Keras computes bias corrections in the dtype of the parameter, ours are doubles.
 """
 
-from fastopt.frameworks.dialects import Table
+from fastopt.frameworks.dialects import Names, Table
 
 _KERAS = {"decoupled_weight_decay": True}
 _INSIDE = {**_KERAS, "lr": 1e-3, "eps": 1e-7, "eps_placement": "inside"}
@@ -19,3 +19,5 @@ TABLE: Table = {
     "Adamax": {**_KERAS, "lr": 1e-3, "eps": 1e-7, "eps_placement": "outside"},
     "NAdam": {**_KERAS, "lr": 1e-3, "eps": 1e-7, "momentum_decay": 1.0},
 }
+
+NAMES: Names = {"lr": "learning_rate", "alpha": "rho", "betas": ("beta_1", "beta_2"), "eps": "epsilon"}

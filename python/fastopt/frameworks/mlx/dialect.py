@@ -1,6 +1,6 @@
 """MLX. Adam and Adamax have no bias correction unless asked; SGD dampens the first gradient too."""
 
-from fastopt.frameworks.dialects import REQUIRED, Table
+from fastopt.frameworks.dialects import REQUIRED, Names, Table
 
 _ADAM = {"lr": REQUIRED, "bias_correction": False}
 
@@ -13,3 +13,5 @@ TABLE: Table = {
     "AdamW": _ADAM,
     "Adamax": {**_ADAM, "eps_placement": "outside"},
 }
+
+NAMES: Names = {"lr": "learning_rate"}

@@ -4,7 +4,7 @@ Weight decay is decoupled, as in adamw, adamaxw and nadamw, but for adadelta's. 
 without a learning rate ascends.
 """
 
-from fastopt.frameworks.dialects import REQUIRED, Table
+from fastopt.frameworks.dialects import REQUIRED, Names, Table
 
 _OPTAX = {"lr": REQUIRED, "decoupled_weight_decay": True}
 _ADAM = {**_OPTAX, "amsgrad_corrected": True}
@@ -18,4 +18,11 @@ TABLE: Table = {
     "AdamW": {**_ADAM, "weight_decay": 1e-4},
     "Adamax": _OPTAX,
     "NAdam": {**_OPTAX, "momentum_decay": None},
+}
+
+NAMES: Names = {
+    "lr": "learning_rate",
+    "alpha": "decay",
+    "betas": ("b1", "b2"),
+    "initial_accumulator_value": "initial_scale",
 }

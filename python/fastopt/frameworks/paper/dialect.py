@@ -10,7 +10,7 @@ copied.
 Where a paper adds no epsilon, ours is 1e-22, which changes no sum and saves 0 / 0.
 """
 
-from fastopt.frameworks.dialects import REQUIRED, Table
+from fastopt.frameworks.dialects import REQUIRED, Names, Table
 
 TABLE: Table = {
     "SGD": {"lr": REQUIRED, "lr_in_buffer": True},
@@ -30,3 +30,5 @@ TABLE: Table = {
     "Adamax": {"eps": 1e-22, "eps_placement": "outside"},
     "NAdam": {"betas": (0.99, 0.999)},
 }
+
+NAMES: Names = {}

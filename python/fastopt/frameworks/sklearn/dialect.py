@@ -4,9 +4,16 @@ The defaults are those of the estimators; the optimizer classes behind them, whi
 for SGD. Their L2 penalty ``alpha`` is part of the loss, and its gradient so of the caller's.
 """
 
-from fastopt.frameworks.dialects import Table
+from fastopt.frameworks.dialects import Names, Table
 
 TABLE: Table = {
     "SGD": {"momentum": 0.9, "nesterov": True, "lr_in_buffer": True},
     "Adam": {"eps_placement": "hat"},
+}
+
+NAMES: Names = {
+    "lr": "learning_rate_init",
+    "nesterov": "nesterovs_momentum",
+    "betas": ("beta_1", "beta_2"),
+    "eps": "epsilon",
 }

@@ -1,6 +1,6 @@
 """TensorFlow 1: tf.train and tf.contrib.opt. Weight decay is taken off as it is, not times the rate."""
 
-from fastopt.frameworks.dialects import REQUIRED, Table
+from fastopt.frameworks.dialects import REQUIRED, Names, Table
 
 _TF1 = {"decoupled_weight_decay": "fixed"}
 _ADAM = {**_TF1, "lr": 1e-3, "eps_placement": "hat"}
@@ -22,4 +22,12 @@ TABLE: Table = {
     "AdamW": {**_ADAM, "weight_decay": REQUIRED},
     "Adamax": {**_TF1, "lr": 1e-3, "eps_placement": "outside"},
     "NAdam": {**_ADAM, "momentum_decay": None, "correct_ahead": False},
+}
+
+NAMES: Names = {
+    "lr": "learning_rate",
+    "alpha": "decay",
+    "nesterov": "use_nesterov",
+    "betas": ("beta1", "beta2"),
+    "eps": "epsilon",
 }

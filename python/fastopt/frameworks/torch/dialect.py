@@ -1,7 +1,9 @@
 """PyTorch, ``torch.optim``: its rules and defaults are ours, for every algorithm that it has."""
 
-from fastopt.frameworks.dialects import Table
+from fastopt.frameworks.dialects import Names, Table
 
 TABLE: Table = {
     name: {} for name in ("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "Adamax", "NAdam")
 }
+
+NAMES: Names = {}
