@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fastopt.optimizers import INDEX as _ALGORITHMS
+from fastopt.runtime import attributes as _attributes
 from fastopt.runtime import by_name as _by_name
 from fastopt.runtime import renamed as _renamed
 from fastopt.version import __version__
@@ -104,7 +105,7 @@ _by_name.find = _find
 
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
-        raise AttributeError(f"module 'fastopt' has no attribute {name!r}")
+        raise _attributes.missing(__name__, name)
     module = import_module(f"fastopt.{_LATER[name]}")
     found = module if name == _LATER[name] else getattr(module, name)
     globals()[name] = found  # the next look does not come here

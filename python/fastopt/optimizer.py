@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from types import TracebackType
+from types import EllipsisType, TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from fastopt.arrays import read_only, read_only_dict, read_only_list, read_only_
 from fastopt.backends import BOUND, FOR_PYTHON
 from fastopt.followers import Averages, EqualAverage, Follower, MovingAverage
 from fastopt.model import STEPPING, Which
-from fastopt.runtime import describe, get_num_threads, other_names, warn
+from fastopt.runtime import attributes, describe, get_num_threads, other_names, warn
 from fastopt.step import (
     Core,
     accumulation,
@@ -240,7 +240,7 @@ class Optimizer(Algorithm):
 
     # The step.
 
-    def step(self, grads: Any = None) -> bool:
+    def step(self, grads: Any = None, surplus: EllipsisType = ...) -> bool:
         """Take one step: update every parameter that has a gradient, and its state, in place.
 
         Parameters
@@ -260,7 +260,8 @@ class Optimizer(Algorithm):
         ------
         TypeError, ValueError
             For a gradient that does not fit, or a parameter that is no longer the one that was given;
-            the message names it. No byte has changed then.
+            the message names it. For anything but gradients, such as parameters or a closure. No byte
+            has changed then.
         FloatingPointError
             With ``nonfinite="raise"``, for a gradient that is not finite or would make something
             infinite; for more steps left out in a row than `max_consecutive_skips`. No byte has changed
@@ -272,6 +273,11 @@ class Optimizer(Algorithm):
         A signal's handler that raises, as Ctrl-C does, finds a step whole or not begun; on the backends
         numba and numpy it may find it half done.
         """
+        if surplus is not ...:
+            raise TypeError(
+                "step is given gradients alone, opt.step(grads): the parameters are those that the "
+                "optimizer was made with"
+            )
         if self._before:
             self._call(self._before)
         core = self._core
@@ -1036,12 +1042,19 @@ class Optimizer(Algorithm):
             return
         super().__setattr__(name, value)
 
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in attributes.METHODS]
+
     def __delattr__(self, name: str) -> None:
         if is_shown(self, name):
             refuse(self, name, "be deleted")
         if name in self.hyperparameters or name in self.declared:
             raise AttributeError(f"opt.{name} cannot be deleted: an optimizer always has one")
         super().__delattr__(name)
+
+
+for _name in attributes.METHODS:
+    setattr(Optimizer, _name, attributes.Missing(_name))
 
 
 def _added(hooks: list[Hook], hook: Hook) -> Callable[[], None]:

@@ -22,7 +22,7 @@ from fastopt.algorithm.validators import (
     Number,
     ScheduledNumber,
 )
-from fastopt.runtime import other_names, shown
+from fastopt.runtime import attributes, other_names, shown
 
 _BETA = ScheduledNumber(at_least=0.0, below=1.0, optional=True)
 _STEPS = Count(at_least=1)
@@ -104,7 +104,7 @@ class Algorithm(Declared):
         super().__init_subclass__(**kwargs)
         for name in [name for name, value in vars(cls).items() if isinstance(value, Option)]:
             others = [vars(base)[name] for base in cls.__mro__[1:] if name in vars(base)]
-            if not all([isinstance(other, Option) for other in others]):
+            if not all([isinstance(other, (Option, attributes.Missing)) for other in others]):
                 raise TypeError(
                     f"{cls.__name__} declares a hyperparameter {name!r}, and every optimizer has that "
                     f"as something else: give it another name, such as {name}_factor"

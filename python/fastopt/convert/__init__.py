@@ -9,8 +9,15 @@ Optimizer state is converted: moments, momentum, numbers of steps, hyperparamete
 the caller's to copy. What cannot be translated is refused, and nothing has changed then.
 """
 
+from typing import TYPE_CHECKING
+
 from fastopt.frameworks.keras import from_keras
 from fastopt.frameworks.optax import from_optax
 from fastopt.frameworks.torch import from_torch, to_torch
+from fastopt.runtime import attributes
 
 __all__ = ["from_keras", "from_optax", "from_torch", "to_torch"]
+
+
+if not TYPE_CHECKING:  # type checkers find by themselves what is missing
+    __getattr__ = attributes.of(__name__)

@@ -127,6 +127,11 @@ class Parameters:
         """List gradients that are given in a container built like params."""
         if given is None:
             raise TypeError("there are no gradients: use step(grads), or bind them with grads=...")
+        if callable(given):
+            raise TypeError(
+                f"grads is {describe(given)}; a step calls no closure: compute the gradients "
+                "before, and give them, opt.step(grads)"
+            )
         return self.leaves(given, "grads", "None where a parameter sits out")
 
     def leaves_of(self, tree: Any, what: str, remedy: str) -> Sequence[Any]:

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fastopt.optimizers.index import INDEX
+from fastopt.runtime import attributes
 
 if TYPE_CHECKING:
     from fastopt.optimizer import Optimizer
@@ -34,7 +35,7 @@ CLASSES = _Classes()
 
 def __getattr__(name: str) -> Any:
     if name not in INDEX:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise attributes.missing(__name__, name)
     return CLASSES[name]
 
 

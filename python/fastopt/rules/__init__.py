@@ -5,6 +5,8 @@ the `Values` of them that a class gets; and what a rule may use beside ``+ - * /
 ``np.sqrt`` and ``np.abs``.
 """
 
+from typing import TYPE_CHECKING
+
 from fastopt.algorithm import (
     Values,
     bounded,
@@ -21,6 +23,7 @@ from fastopt.algorithm import (
     sign,
 )
 from fastopt.optimizer import Optimizer
+from fastopt.runtime import attributes
 
 __all__ = [
     "Optimizer",
@@ -38,3 +41,7 @@ __all__ = [
     "select",
     "sign",
 ]
+
+
+if not TYPE_CHECKING:  # type checkers find by themselves what is missing
+    __getattr__ = attributes.of(__name__)

@@ -1,6 +1,6 @@
 """The ground: the extension, threads, warnings, and checks of plain arguments."""
 
-from fastopt.runtime import by_name, extension, other_names, renamed, threads
+from fastopt.runtime import attributes, by_name, extension, other_names, renamed, threads
 from fastopt.runtime.arguments import (
     MOST_STEPS,
     count,

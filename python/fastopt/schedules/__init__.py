@@ -6,7 +6,10 @@
     lr(0), lr(500), lr(10_000)                      0.0, 0.001, 0.0
 """
 
+from typing import TYPE_CHECKING
+
 from fastopt.algorithm import shipped
+from fastopt.runtime import attributes
 from fastopt.schedules.annealing import cosine, cosine_restarts
 from fastopt.schedules.base import Schedule
 from fastopt.schedules.cycles import cyclic, one_cycle, one_cycle_momentum
@@ -50,3 +53,7 @@ __all__ = [
 for _each in SCHEDULES.values():
     shipped(_each)
 del _each
+
+
+if not TYPE_CHECKING:  # type checkers find by themselves what is missing
+    __getattr__ = attributes.of(__name__)
