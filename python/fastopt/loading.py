@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastopt.algorithm import Algorithm
+from fastopt.optimizer import Optimizer
 from fastopt.registry import optimizer_class
 from fastopt.state import Path, marks, plain, saved_state
 from fastopt.state import load as restored_from
 from fastopt.step import core_of
 
 
-def load(path: Path, params: Any, *, progress: bool | None = None, **options: Any) -> Any:
+def load(path: Path, params: Any, *, progress: bool | None = None, **options: Any) -> Optimizer:
     """Make the optimizer that a checkpoint is of, in the state that it was saved in.
 
     ::
@@ -50,7 +51,7 @@ def load(path: Path, params: Any, *, progress: bool | None = None, **options: An
         if forgotten := [name for name, value in settings.items() if marks(value)]:
             raise TypeError(_forgotten(forgotten[0], settings[forgotten[0]]))
         config = {"name": state["optimizer"], "groups": groups, "settings": settings}
-        opt = cls.from_config(config, params, **left)
+        opt: Optimizer = cls.from_config(config, params, **left)
         restored_from(core_of(opt), file, path, progress=progress)
     return opt
 

@@ -340,7 +340,7 @@ def test_a_state_from_before_the_first_step_begins_at_the_first_step(
     params = model(2.0)
     path = tmp_path / f"state.{way if way != 'made' else 'npz'}"
     if way == "dict":
-        opt = fastopt.SGD(params, lr=0.1, **options)
+        opt: fastopt.Optimizer = fastopt.SGD(params, lr=0.1, **options)
         opt.load_state_dict(first.state_dict())
     else:
         first.save(path, progress=False, params=way == "made")

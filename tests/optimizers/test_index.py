@@ -35,6 +35,8 @@ def test_every_class_is_found_and_shipped() -> None:
 
 def test_dir_is_what_is_public() -> None:
     assert dir(fastopt) == sorted(fastopt.__all__)
+    for page in (fastopt.schedules, fastopt.training, fastopt.convert, fastopt.rules):
+        assert dir(page) == sorted(page.__all__)
     assert len(set(fastopt.__all__)) == len(fastopt.__all__)
     assert set(CLASSES) < set(fastopt.__all__)
     for name in fastopt.__all__:

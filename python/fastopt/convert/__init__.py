@@ -20,4 +20,4 @@ __all__ = ["from_keras", "from_optax", "from_torch", "to_torch"]
 
 
 if not TYPE_CHECKING:  # type checkers find by themselves what is missing
-    __getattr__ = attributes.of(__name__)
+    __getattr__, __dir__ = attributes.of(__name__)

@@ -44,4 +44,4 @@ __all__ = [
 
 
 if not TYPE_CHECKING:  # type checkers find by themselves what is missing
-    __getattr__ = attributes.of(__name__)
+    __getattr__, __dir__ = attributes.of(__name__)

@@ -111,9 +111,13 @@ def missing(page: str, name: str) -> AttributeError:
     return AttributeError(f"module {page!r} has no attribute {name!r}{hint}")
 
 
-def of(page: str) -> Callable[[str], NoReturn]:
-    """Return the ``__getattr__`` of a public page that has all its names already."""
-    return partial(_raise, page)
+def of(page: str) -> tuple[Callable[[str], NoReturn], Callable[[], list[str]]]:
+    """Return ``__getattr__`` and ``__dir__`` of a public page that has all its names already."""
+    return partial(_raise, page), partial(_public, page)
+
+
+def _public(page: str) -> list[str]:
+    return sorted(import_module(page).__all__)
 
 
 def _raise(page: str, name: str) -> NoReturn:

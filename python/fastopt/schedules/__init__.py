@@ -56,4 +56,4 @@ del _each
 
 
 if not TYPE_CHECKING:  # type checkers find by themselves what is missing
-    __getattr__ = attributes.of(__name__)
+    __getattr__, __dir__ = attributes.of(__name__)

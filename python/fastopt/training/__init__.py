@@ -21,4 +21,4 @@ __all__ = ["Batches", "Checkpoint", "EarlyStopping", "History", "Plateau", "Run"
 
 
 if not TYPE_CHECKING:  # type checkers find by themselves what is missing
-    __getattr__ = attributes.of(__name__)
+    __getattr__, __dir__ = attributes.of(__name__)
