@@ -12,6 +12,7 @@ import numpy as np
 
 from fastopt import backends, frameworks
 from fastopt.algorithm import (
+    SETTINGS,
     Values,
     check_number,
     check_scalars,
@@ -120,6 +121,12 @@ def _hyperparameters(
     if like is not None:
         given = frameworks.as_ours(cls, like, given)
     checked = cls.check_keywords((), given)
+    for name in given:
+        if name in SETTINGS:
+            raise TypeError(
+                f"{name} is a setting of an optimizer, and this is one call: make one, "
+                f"fastopt.{cls.__name__}([p], {name}=...), and call its step"
+            )
     for name in checked:
         if cls.hyperparameters[name].initial:
             raise TypeError(f"{name} says what state begins with; here the state is yours: fill it")

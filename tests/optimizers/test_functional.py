@@ -1,5 +1,6 @@
 """The functional form: the bits of the class, on arrays and counters that the caller keeps."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -233,3 +234,15 @@ def test_bad_carried_scalar(product: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="mu_product is"):
         functional.nadam(p, values(3), m, v, t=1, mu_product=product)
     assert bits(p, m, v) == before
+
+
+@pytest.mark.parametrize("setting", [{"global_clipnorm": 1.0}, {"ema": 0.9}, {"zero_grad": True}])
+def test_settings_of_an_optimizer_are_refused(setting: dict[str, Any]) -> None:
+    p, g = np.ones(2), np.full(2, 8.0)
+    with pytest.raises(TypeError, match="is a setting of an optimizer") as caught:
+        fastopt.functional.sgd(p, g, t=1, **setting)
+    assert p.tolist() == [1.0, 1.0]
+    line = re.search(r"fastopt\.SGD\(.*?\)", str(caught.value))
+    assert line is not None
+    value = repr(next(iter(setting.values())))
+    assert eval(line.group().replace("...", value), {"fastopt": fastopt, "p": p}).step([g])
