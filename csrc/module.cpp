@@ -46,6 +46,7 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
         .def(py::init<const py::list&, const py::list&, const std::vector<int>&>(),
              py::arg("arrays"), py::arg("rules"), py::arg("rows"))
         .def("attach", &NumpyPlan::attach, py::arg("slow"), py::arg("averages"), py::arg("copies"))
+        .def("attach_portions", &NumpyPlan::attach_portions, py::arg("portions"))
         .def("bind",
              [](NumpyPlan& self, py::handle gradients, py::handle params, bool overlap_checked,
                 py::handle taking) {
@@ -111,6 +112,7 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
         found["pass"] = fastopt::pass_fields;
         found["forms"] = fastopt::forms_fields;
         found["program"] = fastopt::program_fields;
+        found["entries"] = fastopt::entries_fields;
         return found;
     });
 

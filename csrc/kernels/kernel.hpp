@@ -54,6 +54,11 @@ using Average = void (*)(void* average, const void* p, std::ptrdiff_t n, double 
                          bool ahead) noexcept;
 using Narrow = void (*)(void* copy, const void* p, std::ptrdiff_t n, bool ahead) noexcept;
 
+// Takes back of the step from `old` to p what an entry says, of which there is one for each element, or one
+// for all where the step from one to the next is 0.
+using TakePortion = void (*)(void* p, const void* old, const void* entries, std::ptrdiff_t step,
+                             std::ptrdiff_t n, bool ahead) noexcept;
+
 // Reads a block of a gradient of any layout into a tile of rows x columns; strides in bytes.
 using Gather = void (*)(const char* g, std::ptrdiff_t row_stride, std::ptrdiff_t column_stride,
                         std::ptrdiff_t rows, std::ptrdiff_t columns, void* tile) noexcept;
@@ -76,6 +81,7 @@ struct Common {
     Narrow narrow[dtype_count];    // to copies of each dtype
     Pull pull;
     Average average;
+    TakePortion scale, hold_scaled, hold_masked;    // see kernels/portions.hpp
     SumOfSquares sum_of_squares;
     SumOfDifferences sum_of_differences;
 };

@@ -4,6 +4,7 @@
 
 #include "kernels/gather.hpp"
 #include "kernels/kernel.hpp"
+#include "kernels/portions.hpp"
 #include "kernels/reduce.hpp"
 #include "kernels/sweep.hpp"
 #include "kernels/tiles.hpp"
@@ -59,6 +60,9 @@ static constexpr Common common = {
     .narrow = {FASTOPT_FORMATS(FASTOPT_NARROW)},
     .pull = &pull<T>,
     .average = &average<T>,
+    .scale = &take_portion<Scaled, T, T>,
+    .hold_scaled = &take_portion<Held, T, T>,
+    .hold_masked = &take_portion<Held, T, std::uint8_t>,
     .sum_of_squares = &sum_of_squares<T>,
     .sum_of_differences = &sum_of_differences<T>,
 };

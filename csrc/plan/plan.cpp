@@ -100,6 +100,25 @@ void Plan::attach(const std::vector<char*>& data, char* Streams::* place) {
     std::sort(written_.begin(), written_.end());
 }
 
+void Plan::attach_portions(const std::vector<Portion>& portions) {
+    portions_ = portions;
+    for (std::size_t i = 0; i < arrays_.size(); ++i) {
+        Array& array = arrays_[i];
+        const auto [scale, mask] = portions_.at(i);
+        array.apart = {};
+        array.streams.portion = scale.data || mask.data ? &portions_[i] : nullptr;
+        if (scale.data) will_write(scale.data, std::size_t(scale.period) * array.streams.item());
+        if (mask.data) will_write(mask.data, std::size_t(mask.period));
+    }
+    std::sort(written_.begin(), written_.end());
+    // They may lie in each other, and `overlaps` needs ends that rise.
+    std::size_t kept = 0;
+    for (const auto& range : written_) {
+        if (kept == 0 || range.second > written_[kept - 1].second) written_[kept++] = range;
+    }
+    written_.resize(kept);
+}
+
 void Plan::attach_slow(const std::vector<char*>& data) { attach(data, &Streams::slow); }
 
 void Plan::attach_averages(const std::vector<char*>& data) { attach(data, &Streams::average); }

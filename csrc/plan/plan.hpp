@@ -44,6 +44,9 @@ public:
     void attach_slow(const std::vector<char*>& data);
     void attach_averages(const std::vector<char*>& data);
     void attach_copies(const std::vector<char*>& data, const std::vector<DType>& dtypes);
+    // Says how much of the step each parameter takes: entries for its scale and its mask, none where their
+    // address is null. They are read, and lie nowhere where gradients do.
+    void attach_portions(const std::vector<Portion>& portions);
     // Gives every parameter the kernel that `measure` runs, or none. It stays where it is as long as the
     // plan, and has the states of the parameter's own.
     void attach_directions(const std::vector<const Kernel*>& kernels);
@@ -133,6 +136,7 @@ private:
     Unlocked unlocked_;
     std::vector<std::ptrdiff_t> lengths_;    // of the axes of all parameters
     std::vector<Array> arrays_;
+    std::vector<Portion> portions_;    // one for each, or none at all
     std::vector<std::pair<const char*, const char*>> written_;    // sorted, disjoint
     std::vector<std::pair<const char*, const char*>> gradients_;  // where they lie, if they are written
     std::vector<Span> spans_;

@@ -1,6 +1,7 @@
 // The streams of one parameter: itself, its states, and what follows it.
 #pragma once
 #include "kernels/kernel.hpp"
+#include "plan/portion.hpp"
 
 namespace fastopt {
 
@@ -13,6 +14,7 @@ struct Streams {
     char* average = nullptr;
     char* copy = nullptr;
     DType copied = DType::bfloat16;    // the dtype of the copy
+    const Portion* portion = nullptr;    // how much of the step it takes; null: all
 
     std::size_t item() const { return itemsize(kernel->dtype); }
 };

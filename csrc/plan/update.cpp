@@ -23,11 +23,12 @@ std::ptrdiff_t into_line(const char* address, std::size_t item) {
 Update::Update(const Streams& streams, const ScalarRow* row, const Pass& pass, Distance distance)
     : streams_(streams),
       pass_(pass),
+      portion_(row ? streams.portion : nullptr),
       tile_bytes_(distance.far ? far_tile : near_tile),
       pulled_(row && pass.pull && streams.slow),
       averaged_(pass.average && streams.average),
       copied_(row && streams.copy) {
-    by_tile_ = pulled_ || averaged_ || copied_;
+    by_tile_ = pulled_ || averaged_ || copied_ || portion_;
     if (!row) return;
     const Kernel& kernel = *streams.kernel;
     rule_ = row->of(kernel.dtype, distance.ahead);
@@ -54,8 +55,12 @@ void Update::operator()(std::ptrdiff_t begin, std::ptrdiff_t n, char* g, bool ze
         void* moved[max_states];
         for (int s = 0; s < states; ++s) moved[s] = streams_.states[s] + bytes;
         char* const from = g + std::size_t(done) * item;
-        apply_rule(streams_.p + bytes, from, moved, count);
-        if (by_tile_) follow(begin + done, count);
+        if (portion_) {
+            take_portion(begin + done, from, moved, count);
+        } else {
+            apply_rule(streams_.p + bytes, from, moved, count);
+            if (by_tile_) follow(begin + done, count);
+        }
         if (zero) std::memset(from, 0, std::size_t(count) * item);
     }
 }
@@ -73,12 +78,43 @@ void Update::apply_rule(char* p, const char* g, void* const* states, std::ptrdif
     around_.after(stage_, p, old + phase, n);
 }
 
-void Update::follow(std::ptrdiff_t begin, std::ptrdiff_t n) const noexcept {
+void Update::take_portion(std::ptrdiff_t begin, const char* g, void* const* states,
+                          std::ptrdiff_t n) const noexcept {
+    const std::size_t item = streams_.item();
+    char* const p = streams_.p + std::size_t(begin) * item;
+    alignas(line) char kept[near_tile + line];
+    char* const old = kept + reinterpret_cast<std::uintptr_t>(p) % line;    // as p lies in a line
+    std::memcpy(old, p, std::size_t(n) * item);
+    apply_rule(p, g, states, n);
+    hold(begin, p, old, n, true);
+    follow(begin, n, old);
+}
+
+// With `scales` the step is multiplied; without, an element that takes nothing of it is put back.
+void Update::hold(std::ptrdiff_t begin, char* p, const char* old, std::ptrdiff_t n,
+                  bool scales) const noexcept {
+    const std::size_t item = streams_.item();
+    const Common& common = *streams_.kernel->common;
+    const auto take = [&](const Entries& entries, std::size_t bytes, TakePortion operation) {
+        if (!entries.data) return;
+        entries.each_stretch(begin, n, bytes, [&](auto done, auto length, const char* entry, auto step) {
+            const std::size_t at = std::size_t(done) * item;
+            operation(p + at, old + at, entry, step, length, rule_.ahead != 0);
+        });
+    };
+    take(portion_->scale, item, scales ? common.scale : common.hold_scaled);
+    take(portion_->mask, 1, common.hold_masked);
+}
+
+void Update::follow(std::ptrdiff_t begin, std::ptrdiff_t n, const char* old) const noexcept {
     const std::size_t bytes = std::size_t(begin) * streams_.item();
     const Common& common = *streams_.kernel->common;
     const bool ahead = rule_.ahead != 0;
     char* const p = streams_.p + bytes;
-    if (pulled_) common.pull(p, streams_.slow + bytes, n, pass_.pull_keep, pass_.pull_take, ahead);
+    if (pulled_) {
+        common.pull(p, streams_.slow + bytes, n, pass_.pull_keep, pass_.pull_take, ahead);
+        if (old) hold(begin, p, old, n, false);
+    }
     if (averaged_) common.average(streams_.average + bytes, p, n, pass_.keep, pass_.take, ahead);
     if (copied_) {
         char* const copy = streams_.copy + std::size_t(begin) * itemsize(streams_.copied);

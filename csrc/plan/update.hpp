@@ -26,13 +26,17 @@ public:
 
 private:
     void apply_rule(char* p, const char* g, void* const* states, std::ptrdiff_t n) const noexcept;
-    void follow(std::ptrdiff_t begin, std::ptrdiff_t n) const noexcept;
+    void take_portion(std::ptrdiff_t begin, const char* g, void* const* states, std::ptrdiff_t n) const noexcept;
+    void hold(std::ptrdiff_t begin, char* p, const char* old, std::ptrdiff_t n, bool scales) const noexcept;
+    // `old`: what the parameter was, where it takes a portion of the step.
+    void follow(std::ptrdiff_t begin, std::ptrdiff_t n, const char* old = nullptr) const noexcept;
 
     const Streams& streams_;
     const Pass& pass_;
     Common::Around around_{};
     Sweep sweep_ = nullptr;
     Scalars stage_{}, rule_{};    // what the stage's tile operations are given, and what the sweep is
+    const Portion* portion_;
     std::size_t tile_bytes_;
     bool pulled_, averaged_, copied_, by_tile_;
 };

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "python/gil.hpp"
+#include "python/tuples.hpp"
 
 namespace fastopt {
 namespace {
@@ -96,6 +97,25 @@ void NumpyPlan::attach(const py::object& slow, const py::object& averages, const
         }
         plan_.attach_copies(read(copies), dtypes);
     }
+    arrange_owners();
+}
+
+void NumpyPlan::attach_portions(const py::list& portions) {
+    const auto entries = [this](py::handle given, std::size_t parameter) -> Entries {
+        if (given.is_none()) return {};
+        const Fields fields(given, entries_fields, "entries");
+        const NdArray array(fields[0].ptr());
+        keep(fields[0], parameter);
+        shapes_.emplace_back(array.shape().begin(), array.shape().end());
+        bound_.emplace_back(fields[0], Shape(shapes_.back()), parameter);
+        return {array.data(), fields[1].cast<std::ptrdiff_t>(), fields[2].cast<std::ptrdiff_t>()};
+    };
+    std::vector<Portion> found;
+    for (std::size_t i = 0; i < plan_.size(); ++i) {
+        const Fields pair(portions[i], 2, "a portion");
+        found.push_back({entries(pair[0], i), entries(pair[1], i)});
+    }
+    plan_.attach_portions(found);
     arrange_owners();
 }
 

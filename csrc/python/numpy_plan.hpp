@@ -1,6 +1,7 @@
 // A plan of NumPy arrays: keeps them, looks whether they are as they were, and reads what each step is
 // given.
 #pragma once
+#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,6 +37,10 @@ public:
     // Gives every parameter an array for its slow weights, one for the average, and one of 16 bits for
     // its copy, float16 or else bfloat16; each list may be None.
     void attach(const py::object& slow, const py::object& averages, const py::object& copies);
+
+    // Says how much of the step each parameter takes: a list of pairs, scale and mask, each None or Entries
+    // of fastopt.backends.
+    void attach_portions(const py::list& portions);
 
     // Gives every parameter what `measure` runs, as the constructor its rule; None for those that have none.
     void attach_directions(const py::list& directions);
@@ -79,7 +84,8 @@ private:
     Plan plan_;
     std::vector<PyObject*> parameters_;
     std::vector<py::object> kept_;    // all arrays that are written, and what may hold kernels
-    // Those that a caller has: parameters and copies. Nobody has the arrays of states, averages and
+    std::deque<std::vector<std::ptrdiff_t>> shapes_;    // of what has another than its parameter
+    // Those that a caller has: parameters, copies, scales and masks. Nobody has the arrays of states, averages and
     // slow weights but the optimizer, which gives views of them.
     std::vector<BoundArray> bound_;
     std::vector<Owner> owners_;    // of the memory of all that is written and a view, each once

@@ -14,7 +14,8 @@ namespace fastopt {
 
 namespace py = pybind11;
 
-constexpr py::ssize_t forms_fields = 2, pass_fields = 8, program_fields = 6;
+constexpr py::ssize_t forms_fields = 2, pass_fields = 8, program_fields = 6,
+                       entries_fields = 3;
 
 inline double number(PyObject* object) {
     const double value = PyFloat_AsDouble(object);

@@ -28,7 +28,8 @@ def load(path: Path, params: Any, *, progress: bool | None = None, **options: An
     progress : bool, optional
         As of `Optimizer.load`.
     **options
-        What a checkpoint does not hold: ``cast_to``, ``grads``, ``backend``, functions of the step.
+        What a checkpoint does not hold: ``cast_to``, ``mask``, ``lr_scale``, ``grads``,
+        ``backend``, functions of the step.
         A schedule that was saved can be given again, as with `schedules.reduce_on_plateau`, to have
         it at hand.
 

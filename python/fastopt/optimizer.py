@@ -94,6 +94,15 @@ class Optimizer(Algorithm):
         Learning rate. The options of each algorithm are described at its class.
     maximize : bool
         Ascend instead of descend.
+    mask : optional
+        Bool arrays in the structure of the parameters, None for those without one: where they are
+        False, an element stays exactly as it is, whatever momentum, decay or Lookahead do; states
+        go on. They have the shape of their parameters, or length 1 along axes at the end (a row
+        each) or at the beginning, and are read at each step: what is written into them counts.
+    lr_scale : optional
+        Float arrays like those of `mask`, in the dtype of their parameters: ``p = old + s * (new -
+        old)``, exactly ``new`` where s is 1, and ``old`` where it is 0. They must be finite and not
+        below 0; what is written into them later is not checked.
 
     Regularization
     --------------
@@ -614,7 +623,7 @@ class Optimizer(Algorithm):
             of groups, the ``"params"`` of a new group.
         **options
             Options of a group of their own, as in ``groups=``; else they join those that the others
-            are in.
+            are in. `mask` and `lr_scale`, in the structure of `more`, are those of its arrays.
 
         Raises
         ------

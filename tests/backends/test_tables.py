@@ -4,6 +4,7 @@ import pytest
 
 from fastopt import backends
 from fastopt.algorithm import STAGES, StageScalars
+from fastopt.arrays import Entries
 from fastopt.numerics import BLOCK, FORMATS, LANES, OPERATIONS
 from fastopt.runtime.extension import native
 
@@ -22,6 +23,7 @@ def test_the_tables_of_both_languages_are_the_same() -> None:
         "pass": len(backends.Pass._fields),
         "forms": len(backends.GradientForms._fields),
         "program": len(backends.StepProgram._fields),
+        "entries": len(Entries._fields),
         "block": BLOCK,
         "lanes": LANES,
         "most_coefficients": MOST_COEFFICIENTS,

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from support.by_hand import LR, MOMENTUM, ByHand, bfloat16, copies_for
+from support.by_hand import LR, MOMENTUM, ByHand, bfloat16, copies_for, portions_for
 from support.scenes import Scene, assert_same, scenes, tame, written
 
 import fastopt
@@ -67,6 +67,8 @@ OF_THE_PIPELINE: dict[str, list[Any]] = {
     "stats": [False, True],
     "lookahead_steps": [None, 1, 2],
     "cast_to": [None, np.float16, bfloat16],
+    "mask": [None, "full", "rows"],
+    "lr_scale": [None, "full", "rows"],
 }
 LIMITS: list[dict[str, Any]] = [{}, {"global_clipnorm": 1.0}, {"clipnorm": 0.5}]
 AVERAGES: list[dict[str, Any]] = [
@@ -88,6 +90,8 @@ def test_pipeline_is_its_stages_one_after_the_other(scene: Scene, options: dict[
     """One sweep does what plain NumPy does in a pass for each setting."""
     names = [f"p{i}" for i in range(len(scene.shapes))]
     params = dict(zip(names, scene.params(), strict=True))
+    for setting in ("mask", "lr_scale"):
+        options[setting] = portions_for(params, options[setting], setting)
     by_hand = ByHand(params, **options)
     kind = options["cast_to"]
     copies = None if kind is None else copies_for(params, kind)

@@ -118,6 +118,8 @@ class ByHand:
         lookahead_steps: int | None = None,
         lookahead_alpha: float = 0.5,
         cast_to: Any = None,
+        mask: Model | None = None,
+        lr_scale: Model | None = None,
         maximize: bool = False,
         **without_effect: Any,
     ) -> None:
@@ -132,6 +134,7 @@ class ByHand:
         self.lookahead_steps, self.alpha = lookahead_steps, lookahead_alpha
         self.slow = {k: v.copy(order="K") for k, v in params.items()}
         self.halves = cast_to
+        self.mask, self.lr_scale = mask or {}, lr_scale or {}
         self.copies = {} if cast_to is None else {k: v.astype(cast_to) for k, v in self.p.items()}
         self.remains = 1.0
         self.t = 0
@@ -150,9 +153,13 @@ class ByHand:
                 factor = self.global_clipnorm / self.grad_norm
             if self.clipnorm is not None and norms[name] * unscale > self.clipnorm:
                 factor = self.clipnorm / (norms[name] * unscale)
-            before = self.p[name].astype(float)
+            old = self.p[name].copy(order="K")
+            before = old.astype(float)
             self._update(name, g, unscale * factor)
+            self._scale(name, old)
+            self._hold(name, old)
             self._pull(name)
+            self._hold(name, old)
             self._copy(name)
             moved[name] = norm(in_order_of(before, self.p[name].astype(float) - before))
         self.update_norm = together(list(moved.values()))
@@ -170,6 +177,18 @@ class ByHand:
             g = g + number(self.weight_decay) * p
         b[...] = number(MOMENTUM) * b + g
         p[...] = p - number(LR) * b
+
+    def _scale(self, name: str, old: Array) -> None:
+        if name in self.lr_scale:
+            p, s = self.p[name], np.broadcast_to(self.lr_scale[name], old.shape)
+            part = (s != 0) & (s != 1)
+            p[part] = (old + s * (p - old))[part]
+
+    def _hold(self, name: str, old: Array) -> None:
+        for entries in (self.mask.get(name), self.lr_scale.get(name)):
+            if entries is not None:
+                still = np.broadcast_to(entries == 0, old.shape)
+                self.p[name][still] = old[still]
 
     def _pull(self, name: str) -> None:
         if self.lookahead_steps is None or self.t % self.lookahead_steps != 0:
@@ -208,6 +227,21 @@ class ByHand:
 def copies_for(params: Model, dtype: Any) -> Model:
     """Arrays for cast_to, full of something else."""
     return {k: np.full_like(p, 7, dtype=dtype) for k, p in params.items()}
+
+
+def portions_for(params: Model, kind: str | None, setting: str) -> Model | None:
+    """Arrays for mask or lr_scale, of the parameters' shapes or of one entry for each row."""
+    if kind is None:
+        return None
+    rng = np.random.default_rng(len(setting))
+    found = {}
+    for name, p in params.items():
+        shape = p.shape if kind == "full" else p.shape[:1] + (1,) * (p.ndim - 1)
+        order: Any = "C" if p.flags.c_contiguous else "F"
+        dtype = bool if setting == "mask" else p.dtype
+        values = rng.integers(0, 2, shape) if setting == "mask" else rng.integers(0, 7, shape) / 4
+        found[name] = np.array(values, dtype, order=order)
+    return found
 
 
 bfloat16 = ml_dtypes.bfloat16

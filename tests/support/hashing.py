@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fastopt.algorithm import ARRAYS
 from fastopt.optimizer import Optimizer
 
 HASHED = 1 << 20  # bytes; longer arrays only repeat one element
@@ -55,7 +56,7 @@ def _of_optimizer(opt: Optimizer, identities: bool) -> str:
     bound = opt._core.bound
     added = bound.sums
     sums = [] if added is None else [added.sums, added.count, added.weight]
-    settings = {k: v for k, v in bound.settings.items() if k != "cast_to"}
+    settings = {k: v for k, v in bound.settings.items() if k not in ARRAYS}
     counts = [
         opt.step_count,
         opt.skipped,
@@ -64,7 +65,7 @@ def _of_optimizer(opt: Optimizer, identities: bool) -> str:
         bound.frozen,
     ]
     scalars = [[each.state(), each.arrays] for each in bound.followers.by_key().values()]
-    written = [opt.params, bound.states, scalars, sums, bound.settings["cast_to"]]
+    written = [opt.params, bound.states, scalars, sums, *[bound.settings[name] for name in ARRAYS]]
     words = [opt.names, [(vars(g.h), g.given, g.multiply) for g in opt.groups], settings]
     carried = [count.carried for count in bound.counts]
     return f"{counts} {carried} {words} {opt._core.gate.free} {_digest(written, identities)}"

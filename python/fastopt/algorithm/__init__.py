@@ -1,7 +1,7 @@
 """The declaration of an algorithm: options, rule, stages, facts."""
 
 from fastopt.algorithm import elementwise, regularization, renamed, settings
-from fastopt.algorithm.base import SETTINGS, Algorithm, Move
+from fastopt.algorithm.base import ARRAYS, SETTINGS, Algorithm, Move
 from fastopt.algorithm.elementwise import (
     bounded,
     clip,
@@ -15,6 +15,7 @@ from fastopt.algorithm.elementwise import (
 from fastopt.algorithm.facts import Facts
 from fastopt.algorithm.hyperparameters import Option, Values, choice, flag, given, number, pair
 from fastopt.algorithm.of_groups import algorithm_of
+from fastopt.algorithm.portions import held, scaled_step
 from fastopt.algorithm.regularization import CONVENTIONS
 from fastopt.algorithm.representable import (
     check_first_step,

@@ -75,6 +75,8 @@ class Algorithm(Declared):
     stats: bool = setting(default=False, check=FLAG)
     flush_subnormals: bool = setting(default=False, check=FLAG)
     cast_to: Any = setting(default=None, check=ANYTHING, fixed=True)
+    mask: Any = setting(default=None, check=ANYTHING, fixed=True)
+    lr_scale: Any = setting(default=None, check=ANYTHING, fixed=True)
     ema: Any = setting(default=None, check=_BETA, fixed=True)
     ema_bias_correction: bool = setting(
         default=False, check=FLAG, fixed=True, needs=("ema", "an ema, such as ema=0.999")
@@ -216,6 +218,7 @@ SETTINGS: Mapping[str, Option] = MappingProxyType(
     {k: v for k, v in vars(Algorithm).items() if isinstance(v, Option) and v.scope != "group"}
 )
 Algorithm.declared = SETTINGS
+ARRAYS = ("cast_to", "mask", "lr_scale")  # those that are the caller's, which no config holds
 
 # What the constructor is given besides parameters and hyperparameters.
 OPTIONS: Mapping[str, Option] = {

@@ -3,7 +3,8 @@
 from fastopt.arrays import checks
 from fastopt.arrays.allocation import Arena
 from fastopt.arrays.checks import check_kind, check_layout
-from fastopt.arrays.extents import Extents, Written, check_zeroable, overlaps_itself
+from fastopt.arrays.entries import Entries
+from fastopt.arrays.extents import Extents, Written, check_zeroable, outermost, overlaps_itself
 from fastopt.arrays.fingerprint import Fingerprint
 from fastopt.arrays.lifetime import KeepAlive
 from fastopt.arrays.memory import Named, address, bounds, flat

@@ -77,6 +77,17 @@ class Extents:
         return ""
 
 
+def outermost(named: Iterable[Named]) -> list[Named]:
+    """Leave out contiguous arrays that lie within another one, and empty ones."""
+    found, reached = [], 0
+    ranges = [(address(a), -address(a) - a.nbytes, what, a) for what, a in named if a.nbytes]
+    for _, end, what, array in sorted(ranges, key=lambda each: each[:2]):
+        if -end > reached:
+            found.append((what, array))
+            reached = -end
+    return found
+
+
 class Written:
     """The arrays that a step writes."""
 
@@ -91,7 +102,7 @@ class Written:
             name, array = self._arrays[number]
             if np.shares_memory(g, array):
                 raise ValueError(
-                    f"{what} shares memory with {name}, which the step overwrites while it reads the "
+                    f"{what} shares memory with {name}, which the step works with while it reads the "
                     "gradient: pass a copy, np.array(g)"
                 )
 

@@ -90,7 +90,7 @@ class NumbaPlan(PythonPlan):
     def sweep_all(self, scalars: Any, extras: Pass, threads: int) -> None:
         """Update all that is bound."""
         plain = extras is PLAIN_PASS or extras._replace(zero=False, backwards=False) == PLAIN_PASS
-        alone = plain and not self._copies
+        alone = plain and not self._copies and not self._takes_portions
         pieces = self.pieces(extras, self._apart() if alone else range(len(self._arrays)))
         elements = self._table.elements
         runs = min(threads, elements // WORTH_A_THREAD)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from fastopt.algorithm import Rule
+from fastopt.arrays import Entries
 from fastopt.followers import Weights
 from fastopt.model import Change, Row, StepCount
 
@@ -11,6 +12,9 @@ Rows = Sequence[Row | None]  # None where no parameter uses it
 RowOf = Sequence[int]  # the row that each parameter uses
 Changes = Sequence[Change]
 OfEach = list[Any] | None  # an array of every parameter, or of none
+Portion = tuple[
+    Entries | None, Entries | None
+]  # scale and mask, None where all of it takes all of a step
 
 # What Plan.bind returns where it returns no index.
 BOUND = -1
@@ -92,6 +96,9 @@ class Plan(Protocol):
 
         Copies are float16 or bfloat16, which may be uint16, its bits.
         """
+
+    def attach_portions(self, portions: Sequence[Portion]) -> None:
+        """Bind how much of its step each parameter takes; the arrays are read at each step."""
 
     def bind(
         self,

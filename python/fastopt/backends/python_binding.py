@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.algorithm import Rule
-from fastopt.arrays import Extents, Fingerprint, bounds, flat, overlaps_itself
-from fastopt.backends.protocol import BOUND, SOME_ABSENT, GradientForms, OfEach, RowOf
+from fastopt.arrays import Extents, Fingerprint, bounds, flat, outermost, overlaps_itself
+from fastopt.backends.protocol import BOUND, SOME_ABSENT, GradientForms, OfEach, Portion, RowOf
 from fastopt.numerics import format_of, read
 
 
@@ -28,6 +28,7 @@ class Binding:
         self._slow: list[NDArray[Any]] = []
         self._averages: list[NDArray[Any]] = []
         self._copies: list[NDArray[Any]] = []
+        self._portions: Sequence[Portion] = [(None, None)] * len(arrays)
         self._gradients: list[Any] = []
         self._watch()
 
@@ -37,6 +38,15 @@ class Binding:
         for given in (slow, averages, copies):
             if given:
                 self._arrays = [(*entry, a) for entry, a in zip(self._arrays, given, strict=True)]
+        self._watch()
+
+    def attach_portions(self, portions: Sequence[Portion]) -> None:
+        """Bind how much of its step each parameter takes; see the protocol."""
+        self._portions = portions
+        self._arrays = [
+            (*entry, *[entries.array for entries in pair if entries is not None])
+            for entry, pair in zip(self._arrays, portions, strict=True)
+        ]
         self._watch()
 
     def _flattened(self, given: list[Any] | None) -> list[NDArray[Any]]:
@@ -53,7 +63,7 @@ class Binding:
     def _watch(self) -> None:
         """Remember where all that is written lies."""
         self._placements = [[Fingerprint(a) for a in entry] for entry in self._arrays]
-        self._written = Extents(("", a) for entry in self._arrays for a in entry)
+        self._written = Extents(outermost([("", a) for entry in self._arrays for a in entry]))
 
     def bind(
         self,

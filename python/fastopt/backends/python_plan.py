@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fastopt.algorithm import held, scaled_step
 from fastopt.backends.protocol import (
     BOUND,
     PLAIN_PASS,
@@ -89,13 +90,18 @@ class PythonPlan(Binding):
         """List the work of the step on some parameters, in the order of memory."""
         if len(self._gradients) != len(self._arrays):
             raise RuntimeError("a plan is bound to gradients for one step")
-        length = self.chunk if extras == PLAIN_PASS else min(self.chunk, FINISHED)
+        alone = extras == PLAIN_PASS and not self._takes_portions
+        length = self.chunk if alone else min(self.chunk, FINISHED)
         return [
             (i, begin, min(begin + length, self._arrays[i][0].size))
             for i in numbers
             if self._gradients[i] is not None or extras.average
             for begin in range(0, self._arrays[i][0].size, length)
         ]
+
+    @property
+    def _takes_portions(self) -> bool:
+        return any([pair != (None, None) for pair in self._portions])
 
     def sums_of_squares(self, threads: int) -> list[float]:
         """Sum the squares of each gradient, on this thread."""
@@ -173,12 +179,14 @@ class PythonPlan(Binding):
         length = self.chunk if gradient is None or gradient.is_view else TILE
         for a in range(begin, end, length):
             b = min(a + length, end)
-            before = p[a:b].copy() if sums is not None and gradient is not None else p[:0]
+            kept = gradient is not None and (sums is not None or self._portions[i] != (None, None))
+            before = p[a:b].copy() if kept else p[:0]
             if gradient is not None:
                 self.update(i, scalars, gradient.read(a, b), a, b)
                 if extras.zero:
                     gradient.zero(a, b)
-            self._finish(i, a, b, extras, g is not None)
+                self._take_portion(i, a, b, before)
+            self._finish(i, a, b, extras, before, g is not None)
             if sums is not None:
                 update, weight = sums[i]
                 if gradient is not None:
@@ -186,7 +194,16 @@ class PythonPlan(Binding):
                     update = self._added(update, moved)
                 sums[i] = update, self._added(weight, p[a:b])
 
-    def _finish(self, i: int, a: int, b: int, extras: Pass, updated: bool) -> None:
+    def _take_portion(self, i: int, a: int, b: int, old: NDArray[Any], pulled: bool = False) -> None:
+        """Reduce a step to what the portions of a piece say; of a pull, to all or nothing."""
+        scale, mask = self._portions[i]
+        p = self._flat[i][0][a:b]
+        if scale is not None:
+            p[...] = (held if pulled else scaled_step)(p, old, scale.read(a, b))
+        if mask is not None:
+            p[...] = held(p, old, mask.read(a, b))
+
+    def _finish(self, i: int, a: int, b: int, extras: Pass, old: NDArray[Any], updated: bool) -> None:
         """Pull a piece towards its slow weights, and update its average and its copy."""
         p = self._flat[i][0][a:b]
         number = p.dtype.type
@@ -194,6 +211,7 @@ class PythonPlan(Binding):
             slow = self._slow[i][a:b]
             slow[...] = number(extras.pull_keep) * slow + number(extras.pull_take) * p
             p[...] = slow
+            self._take_portion(i, a, b, old, pulled=True)
         if extras.average and self._averages:
             average = self._averages[i][a:b]
             average[...] = number(extras.keep) * average + number(extras.take) * p

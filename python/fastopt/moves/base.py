@@ -43,6 +43,8 @@ def along_states(bound: Bound, moves: Sequence[Move | None]) -> tuple[Plan, list
         [rule_of(m.rule) for _, _, m in moved],
         [g for _, g, _ in moved],
     )
+    if bound.portions is not None:
+        bound.portions.attach(plan, [i for i, _, _ in moved])
     plan.bind([states[i][m.state] for i, _, m in moved], None, True)
     return plan, [m and (NOTHING, m.coefficients) for m in moves]
 

@@ -10,6 +10,7 @@ import numpy as np
 from fastopt import backends
 from fastopt.algorithm import FLAG, NOT_NEGATIVE, NOTHING, RuleFunction, rule_of, shipped
 from fastopt.backends import PLAIN_PASS, Plan
+from fastopt.followers import MASK
 from fastopt.moves.base import away, copied, moved
 from fastopt.runtime import get_num_threads
 from fastopt.step import (
@@ -85,6 +86,8 @@ def perturbed(core: Core, grads: Any, ball: Ball) -> Iterator[None]:
         plan = _plan(
             bound, bound.parameters.arrays, perturb_adaptively if ball.adaptive else accumulate
         )
+        if bound.portions is not None:
+            bound.portions.attach(plan, settings=[MASK])
         norm = _norm(bound, plan, gradients, ball)
         if not 0.0 < norm < math.inf:
             if zeroes:

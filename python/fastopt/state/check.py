@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastopt.algorithm import (
+    ARRAYS,
     FLAG,
     NOT_NEGATIVE,
     Option,
@@ -133,7 +134,7 @@ class CheckedState:
             elif self._strict:
                 self._check_fixed(name, value, now[name])
         for name in declared if self._strict else ():
-            if declared[name].fixed and name != "cast_to" and name not in self._state["settings"]:
+            if declared[name].fixed and name not in (*ARRAYS, *self._state["settings"]):
                 self._check_fixed(name, declared[name].default, now[name])
         return found
 

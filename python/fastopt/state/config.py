@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from fastopt.algorithm import SETTINGS, renamed
+from fastopt.algorithm import ARRAYS, SETTINGS, renamed
 from fastopt.model import Group, Named
 from fastopt.runtime import describe
 
@@ -35,7 +35,7 @@ def settings_config(settings: Mapping[str, Any], marks: bool = False) -> dict[st
     return {
         name: plain(value, name, marks)
         for name, value in settings.items()
-        if name != "cast_to" and value is not SETTINGS[name].default
+        if name not in ARRAYS and value is not SETTINGS[name].default
         if callable(value) or value != SETTINGS[name].default
     }
 

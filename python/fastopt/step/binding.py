@@ -9,7 +9,7 @@ from fastopt.algorithm import Algorithm, Rule, algorithm_of, check_settings
 from fastopt.algorithm import settings as declared
 from fastopt.arrays import KeepAlive, read_only_list
 from fastopt.backends import GradientForms, StepProgram
-from fastopt.followers import Followers
+from fastopt.followers import Followers, Portions
 from fastopt.model import (
     Change,
     Gate,
@@ -74,7 +74,10 @@ def bind(
         counts=list(map(StepCount, groups)),
     )
     backend = backends.choose(keywords.get("backend"), rules(bound))
-    return planned(bound.but(backend=backend, followers=Followers.of(settings, parameters)))
+    followers = Followers.of(settings, parameters)
+    copies = [] if followers.copies is None else followers.copies.named
+    portions = Portions.of(settings, parameters, copies)
+    return planned(bound.but(backend=backend, followers=followers, portions=portions))
 
 
 def make_groups(
@@ -130,7 +133,9 @@ def planned(bound: Bound, more: Sequence[int] | None = None) -> Bound:
 
     `more` are the numbers of the parameters that have come, where all others are held already.
     """
-    parameters, asked = bound.parameters, rules(bound)
+    parameters, asked, portions = bound.parameters, rules(bound), bound.portions
+    if portions is not None:
+        portions.check_algorithms(bound.groups, parameters.group_of)
     tried = [
         rule if rule.is_ours else _tried(bound, rule, group)
         for rule, group in zip(asked, bound.groups, strict=True)
@@ -145,6 +150,8 @@ def planned(bound: Bound, more: Sequence[int] | None = None) -> Bound:
     found = held(bound.but(states=states), more)
     plan = backends.backend(bound.backend).make_plan(arrays, chosen, bound.count_of)
     bound.followers.attach(plan)
+    if portions is not None:
+        portions.attach(plan)
     risks = Risks(all([group.kind.is_ours() for group in bound.groups]))
     return changed(followed(found.but(rules=asked, plan=plan, risks=risks)))
 
@@ -178,6 +185,7 @@ def held(bound: Bound, more: Sequence[int] | None = None) -> Bound:
         for state, array in bound.states[i].items()
     ]
     named += bound.followers.named(names, which)
+    named += [] if bound.portions is None else bound.portions.named(which)
     named += [] if bound.sums is None else bound.sums.named
     try:
         gradients = () if bound.grads is None else bound.leaves(None)

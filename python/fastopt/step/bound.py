@@ -6,7 +6,7 @@ from typing import Any
 from fastopt.algorithm import Algorithm, Rule, guards
 from fastopt.arrays import KeepAlive
 from fastopt.backends import GradientForms, Plan, StepProgram
-from fastopt.followers import Followers
+from fastopt.followers import Followers, Portions
 from fastopt.model import Gate, Group, Parameters, States, StepCount
 from fastopt.step.accumulator import Accumulator
 from fastopt.step.moderate import Risks
@@ -34,6 +34,7 @@ class Bound:
     frozen: Sequence[bool]
     states: States
     followers: Followers
+    portions: Portions | None  # of their steps, as far as elements take less or more
     sums: Accumulator | None  # of `accumulate`
     # The steps.
     progress: Progress
@@ -81,6 +82,11 @@ class Bound:
     def carries(self) -> bool:
         """True where a group's algorithm carries scalars from one step to the next."""
         return any([group.kind.carried for group in self.groups])
+
+    @property
+    def amplifies(self) -> bool:
+        """True where a step can be larger than its rule makes it."""
+        return self.portions is not None and self.portions.largest > 1.0
 
     @property
     def reads(self) -> bool:

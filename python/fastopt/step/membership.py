@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastopt.arrays import Path
+from fastopt.followers import PORTIONS, REMEDY, portions_among
 from fastopt.model import (
     ALGORITHM,
     Given,
@@ -15,6 +16,7 @@ from fastopt.model import (
     Parameters,
     Which,
     chosen,
+    leaves_like,
     make,
     regroup,
     warn_if_ended,
@@ -53,6 +55,7 @@ def freeze(core: Core, which: Which, value: bool) -> list[str]:
 
 def add(core: Core, more: Any, options: Mapping[str, Any]) -> None:
     """Put parameters into the caller's container, and bind what it holds then."""
+    options, portions = _divided(options)
     for name, value in options.items():
         line = f"opt.add_params(..., {name}={{}})".format
         warn_if_ended(name, value, core.bound.progress.steps, line)
@@ -67,12 +70,22 @@ def add(core: Core, more: Any, options: Mapping[str, Any]) -> None:
                 fresh = Parameters(bound.params, bound.kind.hyperparameters)
                 named = zip(fresh.names, fresh.arrays, strict=True)
                 grouping[Named([n for n, p in named if id(p) not in before])] = options
-            bind_anew(core, grouping or None, grown=True)
+            leaves = {k: leaves_like(more, tree, k, REMEDY) for k, tree in portions.items()}
+            bind_anew(core, grouping or None, grown=True, portions=leaves)
         except BaseException:
             undo()
             raise
     finally:
         core.gate.leave()
+
+
+def _divided(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the options of a group, and portions of steps that are given beside them."""
+    given = {
+        name: value for name, value in options.items() if value is not None or name not in PORTIONS
+    }
+    portions = {name: given.pop(name) for name in PORTIONS if name in given}
+    return given, portions
 
 
 def remove(core: Core, which: Which) -> list[str]:
@@ -116,6 +129,7 @@ def bind_anew(
     bound: Bound | None = None,
     replaced: Mapping[int, int] = NOTHING,
     grown: bool = False,
+    portions: Mapping[str, Sequence[Any]] = MappingProxyType({}),
 ) -> None:
     """Bind what the containers hold now; parameters that were there keep all that they had.
 
@@ -138,7 +152,12 @@ def bind_anew(
     # Of those that are alike one: a step computes the scalars of each.
     before = [None if i is None else bound.count_of[i] for i in was]
     counts, count_of = regroup(bound.counts, before, groups, parameters.group_of)
+    found_portions = portions_among(bound.portions, parameters, was, portions)
+    leaves = {} if found_portions is None else found_portions.given
+    trees = {name: parameters.tree(leaves[name]) if name in leaves else None for name in PORTIONS}
     found = bound.but(
+        settings={**bound.settings, **trees},
+        portions=found_portions,
         parameters=parameters,
         grouping=grouping,
         groups=groups,

@@ -17,7 +17,7 @@ from fastopt.numerics import taken
 from fastopt.runtime import get_num_threads
 from fastopt.step.bound import Bound
 from fastopt.step.due import StepRequest
-from fastopt.step.moderate import LIMIT, LIMITS
+from fastopt.step.moderate import LIMIT, LIMITS, SCALARS
 
 Array = NDArray[Any]
 
@@ -50,10 +50,10 @@ def look(step: Step) -> Found | None:
     """Try the step for each parameter that may overflow; return None where none may."""
     bound, wild = step.bound, step.bound.progress.wild
     largest = max(step.norms) * step.unscale
-    calm = bound.risks.are_calm(bound.counts)
+    calm = bound.risks.are_calm(bound.counts) and not bound.amplifies
     if calm and largest <= LIMIT and not wild:
         return None
-    risks = bound.risks.found
+    risks = _amplified(bound, bound.risks.found)
     if largest <= LIMIT and not wild and _decay_is_moderate(step, risks):
         return None
     still = [i for i in wild if step.due.gradients[i] is None]
@@ -64,6 +64,14 @@ def look(step: Step) -> Found | None:
         if outcome:
             still.append(i)
     return Found("", frozenset(still))
+
+
+def _amplified(bound: Bound, risks: Sequence[float]) -> Sequence[float]:
+    """Add the risk of what `lr_scale` multiplies: like a decay, it can be as large as the parameter."""
+    if bound.portions is None or not bound.amplifies:
+        return risks
+    largest = bound.portions.largest
+    return [risk + (largest if largest <= SCALARS else math.inf) for risk in risks]
 
 
 def _suspects(step: Step, risks: Sequence[float]) -> list[int]:
@@ -134,6 +142,8 @@ def _tried(step: Step, i: int) -> str | bool:
         plan = backend(bound.backend).make_plan([tuple(after[:-2])], [rule], [0])
         if not (slow is average is None):
             plan.attach(slow, average, None)
+        if bound.portions is not None:
+            bound.portions.attach_piece(plan, i, piece, p[piece])
         plan.flush_subnormals(bound.settings["flush_subnormals"])
         g = taken(step.due.gradients[i][piece], p.dtype)  # which the plan knows by its address alone
         plan.bind([g], None, True)

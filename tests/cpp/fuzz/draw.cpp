@@ -58,10 +58,24 @@ Subject draw_subject(Random& random, const Kernel& kernel, int number, Lengths s
     }
     for (const Memory& state : subject.states) fill(random, kernel.dtype, state, subject.wild, true);
     fill(random, subject.copied, subject.copy, false, false);
+    subject.scale = DrawnEntries::drawn(random, subject.shape, subject.fortran, item);
+    subject.mask = DrawnEntries::drawn(random, subject.shape, subject.fortran, 1);
+    draw_portion(random, subject);
     return subject;
 }
 
 }  // namespace
+
+void draw_portion(Random& random, Subject& subject) {
+    const std::size_t item = itemsize(subject.dtype);
+    for (std::ptrdiff_t k = 0; k < subject.scale.count; ++k) {
+        const double some = random.one_in(2) ? random.between(0.0, 3.0) : double(random.below(2));
+        put(subject.dtype, subject.scale.memory.data() + std::size_t(k) * item, some);
+    }
+    for (std::ptrdiff_t k = 0; k < subject.mask.count; ++k) {
+        subject.mask.memory.data()[k] = char(random.below(2));
+    }
+}
 
 std::vector<Subject> draw_subjects(Random& random, const fastopt::KernelTable& table) {
     const std::ptrdiff_t rules = 1 + random.below(3), kind = random.below(100);

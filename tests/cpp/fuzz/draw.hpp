@@ -14,6 +14,9 @@ std::vector<Subject> draw_subjects(Random& random, const fastopt::KernelTable& t
 // that is written does not repeat elements.
 void draw_gradient(Random& random, Subject& subject, bool written);
 
+// How much of the step each element takes, anew in the same memory.
+void draw_portion(Random& random, Subject& subject);
+
 fastopt::Pass draw_pass(Random& random);
 
 }  // namespace driver::fuzz

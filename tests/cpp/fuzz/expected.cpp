@@ -57,6 +57,24 @@ template <class T> void mix(std::vector<T>& into, const std::vector<T>& from, do
     for (std::size_t i = 0; i < into.size(); ++i) into[i] = kept * into[i] + taken * from[i];
 }
 
+// Of the step from `old` to p, what each element takes: scaled, or all or nothing.
+template <class T>
+void take_portions(const Subject& subject, const std::vector<T>& old, std::vector<T>& p, bool scaled) {
+    if (subject.scale.count) {
+        const std::vector<T> scales = subject.scale.of_each<T>(p.size());
+        for (std::size_t i = 0; i < p.size(); ++i) {
+            if (scaled && scales[i] != 0 && scales[i] != 1) p[i] = old[i] + scales[i] * (p[i] - old[i]);
+            if (scales[i] == 0) p[i] = old[i];
+        }
+    }
+    if (subject.mask.count) {
+        const std::vector<char> taken = subject.mask.of_each<char>(p.size());
+        for (std::size_t i = 0; i < p.size(); ++i) {
+            if (!taken[i]) p[i] = old[i];
+        }
+    }
+}
+
 template <class T>
 Expected expect_of(Random& random, const Subject& subject, const Row& given, const Asked& asked,
                    const Kernel& kernel) {
@@ -80,15 +98,20 @@ Expected expect_of(Random& random, const Subject& subject, const Row& given, con
     }
     flushed(asked.flush, [&] {
         for (std::size_t i = 0; present && i < old.size(); ++i) stage.after(now.p[i], old[i]);
+        if (present && asked.portions) take_portions(subject, old, now.p, true);
         if (present && asked.pass.pull && asked.slow) {
             mix(slow, now.p, asked.pass.pull_keep, asked.pass.pull_take);
             now.p = slow;
+            if (asked.portions) take_portions(subject, old, now.p, false);
         }
         if (asked.pass.average && asked.averages) mix(average, now.p, asked.pass.keep, asked.pass.take);
+        found.sums = {present ? sum_of_squares(now.p, &old) : 0.0, sum_of_squares(now.p)};
+    });
+    // Of a float that took nothing of the step the bits are copied, subnormal or not.
+    flushed(asked.flush && sizeof(T) == sizeof(double), [&] {
         for (std::size_t i = 0; present && asked.copies && i < old.size(); ++i) {
             put(subject.copied, found.copy.data() + 2 * i, static_cast<double>(now.p[i]));
         }
-        found.sums = {present ? sum_of_squares(now.p, &old) : 0.0, sum_of_squares(now.p)};
     });
     found.arrays = {bytes(now.p), bytes(slow), bytes(average)};
     for (const std::vector<T>& state : now.states) found.arrays.push_back(bytes(state));

@@ -12,7 +12,7 @@ namespace driver::fuzz {
 // What is asked for in a step, besides the gradients.
 struct Asked {
     fastopt::Pass pass;
-    bool slow, averages, copies;    // whether there are any
+    bool slow, averages, copies, portions;    // whether there are any
     bool flush;                     // subnormals are zero
 };
 

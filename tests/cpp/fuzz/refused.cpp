@@ -31,6 +31,8 @@ std::vector<const Memory*> all_written(const Subjects& subjects, const Asked& as
         if (asked.slow) found.push_back(&subject.slow);
         if (asked.averages) found.push_back(&subject.average);
         if (asked.copies) found.push_back(&subject.copy);
+        if (asked.portions && subject.scale.count) found.push_back(&subject.scale.memory);
+        if (asked.portions && subject.mask.count) found.push_back(&subject.mask.memory);
     }
     return found;
 }

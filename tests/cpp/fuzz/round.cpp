@@ -32,6 +32,7 @@ Round::Round(std::uint64_t seed)
               .slow = !random_.one_in(3),
               .averages = !random_.one_in(3),
               .copies = !random_.one_in(3),
+              .portions = random_.one_in(3),
               .flush = false};
     attached_at_ = random_.one_in(4) ? 1 : 0;
 }
@@ -87,6 +88,12 @@ void Round::attach() {
     if (asked_.slow) plan_.attach_slow(slow);
     if (asked_.averages) plan_.attach_averages(averages);
     if (asked_.copies) plan_.attach_copies(copies, dtypes);
+    if (!asked_.portions) return;
+    std::vector<fastopt::Portion> portions;
+    for (const Subject& subject : subjects_) {
+        portions.push_back({subject.scale.entries(), subject.mask.entries()});
+    }
+    plan_.attach_portions(portions);
 }
 
 }  // namespace driver::fuzz

@@ -21,7 +21,10 @@ void Round::draw_step() {
         rows_.push_back(rule < 0 ? Row{} : Row::drawn(random_, level_.kernels[rule]));
         rows_.back().fill(plan_.row(r));
     }
-    for (Subject& subject : subjects_) draw_gradient(random_, subject, asked_.pass.zero);
+    for (Subject& subject : subjects_) {
+        draw_gradient(random_, subject, asked_.pass.zero);
+        draw_portion(random_, subject);
+    }
 }
 
 void Round::bind() {
@@ -51,7 +54,7 @@ void Round::take_steps() {
         }
         const std::vector<int> row_of = random_.one_in(3) ? draw_assignment() : std::vector<int>();
         Asked asked = asked_;
-        if (step_ < attached_at_) asked.slow = asked.averages = asked.copies = false;
+        if (step_ < attached_at_) asked.slow = asked.averages = asked.copies = asked.portions = false;
         std::vector<Expected> expected;
         for (std::size_t i = 0; i < subjects_.size(); ++i) {
             const int row = row_of.empty() ? subjects_[i].assigned : row_of[i];

@@ -7,6 +7,7 @@
 #include "fuzz/formats.hpp"
 #include "fuzz/layout.hpp"
 #include "fuzz/memory.hpp"
+#include "fuzz/portion.hpp"
 #include "fuzz/rows.hpp"
 
 namespace driver::fuzz {
@@ -31,6 +32,7 @@ struct Subject {
     Memory p;
     std::vector<Memory> states;
     Memory slow, average, copy;
+    DrawnEntries scale{}, mask{};
     std::optional<Gradient> gradient{};
 
     std::ptrdiff_t size() const { return elements_of(shape); }
