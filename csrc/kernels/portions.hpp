@@ -14,6 +14,7 @@ struct Scaled {
         const T most = scale == T(1) ? p : part;
         return scale == T(0) ? old : most;
     }
+    template <class T> static bool is_all(T scale) { return scale == T(1); }
 };
 
 // All of it, or nothing where the entry is 0.
@@ -21,6 +22,7 @@ struct Held {
     template <class T, class Entry> static T of(T p, T old, Entry entry) {
         return entry == Entry(0) ? old : p;
     }
+    template <class Entry> static bool is_all(Entry entry) { return entry != Entry(0); }
 };
 
 template <class Operation, class T, class Entry>
@@ -31,6 +33,7 @@ void take_portion(void* p_given, const void* old_given, const void* entries_give
     const Entry* __restrict entries = static_cast<const Entry*>(entries_given);
     if (step == 0) {
         const Entry entry = *entries;
+        if (Operation::is_all(entry)) return;
 #pragma omp simd
         for (std::ptrdiff_t i = 0; i < n; ++i) p[i] = Operation::of(p[i], old[i], entry);
         return;
