@@ -316,7 +316,7 @@ def test_their_memory_is_held_and_looked_at(backend: str) -> None:
 
 def test_a_gradient_in_their_memory_is_refused(backend: str) -> None:
     p, memory = np.ones(4), np.ones(6)
-    opt = fastopt.SGD(p, lr_scale=memory[:4], zero_grad=True, backend=backend)
+    opt = fastopt.SGD(p, lr_scale=memory[:4], zero_grads=True, backend=backend)
     with pytest.raises(ValueError, match="shares memory with the lr_scale of 'params'"):
         opt.step(memory[2:])
     assert memory.tolist() == [1.0] * 6

@@ -226,6 +226,20 @@ def test_a_function_that_has_no_value_at_the_first_step() -> None:
     assert copy.deepcopy(opt).lr == 0.5
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_masks_are_copied_with_what_they_are_of(way: str) -> None:
+    params: dict[str, Any] = {"w": np.ones((2, 3)), "b": np.ones(3)}
+    mask = {"w": np.array([[True], [False]]), "b": None}
+    opt = fastopt.SGD(params, lr=1.0, mask=mask, momentum=0.5)
+    opt.add_params({"c": np.ones(2)}, mask={"c": np.array([False, True])})
+    there, held, other = WAYS[way]((params, mask, opt))
+    held["w"][...] = ~held["w"]
+    other.step({name: np.ones_like(p) for name, p in there.items()})
+    assert there["w"][:, 0].tolist() == [1.0, 0.0]
+    assert there["c"].tolist() == [1.0, 0.0]
+    assert params["w"].tolist() == np.ones((2, 3)).tolist()
+
+
 # What cannot be copied.
 
 

@@ -195,6 +195,9 @@ def test_other_things_that_are_refused() -> None:
     assert both.params["c"] is c
     with pytest.raises(ValueError, match=re.escape("opt.reset('0') resets it")):
         fastopt.Adam([np.array(1.0)]).reset(rows=[0])
+    _, held = trained("adam", table(), mask={"w": np.ones((5, 1), bool), "b": None})
+    refused(held, ValueError, "'w' has a mask or an lr_scale", lambda: held.replace("w", table()))
+    held.replace("b", np.zeros(2))
     pair = (np.ones(2), np.ones(3))
     with pytest.raises(TypeError, match="is in no list or dict, in which another array"):
         fastopt.Adam(pair).replace("0", np.zeros(2))

@@ -92,6 +92,12 @@ def replace(core: Core, name: str, new: Array, rows: Any) -> None:
         i = names.index(name)
         old = bound.parameters.arrays[i]
         sources = _sources(name, old, new, rows)
+        if bound.portions is not None and bound.portions.named([i]):
+            raise ValueError(
+                f"{name!r} has a mask or an lr_scale, which do not move with its rows: take it out, "
+                f"opt.remove_params({name!r}), and add the new one with its own, "
+                "opt.add_params(..., mask=...)"
+            )
         parent, key = _place(bound, i)
         there = parent[key]
         try:
