@@ -8,6 +8,7 @@ from support.by_hand import Array, portions_for, same
 from support.own_momentum import Own
 
 import fastopt
+from fastopt.step import overflow
 
 SHAPES: dict[str, tuple[int, ...]] = {"a": (30, 17), "b": (), "c": (3, 4, 2), "d": (7,), "e": (0, 2)}
 EVERYTHING: dict[str, Any] = {
@@ -180,6 +181,28 @@ def test_a_step_that_a_scale_would_make_infinite_is_left_out(backend: str) -> No
     held.step(np.array([[-1e38, 0], [0, 1]], np.float32))
     with pytest.raises(FloatingPointError):
         held.step(np.array([[0, 0], [-1e38, 0]], np.float32))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_trial_piece_by_piece_knows_the_entries_of_each(
+    order: Any, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overflow, "PIECE", 6)
+    given: list[dict[str, Any]] = [
+        {"mask": np.arange(35).reshape(7, 5) != 17},
+        {"mask": (np.arange(7) != 3)[:, np.newaxis]},
+        {"lr_scale": (np.arange(5) != 2).astype(np.float32)[np.newaxis]},
+    ]
+    for each in given:
+        each = {name: np.array(a, order=order) for name, a in each.items()}
+        p = np.full((7, 5), 3e38, np.float32, order=order)
+        opt = fastopt.SGD(p, lr=1.0, nonfinite="skip", backend=backend, **each)
+        g = np.zeros((7, 5), np.float32, order=order)
+        g[3, 2] = -1e38
+        assert opt.step(g)
+        assert np.array_equal(p, np.full((7, 5), 3e38, np.float32))
+        g[2, 2], g[2, 3] = (0.0, -1e38) if "lr_scale" in each else (-1e38, 0.0)
+        assert not opt.step(g)
 
 
 def test_other_places_hold_them_too(backend: str) -> None:
