@@ -12,7 +12,7 @@ from fastopt.algorithm import Algorithm, Option, given, renamed
 from fastopt.arrays import read_only, read_only_dict, read_only_list, read_only_states
 from fastopt.backends import BOUND, FOR_PYTHON
 from fastopt.followers import Averages, EqualAverage, Follower, MovingAverage
-from fastopt.model import STEPPING, Which
+from fastopt.model import STEPPING, Which, groups_table
 from fastopt.runtime import attributes, describe, get_num_threads, other_names, warn
 from fastopt.step import (
     Core,
@@ -1017,6 +1017,11 @@ class Optimizer(Algorithm):
         values = sum(p.size for p in arrays)
         head = f"{type(self).__name__}({len(arrays)} arrays, {values:,} values, {self.backend})"
         return "\n  ".join([head, *map(repr, self.groups)])
+
+    def _repr_html_(self) -> str:
+        parameters = self._core.bound.parameters
+        arrays = zip(parameters.group_of, parameters.arrays, strict=True)
+        return groups_table(repr(self).partition("\n")[0], self.groups, arrays)
 
     # Attributes: those of hyperparameters and settings, and no others.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fastopt.arrays import read_only_dict
 from fastopt.model.commit import commit
 from fastopt.model.ended_schedules import warn_if_ended
+from fastopt.model.group_tables import groups_table, notable
 from fastopt.model.group_values import GroupValues, moderate_changes
 from fastopt.runtime import other_names
 
@@ -127,14 +128,10 @@ class Group(GroupValues, MutableMapping[str, Any]):
         return 1 + self.other + len(self._declared)
 
     def __repr__(self) -> str:
-        given: list[tuple[str, Any]] = [("algorithm", self.algorithm)] if self.other else []
-        given += [("lr", self._given["lr"])] if "lr" in self._given else []
-        for name, value in self._given.items():
-            if name != "lr" and value != self._declared[name].default:
-                given.append((name, value))
-        if self._factors:
-            given.append(("multiply", self._factors))
-        return f"Group({', '.join(f'{name}={value!r}' for name, value in given)})"
+        return f"Group({', '.join(f'{name}={value!r}' for name, value in notable(self).items())})"
+
+    def _repr_html_(self) -> str:
+        return groups_table(self.algorithm, [self])
 
 
 def group_class(algorithm: "type[Algorithm]") -> type[Group]:

@@ -12,6 +12,7 @@ from fastopt.runtime.arguments import (
     whole,
 )
 from fastopt.runtime.extension import native
+from fastopt.runtime.html import html_table
 from fastopt.runtime.threadpoolctl import register_with_threadpoolctl
 from fastopt.runtime.threads import available, get_num_threads, set_num_threads
 from fastopt.runtime.warning import warn
