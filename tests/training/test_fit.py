@@ -1,7 +1,5 @@
 """fit against the same loop by hand; its history, its callbacks' order, its data, what it refuses."""
 
-import io
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +8,7 @@ import pytest
 from support.training_cases import X, Y, bits, loss_and_grad, start, validation
 
 import fastopt
-from fastopt.training import Batches, EarlyStopping, History, Run
+from fastopt.training import Batches, EarlyStopping, Run
 
 
 def adam(params: Any = None, **options: Any) -> fastopt.Adam:
@@ -370,45 +368,3 @@ def test_bad_validations(validation: Any, error: type[Exception], words: str) ->
 def test_an_unknown_attribute_of_the_package() -> None:
     with pytest.raises(AttributeError, match="no attribute 'fitt'"):
         fastopt.fitt  # noqa: B018
-
-
-# The progress bar.
-
-
-def test_progress_is_shown_if_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("tqdm")
-    fastopt.fit(**given(epochs=3, progress=True, validation=lambda params: 0.25))
-    (last,) = capsys.readouterr().err.strip().split("\r")[-1:]
-    assert last.startswith("epoch 3/3")
-    assert "3/3" in last.removeprefix("epoch 3/3")
-    assert "loss " in last
-    assert "validation 0.25" in last
-
-
-@pytest.mark.parametrize("progress", [None, False])
-def test_nothing_is_shown_without_a_terminal(
-    progress: bool | None, capsys: pytest.CaptureFixture[str]
-) -> None:
-    fastopt.fit(**given(data=iter([(X, Y)]), progress=progress))
-    assert capsys.readouterr().err == ""
-
-
-def test_a_terminal_shows_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("tqdm")
-
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    for progress, shown in ((None, True), (False, False)):
-        terminal = Terminal()
-        monkeypatch.setattr(sys, "stderr", terminal)
-        fastopt.fit(**given(data=iter([(X, Y)]), progress=progress))
-        assert ("epoch 1/1" in terminal.getvalue()) is shown
-
-
-def test_without_tqdm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tqdm", None)
-    assert isinstance(fastopt.fit(**given()), History)
-    with pytest.raises(ImportError, match="progress=True needs tqdm: pip install tqdm"):
-        fastopt.fit(**given(progress=True))
