@@ -1,5 +1,6 @@
 """EarlyStopping, Plateau and Checkpoint: what each does, what it keeps, what it refuses."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -121,6 +122,76 @@ def test_a_metric_that_is_not_there() -> None:
         ValueError, match=r"no metric 'scores': did you mean 'score'. there are loss, sc"
     ):
         train([1], [EarlyStopping("scores")])
+
+
+@pytest.mark.parametrize(
+    "callback", [EarlyStopping("score"), Plateau(schedules.reduce_on_plateau(0.1), "score")]
+)
+def test_a_metric_that_cannot_be_there_is_found_before_training(callback: Any) -> None:
+    opt = fastopt.Adam(start())
+    with pytest.raises(
+        ValueError, match=r"no validation, so the only .* there is no 'score'"
+    ) as caught:
+        fastopt.fit(loss_and_grad, opt.params, opt, (X, Y), callbacks=[callback])
+    assert (opt.step_count, bits(opt.params)) == (0, bits(start()))
+    line = re.search(r"fit\(\.\.\., (validation=.*)\)$", str(caught.value))  # the remedy works
+    assert line
+    names = {"loss_and_grad": loss_and_grad, "x": X, "y": Y}
+    remedy = eval(f"dict({line[1]})", names)
+    history = fastopt.fit(loss_and_grad, opt.params, opt, (X, Y), callbacks=[callback], **remedy)
+    assert len(history["score"]) == 1
+
+
+# Why training has ended.
+
+
+def stop_at_two(run: Run) -> bool:
+    return run.epoch == 2
+
+
+def stop_by_hand(run: Run) -> None:
+    run.stopped = run.epoch == 1
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "ended", "epochs"),
+    [
+        ([], "epochs", 3),
+        ([EarlyStopping("score", patience=1)], "EarlyStopping", 2),
+        ([stop_at_two, EarlyStopping("score", patience=1)], "stop_at_two", 2),
+        ([EarlyStopping("score", patience=1), stop_by_hand], "stop_by_hand", 1),
+    ],
+)
+def test_the_history_says_why_training_has_ended(callbacks: Any, ended: str, epochs: int) -> None:
+    seen: list[Any] = []
+    train([1, 2, 3], [*callbacks, lambda run: seen.append((run.history, run.history.ended))])
+    history, last = seen[-1]
+    assert (history.ended, len(history["epoch"])) == (ended, epochs)
+    assert last == (None if ended == "epochs" else ended)
+    assert seen[0][1] is None or epochs == 1
+
+
+def test_training_that_is_stopped_from_outside_of_callbacks() -> None:
+    runs: list[Run] = []
+    begin = type("Begin", (), {"on_begin": lambda self, run: runs.append(run)})
+
+    def stopping(*arguments: Any) -> Any:
+        runs[0].stopped = True
+        return loss_and_grad(*arguments)
+
+    opt = fastopt.Adam(start())
+    history = fastopt.fit(stopping, opt.params, opt, [(X, Y)] * 3, 2, [begin()])
+    assert (history.ended, history.steps) == ("stopped", 1)
+
+
+def test_the_best_epoch_of_the_history_is_that_of_early_stopping() -> None:
+    seen: list[Any] = []
+    look = [lambda run: seen.append(run.history)]
+    stopping = EarlyStopping("score", mode="max", min_delta=0.5, patience=9)
+    train([1.0, 2.0, 2.25], [stopping, *look])
+    assert (seen[0].monitor, seen[0].best_epoch) == ("score", 2) == ("score", stopping.best_epoch)
+    train([np.nan], [EarlyStopping("score"), *look])
+    assert seen[-1].best_epoch is None
 
 
 # Plateau.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -36,6 +37,112 @@ def test_columns() -> None:
     assert len(history.epochs["loss"]) == 2
 
 
+def test_it_is_read_like_a_dict() -> None:
+    history = made_up(2, 1, accuracy=0.5)
+    assert list(history) == ["epoch", "step", "loss", "accuracy"]
+    assert history["loss"] == [1.0, 0.5]
+    assert dict(history) == history.epochs
+    assert ("accuracy" in history, "val_loss" in history, len(history)) == (True, False, 4)
+    history["loss"].clear()  # a copy
+    assert history["loss"] == [1.0, 0.5]
+    with pytest.raises(KeyError, match=r"no metric 'acuracy': did you mean 'accuracy'. there are acc"):
+        history["acuracy"]
+    with pytest.raises(TypeError):
+        history["loss"] = []  # type: ignore[index]
+
+
+def test_two_of_the_same_numbers_are_two() -> None:
+    one, two = made_up(1, 1), made_up(1, 1)
+    assert one != two
+    assert len({one, two, one}) == 2
+
+
+def test_a_habit_from_keras() -> None:
+    history = made_up(1, 1)
+    with pytest.raises(AttributeError, match=r"write history\['loss'\] for history.history\['loss'\]"):
+        history.history  # type: ignore[attr-defined] # noqa: B018
+    with pytest.raises(AttributeError, match=r"no attribute 'loses'$"):
+        history.loses  # type: ignore[attr-defined] # noqa: B018
+    assert not hasattr(history, "_ipython_canary_method_should_not_exist_")
+
+
+# The best epoch.
+
+
+def of_metrics(**metrics: list[float]) -> History:
+    history = History()
+    for row in zip(*metrics.values(), strict=True):
+        values = dict(zip(metrics, row, strict=True))
+        history.add_step(values.pop("loss", 1.0))
+        history.add_epoch(1, values)
+    return history
+
+
+@pytest.mark.parametrize(
+    ("metrics", "monitor", "best"),
+    [
+        ({"loss": [3.0, 1.0, 2.0]}, "loss", 2),
+        ({"loss": [3.0, 1.0, 2.0], "acc": [0.5, 0.5, 1.0]}, "loss", 2),
+        ({"loss": [3.0, 2.0, 1.0], "acc": [1.0, 2.0, 3.0], "val_Loss": [2.0, 1.0, 1.0]}, "val_Loss", 2),
+        ({"loss": [np.nan, 2.0, np.nan]}, "loss", 2),
+        ({"loss": [np.nan, np.nan]}, "loss", None),
+        ({"loss": [np.inf, np.inf]}, "loss", 1),
+        ({}, "loss", None),
+    ],
+)
+def test_the_best_epoch_is_that_of_the_least_loss(metrics: Any, monitor: str, best: Any) -> None:
+    history = of_metrics(**metrics)
+    assert (history.monitor, history.best_epoch) == (monitor, best)
+
+
+def test_the_best_epoch_of_early_stopping_comes_first() -> None:
+    history = of_metrics(loss=[3.0, 2.0, 1.0], acc=[1.0, 3.0, 2.0])
+    history.mark_best("acc", 2)
+    assert (history.monitor, history.best_epoch) == ("acc", 2)
+    assert repr(history).startswith("History(3 epochs, 3 steps), best epoch 2: acc 3\n")
+    history.mark_best("acc", 0)
+    assert history.best_epoch is None
+    assert repr(history).startswith("History(3 epochs, 3 steps)\n")
+
+
+@pytest.mark.parametrize(
+    ("ended", "words"),
+    [
+        ("epochs", "ended after all epochs"),
+        ("interrupted", "interrupted"),
+        ("stopped", "stopped"),
+        ("EarlyStopping", "ended by EarlyStopping"),
+    ],
+)
+def test_repr_says_why_it_has_ended(ended: str, words: str) -> None:
+    history = of_metrics(loss=[1.0])
+    history.ended = ended
+    assert repr(history).startswith(f"History(1 epochs, 1 steps), {words}, best epoch 1: loss 1\n")
+
+
+def rows_of(html: str) -> list[list[str]]:
+    """Read a table as a browser does."""
+    return [[cell.text or "" for cell in row] for row in ElementTree.fromstring(html).iter("tr")]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "best", "row"), [(3, 2, 2), (12, 2, None), (12, 3, 2), (12, 12, 11)]
+)
+def test_html_is_the_same_table(epochs: int, best: int, row: int | None) -> None:
+    history = made_up(epochs, 1000, **{"<b>&": 0.25})
+    history.mark_best("loss", best)
+    html = history._repr_html_()
+    lines = repr(history).splitlines()
+    caption = ElementTree.fromstring(html).find("caption")
+    assert caption is not None
+    assert caption.text == lines[0]
+    assert rows_of(html) == [line.split() if line != "..." else ["..."] * 4 for line in lines[1:]]
+    found = list(ElementTree.fromstring(html).iter("tr"))
+    assert [i for i, each in enumerate(found[1:], 1) if each.find("th") is not None] == (
+        [] if row is None else [row]
+    )
+
+
 def test_empty() -> None:
     history = History()
     assert history.losses.shape == (0,)
@@ -47,7 +154,7 @@ def test_empty() -> None:
 
 def test_repr_is_a_table() -> None:
     assert repr(made_up(2, 1000, accuracy=1 / 3)) == (
-        "History(2 epochs, 2000 steps)\n"
+        "History(2 epochs, 2000 steps), best epoch 2: loss 0.0006929\n"
         "epoch  step       loss  accuracy\n"
         "    1  1000   0.007485    0.3333\n"
         "    2  2000  0.0006929    0.3333"
@@ -56,7 +163,8 @@ def test_repr_is_a_table() -> None:
 
 def test_repr_of_many_epochs_shows_the_last() -> None:
     head, columns, dots, *rows = repr(made_up(12, 1)).splitlines()
-    assert (head, dots) == ("History(12 epochs, 12 steps)", "...")
+    assert head.startswith("History(12 epochs, 12 steps), best epoch 12: loss 0.0")
+    assert dots == "..."
     assert columns.split() == ["epoch", "step", "loss"]
     assert [row.split()[0] for row in rows] == [str(epoch) for epoch in range(3, 13)]
 
@@ -131,7 +239,7 @@ def test_a_curve_with_its_average_and_the_metrics(pyplot: Any) -> None:
     (accuracy,) = right.lines
     assert accuracy.get_ydata().tolist() == [0.75] * 4
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert labels == ["loss", "loss, smoothed", "validation loss", "accuracy"]
+    assert labels == ["loss", "loss, smoothed", "validation loss", "accuracy", "best epoch: 1"]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("step", "loss")
     assert axes.get_yscale() == "log"
     axes.figure.canvas.draw()
@@ -159,6 +267,21 @@ def test_what_is_not_finite_is_left_out(pyplot: Any) -> None:
     over_finite = ema(losses[2::4], 1 - 1 / (1 + 60 / 50))
     assert smooth.get_ydata()[2::4].tolist() == over_finite.tolist()
     raw.figure.canvas.draw()
+
+
+def test_a_ring_is_at_the_best_epoch(pyplot: Any) -> None:
+    history = of_metrics(loss=[4.0, 3.0, 2.0], acc=[1.0, 3.0, 2.0])
+    (ring,) = history.plot().collections
+    assert ring.get_offsets().tolist() == [[3.0, 2.0]]
+    history.mark_best("acc", 2)
+    axes = history.plot()
+    assert not axes.collections
+    (right,) = (other for other in axes.figure.axes if other is not axes)
+    (ring,) = right.collections
+    assert ring.get_offsets().tolist() == [[2.0, 3.0]]
+    assert ring.get_label() == "best epoch: 2"
+    history.mark_best("acc", 0)
+    assert not any(other.collections for other in history.plot().figure.axes)
 
 
 def test_long_histories_are_drawn_with_few_points(pyplot: Any) -> None:

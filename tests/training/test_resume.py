@@ -51,6 +51,7 @@ class Stage:
         return (
             bits(self.opt.params, self.opt.ema_state, *self.opt.state.values()),
             (history.losses.tobytes(), columns),
+            (history.ended, history.monitor, history.best_epoch),
             (self.opt.step_count, self.opt.lr, self.schedule.state_dict()),
             (self.stopping.best, self.stopping.best_epoch),
         )
@@ -79,8 +80,8 @@ def resumed(save: dict[str, Any], epochs: int = EPOCHS, **options: Any) -> Any:
 def test_resumed_after_every_step_and_every_epoch() -> None:
     expected, saves = straight()
     assert len(saves) == EPOCHS * 7  # six batches and the end of each epoch
-    assert 1 < expected[3][1] < EPOCHS  # the best epoch, which is put back
-    assert expected[2][1] < 0.3  # the rate has fallen
+    assert 1 < expected[4][1] < EPOCHS  # the best epoch, which is put back
+    assert expected[3][1] < 0.3  # the rate has fallen
     for save in saves:
         assert resumed(save) == expected
 
@@ -98,9 +99,9 @@ def test_a_run_that_was_ended_stays_ended() -> None:
     stage.stopping.patience = 1
     stage.stopping.mode = "max"  # the loss falls
     expected = stage.all_bits(stage.fit())
-    assert expected[2][0] < EPOCHS * 6
+    assert expected[3][0] < EPOCHS * 6
     last = SavedAdam.saves[-1]
-    assert resumed(last)[:3] == expected[:3]
+    assert resumed(last)[:4] == expected[:4]
 
 
 def test_more_epochs_than_were_planned() -> None:

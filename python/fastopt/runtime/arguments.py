@@ -16,7 +16,8 @@ def measured(value: Any, where: str, example: str) -> float:
     )
     if unfit or np.ndim(value) != 0:
         raise TypeError(f"{where} is {describe(value)}; it must be a number, such as {example}")
-    return float(value)
+    detach = getattr(value, "detach", None)  # a tensor of torch, which warns where it is in a graph
+    return float(value if detach is None else detach())
 
 
 def whole(value: Any, where: str, at_least: int, at_most: int | None = None) -> int:

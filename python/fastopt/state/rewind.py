@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.algorithm import is_scheduled
-from fastopt.model import Group, commit
+from fastopt.model import Change, Group, commit
 from fastopt.state.capture import snapshot
 from fastopt.state.check import CheckedState, check_fit
 from fastopt.state.restore import restore
@@ -60,11 +60,12 @@ def put_back(opt: Any, kept: Moment) -> None:
             "be put back"
         )
     with _in_training(opt, core):
+        before: list[Change] = []
         core.gate.enter(BUSY)
-        bound = core.bound
-        pairs = list(zip(bound.groups, kept.functions, strict=False))
-        before = [change for group, _ in pairs for change in group.changes(group.current)]
         try:
+            bound = core.bound
+            pairs = list(zip(bound.groups, kept.functions, strict=False))
+            before += [change for group, _ in pairs for change in group.changes(group.current)]
             for group, functions in pairs:
                 if any([group.given[name] is not value for name, value in functions.items()]):
                     # `restore` takes functions that are there.

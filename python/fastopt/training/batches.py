@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fastopt.algorithm import flag
 from fastopt.runtime import describe, whole
+from fastopt.training.other_names import hinting
 from fastopt.training.samples import Samples
 
 _FLAG = flag(default=True)
@@ -54,6 +55,7 @@ class Batches:
         For arrays of different lengths, without samples, or with fewer than a batch needs, ...
     """
 
+    @hinting("Batches")
     def __init__(
         self,
         data: Any,

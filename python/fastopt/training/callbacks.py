@@ -22,7 +22,7 @@ class Callbacks:
     def __init__(self, given: Any) -> None:
         if not isinstance(given, (list, tuple)):
             raise TypeError(f"callbacks is {describe(given)}; it must be a list: callbacks=[...]")
-        self._called: dict[str, list[Callable[[Any], Any]]] = {event: [] for event in _EVENTS}
+        self._called: dict[str, list[tuple[str, Callable[[Any], Any]]]] = {e: [] for e in _EVENTS}
         self._keeping: list[Any] = []
         numbered = list(enumerate(given))
         for i, callback in sorted(numbered, key=lambda pair: getattr(pair[1], "comes_last", False)):
@@ -39,18 +39,22 @@ class Callbacks:
                     f"of the methods {', '.join(_EVENTS)}"
                 )
             methods["on_epoch"] = callback
+        name = getattr(callback, "__name__", type(callback).__name__)
         for event, method in methods.items():
             if method is not None:
-                self._called[event].append(method)
+                self._called[event].append((name, method))
         if hasattr(callback, "state_dict") and hasattr(callback, "load_state_dict"):
             self._keeping.append(callback)
 
     def call(self, event: str, run: Any) -> None:
         """Call the callbacks for this event; one that returns True ends the training."""
-        for method in self._called[event]:
+        for name, method in self._called[event]:
+            before = run.stopped
             answer = method(run)
             if isinstance(answer, (bool, np.bool_)) and answer:
                 run.stopped = True
+            if run.stopped and not before:
+                run.history.ended = name
 
     def state(self) -> list[dict[str, Any]]:
         """List the state of each, with its kind."""

@@ -8,6 +8,7 @@ from fastopt.algorithm import choice, flag, number
 from fastopt.runtime import whole
 from fastopt.state import Moment, keep, put_back
 from fastopt.training.evaluation import metric_name
+from fastopt.training.other_names import hinting
 from fastopt.training.run import Run
 
 _MODE = choice("min", "max", default="min")
@@ -45,6 +46,7 @@ class EarlyStopping:
         Its epoch; 0 before there is one.
     """
 
+    @hinting("EarlyStopping")
     def __init__(
         self,
         monitor: str = "loss",
@@ -68,33 +70,35 @@ class EarlyStopping:
         self._kept: Moment | None = None
 
     def on_begin(self, run: Run) -> None:
-        """Forget an earlier run."""
+        """Forget an earlier run; ValueError if there can be no such metric."""
+        run.check_metric(self.monitor)
         self._forget()
 
     def on_epoch(self, run: Run) -> bool:
         """Look at the metric; return whether training ends."""
         metric = run.metric(self.monitor)
         if self._better(metric):
+            self.best, self.best_epoch, self._bad = metric, run.epoch, 0
             if self.restore_best:
                 kept, self._kept = self._kept, None  # if interrupted none, rather than half of one
                 self._kept = keep(run.opt, kept)
-            self.best, self.best_epoch, self._bad = metric, run.epoch, 0
         else:
             self._bad += 1
+        run.history.mark_best(self.monitor, self.best_epoch)
         return self._bad >= self.patience
 
     def on_end(self, run: Run) -> None:
-        """Put the best epoch back."""
-        kept, self._kept = self._kept, None
-        if kept is None or self.best_epoch >= run.epoch:
-            return
-        try:
-            put_back(run.opt, kept)
-        except ValueError as error:
-            raise ValueError(
-                f"the best epoch, {self.best_epoch}, is not put back: {error}. The optimizer is as "
-                "training has left it; EarlyStopping(..., restore_best=False) leaves it so"
-            ) from error
+        """Put the best epoch back, also after Ctrl-C."""
+        run.history.mark_best(self.monitor, self.best_epoch)
+        if self._kept is not None and self.best_epoch < run.epoch:
+            try:
+                put_back(run.opt, self._kept)
+            except ValueError as error:
+                raise ValueError(
+                    f"the best epoch, {self.best_epoch}, is not put back: {error}. The optimizer is as "
+                    "training has left it; EarlyStopping(..., restore_best=False) leaves it so"
+                ) from error
+        self._kept = None  # not before: Ctrl-C may come meanwhile, and `fit` calls this once more
 
     def _better(self, metric: float) -> bool:
         gain = self.best - metric if self.mode == "min" else metric - self.best

@@ -4,16 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastopt.runtime import describe, measured
+from fastopt.training.inputs import arguments_of
 
 
 def loss_and_gradients(function: Callable[..., Any], params: Any, batch: Any) -> tuple[float, Any]:
     """Call ``loss_and_grad`` with a batch; return the loss as a float, and the gradients."""
-    if isinstance(batch, (tuple, list)):
-        found = function(params, *batch)
-    elif isinstance(batch, Mapping):
-        found = function(params, **batch)
-    else:
-        found = function(params, batch)
+    arguments, named = arguments_of(batch)
+    found = function(params, *arguments, **named)
     if not isinstance(found, (tuple, list)) or len(found) != 2:
         raise TypeError(
             f"loss_and_grad returned {describe(found)}; it must return the loss and the gradients: "

@@ -1,26 +1,58 @@
 """History: the loss of every step, and the metrics of every epoch."""
 
+import math
 from array import array
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.runtime import describe
+from fastopt.runtime import describe, suggest
+from fastopt.training.tables import cell, html, text
 
-_SHOWN = 10  # epochs of the table
+_ENDS = {"epochs": "ended after all epochs", "stopped": "stopped", "interrupted": "interrupted"}
 
 
-class History:
-    """The course of training: ``history.losses``, ``history.epochs["loss"]``, ``history.plot()``.
+class History(Mapping[str, list[Any]]):
+    """The course of training: ``history.losses``, ``history["loss"]``, ``history.plot()``.
 
-    Its `repr` is a table of the last epochs.
+    It is a mapping from the names of `epochs` to their lists, which only shows them. Its `repr`, in
+    notebooks HTML, is a table of the last epochs, with why training has ended and which was best.
+
+    Attributes
+    ----------
+    ended : str or None
+        "epochs" after all epochs, "interrupted" by Ctrl-C, "EarlyStopping" or another name of the
+        callback that has ended training, "stopped" if something else has; None before the end.
     """
+
+    __eq__, __hash__ = object.__eq__, object.__hash__  # there are losses besides what it maps
 
     def __init__(self) -> None:
         self._losses = array("d")
         self._epochs: dict[str, list[Any]] = {"epoch": [], "step": [], "loss": []}
+        self._best: tuple[str, int] | None = None
+        self.ended: str | None = None
+
+    def __getitem__(self, name: str) -> list[Any]:
+        if name not in self._epochs:
+            raise KeyError(f"there is no metric {name!r}: {suggest(name, self._epochs)}")
+        return list(self._epochs[name])
+
+    if not TYPE_CHECKING:  # to a type checker, any attribute would be there
+
+        def __getattr__(self, name: str) -> NoReturn:
+            hint = ": write history['loss'] for history.history['loss']" * (name == "history")
+            raise AttributeError(
+                f"'History' object has no attribute {name!r}{hint}", name=name, obj=self
+            )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._epochs)
+
+    def __len__(self) -> int:
+        return len(self._epochs)
 
     @property
     def losses(self) -> NDArray[np.float64]:
@@ -34,7 +66,33 @@ class History:
         "epoch" is 1, 2, ...; "step" the number of steps taken; "loss" the mean over the steps of
         the epoch; then the metrics of the validation.
         """
-        return {name: list(column) for name, column in self._epochs.items()}
+        return dict(self)
+
+    @property
+    def monitor(self) -> str:
+        """The metric of which `best_epoch` is the best.
+
+        That of `EarlyStopping`. Without one, the first of the validation with "loss" in its name, or
+        else "loss".
+        """
+        if self._best is not None:
+            return self._best[0]
+        return next((name for name in list(self)[3:] if "loss" in name.lower()), "loss")
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The number of the best epoch, 1, 2, ...: that of `EarlyStopping`, or of the least `monitor`.
+
+        None before there is one, and where all are NaN.
+        """
+        if self._best is not None:
+            return self._best[1] or None
+        known = [value for value in self[self.monitor] if not math.isnan(value)]
+        return self[self.monitor].index(min(known)) + 1 if known else None
+
+    def mark_best(self, monitor: str, epoch: int) -> None:
+        """Set what `monitor` and `best_epoch` are; 0 where none has been best."""
+        self._best = monitor, epoch
 
     @property
     def steps(self) -> int:
@@ -82,7 +140,7 @@ class History:
         """Draw the loss over the steps, smoothed as well, and the metrics, with matplotlib.
 
         Metrics with "loss" in their name share the axis of the loss, others have one of their own on
-        the right.
+        the right. A ring marks the best epoch, where there are several.
 
         Parameters
         ----------
@@ -95,7 +153,8 @@ class History:
         """
         from fastopt.training.curves import draw
 
-        return draw(self.losses, self.epochs, ax)
+        best = None if self.best_epoch is None else (self.monitor, self.best_epoch)
+        return draw(self.losses, self._epochs, best, ax)
 
     def state_dict(self) -> dict[str, Any]:
         """Return losses and epochs, as arrays."""
@@ -113,23 +172,23 @@ class History:
             )
         losses = array("d", np.asarray(state["losses"], np.float64).tobytes())
         self._epochs = {name: np.asarray(column).tolist() for name, column in state["epochs"].items()}
-        self._losses = losses
+        self._losses, self._best = losses, None
+
+    def _title(self) -> str:
+        """Return its length, why training has ended, and which epoch was best."""
+        parts = [f"History({len(self._epochs['epoch'])} epochs, {self.steps} steps)"]
+        if self.ended is not None:
+            parts.append(_ENDS.get(self.ended, f"ended by {self.ended}"))
+        best = self.best_epoch
+        if best is not None:
+            parts.append(f"best epoch {best}: {self.monitor} {cell(self[self.monitor][best - 1])}")
+        return ", ".join(parts)
 
     def __repr__(self) -> str:
-        columns = self._epochs
-        count = len(columns["epoch"])
-        lines = [f"History({count} epochs, {self.steps} steps)"]
-        if count:
-            cells = [[name, *map(_cell, column[-_SHOWN:])] for name, column in columns.items()]
-            widths = [max(map(len, column)) for column in cells]
-            lines += ["  ".join(map(str.rjust, row, widths)) for row in zip(*cells, strict=True)]
-        if count > _SHOWN:
-            lines.insert(2, "...")
-        return "\n".join(lines)
+        return text(self._title(), self._epochs)
 
-
-def _cell(value: float) -> str:
-    return str(value) if isinstance(value, int) else f"{value:.4g}"
+    def _repr_html_(self) -> str:
+        return html(self._title(), self._epochs, self.best_epoch)
 
 
 def _listed(names: Any) -> str:

@@ -1,19 +1,16 @@
 """fit: the training loop."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from fastopt.algorithm import flag
-from fastopt.arrays import Structure
 from fastopt.optimizer import Optimizer
-from fastopt.runtime import describe, whole
-from fastopt.training import evaluation
-from fastopt.training.batches import Batches
+from fastopt.runtime import whole
+from fastopt.training import evaluation, inputs
 from fastopt.training.callbacks import Callbacks
 from fastopt.training.history import History
+from fastopt.training.other_names import hinting
 from fastopt.training.plateau import Watch
 from fastopt.training.progress import meter
 from fastopt.training.resuming import given_to, saved_run
@@ -22,6 +19,7 @@ from fastopt.training.run import Run
 _FLAG = flag(default=True)
 
 
+@hinting("fit")
 def fit(
     loss_and_grad: Callable[..., Any],
     params: Any,
@@ -42,8 +40,19 @@ def fit(
         history = fastopt.fit(loss_and_grad, params, opt, fastopt.Batches((x, y), 32), epochs=10)
 
     A loss that is infinite or NaN is recorded like any other; ``nonfinite=`` of the optimizer decides
-    what happens to such gradients. An exception, Ctrl-C among them, is passed on, and the
-    parameters stay as the last whole step left them.
+    what happens to such gradients. An exception is passed on, and the parameters stay as the last whole
+    step left them.
+
+    So is that of Ctrl-C, a KeyboardInterrupt: a program ends, and a notebook goes on to no other cell.
+    Before, ``on_end`` of the callbacks is called, with which `EarlyStopping` puts the best epoch back,
+    and the history becomes an attribute of the exception::
+
+        try:
+            history = fastopt.fit(...)
+        except KeyboardInterrupt as interrupt:
+            history = interrupt.history
+
+    Where it was not caught, in a notebook or at Python's prompt, it is ``sys.last_value.history``.
 
     Parameters
     ----------
@@ -57,7 +66,7 @@ def fit(
         With ``gradient_accumulation_steps``, ``opt.accumulate`` is called for each batch, and
         ``opt.flush`` at the end of each epoch, which steps with the gradients that are left.
     data : Batches, or another iterable of batches, or an array, or a tuple or dict of arrays
-        Arrays are one batch: each step is over all of the data.
+        Arrays are one batch: each step is over all of the data. A list is one batch after the other.
     epochs : int >= 1
         The number of epochs in all, including those before a `resume`.
     callbacks : list
@@ -65,7 +74,8 @@ def fit(
     validation : function, optional
         ``validation(params)`` returns a number, or a dict of numbers by name, after each epoch.
     progress : bool, optional
-        Show a progress bar with the loss: by default if stderr is a terminal and tqdm is installed.
+        Show a progress bar with the metrics, by tqdm; by default on a terminal and in notebooks, where
+        tqdm is installed.
     resume : path, optional
         Go on from the file of a `Checkpoint`, with the bits that the run would have had: data and
         callbacks are made as they were, and put where they were. A warning names each hyperparameter
@@ -77,43 +87,53 @@ def fit(
     Returns
     -------
     History
+        Its `ended` is why training has ended: "epochs", or the name of the callback that has ended it.
 
     Raises
     ------
     TypeError, ValueError
-        For what cannot be trained with, such as a ``schedules.reduce_on_plateau`` in `opt` that no
+        For what cannot be trained with, such as a `loss_and_grad` that cannot be called with a batch, a
+        metric that no validation returns, or a ``schedules.reduce_on_plateau`` in `opt` that no
         `Plateau` among the callbacks shows a metric; nothing has changed if it was found before the
         first step. A `resume` has loaded the optimizer by the time that data or callbacks are found to
         be others.
+    KeyboardInterrupt
+        Of Ctrl-C, with the history so far as its attribute `history`.
     """
-    _check(loss_and_grad, params, opt, validation)
+    inputs.check(loss_and_grad, params, opt, validation)
     epochs = whole(epochs, "epochs", 1)
     hyperparameters = _FLAG.check(hyperparameters, "hyperparameters")
-    batches = _batches(data, epochs)
-    run = Run(opt, params, batches, Callbacks(callbacks), given_to(opt))
+    batches = inputs.batches_of(data, epochs)
+    run = Run(opt, params, batches, Callbacks(callbacks), given_to(opt), validation is not None)
     watch = Watch(opt, callbacks, epochs)
     take = opt.accumulate if opt.gradient_accumulation_steps > 1 else opt.step
-    with meter(progress, run, epochs, batches) as show:
-        saved = None
-        if resume is not None:
-            saved = saved_run(opt, resume, hyperparameters)
-            watch.look_at(opt)
-        run.begin(saved, hyperparameters)
-        while run.goes_on(epochs):
-            for batch in run.batches():
-                loss, grads = evaluation.loss_and_gradients(loss_and_grad, params, batch)
-                take(grads)
-                run.end_step(loss)
-                show()
-                if run.stopped:
-                    break
-            else:
-                _flush(opt)
-                run.end_epoch(evaluation.metrics(validation, params))
-                watch.after_epoch()
-                show()
-        _flush(opt)  # of an epoch that a callback has ended
-        run.end()
+    try:
+        with meter(progress, run, epochs, batches) as show:
+            saved = None
+            if resume is not None:
+                saved = saved_run(opt, resume, hyperparameters)
+                watch.look_at(opt)
+            run.begin(saved, hyperparameters)
+            while run.goes_on(epochs):
+                for batch in run.batches():
+                    if run.step == 0:
+                        inputs.check_call(loss_and_grad, params, batch, data)
+                    loss, grads = evaluation.loss_and_gradients(loss_and_grad, params, batch)
+                    take(grads)
+                    run.end_step(loss)
+                    show()
+                    if run.stopped:
+                        break
+                else:
+                    _flush(opt)
+                    run.end_epoch(evaluation.metrics(validation, params))
+                    watch.after_epoch()
+                    show()
+            _flush(opt)  # of an epoch that a callback has ended
+            run.end()
+    except KeyboardInterrupt as interrupt:
+        run.interrupted(interrupt)
+        raise
     return run.history
 
 
@@ -121,44 +141,3 @@ def _flush(opt: Optimizer) -> None:
     """Step with the gradients that wait, if there are any; in eval mode there can be none."""
     if opt.accumulated:
         opt.flush()
-
-
-def _check(loss_and_grad: Any, params: Any, opt: Any, validation: Any) -> None:
-    if not isinstance(opt, Optimizer):
-        raise TypeError(
-            f"opt is {describe(opt)}; it must be an optimizer, such as fastopt.Adam(params)"
-        )
-    if not callable(loss_and_grad):
-        raise TypeError(f"loss_and_grad is {describe(loss_and_grad)}; it must be a function")
-    if not (validation is None or callable(validation)):
-        raise TypeError(f"validation is {describe(validation)}; it must be a function, or None")
-    if params is opt.params:
-        return
-    there = set(map(id, Structure(params).leaves(params, "params", "pass opt.params")))
-    for name, p in opt.named_parameters().items():
-        if id(p) not in there:
-            raise ValueError(
-                f"opt updates a parameter {name!r} that is not in params: gradients would be taken at "
-                "one array, and the steps with another. Pass opt.params, or make the optimizer with "
-                "these params"
-            )
-
-
-def _batches(data: Any, epochs: int) -> Any:
-    """Make batches of the caller's data."""
-    holds_arrays = isinstance(data, tuple) and (
-        not data or any(isinstance(part, np.ndarray) for part in data)
-    )
-    if holds_arrays or isinstance(data, (np.ndarray, dict)):
-        return Batches(data, None)
-    if not isinstance(data, Iterable):
-        raise TypeError(
-            f"data is {describe(data)}; it must be fastopt.Batches((x, y), 32) or another iterable of "
-            "batches, or arrays: (x, y)"
-        )
-    if epochs > 1 and iter(data) is data:
-        raise ValueError(
-            f"data is {describe(data)}, an iterator, which is used up after one epoch, and epochs is "
-            f"{epochs}: use what makes a new one each time, such as fastopt.Batches or a list"
-        )
-    return data

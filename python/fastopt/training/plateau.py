@@ -35,6 +35,10 @@ class Plateau:
         self.schedule = schedule
         self.monitor = metric_name(monitor, "monitor")
 
+    def on_begin(self, run: Run) -> None:
+        """Raise ValueError if there can be no such metric."""
+        run.check_metric(self.monitor)
+
     def on_epoch(self, run: Run) -> None:
         """Show it the metric."""
         self.schedule.observe(run.metric(self.monitor))

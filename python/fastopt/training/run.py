@@ -27,7 +27,13 @@ class Run:
     """
 
     def __init__(
-        self, opt: Optimizer, params: Any, data: Any, callbacks: Callbacks, given: Mapping[str, Any]
+        self,
+        opt: Optimizer,
+        params: Any,
+        data: Any,
+        callbacks: Callbacks,
+        given: Mapping[str, Any],
+        validated: bool,
     ) -> None:
         self.opt = opt
         self.params = params
@@ -37,6 +43,8 @@ class Run:
         self._data = data
         self._callbacks = callbacks
         self._options = given  # of the optimizer, as the run began
+        self._validated = validated  # whether there are metrics besides the loss
+        self._called = False  # whether the callbacks know of the run
         self._begun = False  # whether the epoch has not been ended yet
         self._given = 0  # batches of it
         self._loop: EpochLoop | None = None  # the loop over `Batches`
@@ -60,8 +68,19 @@ class Run:
         """Return a metric of the last epoch; ValueError, with a suggestion, for an unknown one."""
         metrics = self.metrics
         if name not in metrics:
-            raise ValueError(f"there is no metric {name!r}: {suggest(name, metrics)}")
+            raise ValueError(
+                f"there is no metric {name!r}: {suggest(name, metrics)}. A validation that returns "
+                f"{{{name!r}: ...}} has one of this name"
+            )
         return metrics[name]
+
+    def check_metric(self, name: str) -> None:
+        """Raise ValueError for a metric that cannot be there: any but "loss" without a validation."""
+        if name != "loss" and not self._validated:
+            raise ValueError(
+                f"there is no validation, so the only metric is 'loss', and there is no {name!r}: "
+                f"fit(..., validation=lambda params: {{{name!r}: loss_and_grad(params, x, y)[0]}})"
+            )
 
     # What `fit` goes through.
 
@@ -73,6 +92,7 @@ class Run:
             self.load_state_dict(saved)
             if not hyperparameters:
                 self._options = given
+        self._called = True
 
     def goes_on(self, epochs: int) -> bool:
         """Return whether there is more to do."""
@@ -115,8 +135,21 @@ class Run:
         self._callbacks.call("on_epoch", self)
 
     def end(self) -> None:
-        """Call the callbacks."""
+        """Record why training has ended, unless a callback has, and call the callbacks."""
+        if self.history.ended is None:
+            self.history.ended = "stopped" if self.stopped else "epochs"
         self._callbacks.call("on_end", self)
+
+    def interrupted(self, interrupt: KeyboardInterrupt) -> None:
+        """End with the history in the exception, and a note in its traceback of where it is."""
+        self.history.ended = "interrupted"
+        interrupt.history = self.history  # type: ignore[attr-defined]
+        interrupt.add_note(
+            f"fit was interrupted in epoch {self.epoch} after {self.step} steps. The history is an "
+            "attribute of this exception; in a notebook: import sys; history = sys.last_value.history"
+        )
+        if self._called:
+            self.end()
 
     def _all_given(self) -> bool:
         given = getattr(self._data, "position", self._given)  # a run can begin within an epoch
@@ -132,6 +165,7 @@ class Run:
             "begun": self._begun,
             "given": self._given,
             "stopped": self.stopped,
+            "ended": self.history.ended,
             "options": self._options,
             "data": self._place(),
             "history": self.history.state_dict(),
@@ -162,4 +196,5 @@ class Run:
             )
         self.stopped = state["stopped"]
         self.history.load_state_dict(state["history"])
+        self.history.ended = state.get("ended")
         self._callbacks.load(state["callbacks"])
