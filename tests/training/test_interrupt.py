@@ -19,6 +19,14 @@ from fastopt.training import Batches, EarlyStopping, History, Run
 SCORES = [3.0, 1.0, 2.0, 4.0]
 
 
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """Handle the signal as Python does where it is not ignored, as by what runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def ctrl_c() -> None:
     signal.raise_signal(signal.SIGINT)
 
@@ -182,6 +190,7 @@ def test_a_callback_that_fails_at_the_end_hides_no_interrupt() -> None:
 def test_a_program_ends_as_by_ctrl_c_and_says_where_the_history_is() -> None:
     code = """
 import signal, numpy as np, fastopt
+signal.signal(signal.SIGINT, signal.default_int_handler)
 params = [np.zeros(1)]
 def loss_and_grad(params):
     signal.raise_signal(signal.SIGINT)
