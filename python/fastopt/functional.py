@@ -21,7 +21,7 @@ from fastopt.algorithm import (
     scaled,
     shown,
 )
-from fastopt.arrays import Written, checks
+from fastopt.arrays import Written, checks, viewed
 from fastopt.optimizer import Optimizer
 from fastopt.registry import RENAMED, find, names
 from fastopt.runtime import get_num_threads, suggest, whole
@@ -92,6 +92,7 @@ def _step(
         checks.check_state(state, name, p)
     beside = Written(written)
     beside.check_disjoint()
+    g = viewed(g, "g")
     checks.check_gradient(g, "g", p)
     beside.check_apart(g, "g")
     keep = Values(**carried)

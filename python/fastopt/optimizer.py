@@ -68,8 +68,9 @@ class Optimizer(Algorithm):
 
     Parameters
     ----------
-    params : array, or list, tuple or dict of arrays (nested as you like), or list of groups
-        The arrays to update: writeable, C- or F-contiguous NumPy arrays of float32 or float64. A group
+    params : array, container or iterator of arrays, pairs of names and arrays, or list of groups
+        The arrays to update: writeable, C- or F-contiguous NumPy arrays of float32 or float64.
+        Containers are lists, tuples, dicts, NamedTuples and dataclasses, nested as you like. A group
         is a dict ``{"params": ..., "lr": ...}`` with hyperparameters of its own, and with
         ``"algorithm": ...`` with another algorithm.
     groups : dict from patterns of names, or functions of name and array, to options
@@ -256,7 +257,8 @@ class Optimizer(Algorithm):
         ----------
         grads : in the structure of the parameters
             Gradients with the shape and dtype of their parameters, of any layout, which are read
-            alone; None where a parameter sits out. Left out where they were bound with ``grads=``.
+            alone; None where a parameter sits out. Arrays of other libraries are read where they lie,
+            if the processor can do that. Left out where they were bound with ``grads=``.
             They are kept alive until the step ends, but unlike what is bound, their memory is not held:
             no other thread may resize one meanwhile with ``refcheck=False``, or close its mmap.
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from fastopt.arrays.containers import node_of
-from fastopt.arrays.structure import Structure
+from fastopt.arrays.records import entry
+from fastopt.arrays.structure import Structure, node_of
 
 KEYS = ["w", "b", "c", 1, True, (2, 3)]
 
@@ -103,7 +103,7 @@ def test_paths_lead_to_the_leaves(seed: int) -> None:
     for path, leaf in zip(structure.paths(), leaves, strict=True):
         found = again
         for key in path:
-            found = found[key]
+            found = entry(found, key)
         assert found is leaf
 
 

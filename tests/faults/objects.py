@@ -127,9 +127,9 @@ ARRAYLIKE = [
     _error("record array", record, "recarray", "np.asarray("),
     _error("array of characters", char_array, "np.asarray("),
     _error("array-like", Arraylike, "Arraylike", "np.array("),
-    _error("array-like that raises", lambda a: RaisingArraylike(), "RaisingArraylike", "np.array("),
+    _error("array-like that raises", lambda a: RaisingArraylike(), "RaisingArraylike"),
     _error("tensor", tensor, "torch.Tensor", "detach().numpy()"),
-    _error("tensor with gradient", learned, "torch.Tensor", "detach().numpy()"),
+    _error("tensor with gradient", learned, "torch.Tensor", ".detach()"),
     _error("JAX array", jax_array, "jax", "np.array("),
 ]
 
@@ -208,3 +208,7 @@ NUMPY_SCALAR = _error("NumPy scalar", lambda a: a[0, 0], "numpy.float", "np.arra
 NOTHING = _error("None", lambda a: None, "None", "only gradients")
 
 OBJECTS = [*ARRAYLIKE, *SINGLE, *CONTAINERS]
+
+# Arrays of other libraries are gradients as they are.
+READABLE = ("array-like", "tensor", "JAX array")
+UNREADABLE = [fault for fault in OBJECTS if fault.name not in READABLE]

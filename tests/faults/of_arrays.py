@@ -17,11 +17,11 @@ from faults.scene import NAMES, Scene, arrays, good
 from faults.tally import Tally
 
 PARAMETER = [
-    *(*objects.OBJECTS, objects.NUMPY_SCALAR, objects.NOTHING),
+    *(*objects.OBJECTS, objects.NUMPY_SCALAR),
     *(*wrong.DTYPES, *wrong.NARROW, *wrong.LAYOUTS, *wrong.HUGE_BY_STRIDE),
 ]
 GRADIENT = [
-    *(*objects.OBJECTS, *objects.KNOWN_CONTAINERS),
+    *(*objects.UNREADABLE, *objects.KNOWN_CONTAINERS),
     *(*wrong.DTYPES, *wrong.NARROW, wrong.OTHER_FLOAT, *wrong.SHAPES),
 ]
 COPY = [

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.algorithm import regularization
@@ -192,6 +193,11 @@ class Algorithm(Declared):
     @classmethod
     def check_keywords(cls, args: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
         """Return the hyperparameters among the constructor's keywords, checked."""
+        if args and isinstance(args[0], np.ndarray):
+            raise TypeError(
+                f"{cls.__name__} takes all parameters in one container: give a list, "
+                f"{cls.__name__}([W, b])"
+            )
         if args:
             raise TypeError(
                 f"{cls.__name__} takes its hyperparameters by keyword alone, as in lr=1e-3; "

@@ -2,10 +2,12 @@
 
 from fastopt.arrays import checks
 from fastopt.arrays.allocation import Arena
-from fastopt.arrays.checks import check_kind, check_layout
+from fastopt.arrays.checks import check_layout
 from fastopt.arrays.entries import Entries
 from fastopt.arrays.extents import Extents, Written, check_zeroable, outermost, overlaps_itself
 from fastopt.arrays.fingerprint import Fingerprint
+from fastopt.arrays.foreign import is_arraylike, viewed
+from fastopt.arrays.kinds import check_kind
 from fastopt.arrays.lifetime import KeepAlive
 from fastopt.arrays.memory import Named, address, bounds, flat
 from fastopt.arrays.read_only import (
@@ -15,5 +17,6 @@ from fastopt.arrays.read_only import (
     read_only_states,
     write_into,
 )
+from fastopt.arrays.records import entries, entry, is_container, spelled
 from fastopt.arrays.shapes import LISTED, misfit
 from fastopt.arrays.structure import Path, Structure

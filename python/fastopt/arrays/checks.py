@@ -4,19 +4,20 @@ The native plan only notices that something is wrong; what it is, is found out h
 the array, what it is, and what is needed.
 """
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastopt.arrays.foreign import is_spelled_out
+from fastopt.arrays.kinds import KEPT, check_kind
 from fastopt.arrays.shapes import misfit
 from fastopt.numerics import NEEDED, format_of, is_supported
 
 
 def check_written(array: Any, what: str) -> None:
     """Raise unless the kernels can update an array in place."""
-    check_kind(array, what)
+    check_kind(array, what, kept=KEPT)
     _check_dtype(array, what)
     flags = array.flags
     contiguous = flags.c_contiguous or flags.f_contiguous
@@ -26,17 +27,16 @@ def check_written(array: Any, what: str) -> None:
     if not contiguous:
         raise ValueError(
             f"{found} is not contiguous (strides {array.strides}); fastopt updates in place and "
-            "copies nothing behind your back: use np.ascontiguousarray(...) for the parameter and "
-            "let your model hold that array"
+            f"copies nothing behind your back: use np.ascontiguousarray(a){KEPT}"
         )
     if not flags.aligned:
         raise ValueError(
-            f"{found} is misaligned in memory; give a copy that NumPy has allocated: np.array(...)"
+            f"{found} is misaligned in memory; give a copy that NumPy has allocated: np.array(a){KEPT}"
         )
     if not flags.writeable:
         raise ValueError(
-            f"{found} is read-only; give a copy that can be written, np.array(...), or open the "
-            "memory map with mode 'r+'"
+            f"{found} is read-only; open the memory map with mode 'r+', or give a copy that can be "
+            f"written, np.array(a){KEPT}"
         )
 
 
@@ -74,7 +74,7 @@ def check_layout(array: NDArray[Any], what: str, p: NDArray[Any], remedy: str) -
 
 def check_gradient(g: Any, what: str, p: NDArray[Any], casts: bool = False) -> None:
     """Raise unless g is a gradient of p; any strides will do, and any float dtype if it is cast."""
-    check_kind(g, what)
+    check_kind(g, what, "g", p.dtype)
     if g.dtype != p.dtype and not (casts and format_of(g.dtype)):
         name = p.dtype.name
         others = "" if casts or not format_of(g.dtype) else "; cast_grads=True takes it as it is"
@@ -89,35 +89,14 @@ def check_gradient(g: Any, what: str, p: NDArray[Any], casts: bool = False) -> N
         )
 
 
-def check_kind(array: Any, what: str) -> None:
-    """Raise unless it is a NumPy array, and no subclass of one."""
-    if type(array) is np.ndarray or type(array) is np.memmap:
-        return
-    kind = f"{type(array).__module__}.{type(array).__qualname__}".removeprefix("builtins.")
-    if array is None:
-        remedy = "give an array; only gradients can be None"
-    elif isinstance(array, np.ma.MaskedArray):
-        remedy = "fastopt knows no masks: pass a.filled(0) or the array a.data"
-    elif isinstance(array, np.ndarray):
-        remedy = "subclasses may mean something else by their data: pass np.asarray(a)"
-    elif kind.startswith("torch."):
-        remedy = "t.detach().numpy() is an array that shares the tensor's memory"
-    elif hasattr(type(array), "__array__"):
-        remedy = "np.array(a) makes an array of it (a copy that can be written)"
-    elif isinstance(array, Mapping):
-        remedy = "the containers that fastopt knows are list, tuple and dict: pass dict(...)"
-    elif isinstance(array, Iterable) and not isinstance(array, (list, tuple, str, bytes)):
-        remedy = "the containers that fastopt knows are list, tuple and dict: pass list(...)"
-    elif isinstance(array, (list, tuple, float, int, np.generic)):
-        remedy = "make it one: np.array(a, dtype=np.float32)"
-    else:
-        remedy = "give a numpy.ndarray of dtype float32 or float64"
-    raise TypeError(f"{what} is a {kind}, not a NumPy array; {remedy}")
-
-
 def _check_dtype(array: NDArray[Any], what: str) -> None:
     dtype = array.dtype
     if is_supported(dtype):
+        if is_spelled_out(dtype):
+            raise TypeError(
+                f"{what} has dtype {dtype.name} with its byte order spelled out, as buffers have it: "
+                f"a.view(np.{dtype.name}) is the array without, in the same memory"
+            )
         return
     if dtype.kind == "f" and not dtype.isnative and dtype.itemsize in (4, 8):
         remedy = "convert it with a.astype(a.dtype.newbyteorder('='))"
@@ -125,9 +104,13 @@ def _check_dtype(array: NDArray[Any], what: str) -> None:
         remedy = "convert it with a.astype(np.float64)"
     elif dtype.kind == "c":
         remedy = "give its real view, a.view(a.real.dtype), if that is what you mean to optimize"
+    elif dtype.names:
+        remedy = f"give an array of each field, np.ascontiguousarray(a[{dtype.names[0]!r}])"
+    elif dtype.kind == "O" and array.size and isinstance(array.flat[0], np.ndarray):
+        remedy = "its elements are arrays: give list(a)"
     else:
         remedy = "convert it with a.astype(np.float32)"
-    raise TypeError(f"{what} has dtype {_spell(dtype)}; it must be {NEEDED}: {remedy}")
+    raise TypeError(f"{what} has dtype {_spell(dtype)}; it must be {NEEDED}: {remedy}{KEPT}")
 
 
 def _spell(dtype: np.dtype) -> str:

@@ -1,14 +1,15 @@
-"""Lists, tuples and dicts of arrays: how each is built, and what is wrong with one built otherwise."""
+"""Containers of arrays: how each is built, and what is wrong with one built otherwise."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import itemgetter
 from typing import Any
 
+from fastopt.arrays.records import fields_of, is_record, record_of, spelled
+
 Path = tuple[Any, ...]
 
-CONTAINERS = (dict, list, tuple)
-DEEPEST = 100  # levels of containers, well within what the interpreter can recurse
+UNLISTED = {object(): None}  # the form of no container: the extension leaves it to Python
 
 
 class Node:
@@ -35,6 +36,33 @@ class Node:
 LEAF = Node()
 
 
+class NothingNode(Node):
+    """A None in place of a parameter."""
+
+    count = 0
+    form = ()
+
+    def leaves(self, tree: Any, what: str, remedy: str) -> Sequence[Any]:
+        """List nothing; raise TypeError where there is something."""
+        if tree is None or (isinstance(tree, (Mapping, list, tuple)) and not tree):
+            return ()
+        raise TypeError(
+            f"{what} is of type {type(tree).__name__}, where the parameters had None when the "
+            "optimizer was made: give None there, or make a new optimizer"
+        )
+
+    def paths(self) -> list[Path]:
+        """List nothing."""
+        return []
+
+    def tree(self, leaves: Iterator[Any]) -> Any:
+        """Return None, as it was."""
+        return None
+
+
+NOTHING = NothingNode()
+
+
 class Container(Node):
     """A container: its keys or indices, and its children in the same order."""
 
@@ -56,7 +84,7 @@ class Container(Node):
             return parts
         found: list[Any] = []
         for key, child, part in zip(self._keys, self._children, parts, strict=True):
-            found.extend(child.leaves(part, f"{what}[{key!r}]", remedy))
+            found.extend(child.leaves(part, spelled(what, key), remedy))
         return found
 
     def paths(self) -> list[Path]:
@@ -82,21 +110,7 @@ class SequenceNode(Container):
 
     def parts(self, tree: Any, what: str, remedy: str) -> tuple[Any, ...]:
         """List the entries."""
-        needed = len(self._children)
-        if not isinstance(tree, (list, tuple)):
-            if tree is None:
-                return (None,) * needed
-            raise TypeError(
-                f"{what} is of type {type(tree).__name__}; it must be a list or tuple of "
-                f"{needed}, as the parameters were given; {remedy}"
-            )
-        parts = tuple(tree)  # of our own: another thread may change the list during the step
-        if len(parts) != needed:
-            raise ValueError(
-                f"{what} has {len(parts)} entries; there must be {needed}, one for each "
-                f"parameter; {remedy}"
-            )
-        return parts
+        return _parts(tree, len(self._children), what, remedy)
 
     def tree(self, leaves: Iterator[Any]) -> Any:
         """Put leaves into a list, or into a tuple if it was one."""
@@ -111,17 +125,17 @@ class MappingNode(Container):
 
     def __init__(self, kind: type, keys: Sequence[Any], children: Sequence[Node]) -> None:
         super().__init__(kind, keys, children)
-        self.form = {key: child.form for key, child in zip(keys, children, strict=True)}
+        self.form = self._known = {key: child.form for key, child in zip(keys, children, strict=True)}
         self._pick = _picking(*keys)
 
     def parts(self, tree: Any, what: str, remedy: str) -> tuple[Any, ...]:
         """List the values in the order of the keys."""
-        known = self.form.keys()
+        known = self._known.keys()
         if not isinstance(tree, Mapping):
             if tree is None:
                 return (None,) * len(known)
             raise TypeError(
-                f"{what} is of type {type(tree).__name__}; it must be a dict with the keys of the "
+                f"{what} is of type {type(tree).__name__}; it must be {self._needed()} of the "
                 f"parameters ({_listed(known)}); {remedy}"
             )
         # A defaultdict would make entries of its own for keys that it has not.
@@ -143,28 +157,36 @@ class MappingNode(Container):
         """Put leaves into a dict."""
         return dict(zip(self._keys, self._trees(leaves), strict=True))
 
+    def _needed(self) -> str:
+        return "a dict with the keys"
 
-def node_of(tree: Any, depth: int = 0, known: dict[Any, Node] | None = None) -> Node:
-    """Read off how a container of parameters is built; containers that are built alike are one node."""
-    if not isinstance(tree, CONTAINERS):
-        return LEAF
-    if depth == DEEPEST:
-        raise ValueError(
-            f"the parameters are nested more than {DEEPEST} deep, or a container contains itself: give "
-            "the arrays in a flat list or dict"
-        )
-    known = {} if known is None else known
-    kind: type[Container] = MappingNode if isinstance(tree, dict) else SequenceNode
-    parts = tree.values() if isinstance(tree, dict) else tree
-    # No call for each leaf: there may be thousands.
-    children = tuple(
-        [node_of(part, depth + 1, known) if isinstance(part, CONTAINERS) else LEAF for part in parts]
-    )
-    keys = tuple(tree) if isinstance(tree, dict) else range(len(children))
-    which = type(tree), children, keys, tuple(map(type, keys))  # 1 and True are the same key
-    if which not in known:
-        known[which] = kind(type(tree), keys, children)
-    return known[which]
+
+class RecordNode(MappingNode):
+    """A NamedTuple or a dataclass; gradients may come in any with the same fields, or in a dict.
+
+    Those of a NamedTuple may also come in a list or tuple.
+    """
+
+    def __init__(self, kind: type, keys: Sequence[Any], children: Sequence[Node]) -> None:
+        super().__init__(kind, keys, children)
+        self.form = UNLISTED
+        self._is_tuple = issubclass(kind, tuple)
+        self.mutable = not self._is_tuple or any(child.mutable for child in children)
+
+    def parts(self, tree: Any, what: str, remedy: str) -> tuple[Any, ...]:
+        """List the values of the fields."""
+        if is_record(tree):
+            tree = fields_of(tree)
+        elif self._is_tuple and isinstance(tree, (list, tuple)):
+            return _parts(tree, len(self._children), what, remedy)
+        return super().parts(tree, what, remedy)
+
+    def tree(self, leaves: Iterator[Any]) -> Any:
+        """Put leaves into one of the same type."""
+        return record_of(self._kind, super().tree(leaves))
+
+    def _needed(self) -> str:
+        return f"a {self._kind.__name__}, or a dict with the fields"
 
 
 def _picking(*keys: Any) -> Callable[[Any], tuple[Any, ...]]:
@@ -180,3 +202,20 @@ def _picking(*keys: Any) -> Callable[[Any], tuple[Any, ...]]:
 def _listed(keys: Any) -> str:
     shown = [repr(key) for key in list(keys)[:6]]
     return ", ".join(shown) + (", ..." if len(keys) > 6 else "")
+
+
+def _parts(tree: Any, needed: int, what: str, remedy: str) -> tuple[Any, ...]:
+    """List the entries of a list or tuple of so many."""
+    if not isinstance(tree, (list, tuple)):
+        if tree is None:
+            return (None,) * needed
+        raise TypeError(
+            f"{what} is of type {type(tree).__name__}; it must be a list or tuple of "
+            f"{needed}, as the parameters were given; {remedy}"
+        )
+    parts = tuple(tree)  # of our own: another thread may change the list during the step
+    if len(parts) != needed:
+        raise ValueError(
+            f"{what} has {len(parts)} entries; there must be {needed}, one for each parameter; {remedy}"
+        )
+    return parts

@@ -59,7 +59,7 @@ class Extents:
             if begin < end:
                 raise ValueError(
                     f"{shown(second)} shares memory with {shown(first)}; one step would update it "
-                    "twice: give every array once, and copies (np.array(...)) of views that overlap"
+                    "twice: give every array once, and add up the gradients of its uses"
                 )
 
     def within(self, begin: int, end: int) -> list[int]:

@@ -1,9 +1,11 @@
 """Containers that show what an optimizer has: a change of one is an error with a remedy."""
 
 from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Any, NoReturn
 
 from fastopt.arrays import jax_trees
+from fastopt.arrays.records import entries, is_container, is_record, record_of, spelled
 
 About = tuple[Any, ...]  # a remedy, an expression, and the keys behind it: ("", "opt.state", "w")
 
@@ -11,16 +13,17 @@ About = tuple[Any, ...]  # a remedy, an expression, and the keys behind it: ("",
 def expression(place: Iterable[Any]) -> str:
     """Spell an expression and the keys behind it: ``opt.state['w']``."""
     first, *keys = place
-    return str(first) + "".join(f"[{key!r}]" for key in keys)
+    return reduce(spelled, keys, str(first))
 
 
 def write_into(tree: Any, *place: Any) -> str:
     """Spell the remedy for a container of arrays: to write into the first of them."""
-    while isinstance(tree, (dict, list, tuple)):
-        if not tree:
+    while is_container(tree):
+        parts = entries(tree)
+        if not parts:
             return f"{expression(place)} has no arrays"
-        key = next(iter(tree)) if isinstance(tree, dict) else 0
-        place, tree = (*place, key), tree[key]
+        key, tree = next(iter(parts.items()))
+        place = (*place, key)
     return f"write into the array, {expression(place)}[...] = x"
 
 
@@ -96,7 +99,13 @@ def read_only_list(items: Iterable[Any], remedy: str, *place: Any) -> ReadOnlyLi
 
 
 def read_only(tree: Any, *place: Any) -> Any:
-    """Make a container of arrays, nested as it may be, one that only shows them."""
+    """Make a container of arrays, nested as it may be, one that only shows them.
+
+    Records keep their types.
+    """
+    if is_record(tree):
+        fields = {key: read_only(child, *place, key) for key, child in entries(tree).items()}
+        return record_of(type(tree), fields)
     if isinstance(tree, dict):
         items = {key: read_only(child, *place, key) for key, child in tree.items()}
         return read_only_dict(items, "", *place)

@@ -3,6 +3,7 @@
 from fastopt.model.commit import Change, commit, make
 from fastopt.model.ended_schedules import warn_if_ended
 from fastopt.model.gate import CLOSED, STEPPING, Gate
+from fastopt.model.given import taken
 from fastopt.model.group_tables import groups_table
 from fastopt.model.group_values import Given, moderate_changes
 from fastopt.model.groups import ALGORITHM, Group, group_class

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,11 @@ from fastopt.arrays import (
     Written,
     check_zeroable,
     checks,
+    is_arraylike,
     read_only_dict,
+    spelled,
 )
+from fastopt.model.given import are_pairs, is_group, named
 from fastopt.model.patterns import Which, combined, matches, split
 from fastopt.runtime import describe, shown
 
@@ -132,7 +135,23 @@ class Parameters:
                 f"grads is {describe(given)}; a step calls no closure: compute the gradients "
                 "before, and give them, opt.step(grads)"
             )
-        return self.leaves(given, "grads", "None where a parameter sits out")
+        try:
+            return self.leaves(given, "grads", "None where a parameter sits out")
+        except (TypeError, ValueError):
+            if self.grouped and self._is_flat(given):
+                return list(given)
+            if isinstance(given, (list, tuple)) and are_pairs(given):
+                return self.gradients(named(given, "grads"))
+            raise
+
+    def _is_flat(self, given: Any) -> bool:
+        """Return whether gradients for groups of lists are in one list, as their shapes have to say."""
+        if not isinstance(given, (list, tuple)) or len(given) != len(self.arrays):
+            return False
+        pairs = zip(given, self.arrays, strict=True)
+        return _is_ordered(self.form) and all(
+            [g is None or (is_arraylike(g) and getattr(g, "shape", None) == p.shape) for g, p in pairs]
+        )
 
     def leaves_of(self, tree: Any, what: str, remedy: str) -> Sequence[Any]:
         """List the leaves of a container that is built like params."""
@@ -203,12 +222,19 @@ class Parameters:
 
     def _check(self, named: Iterable[Named]) -> None:
         if not self.arrays:
-            raise ValueError("there are no parameters: params is empty")
+            raise ValueError(
+                "there are no parameters: params is empty, as an iterator is that has been used"
+            )
         if len(set(self.names)) < len(self.names):
             name = min(name for name, count in Counter(self.names).items() if count > 1)
             raise ValueError(f"two parameters have the name {name!r}; rename one of their keys")
         for what, p in named:
             checks.check_written(p, what)
+
+
+def _is_ordered(form: Any) -> bool:
+    """Return whether containers of this form are lists and tuples alone."""
+    return form is None or (isinstance(form, tuple) and all(map(_is_ordered, form)))
 
 
 def _parts(groups: Any) -> list[Any]:
@@ -225,9 +251,9 @@ def _ungrouped(tree: Any) -> Any:
     """Return the parameters of each group, in a list, where it is one of groups."""
     if not isinstance(tree, (list, tuple)):
         return tree
-    if not any([isinstance(each, dict) and "params" in each for each in tree]):
+    if not any(map(is_group, tree)):
         return tree
-    return [g.get("params") if isinstance(g, dict) and "params" in g else g for g in tree]
+    return [g.get("params") if is_group(g) else g for g in tree]
 
 
 def _frozen(options: dict[str, Any]) -> bool:
@@ -246,7 +272,7 @@ def _is_list_of_groups(params: Any, hyperparameters: set[str]) -> bool:
             raise TypeError(f"params has hyperparameters among its keys ({names}); {form}: [params]")
     if not isinstance(params, (list, tuple)):
         return False
-    grouped = [isinstance(group, dict) and "params" in group for group in params]
+    grouped = list(map(is_group, params))
     if any(grouped) and not all(grouped):
         i = grouped.index(False)
         raise TypeError(f"params[{i}] has no 'params' ({shown(params[i])}); {form}")
@@ -263,4 +289,4 @@ def _names(paths: list[Path], grouped: bool) -> list[str]:
 
 
 def _expression(path: Path) -> str:
-    return "params" + "".join(f"[{key!r}]" for key in path)
+    return reduce(spelled, path, "params")

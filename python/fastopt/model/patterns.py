@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import translate
+from glob import escape
 from types import MappingProxyType
 from typing import Any
 
@@ -106,6 +107,8 @@ def _some(
     if not found:
         shown = repr(which) if isinstance(which, str) else getattr(which, "__name__", repr(which))
         known = suggest(which if isinstance(which, str) else "", names, SHOWN)
+        if which in names:  # and yet matches nothing
+            known = f"in a pattern, brackets mean one of the characters in them: {escape(str(which))!r}"
         raise ValueError(f"{where} has {shown}, which matches no parameter: {known}")
     return found
 

@@ -20,6 +20,7 @@ from fastopt.model import (
     commit,
     completed,
     group_class,
+    taken,
 )
 from fastopt.step.attributes import GROUPS
 from fastopt.step.bound import Bound, Core
@@ -46,7 +47,7 @@ def bind(
 
     `asked` is as of `make_groups`; `steps` are those that it begins after.
     """
-    settings = declared.checked(keywords)
+    settings, params = declared.checked(keywords), taken(params)
     grouping = keywords.get("groups")
     parameters = Parameters(params, kind.hyperparameters, grouping)
     progress = Progress(settings["loss_scale"])

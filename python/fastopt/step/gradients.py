@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from fastopt import backends
+from fastopt.arrays import viewed
 from fastopt.backends import GradientForms
-from fastopt.model import divide
+from fastopt.model import Parameters, divide
 from fastopt.step.binding import changed, install
 from fastopt.step.bound import Bound, Core
 
@@ -16,6 +15,14 @@ def take_gradients(core: Core, grads: Any) -> Sequence[Any]:
     """List the gradients of a step, and check all that it needs of its arrays."""
     bound = core.bound
     return bind_gradients(core, bound.leaves(grads), bound.parameters.now(), bound.forms)
+
+
+def readable(parameters: Parameters, gradients: Sequence[Any]) -> Sequence[Any]:
+    """View those in arrays of other libraries; give back the same list where there are none."""
+    pairs = zip(gradients, parameters.names, strict=True)
+    found = [viewed(g, f"the gradient of {name!r}") for g, name in pairs]
+    same = all([a is b for a, b in zip(found, gradients, strict=True)])
+    return gradients if same else found
 
 
 def bind_gradients(
@@ -28,7 +35,7 @@ def bind_gradients(
         gradients = [None if frozen else g for g, frozen in zip(gradients, bound.frozen, strict=True)]
     found = plan.bind(gradients, now, False, forms)
     if found >= 0:
-        gradients = list(map(_plain, gradients))
+        gradients = readable(parameters, gradients)
         found = plan.bind(gradients, now, False, forms)
     if found >= 0:
         casts, zeroes = forms is not None and forms.cast, forms is not None and forms.written
@@ -78,8 +85,3 @@ def _divide(core: Core, present: list[bool] | None) -> None:
     takes_part = present or [True] * len(bound.count_of)
     counts, count_of = divide(bound.counts, bound.count_of, takes_part)
     install(core, changed(bound, counts=counts, count_of=count_of, present=present))
-
-
-def _plain(g: Any) -> Any:
-    """Make an array of a scalar, which NumPy's arithmetic makes of 0-d arrays."""
-    return np.asarray(g) if isinstance(g, np.generic) else g

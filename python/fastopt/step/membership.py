@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.arrays import Path
+from fastopt.arrays import Path, entry
 from fastopt.followers import PORTIONS, REMEDY, portions_among
 from fastopt.model import (
     ALGORITHM,
@@ -222,7 +222,7 @@ def _take_out(params: Any, paths: list[Path]) -> Callable[[], None]:
     for path in paths:
         parent = params
         for key in path[:-1]:
-            parent = parent[key]
+            parent = entry(parent, key)
         if not (path and isinstance(parent, (dict, list))):
             raise TypeError(
                 f"parameters cannot be taken out of a {type(parent).__name__}: give lists or dicts "

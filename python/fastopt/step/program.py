@@ -17,7 +17,7 @@ from fastopt.step.binding import prepare, record
 from fastopt.step.bound import Bound, Core
 from fastopt.step.directions import between, measuring
 from fastopt.step.due import StepRequest
-from fastopt.step.gradients import bind_gradients
+from fastopt.step.gradients import bind_gradients, readable
 from fastopt.step.norms import norms_of
 from fastopt.step.report import reports
 
@@ -29,7 +29,10 @@ def step(core: Core, grads: Any, found: int) -> bool:
     """
     bound = core.bound
     gradients, now = bound.parameters.gradients(grads), bound.parameters.now()
-    if found == UNLISTED:
+    given = gradients
+    if found == UNLISTED or found >= 0:  # of another library, perhaps
+        gradients = readable(bound.parameters, given)
+    if found == UNLISTED or gradients is not given:
         threads, listed = get_num_threads(), Listed((None,) * len(gradients), now)
         if (
             bound.plan.step(gradients, listed, bound.counts, threads, bound.progress, bound.program)

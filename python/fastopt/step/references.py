@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastopt.algorithm import rule_of
+from fastopt.arrays import entries, is_container
 from fastopt.backends import backend
 from fastopt.step.accumulator import accumulate
 from fastopt.step.bound import Core
@@ -24,7 +25,7 @@ def unseen(core: Core, gradients: bool = False) -> list[str]:
     if not gradients and (core.gate.read or core.bound.followers.copies is not None):
         return []
     given = "grads" if gradients else "params"
-    if _is_container(getattr(core.bound, given)) and _of_root(core, given):
+    if is_container(getattr(core.bound, given)) and _of_root(core, given):
         return []
     others, survey = counted(core, given)
     names = core.bound.parameters.names
@@ -40,7 +41,9 @@ def unseen(core: Core, gradients: bool = False) -> list[str]:
 class Survey:
     """The arrays of a container, the containers that they are in, and what they are views of."""
 
-    def __init__(self, given: Any) -> None:
+    def __init__(self, given: Any, absent: bool) -> None:
+        """Look into a container, in which None is an absent gradient, or no leaf."""
+        self._absent = absent
         self.objects: list[Any] = []  # each once; all else here are ids, which are no references
         self.held: Counter[int] = Counter()  # references of the objects to each other
         self.leaves: list[tuple[tuple[int, ...], tuple[int, ...], bool]] = []
@@ -48,14 +51,14 @@ class Survey:
         self._look(given, ())
 
     def _look(self, tree: Any, above: tuple[int, ...]) -> None:
-        if not _is_container(tree):
+        if not is_container(tree):
             is_array = isinstance(tree, np.ndarray)
             chain, foreign = self._chain(tree) if is_array else ((), True)
-            if is_array or tree is None:
+            if is_array or (tree is None and self._absent):
                 self.leaves.append((above, chain, foreign))
             return
         self._add(tree)
-        children = tree.values() if isinstance(tree, dict) else tree
+        children = entries(tree).values()
         self.held.update(map(id, children))
         for child in children:
             self._look(child, (*above, id(tree)))
@@ -79,13 +82,11 @@ class Survey:
         return True
 
 
-def _is_container(tree: Any) -> bool:
-    return isinstance(tree, (dict, list, tuple))
-
-
 def counted(core: Core, given: str) -> tuple[dict[int, int], Survey]:
     """Count the references of others to each array and container of an attribute, by id."""
-    survey = Survey(getattr(core.bound, given))  # no name for it here, which were a reference
+    survey = Survey(
+        getattr(core.bound, given), given == "grads"
+    )  # no name for it here, which were a reference
     survey.held.update(_of_optimizer(core))
     numbers = _numbers(survey.objects)
     ids = map(id, survey.objects)

@@ -1,0 +1,77 @@
+"""Gradients in arrays of other libraries, read where they lie."""
+
+from typing import Any
+
+import numpy as np
+
+from fastopt.arrays.kinds import has_units, kind_of
+
+READABLE = (
+    1,
+    3,
+    11,
+    13,
+)  # devices of DLPack whose memory the processor reads: kDLCPU, kDLCUDAHost, ...
+
+
+def is_arraylike(thing: Any) -> bool:
+    """Return whether it is an array, or can say how it is one."""
+    return hasattr(type(thing), "__dlpack__") or hasattr(type(thing), "__array__")
+
+
+def is_spelled_out(dtype: np.dtype[Any]) -> bool:
+    """Return whether a native dtype says its byte order, as of buffers: the kernels know no such."""
+    return dtype.isnative and dtype.byteorder in "<>"
+
+
+def viewed(g: Any, what: str) -> Any:
+    """View a gradient as a NumPy array, without a copy.
+
+    What is one already, and what is no array at all, is given back as it is. Raises TypeError for an
+    array of another library that lies on another device, or that only a copy can show.
+    """
+    if type(g) is np.ndarray and g.dtype.kind == "f" and is_spelled_out(g.dtype):
+        return g.view(g.dtype.type)
+    if g is None or isinstance(g, (np.ndarray, np.flatiter)) or has_units(g) or not is_arraylike(g):
+        return g
+    if isinstance(g, np.generic):  # which NumPy's arithmetic makes of arrays without axes
+        return np.asarray(g)
+    try:
+        return _read(g)
+    except Exception as error:  # whatever the other library raises
+        reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+        raise TypeError(
+            f"{what} is a {kind_of(g)}, which cannot be read where it lies ({reason}): pass {_line(g)}"
+        ) from error
+
+
+def _read(g: Any) -> Any:
+    """View it in one of the two ways; raise what the first has raised where both do."""
+    if not hasattr(type(g), "__dlpack__"):
+        return np.asarray(g, copy=False)
+    if g.__dlpack_device__()[0] not in READABLE:
+        raise BufferError("it is on another device")
+    try:
+        return np.from_dlpack(g)
+    except Exception:
+        try:  # DLPack does not know all dtypes: bfloat16
+            return np.asarray(g, copy=False)
+        except Exception:
+            pass
+        raise
+
+
+def _line(g: Any) -> str:
+    """Find the line that makes an array which can be read."""
+    if not hasattr(type(g), "detach"):
+        return "g.get()" if hasattr(type(g), "get") and hasattr(type(g), "device") else "np.asarray(g)"
+    return "".join(
+        [
+            "g",
+            ".detach()" if g.requires_grad else "",
+            "" if str(g.layout) == "torch.strided" else ".to_dense()",
+            ".cpu()" if g.device.type != "cpu" else "",
+            ".float()" if str(g.dtype) == "torch.bfloat16" else "",
+            ".resolve_conj()" if g.is_conj() else "",
+        ]
+    )
