@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.arrays import Arena, checks
+from fastopt.arrays import Arena, checks, entry
 from fastopt.followers import Follower
 from fastopt.model import Which, chosen, regroup
 from fastopt.runtime import describe, suggest
@@ -153,7 +153,7 @@ def _place(bound: Bound, i: int) -> tuple[Any, Any]:
     """Return the container that has a parameter, and its key there."""
     parent, path = bound.params, bound.parameters.paths[i]
     for key in path[:-1]:
-        parent = parent[key]
+        parent = entry(parent, key)
     if not (path and isinstance(parent, (dict, list))):
         raise TypeError(
             f"{bound.parameters.names[i]!r} is in no list or dict, in which another array could take "
