@@ -21,13 +21,15 @@ Other = tuple[str, str, Any, type[Exception]]
 
 NO_NUMBERS: list[Any] = [
     *("0.1", "", "nan", b"1", bytearray(b"1"), True, False, np.True_, [0.1], (0.1,), {}, {0.1}, [], ()),
-    *(1j, np.complex64(1), object(), object, float, ..., NotImplemented, range(1), Decimal("0.1")),
+    *(1j, np.complex64(1), object(), object, float, ..., NotImplemented, range(1), Decimal("sNaN")),
     *(np.ones(1), np.ones(2), np.ones((1, 1)), np.array([]), np.array("0.1"), np.array(True)),
     *(np.array(None), np.array(1j), np.ma.masked, np.str_("1"), np.bytes_(b"1"), np.void(b"1234")),
     *(
         np.datetime64(1, "s"),
         np.timedelta64(1),
         np.timedelta64(1, "s"),
+        np.array(np.timedelta64(1, "ns")),
+        np.array(np.datetime64(1, "ns")),
         ReprRaises(),
         AttributesRaise(),
     ),
@@ -136,7 +138,7 @@ DECIDED: list[tuple[str, Callable[[], Iterator[Wrong]], dict[str, Any]]] = [
 
 
 def of_whole() -> Iterator[Wrong]:
-    for value in (*NO_NUMBERS, 0.5, 1.0, np.float64(1), Fraction(1)):
+    for value in (*NO_NUMBERS, 0.5, 1.0, np.float64(1), Fraction(1), Decimal(1)):
         yield shown(value), value, TypeError
     yield "-1", -1, ValueError
 

@@ -4,13 +4,12 @@
 """
 
 import math
-import numbers
 from typing import Any
 
 import numpy as np
 
 from fastopt.numerics import Recorded
-from fastopt.runtime import describe, whole
+from fastopt.runtime import describe, real, whole
 
 
 class Validator:
@@ -53,20 +52,14 @@ class Number(Validator):
         self.optional = optional
 
     def check(self, value: Any, where: str) -> Any:
-        """Return it as a float, or None."""
+        """Return it as a float, or None; any library's numbers are taken by their value."""
         if (type(value) is float or type(value) is Recorded) and self.holds(value):  # mostly
             return value
         if value is None and self.optional:
             return None
-        if type(value) is np.ndarray and value.ndim == 0:  # no subclass: it may be masked
-            value = value.item()
-        # NumPy has durations among its integers.
-        if isinstance(value, (bool, np.bool_, np.timedelta64)) or not isinstance(value, numbers.Real):
+        number = real(value)
+        if number is None:
             raise TypeError(f"{where} is {describe(value)}; it must be {self.words()}")
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf
         if not self.holds(number):
             words = self.words().replace("a number", "a finite number", 1)
             raise ValueError(f"{where} is {number!r}; it must be {words}")

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm import Count, Option, number
+from fastopt.algorithm import Count, Number, Option, number
 from fastopt.followers.base import Follower
 from fastopt.model import Change, make
-from fastopt.runtime import MOST_STEPS, describe, native
+from fastopt.runtime import MOST_STEPS, native
 
 SWAPPED = 1 << 16  # elements that are swapped at a time
+_BETA = Number(at_least=0.0, below=1.0)
 
 
 class Averages(Follower):
@@ -85,12 +85,7 @@ class MovingAverage(Averages):
         beta = self.settings["ema"]
         if not callable(beta):
             return float(beta)
-        beta = beta(step)
-        if isinstance(beta, bool) or not isinstance(beta, (int, float, np.floating)):
-            raise TypeError(f"ema({step}) is {describe(beta)}; it must be a number >= 0 and < 1")
-        if not 0.0 <= beta < 1.0:
-            raise ValueError(f"ema({step}) is {beta!r}; it must be a number >= 0 and < 1")
-        return float(beta)
+        return float(_BETA.check(beta(step), f"ema({step})"))
 
 
 class EqualAverage(Averages):

@@ -7,6 +7,7 @@ from fastopt.runtime.arguments import (
     describe,
     listed,
     measured,
+    real,
     shown,
     suggest,
     whole,

@@ -1,23 +1,56 @@
 """Arguments of functions: numbers checked, and values described in messages."""
 
+import math
+import numbers
 import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+_TIMES = ("m", "M")  # kinds of dtypes whose items can be plain integers
+
+
+def real(value: Any) -> float | None:
+    """Return a real number as a float, and None for what is none: a bool, a text, an array with axes.
+
+    Any library's numbers are taken, and its values without axes, such as ``torch.tensor(0.1)``. An
+    integer that is too large for a float is infinite.
+    """
+    if not isinstance(value, numbers.Real):
+        value = _number_in(value)
+    # NumPy has durations among its integers.
+    if isinstance(value, (bool, np.timedelta64)) or not isinstance(value, numbers.Real):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _number_in(value: Any) -> Any:
+    """Return the Python number that a value without axes has, of whatever library; None for others."""
+    if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
+        return None  # it may be masked
+    try:
+        kind = getattr(getattr(value, "dtype", None), "kind", "")
+        if getattr(value, "shape", ()) != () or kind in _TIMES:
+            return None
+        if hasattr(value, "item"):
+            return value.item()
+        return float(value) if hasattr(type(value), "__float__") else None
+    except Exception:  # of an object that is not ours, anything
+        return None
+
 
 def measured(value: Any, where: str, example: str) -> float:
     """Return a number that came out of something, and can be NaN or infinite; TypeError for none."""
     if type(value) is float:
         return value
-    unfit = isinstance(value, (bool, np.bool_, np.complexfloating)) or not hasattr(
-        type(value), "__float__"
-    )
-    if unfit or np.ndim(value) != 0:
+    found = real(value)
+    if found is None:
         raise TypeError(f"{where} is {describe(value)}; it must be a number, such as {example}")
-    detach = getattr(value, "detach", None)  # a tensor of torch, which warns where it is in a graph
-    return float(value if detach is None else detach())
+    return found
 
 
 def whole(value: Any, where: str, at_least: int, at_most: int | None = None) -> int:
