@@ -74,12 +74,14 @@ class Optimizer(Algorithm):
         is a dict ``{"params": ..., "lr": ...}`` with hyperparameters of its own, and with
         ``"algorithm": ...`` with another algorithm.
     groups : dict from patterns of names, or functions of name and array, to options
-        Parameters with hyperparameters of their own: ``{"*.bias": {"weight_decay": 0}}``. Besides
-        hyperparameters, the options can have ``"multiply": {"lr": 0.1}``, factors of the common values,
-        ``"frozen": True``, and ``"algorithm": "adamw"``, a name as of `get` or a class, for another
-        algorithm than this: its hyperparameters are then its own defaults (of `like`, if that framework
-        has it) but for what stands there, and only `maximize`, `clipnorm` and `clipvalue` are as they
-        are given for all. Where several patterns match, all hold, and the later one wins. See
+        Parameters with hyperparameters of their own: ``{"*.bias": {"weight_decay": 0}}``. A key is a
+        name, a pattern with ``*``, ``?`` and ``[...]``, a ``re.compile(...)`` of whole names, a
+        function of name and array, or a tuple of these. Besides hyperparameters, the options can have
+        ``"multiply": {"lr": 0.1}``, factors of the common values, ``"frozen": True``, and
+        ``"algorithm": "adamw"``, a name as of `get` or a class, for another algorithm than this: its
+        hyperparameters are then its own defaults (of `like`, if that framework has it) but for what
+        stands there, and only `maximize`, `clipnorm` and `clipvalue` are as they are given for all.
+        Where several patterns match, all hold, and the later one wins. See
         `no_decay` and `layer_decay`.
     grads : optional
         Gradients bound once, in the structure of the parameters; then ``step()`` needs none.
@@ -602,8 +604,8 @@ class Optimizer(Algorithm):
     def freeze(self, which: Which) -> list[str]:
         """Freeze parameters: no update, no decay, no count, whatever their gradients.
 
-        `which` is a pattern of names such as ``"embed.*"``, or a function of name and array. Gives back
-        the names that it means; ValueError if there are none.
+        `which` is as the keys of ``groups=``, such as ``"embed.*"``, or a list of these. Gives back the
+        names that it means; ValueError if there are none.
         """
         return membership.freeze(self._core, which, True)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import fastopt
 from fastopt import schedules
-from fastopt.model.patterns import is_bias_or_norm
+from fastopt.model.usual_groups import is_bias_or_norm
 from fastopt.registry import ALGORITHMS
 
 Array = NDArray[Any]

@@ -8,7 +8,8 @@ from fastopt.model.group_tables import groups_table
 from fastopt.model.group_values import Given, moderate_changes
 from fastopt.model.groups import ALGORITHM, Group, group_class
 from fastopt.model.parameters import Parameters, leaves_like
-from fastopt.model.patterns import Named, Which, chosen, layer_decay, no_decay
+from fastopt.model.patterns import Named, Which, chosen, still_meant
 from fastopt.model.states import States, completed
 from fastopt.model.step_counts import Row, StepCount, divide, regroup
 from fastopt.model.tapes import blank_tape
+from fastopt.model.usual_groups import layer_decay, no_decay

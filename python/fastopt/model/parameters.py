@@ -22,7 +22,7 @@ from fastopt.arrays import (
     spelled,
 )
 from fastopt.model.given import are_pairs, is_group, named
-from fastopt.model.patterns import Which, combined, matches, split
+from fastopt.model.patterns import combined, split
 from fastopt.runtime import describe, shown
 
 _NEW = "make a new optimizer"
@@ -163,10 +163,6 @@ class Parameters:
         for name, group in zip(self.names, self.group_of, strict=True):
             found[group].append(name)
         return found
-
-    def has(self, which: Which) -> bool:
-        """Return whether a pattern matches any."""
-        return bool(matches(which, self.names, self.arrays, "groups"))
 
     def tree(self, leaves: Sequence[Any]) -> Any:
         """Put leaves into containers that are built like params."""

@@ -1,53 +1,19 @@
-"""Groups by name: patterns and predicates that choose parameters, and what is usually said by them."""
+"""Patterns of names, and functions of name and array, that choose parameters; groups by them."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import translate
-from glob import escape
-from types import MappingProxyType
 from typing import Any
 
 from numpy.typing import NDArray
 
-from fastopt.algorithm import NOT_NEGATIVE
 from fastopt.runtime import describe, suggest
 
 Array = NDArray[Any]
-Which = str | Callable[[str, Array], bool]
+One = str | re.Pattern[str] | Callable[[str, Array], bool]
+Which = One | Sequence[One]
 SHOWN = 20  # names in a message
-_SPECIAL = re.compile(r"[*?[]")  # what a pattern is, and no name
-
-
-def is_bias_or_norm(name: str, p: Array) -> bool:
-    """Return whether a parameter has at most one dimension, as biases and scales of norms have."""
-    return p.ndim <= 1
-
-
-no_decay: Mapping[Which, Mapping[str, Any]] = MappingProxyType({is_bias_or_norm: {"weight_decay": 0.0}})
-"""For ``groups=``: no weight decay on biases and norms."""
-
-
-def layer_decay(layers: Sequence[str], rate: float) -> dict[Which, dict[str, Any]]:
-    """Return ``groups=`` in which the learning rate falls from each layer to the one before it.
-
-    The last of the `layers`, patterns of parameter names from the input to the output, has the whole
-    learning rate, the one before it `rate` times as much, and so on:
-    ``layer_decay(["embed.*", "blocks.0.*", "blocks.1.*", "head.*"], 0.75)``. What several of them mean
-    has the rate of the last.
-
-    Raises TypeError or ValueError for layers that are no list of different patterns, and a rate that is
-    no number >= 0.
-    """
-    if isinstance(layers, str) or not all(isinstance(layer, str) for layer in layers):
-        raise TypeError(
-            f"layers is {describe(layers)}; it must be a list of patterns of names, such as "
-            '["embed.*", "head.*"]'
-        )
-    if len(set(layers)) != len(layers):
-        raise ValueError("layers has a pattern twice; each has one place in the order")
-    factor = NOT_NEGATIVE.check(rate, "rate")
-    last = len(layers) - 1
-    return {layer: {"multiply": {"lr": factor ** (last - i)}} for i, layer in enumerate(layers)}
+_SPECIAL = re.compile(r"[*?[]")  # what only a pattern has, mostly
 
 
 class Named:
@@ -65,34 +31,26 @@ class Named:
 
 
 def chosen(which: Which, names: Sequence[str], arrays: Sequence[Array], where: str) -> list[bool]:
-    """Return for each parameter whether it is meant; raise for what means none of them."""
+    """Return for each parameter whether it is meant; raise for what means none of them.
+
+    There can be names beyond those of the arrays, which patterns mean, and no function is asked for.
+    """
     found = [False] * len(names)
-    for i in _some(which, names, arrays, where):
+    for i in _some(which, names, arrays, where, numbers_of(names)):
         found[i] = True
     return found
 
 
-def matches(
-    which: Which,
-    names: Sequence[str],
-    arrays: Sequence[Array],
-    where: str,
-    numbers: Mapping[str, int] | None = None,
-) -> list[int]:
-    """List the numbers of the parameters that are meant; `numbers` are those of all, by name."""
-    if isinstance(which, str):
-        # "*.bias" means every bias, also one that is in no layer.
-        patterns = {which, which.removeprefix("*.")}
-        if numbers is not None and not _SPECIAL.search(which):
-            return [numbers[which]] if which in numbers else []
-        fits = [re.compile(translate(each)).match for each in patterns]
-        return [i for i, name in enumerate(names) if any([fit(name) for fit in fits])]
-    if callable(which):
-        return [i for i, (name, p) in enumerate(zip(names, arrays, strict=True)) if which(name, p)]
-    raise TypeError(
-        f'{where} has {describe(which)}; it must be a pattern of names, such as "*.bias", or a '
-        "function of name and array that says whether it is meant"
-    )
+def numbers_of(names: Sequence[str]) -> dict[str, int]:
+    """Return the number of each name."""
+    return {name: i for i, name in enumerate(names)}
+
+
+def still_meant(which: Which, names: Sequence[str], arrays: Sequence[Array]) -> Which | None:
+    """Return the part of a list of patterns that means a parameter; None where nothing does."""
+    if isinstance(which, (list, tuple)):
+        return tuple([one for one in which if still_meant(one, names, arrays)]) or None
+    return which if matches(which, names, arrays, "groups", numbers_of(names)) else None
 
 
 def _some(
@@ -100,17 +58,46 @@ def _some(
     names: Sequence[str],
     arrays: Sequence[Array],
     where: str,
-    numbers: Mapping[str, int] | None = None,
+    numbers: Mapping[str, int],
 ) -> list[int]:
-    """List what `matches` does; raise ValueError where that is nothing."""
+    """List what a pattern means, or any in a list; raise ValueError for one without a match."""
+    if isinstance(which, (list, tuple)) and which:
+        each = [_some(one, names, arrays, where, numbers) for one in which]
+        return sorted(set().union(*each))
     found = matches(which, names, arrays, where, numbers)
     if not found:
         shown = repr(which) if isinstance(which, str) else getattr(which, "__name__", repr(which))
         known = suggest(which if isinstance(which, str) else "", names, SHOWN)
-        if which in names:  # and yet matches nothing
-            known = f"in a pattern, brackets mean one of the characters in them: {escape(str(which))!r}"
         raise ValueError(f"{where} has {shown}, which matches no parameter: {known}")
     return found
+
+
+def matches(
+    which: Any,
+    names: Sequence[str],
+    arrays: Sequence[Array],
+    where: str,
+    numbers: Mapping[str, int],
+) -> list[int]:
+    """List the numbers of the parameters that are meant; `numbers` are those of all, by name.
+
+    A text that is the name of one means that one, whatever it would be as a pattern.
+    """
+    if isinstance(which, str):
+        if which in numbers or not _SPECIAL.search(which):
+            return [numbers[which]] if which in numbers else []
+        # "*.bias" means every bias, also one that is in no layer.
+        fits = [re.compile(translate(each)).match for each in {which, which.removeprefix("*.")}]
+        return [i for i, name in enumerate(names) if any([fit(name) for fit in fits])]
+    if isinstance(which, re.Pattern) and isinstance(which.pattern, str):
+        return [i for i, name in enumerate(names) if which.fullmatch(name)]
+    if callable(which):
+        return [i for i, (name, p) in enumerate(zip(names, arrays, strict=False)) if which(name, p)]
+    raise TypeError(
+        f'{where} has {describe(which)}; it must be a pattern of names, such as "*.bias", a '
+        "re.compile(...) of whole names, a function of name and array that says whether it is meant, "
+        "or a tuple of these"
+    )
 
 
 def split(
@@ -126,7 +113,7 @@ def split(
             f'groups is {describe(groups)}; it must be like {{"*.bias": {{"weight_decay": 0}}}}'
         )
     matching: list[list[int]] = [[] for _ in names]
-    numbers = {name: i for i, name in enumerate(names)}
+    numbers = numbers_of(names)
     options: list[dict[str, Any]] = []
     for k, (which, given) in enumerate(groups.items()):
         if not isinstance(given, Mapping):

@@ -19,6 +19,7 @@ from fastopt.model import (
     leaves_like,
     make,
     regroup,
+    still_meant,
     warn_if_ended,
 )
 from fastopt.runtime import describe
@@ -248,8 +249,9 @@ def _take_out(params: Any, paths: list[Path]) -> Callable[[], None]:
 def _still_meant(
     grouping: Mapping[Which, Any] | None, params: Any, hyperparameters: Any
 ) -> Mapping[Which, Any] | None:
-    """Drop the patterns that match no parameter any more."""
+    """Leave out the patterns that match no parameter any more."""
     if grouping is None:
         return None
     fresh = Parameters(params, hyperparameters)
-    return {which: given for which, given in grouping.items() if fresh.has(which)} or None
+    left = [(still_meant(which, fresh.names, fresh.arrays), given) for which, given in grouping.items()]
+    return {which: given for which, given in left if which is not None} or None
