@@ -39,7 +39,7 @@ from fastopt.step import (
 
 if TYPE_CHECKING:
     from fastopt.model import Group
-    from fastopt.state import Differences, Loaded, Path
+    from fastopt.state import Differences, Loaded, Names, Path
     from fastopt.step import GroupReport
 
 Hook = Callable[[Any], object]
@@ -816,7 +816,13 @@ class Optimizer(Algorithm):
         return state_dict(self._core, copy)
 
     def load_state_dict(
-        self, state: Mapping[str, Any], *, strict: bool = True, hyperparameters: bool = True
+        self,
+        state: Mapping[str, Any],
+        *,
+        strict: bool = True,
+        hyperparameters: bool = True,
+        skip: Which | None = None,
+        names: "Names | None" = None,
     ) -> "Differences":
         """Load a state: training resumes bit for bit.
 
@@ -829,22 +835,30 @@ class Optimizer(Algorithm):
         state : dict
             What `state_dict` gave.
         strict : bool
-            Raise for parameters and arrays that are on one side only, and for another ``ema`` or
-            ``gradient_accumulation_steps``; else take what fits, and give back what does not.
+            Raise for parameters and arrays that are on one side only or have another shape or dtype,
+            and for another ``ema`` or ``gradient_accumulation_steps``; else take what fits, and give
+            back what does not. A parameter of another shape stays as it is, with its state.
         hyperparameters : bool
             Take hyperparameters, schedules, settings, and who is frozen, too, in place of this
-            optimizer's.
+            optimizer's. A group of which no parameter is loaded keeps its own.
+        skip : pattern of names, or list of these, optional
+            Parameters, by their names here, that stay as they are: what is saved of them is not
+            loaded, and not missed if there is nothing. Patterns are as the keys of ``groups=``.
+        names : dict, or function of a saved name, optional
+            The names here of parameters that had other ones: ``{"old.w": "new.w"}``. None leaves out
+            what is saved.
 
         Raises
         ------
         TypeError, ValueError
-            For a state that does not fit; the message says what. Nothing has changed then.
+            For a state that does not fit; the message says what. For a `skip` that means no parameter,
+            `names` that are not there, or two that become one. Nothing has changed then.
         RuntimeError
             As of `state_dict`.
         """
         from fastopt.state import load_state_dict
 
-        return load_state_dict(self._core, state, strict, hyperparameters)
+        return load_state_dict(self._core, state, strict, hyperparameters, skip, names)
 
     def save(
         self, path: "Path", *, params: bool = False, extra: Any = None, progress: bool | None = None
@@ -882,6 +896,8 @@ class Optimizer(Algorithm):
         params: bool | None = None,
         strict: bool = True,
         hyperparameters: bool = True,
+        skip: Which | None = None,
+        names: "Names | None" = None,
         progress: bool | None = None,
     ) -> "Loaded":
         """Load a checkpoint: training resumes bit for bit.
@@ -892,7 +908,7 @@ class Optimizer(Algorithm):
             What `save` has written.
         params : bool, optional
             Whether to write the parameters, too; by default where the checkpoint has them.
-        strict, hyperparameters : bool
+        strict, hyperparameters, skip, names : optional
             As of `load_state_dict`.
         progress : bool, optional
             As of `save`.
@@ -902,6 +918,8 @@ class Optimizer(Algorithm):
         CheckpointError
             For a file that is damaged, cut short, of a newer version, or of something else; the
             message says what. Nothing has changed then, no parameter and no state.
+        TypeError, ValueError
+            For `skip` and `names`, as of `load_state_dict`.
         RuntimeError
             As of `state_dict`.
         """
@@ -909,7 +927,7 @@ class Optimizer(Algorithm):
         from fastopt.state import load
 
         with checkpoint.Reader(path) as file:
-            return load(self._core, file, path, params, strict, hyperparameters, progress)
+            return load(self._core, file, path, params, strict, hyperparameters, skip, names, progress)
 
     def get_config(self) -> dict[str, Any]:
         """Return the name of the class, the hyperparameters and the settings, as JSON can hold them.

@@ -1,6 +1,7 @@
 """A state that has been checked against an optimizer: all that can be wrong with it is said here."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fastopt.algorithm import (
@@ -22,7 +23,10 @@ from fastopt.state.capture import ACCUMULATED
 from fastopt.state.check_groups import GroupRestoration, checked_groups
 from fastopt.state.config import made, plain
 from fastopt.state.form import Differences, check_form, check_list, is_mark
+from fastopt.state.selection import misfits
 from fastopt.step import Bound, LossScale
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class CheckedState:
@@ -45,11 +49,21 @@ class CheckedState:
     """
 
     def __init__(
-        self, bound: Bound, state: Any, strict: bool, hyperparameters: bool, described: bool = False
+        self,
+        bound: Bound,
+        state: Any,
+        strict: bool,
+        hyperparameters: bool,
+        *,
+        described: bool = False,
+        skipped: Collection[str] = (),
+        params: Mapping[str, Any] = _NONE,
     ) -> None:
         """Check everything; raise TypeError or ValueError for a state that does not fit.
 
-        Where they are `described`, the state has in place of its arrays the dtype and shape of each.
+        Where they are `described`, the state has in place of its arrays the dtype and shape of each,
+        and so have the `params` that are loaded. Of those `skipped` it has none, which is no
+        difference.
         """
         check_form(state)
         name = bound.kind.__name__
@@ -61,7 +75,8 @@ class CheckedState:
         self._bound, self._state, self._strict, self._described = bound, state, strict, described
         self._followers = bound.followers.by_key()
         self.differences = Differences([], [])
-        self._check_names()
+        self._check_names(skipped)
+        self._leave_out_misfits(params)
         self._check_algorithms()
         self.steps = count(state["steps"], "the number of steps")
         self.skipped = count(state["skipped"], "the number of steps left out")
@@ -81,10 +96,10 @@ class CheckedState:
         settings = {**bound.settings, **self.settings}
         check_together(settings, any([each.clips for each in given]))
         check_settings(settings, self.h, bound.parameters.singles)
-        self.entries = [state["parameters"].get(name) for name in bound.parameters.names]
+        self.entries = [self._state["parameters"].get(name) for name in bound.parameters.names]
         self.counts, self.count_of = self._check_steps()
         self.frozen = self._check_frozen() if hyperparameters else list(bound.frozen)
-        self.arrays = [self._check_arrays(i) for i in range(len(self.entries))]
+        self.arrays = [self._check_arrays(i, params) for i in range(len(self.entries))]
         self.fresh = {key: self._check_fresh(key) for key in self._followers}
         self._complain()
 
@@ -96,11 +111,21 @@ class CheckedState:
         if self._strict and any(self.differences):
             raise ValueError(self.differences.complaint())
 
-    def _check_names(self) -> None:
+    def _check_names(self, skipped: Collection[str]) -> None:
         mine, theirs = dict.fromkeys(self._bound.parameters.names), self._state["parameters"]
-        self.differences.missing.extend(name for name in mine if name not in theirs)
+        self.differences.missing.extend(n for n in mine if n not in theirs and n not in skipped)
         self.differences.unexpected.extend(name for name in theirs if name not in mine)
         self._complain()
+
+    def _leave_out_misfits(self, params: Mapping[str, Any]) -> None:
+        """Leave out parameters that have another shape or dtype here, unless strict."""
+        if self._strict:
+            return
+        others = misfits(self._state["parameters"], self._bound.parameters, params)
+        self.differences.missing.extend(others)
+        self.differences.unexpected.extend(others.values())
+        left = {name: each for name, each in self._state["parameters"].items() if name not in others}
+        self._state = {**self._state, "parameters": left}
 
     def _check_algorithms(self) -> None:
         """Raise ValueError for a parameter whose states are those of another algorithm than here."""
@@ -235,11 +260,12 @@ class CheckedState:
                 found.append(i)
         return found
 
-    def _check_arrays(self, i: int) -> dict[str, Any]:
+    def _check_arrays(self, i: int, params: Mapping[str, Any]) -> dict[str, Any]:
         bound, entry = self._bound, self.entries[i]
         if entry is None:
             return {}
         name, p, given = bound.parameters.names[i], bound.parameters.arrays[i], entry["arrays"]
+        remedy = f"; skip={name!r} leaves it as it is here"
         followers = [f"*{key}" for key in self._followers]
         # A parameter that has taken no step begins with what its rule begins with.
         needed = [*(self.needed(i) if entry["steps"] else ()), *followers]
@@ -255,7 +281,9 @@ class CheckedState:
             what = f"{word(key)} of {name!r}"
             if not self._described:
                 check_kind(array, what)
-            check_fit(array, what, p)
+            check_fit(array, what, p, remedy)
+        if name in params:
+            check_fit(params[name], f"the value of {name!r}", p, remedy)
         return taken
 
 
@@ -264,12 +292,12 @@ def word(key: str) -> str:
     return {ACCUMULATED: "the sum of gradients"}.get(key, key.lstrip("*"))
 
 
-def check_fit(array: Any, what: str, p: Any) -> None:
+def check_fit(array: Any, what: str, p: Any, remedy: str = "") -> None:
     """Raise ValueError for an array that has not the dtype and the shape of its parameter."""
     if array.dtype != p.dtype or array.shape != p.shape:
         raise ValueError(
             f"{what} is {array.dtype} of shape {array.shape}; its parameter is {p.dtype} of shape "
-            f"{p.shape}, and nothing is cast or cut{_reason(array, p)}"
+            f"{p.shape}, and nothing is cast or cut{_reason(array, p)}{remedy}"
         )
 
 

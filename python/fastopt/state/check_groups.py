@@ -28,7 +28,7 @@ def checked_groups(
     """Return the values for all groups, as they are for a step; raise where they do not fit.
 
     `names` are those of each group's parameters; only those that are `known` on both sides must be in
-    the same groups.
+    the same groups. A group of which none is known keeps its values.
     """
     both = set(known)
     mine = [sorted(both & set(each)) for each in names]
@@ -41,14 +41,16 @@ def checked_groups(
                 f"the state has {_group(b)} where the optimizer has {_group(a)}; "
                 "hyperparameters=False loads the state without hyperparameters"
             )
-    if len(mine) != len(theirs):  # an empty group goes nowhere
-        saved = [group for group, each in zip(saved, theirs, strict=True) if each]
-        rest = iter(saved)
-        return [
-            _checked(group, next(rest), step) if each else GroupRestoration(group.current, [])
-            for group, each in zip(groups, mine, strict=True)
-        ]
-    return [_checked(group, each, step) for group, each in zip(groups, saved, strict=True)]
+    rest = iter([group for group, each in zip(saved, theirs, strict=True) if each])
+    found = []
+    for i, (group, each) in enumerate(zip(groups, mine, strict=True)):
+        if each:
+            found.append(_checked(group, next(rest), step))
+        elif not names[i] and i < len(saved) and not saved[i]["names"]:  # empty on both sides
+            found.append(_checked(group, saved[i], step))
+        else:
+            found.append(GroupRestoration(group.current, []))
+    return found
 
 
 def _checked(group: Group, saved: Mapping[str, Any], step: int) -> GroupRestoration:

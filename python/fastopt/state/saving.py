@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from fastopt import checkpoint
 from fastopt.arrays import Arena
+from fastopt.model import Which
 from fastopt.state.capture import snapshot
 from fastopt.state.check import CheckedState
 from fastopt.state.form import Differences, check_form
 from fastopt.state.restore import restore
+from fastopt.state.selection import Names, select
 from fastopt.step import Bound, Core
 
 Path = str | os.PathLike[str]
@@ -37,12 +39,19 @@ def state_dict(core: Core, copy: bool) -> dict[str, Any]:
 
 
 def load_state_dict(
-    core: Core, state: Mapping[str, Any], strict: bool, hyperparameters: bool
+    core: Core,
+    state: Mapping[str, Any],
+    strict: bool,
+    hyperparameters: bool,
+    skip: Which | None = None,
+    names: Names | None = None,
 ) -> Differences:
     """Put a state into an optimizer."""
     core.gate.enter(BUSY)
     try:
-        checked = CheckedState(core.bound, state, strict, hyperparameters)
+        check_form(state)
+        found, _, skipped = select(state, core.bound.parameters, skip, names)
+        checked = CheckedState(core.bound, found, strict, hyperparameters, skipped=skipped)
         restore(core, checked, checked.arrays)
         return checked.differences
     finally:
@@ -75,6 +84,8 @@ def load(
     params: bool | None = None,
     strict: bool = True,
     hyperparameters: bool = True,
+    skip: Which | None = None,
+    names: Names | None = None,
     progress: bool | None = None,
 ) -> Loaded:
     """Put a checkpoint into an optimizer; `path` is that of the file, for messages."""
@@ -83,41 +94,65 @@ def load(
         with checkpoint.fitting(path):
             wanted = _has_params(file, params)
             state = saved_state(file)
-            checked = CheckedState(core.bound, state, strict, hyperparameters, described=True)
-            arrays, values = _read_arrays(core.bound, file, checked, wanted, progress)
+        selection = select(state, core.bound.parameters, skip, names)
+        with checkpoint.fitting(path):
+            checked = CheckedState(
+                core.bound,
+                selection.state,
+                strict,
+                hyperparameters,
+                described=True,
+                skipped=selection.skipped,
+                params=_params_of(file, selection.saved) if wanted else {},
+            )
+            arrays, values = _read_arrays(core.bound, file, checked, selection.saved, wanted, progress)
         restore(core, checked, arrays, values, adopt=True)
         return Loaded(file.manifest.get("extra"), *checked.differences)
     finally:
         core.gate.leave()
 
 
+def _params_of(file: checkpoint.Reader, saved: Mapping[str, str]) -> dict[str, checkpoint.ArraySpec]:
+    """Describe the parameters that a checkpoint has, by their names here."""
+    there = file.describe()
+    places = {name: f"{_PARAMS}/{was}" for name, was in saved.items()}
+    return {name: there[place] for name, place in places.items() if place in there}
+
+
 def _read_arrays(
-    bound: Bound, file: checkpoint.Reader, state: CheckedState, params: bool, progress: bool | None
+    bound: Bound,
+    file: checkpoint.Reader,
+    state: CheckedState,
+    saved: Mapping[str, str],
+    params: bool,
+    progress: bool | None,
 ) -> tuple[list[dict[str, NDArray[Any]]], dict[str, NDArray[Any]]]:
     """Read the arrays of a state, and the parameters under their names, into fresh memory."""
-    names = bound.parameters.names
     expected: dict[str, checkpoint.ArraySpec] = {}
     owners: dict[str, tuple[NDArray[Any], int]] = {}
+    names = bound.parameters.names
     for i, p in enumerate(bound.parameters.arrays):
         keys = [*state.arrays[i], *[_PARAMS] * (params and state.entries[i] is not None)]
         for number, key in enumerate(keys):
-            expected[f"{key}/{names[i]}"] = checkpoint.ArraySpec.of(p)
-            owners[f"{key}/{names[i]}"] = p, number
+            place = f"{key}/{saved[names[i]]}"
+            expected[place] = checkpoint.ArraySpec.of(p)
+            owners[place] = p, number
 
     room = Arena()
 
-    def make(name: str) -> NDArray[Any]:
-        p, number = owners[name]
+    def make(place: str) -> NDArray[Any]:
+        p, number = owners[place]
         return room.like(p, 0.0, number)
 
     found = file.read_all(expected, strict=False, progress=progress, make=make)
     if found.missing:
         raise ValueError(f"it has no array {found.missing[0]!r}")
     arrays = [
-        {key: found.arrays[f"{key}/{name}"] for key in each}
+        {key: found.arrays[f"{key}/{saved[name]}"] for key in each}
         for name, each in zip(names, state.arrays, strict=True)
     ]
-    values = {n: found.arrays[f"{_PARAMS}/{n}"] for n in names if f"{_PARAMS}/{n}" in expected}
+    places = {name: f"{_PARAMS}/{saved[name]}" for name in names if name in saved}
+    values = {name: found.arrays[place] for name, place in places.items() if place in expected}
     return arrays, values
 
 
