@@ -20,7 +20,7 @@ def load(path: Path, params: Any, *, progress: bool | None = None, **options: An
 
     Parameters
     ----------
-    path : str or path
+    path : str, path or file open for bytes
         What `Optimizer.save` has written.
     params : as of the constructor
         Built like those that were saved: arrays are found by name. They are written if the

@@ -867,8 +867,10 @@ class Optimizer(Algorithm):
 
         Parameters
         ----------
-        path : str or path
-            Where; a file that is there is replaced when the new one is complete.
+        path : str, path or file open for bytes
+            Where; a file that is there is replaced when the new one is complete, and ``~`` is the home
+            directory. An open file, such as ``io.BytesIO()``, gets an .npz where it stands: nothing is
+            replaced then, and an error may leave a part of it.
         params : bool
             Write the parameters, too.
         extra : optional
@@ -881,7 +883,8 @@ class Optimizer(Algorithm):
         CheckpointError
             If it cannot be written. The file that was there is still there.
         TypeError, ValueError
-            For an `extra` that JSON cannot hold, and a path of another suffix.
+            For an `extra` that JSON cannot hold, a path of another suffix, and a file that is closed or
+            open for text.
         RuntimeError
             As of `state_dict`.
         """
@@ -904,8 +907,8 @@ class Optimizer(Algorithm):
 
         Parameters
         ----------
-        path : str or path
-            What `save` has written.
+        path : str, path or file open for bytes
+            What `save` has written. An open file is read from where it stands: ``file.seek(0)`` before.
         params : bool, optional
             Whether to write the parameters, too; by default where the checkpoint has them.
         strict, hyperparameters, skip, names : optional

@@ -1,7 +1,6 @@
 """A small problem to train on, for the tests of training, and an optimizer that can be saved."""
 
 import copy
-import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -41,7 +40,7 @@ class SavedAdam(fastopt.Adam):
 
     saves: ClassVar[list[dict[str, Any]]] = []  # `load` takes the one whose number its path is
 
-    def save(self, path: str | os.PathLike[str], *, params: bool = False, **options: Any) -> None:
+    def save(self, path: Any, *, params: bool = False, **options: Any) -> None:
         with TemporaryDirectory() as folder:
             file = Path(folder, "run.npz")
             super().save(file, params=params, **options)
@@ -49,7 +48,7 @@ class SavedAdam(fastopt.Adam):
             record = {"path": str(path), "params": held, "steps": self.step_count}
             self.saves.append({**record, "file": file.read_bytes()})
 
-    def load(self, path: str | os.PathLike[str], **options: Any) -> Loaded:
+    def load(self, path: Any, **options: Any) -> Loaded:
         with TemporaryDirectory() as folder:
             file = Path(folder, "run.npz")
             file.write_bytes(self.saves[int(str(path))]["file"])

@@ -11,6 +11,7 @@ What is promised, and the format byte by byte, is in docs/checkpoints.md.
 
 from fastopt.checkpoint.arrays import ArraySpec
 from fastopt.checkpoint.error import CheckpointError, CheckpointNotFoundError, fitting
+from fastopt.checkpoint.places import Place, called
 from fastopt.checkpoint.reader import Found, Reader
 from fastopt.checkpoint.writer import write
 
@@ -19,7 +20,9 @@ __all__ = [
     "CheckpointError",
     "CheckpointNotFoundError",
     "Found",
+    "Place",
     "Reader",
+    "called",
     "fitting",
     "write",
 ]

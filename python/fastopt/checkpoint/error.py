@@ -1,8 +1,9 @@
 """The one exception for whatever is wrong with a checkpoint."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from fastopt.checkpoint.places import Place, called
 
 
 class CheckpointError(ValueError):
@@ -14,14 +15,13 @@ class CheckpointNotFoundError(CheckpointError, FileNotFoundError):
 
 
 @contextmanager
-def writing(path: str) -> Iterator[None]:
+def writing(path: str, replaces: bool) -> Iterator[None]:
     """Turn what the system reports while a checkpoint is written into a CheckpointError."""
+    left = "what the path held before is unchanged" if replaces else "the file may have a part of it"
     try:
         yield
     except OSError as error:
-        raise CheckpointError(
-            f"checkpoint {path!r} was not written: {error}; what the path held before is unchanged"
-        ) from error
+        raise CheckpointError(f"checkpoint {path!r} was not written: {error}; {left}") from error
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def reading(path: str) -> Iterator[None]:
 
 
 @contextmanager
-def fitting(path: str | os.PathLike[str]) -> Iterator[None]:
+def fitting(path: Place) -> Iterator[None]:
     """Turn what is said of a checkpoint's content into a CheckpointError."""
     try:
         yield
@@ -49,4 +49,4 @@ def fitting(path: str | os.PathLike[str]) -> Iterator[None]:
         said = (
             str(error) if isinstance(error, ValueError | TypeError) else f"it is no state ({error!r})"
         )
-        raise CheckpointError(f"checkpoint {os.fsdecode(path)!r} does not fit: {said}") from error
+        raise CheckpointError(f"checkpoint {called(path)!r} does not fit: {said}") from error

@@ -1,12 +1,13 @@
-"""The formats of files, and the choice by a path's suffix."""
+"""The formats of files, and the choice by a path's suffix, or by how a file begins."""
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from fastopt.checkpoint import npz, safetensors
 from fastopt.checkpoint.manifest import Content, Manifest
+from fastopt.checkpoint.places import called
 
 
 @dataclass(frozen=True)
@@ -33,3 +34,21 @@ def format_of(path: str) -> Format:
             f"{path!r} has the suffix {suffix!r}; a checkpoint is written as .npz or .safetensors"
         )
     return FORMATS[suffix]
+
+
+def format_into(file: Any) -> Format:
+    """Return the format for an open file, .npz; ValueError for one whose name says another."""
+    name = called(file)
+    if name.endswith(".safetensors"):
+        raise ValueError(
+            f"an open file is written as .npz, and this one is {name!r}: give the path in place of the "
+            "file, which writes .safetensors"
+        )
+    return FORMATS[".npz"]
+
+
+def format_in(file: BinaryIO) -> Format:
+    """Find out the format of a file by how it begins; it stands at its beginning again."""
+    begins = file.read(2)
+    file.seek(0)
+    return FORMATS[".npz" if begins == b"PK" else ".safetensors"]

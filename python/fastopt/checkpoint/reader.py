@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from stat import S_ISREG
-from typing import Any, NamedTuple, Self
+from typing import Any, BinaryIO, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from fastopt.checkpoint.arrays import ArraySpec, bytes_of
 from fastopt.checkpoint.comparison import faults
 from fastopt.checkpoint.error import CheckpointError, reading
-from fastopt.checkpoint.formats import format_of
+from fastopt.checkpoint.formats import format_in, format_of
+from fastopt.checkpoint.places import Place, called, check_open, fetched, is_open_file
 from fastopt.checkpoint.progress import meter
 from fastopt.checkpoint.stream import Stream
 from fastopt.checkpoint.workers import PORTION, portions, workers
@@ -29,6 +30,12 @@ class Found(NamedTuple):
     extra: list[str]
 
 
+def _opened(path: str) -> BinaryIO:
+    if not S_ISREG(os.stat(path).st_mode):  # to open a pipe would wait for a writer
+        raise ValueError("it is no regular file")
+    return open(path, "rb")
+
+
 class Reader:
     """An open checkpoint: what it holds, and its arrays, each verified when it is read.
 
@@ -38,8 +45,9 @@ class Reader:
 
     Parameters
     ----------
-    path : str or path
-        A file that `write` has written. It can be replaced meanwhile: what is open stays as it is.
+    path : str, path or file open for bytes
+        A file that `write` has written. It can be replaced meanwhile: what is open stays as it is. An
+        open file is read from where it stands to its end, into a temporary file, and needs no seek.
 
     Raises
     ------
@@ -47,18 +55,21 @@ class Reader:
         For a file that is damaged, is no checkpoint, or is of a newer fastopt.
     CheckpointNotFoundError
         If there is none; it is a FileNotFoundError, too.
-    ValueError
-        For a path that ends in neither .npz nor .safetensors.
+    TypeError, ValueError
+        For a path that ends in neither .npz nor .safetensors, and a file that is closed or open for
+        text.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = os.fsdecode(path)
-        form = format_of(self._path)
+    def __init__(self, path: Place) -> None:
+        self._path = called(path)
+        if is_open_file(path):
+            check_open(path, "rb")
+        else:
+            format_of(self._path)
         with reading(self._path):
-            if not S_ISREG(os.stat(self._path).st_mode):  # to open a pipe would wait for a writer
-                raise ValueError("it is no regular file")
-            self._file = open(self._path, "rb")  # noqa: SIM115 - until `close`
+            self._file = fetched(path) if is_open_file(path) else _opened(self._path)
             try:
+                form = format_in(self._file) if is_open_file(path) else format_of(self._path)
                 size = os.fstat(self._file.fileno()).st_size
                 self._manifest, self._offsets = form.index(self._file, size)
             except BaseException:

@@ -1,6 +1,5 @@
 """Writing: arrays go to the file while other threads hash them; the manifest is completed last."""
 
-import os
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
@@ -10,15 +9,16 @@ from numpy.typing import NDArray
 from fastopt.checkpoint.arrays import ArraySpec, bytes_of
 from fastopt.checkpoint.atomic import replacing
 from fastopt.checkpoint.error import writing
-from fastopt.checkpoint.formats import format_of
+from fastopt.checkpoint.formats import format_into, format_of
 from fastopt.checkpoint.manifest import UNKNOWN, Content, compose
+from fastopt.checkpoint.places import Place, called, check_open, filling, is_open_file
 from fastopt.checkpoint.progress import meter
 from fastopt.checkpoint.workers import portions, workers
 from fastopt.runtime import describe, get_num_threads
 
 
 def write(
-    path: str | os.PathLike[str],
+    path: Place,
     manifest: Mapping[str, Any],
     arrays: Mapping[str, NDArray[Any]],
     progress: bool | None = None,
@@ -30,8 +30,10 @@ def write(
 
     Parameters
     ----------
-    path : str or path
-        Ends in .npz, or in .safetensors, which needs ``pip install 'fastopt[safetensors]'``.
+    path : str, path or file open for bytes
+        Ends in .npz, or in .safetensors, which needs ``pip install 'fastopt[safetensors]'``; ``~`` is
+        the home directory. An open file gets an .npz where it stands, by way of a temporary file:
+        nothing is replaced, and an error may leave a part of it.
     manifest : mapping
         What JSON can hold; without the keys "format", "version", "fastopt", "arrays" and "sha256".
     arrays : mapping of names to arrays
@@ -47,8 +49,10 @@ def write(
     CheckpointError
         If the system fails: no such directory, disk full. The path holds what it held.
     """
-    path = os.fsdecode(path)
-    form = format_of(path)
+    given, path, replaces = path, called(path), not is_open_file(path)
+    form = format_of(path) if replaces else format_into(given)
+    if not replaces:
+        check_open(given, "wb")
     _check_names(arrays)
     specs = {name: ArraySpec.of(array, f"array {name!r}") for name, array in arrays.items()}
     data = {name: bytes_of(array) for name, array in arrays.items()}
@@ -56,8 +60,8 @@ def write(
     draft = completed([UNKNOWN] * len(specs))
     total = sum(spec.nbytes for spec in specs.values())
     with (
-        writing(path),
-        replacing(path) as file,
+        writing(path, replaces),
+        replacing(path) if replaces else filling(given) as file,
         meter("saving ", total, progress) as wrote,
         workers(get_num_threads() - 1) as pool,  # and the caller, who writes
     ):

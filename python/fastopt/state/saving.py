@@ -1,6 +1,5 @@
 """Save and load: as dicts, by the names of the parameters, and as checkpoint files."""
 
-import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -16,7 +15,7 @@ from fastopt.state.restore import restore
 from fastopt.state.selection import Names, select
 from fastopt.step import Bound, Core
 
-Path = str | os.PathLike[str]
+Path = checkpoint.Place
 _PARAMS = "*params"  # no state of a rule can have such a name
 BUSY = "is being saved or loaded"
 

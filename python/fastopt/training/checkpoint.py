@@ -43,7 +43,10 @@ class Checkpoint:
         params: bool = True,
     ) -> None:
         if not isinstance(path, (str, os.PathLike)):
-            raise TypeError(f"path is {describe(path)}; it must be a path, such as 'run.npz'")
+            raise TypeError(
+                f"path is {describe(path)}; it must be a path, such as 'run.npz', where each save can "
+                "replace the one before"
+            )
         self.path = Path(path)
         if every is None and epochs is None:
             epochs = 1

@@ -1,10 +1,10 @@
 """fit: the training loop."""
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastopt.algorithm import flag
+from fastopt.checkpoint import Place
 from fastopt.optimizer import Optimizer
 from fastopt.runtime import whole
 from fastopt.training import evaluation, inputs
@@ -30,7 +30,7 @@ def fit(
     *,
     validation: Callable[[Any], Any] | None = None,
     progress: bool | None = None,
-    resume: str | os.PathLike[str] | None = None,
+    resume: Place | None = None,
     hyperparameters: bool = True,
 ) -> History:
     """Train: for each batch of each epoch, compute the loss and its gradients, and take a step.
@@ -76,7 +76,7 @@ def fit(
     progress : bool, optional
         Show a progress bar with the metrics, by tqdm; by default on a terminal and in notebooks, where
         tqdm is installed.
-    resume : path, optional
+    resume : path or file open for bytes, optional
         Go on from the file of a `Checkpoint`, with the bits that the run would have had: data and
         callbacks are made as they were, and put where they were. A warning names each hyperparameter
         and setting that differs here from when the run began; the saved values hold.

@@ -1,9 +1,9 @@
 """Resuming: load a run from its file, and warn of what the script has changed since it began."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
+from fastopt.checkpoint import Place, called
 from fastopt.optimizer import Optimizer
 from fastopt.runtime import warn
 from fastopt.state import marks, plain
@@ -25,7 +25,7 @@ def given_to(opt: Optimizer) -> dict[str, Any]:
     return found | {"frozen": list(opt.frozen)}
 
 
-def saved_run(opt: Optimizer, path: str | os.PathLike[str], hyperparameters: bool) -> dict[str, Any]:
+def saved_run(opt: Optimizer, path: Place, hyperparameters: bool) -> dict[str, Any]:
     """Load the optimizer from the file of a `Checkpoint`; return the state of the run.
 
     Warn of values that differ from those that the run began with, unless the `hyperparameters` of
@@ -35,14 +35,14 @@ def saved_run(opt: Optimizer, path: str | os.PathLike[str], hyperparameters: boo
     extra = opt.load(path, hyperparameters=hyperparameters).extra
     if not isinstance(extra, dict) or KEY not in extra:
         raise ValueError(
-            f"{os.fspath(path)!r} was not saved by a Checkpoint of fit, but by opt.save: load it with "
+            f"{called(path)!r} was not saved by a Checkpoint of fit, but by opt.save: load it with "
             "opt.load(path), and fit without resume"
         )
     found: dict[str, Any] = unpacked(extra[KEY])
     if hyperparameters:
         holds = given_to(opt)
         began = found.get("options") if isinstance(found, Mapping) else None
-        _warn_of_others(os.fspath(path), here, holds if began is None else began, holds)
+        _warn_of_others(called(path), here, holds if began is None else began, holds)
     return found
 
 
