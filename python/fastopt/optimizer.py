@@ -874,7 +874,9 @@ class Optimizer(Algorithm):
         params : bool
             Write the parameters, too.
         extra : optional
-            Anything that JSON can hold, for `load` to give back.
+            What `load` gives back, equal and of the same type: None, bools, numbers, text, bytes,
+            lists, tuples, sets, dicts, NumPy's scalars and small arrays, paths, dates; with them the
+            states of random generators.
         progress : bool, optional
             Show a progress bar; by default from 1 GB, on a terminal.
 
@@ -883,7 +885,7 @@ class Optimizer(Algorithm):
         CheckpointError
             If it cannot be written. The file that was there is still there.
         TypeError, ValueError
-            For an `extra` that JSON cannot hold, a path of another suffix, and a file that is closed or
+            For an `extra` with anything else, a path of another suffix, and a file that is closed or
             open for text.
         RuntimeError
             As of `state_dict`.

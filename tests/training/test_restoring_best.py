@@ -9,8 +9,8 @@ from support.training_cases import X, Y, bits, loss_and_grad, start
 
 import fastopt
 from fastopt import Batches, schedules
+from fastopt.state import packed, unpacked
 from fastopt.training import EarlyStopping, Plateau, Run
-from fastopt.training.packing import packed, unpacked
 
 
 def halves() -> dict[str, Any]:

@@ -11,8 +11,8 @@ from support.training_cases import SavedAdam, X, Y, bits, loss_and_grad, start, 
 
 import fastopt
 from fastopt import schedules
+from fastopt.state import packed, unpacked
 from fastopt.training import Batches, Checkpoint, EarlyStopping, History, Plateau, Run
-from fastopt.training.packing import packed, unpacked
 
 EPOCHS = 6
 

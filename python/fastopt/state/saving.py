@@ -11,6 +11,7 @@ from fastopt.model import Which
 from fastopt.state.capture import snapshot
 from fastopt.state.check import CheckedState
 from fastopt.state.form import Differences, check_form
+from fastopt.state.packing import FORM, packed, unpacked
 from fastopt.state.restore import restore
 from fastopt.state.selection import Names, select
 from fastopt.step import Bound, Core
@@ -70,7 +71,8 @@ def save(core: Core, path: Path, params: bool, extra: Any, progress: bool | None
             named = core.bound.parameters
             both = zip(named.names, named.arrays, strict=True)
             arrays.update({f"{_PARAMS}/{name}": p for name, p in both})
-        manifest = {"state": state, "params": params, "extra": extra}
+        more = {"extra": packed(extra, "extra"), "extra_form": FORM}
+        manifest = {"state": state, "params": params, **more}
         checkpoint.write(path, manifest, arrays, progress)
     finally:
         core.gate.leave()
@@ -91,7 +93,7 @@ def load(
     core.gate.enter(BUSY)
     try:
         with checkpoint.fitting(path):
-            wanted = _has_params(file, params)
+            wanted, extra = _has_params(file, params), _extra(file)
             state = saved_state(file)
         selection = select(state, core.bound.parameters, skip, names)
         with checkpoint.fitting(path):
@@ -106,7 +108,7 @@ def load(
             )
             arrays, values = _read_arrays(core.bound, file, checked, selection.saved, wanted, progress)
         restore(core, checked, arrays, values, adopt=True)
-        return Loaded(file.manifest.get("extra"), *checked.differences)
+        return Loaded(extra, *checked.differences)
     finally:
         core.gate.leave()
 
@@ -170,6 +172,13 @@ def saved_state(file: checkpoint.Reader) -> dict[str, Any]:
         for name, entry in state["parameters"].items()
     }
     return {**state, "parameters": parameters}
+
+
+def _extra(file: checkpoint.Reader) -> Any:
+    form = file.manifest.get("extra_form")  # 0.1 has written none, and what JSON holds
+    if form not in (None, FORM):
+        raise ValueError(f"its extra has the form {form!r}, of a newer fastopt: pip install -U fastopt")
+    return file.manifest.get("extra") if form is None else unpacked(file.manifest["extra"])
 
 
 def _has_params(file: checkpoint.Reader, asked: bool | None) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fastopt.algorithm import flag
 from fastopt.runtime import describe, whole
-from fastopt.training.packing import packed
+from fastopt.state import packed
 from fastopt.training.resuming import KEY
 from fastopt.training.run import Run
 
@@ -70,5 +70,6 @@ class Checkpoint:
     def _save_if(self, run: Run, due: bool) -> None:
         self._due = self._due or due
         if self._due and not run.opt.accumulated:
-            run.opt.save(self.path, params=self.params, extra={KEY: packed(run.state_dict())})
+            state = packed(run.state_dict(), "the state of the run")
+            run.opt.save(self.path, params=self.params, extra={KEY: state})
             self._due = False

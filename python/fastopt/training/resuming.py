@@ -6,8 +6,7 @@ from typing import Any
 from fastopt.checkpoint import Place, called
 from fastopt.optimizer import Optimizer
 from fastopt.runtime import warn
-from fastopt.state import marks, plain
-from fastopt.training.packing import unpacked
+from fastopt.state import marks, plain, unpacked
 
 KEY = "training"  # in what is saved beside the optimizer
 
