@@ -53,7 +53,8 @@ def load(path: Path, params: Any, *, progress: bool | None = None, **options: An
             raise TypeError(_forgotten(forgotten[0], settings[forgotten[0]]))
         config = {"name": state["optimizer"], "groups": groups, "settings": settings}
         opt: Optimizer = cls.from_config(config, params, **left)
-        restored_from(core_of(opt), file, path, progress=progress)
+        call = f"opt = fastopt.{cls.__name__}(params); opt.load(path, {{}})"
+        restored_from(core_of(opt), file, path, progress=progress, call=call)
     return opt
 
 
@@ -61,7 +62,9 @@ def _class_of(name: str) -> Any:
     try:
         return optimizer_class(name)
     except ValueError as error:
-        raise ValueError(f"{error}. Make it by its own class, and use its load(path)") from error
+        raise ValueError(
+            f"{error}. A class of your own loads it itself: opt = {name}(params); opt.load(path)"
+        ) from error
 
 
 def _with_options(
@@ -70,6 +73,12 @@ def _with_options(
     """Return the groups of a configuration, with functions where they were, and the options left."""
     if "algorithm" in options:
         raise TypeError("the checkpoint has the algorithm of each group, and its states: leave it out")
+    for name in ("strict", "hyperparameters", "skip", "names"):
+        if name in options:
+            raise TypeError(
+                f"fastopt.load makes all that the checkpoint has; {name} is for an optimizer that is "
+                f"there: opt.load(path, {name}=...)"
+            )
     groups = [dict(group["hyperparameters"]) for group in saved]
     known = {name for kind in kinds for name in kind.hyperparameters}
     mine = {name: value for name, value in options.items() if name in known}

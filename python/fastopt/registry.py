@@ -68,4 +68,10 @@ def from_config(config: Mapping[str, Any], params: Any) -> Optimizer:
         raise TypeError(
             f"a config is what get_config() gives, with a 'name'; this is {describe(config)}"
         )
-    return optimizer_class(name).from_config(config, params)
+    try:
+        cls = optimizer_class(name)
+    except ValueError as error:
+        raise ValueError(
+            f"{error}. A class of your own makes it itself: {name}.from_config(config, params)"
+        ) from None
+    return cls.from_config(config, params)

@@ -78,7 +78,7 @@ def test_parameters_only_where_they_are_wanted(path: Path) -> None:
     opt.save(path)
     other, others = live()
     now = digest(other, others)
-    with pytest.raises(CheckpointError, match=r"without parameters: save\(path, params=True\) writes"):
+    with pytest.raises(CheckpointError, match=r"without parameters: .*save\(path, params=True\) writes"):
         other.load(path, params=True)
     assert digest(other, others) == now
     other.load(path)
@@ -233,7 +233,10 @@ def test_load_and_the_parameters(path: Path) -> None:
     opt = Adam(model(0), groups={"b": {"lr": 0.5}})
     opt.step(gradients(0))
     opt.save(path, params=True)
-    with pytest.raises(CheckpointError, match=r"missing: new\. strict=False"):
+    with pytest.raises(
+        CheckpointError,
+        match=r"missing: new\. .* opt\.load\(path, strict=False\) takes",
+    ):
         fastopt.load(path, {**model(1), "new": np.ones(2)})
     with pytest.raises(ValueError, match=r"the names \['b'\], which matches no parameter"):
         fastopt.load(path, {name: p for name, p in model(1).items() if name != "b"})
@@ -246,7 +249,7 @@ def test_load_of_an_optimizer_of_the_user(path: Path) -> None:
         pass
 
     Mine(model(0), lr=0.5).save(path)
-    with pytest.raises(CheckpointError, match=r"no optimizer 'Mine'.* its own class, and use its load"):
+    with pytest.raises(CheckpointError, match=r"no optimizer 'Mine'.* opt = Mine\(params\); opt\.load"):
         fastopt.load(path, model(1))
     opt = Mine(model(1))
     opt.load(path)

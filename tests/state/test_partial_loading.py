@@ -81,7 +81,7 @@ def test_another_dtype_and_a_rule_without_state(tmp_path: Path) -> None:
     fastopt.SGD(p, lr=0.5).save(path := tmp_path / "run.npz", params=True)
     others: dict[str, Any] = {"a": np.zeros(3), "b": np.zeros(3, np.float32)}
     opt = fastopt.SGD(others)
-    with pytest.raises(fastopt.CheckpointError, match=r"value of 'b' is float64 .*skip='b' leaves it"):
+    with pytest.raises(fastopt.CheckpointError, match=r"value of 'b' is .*skip='b'\) leaves it"):
         opt.load(path)
     assert not others["a"].any()
     assert opt.load(path, strict=False)[1:] == (["b"], ["b as float64 of shape (3,)"])
@@ -202,6 +202,6 @@ def test_what_is_refused_changes_nothing(
 
 def test_the_remedies_for_another_shape(load: Any) -> None:
     opt = trained(model(1, **OTHER), 1)
-    with pytest.raises(ValueError, match=r"; skip='head\.w' leaves it as it is here"):
+    with pytest.raises(ValueError, match=r"; opt\.load.*\(.*, skip='head\.w'\) leaves it"):
         load(opt, trained(model(0), 3))
     load(opt, trained(model(0), 3), skip=["head.w", "head.b"])

@@ -324,7 +324,10 @@ def test_strict_or_not() -> None:
     other = Adam(more, lr=0.7)
     other.step({name: np.ones_like(p) for name, p in more.items()})
     before = digest(other, more)
-    with pytest.raises(ValueError, match=r"missing: new; unexpected: f, b. strict=False takes"):
+    with pytest.raises(
+        ValueError,
+        match=r"missing: new; unexpected: f, b\. .*, strict=False\) takes",
+    ):
         other.load_state_dict(state)
     assert digest(other, more) == before
     new = {key: a.copy() for key, a in other.state["new"].items()}
@@ -462,7 +465,7 @@ WRONG: list[tuple[tuple[Any, ...], Any, type[Exception], str]] = [
     (("followers", "average", "remains"), "x", TypeError, "remains is 'x'"),
     (("parameters",), [], TypeError, r"state\['parameters'\] is \[\]"),
     (("parameters", "f"), None, TypeError, r"state\['parameters'\]\['f'\] is None"),
-    (("parameters", "f"), KeyError, ValueError, "missing: f. strict=False takes what fits"),
+    (("parameters", "f"), KeyError, ValueError, r"missing: f\. .*\(state, strict=False\) takes what"),
     (("parameters", "f", "arrays"), KeyError, TypeError, r"\['f'\] has no 'arrays'"),
     (("parameters", "f", "frozen"), 1, TypeError, "frozen of 'f' is 1"),
     (("parameters", "f", "carried"), {}, ValueError, r"'f' carries \[\], not \['mu_product'\]"),

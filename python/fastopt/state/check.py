@@ -58,12 +58,13 @@ class CheckedState:
         described: bool = False,
         skipped: Collection[str] = (),
         params: Mapping[str, Any] = _NONE,
+        call: str = "opt.load_state_dict(state, {})",
     ) -> None:
         """Check everything; raise TypeError or ValueError for a state that does not fit.
 
         Where they are `described`, the state has in place of its arrays the dtype and shape of each,
         and so have the `params` that are loaded. Of those `skipped` it has none, which is no
-        difference.
+        difference. Remedies in messages are the `call` by which the state is loaded, with an option.
         """
         check_form(state)
         name = bound.kind.__name__
@@ -73,6 +74,7 @@ class CheckedState:
                 f"one that is made with {state['optimizer']}(...)"
             )
         self._bound, self._state, self._strict, self._described = bound, state, strict, described
+        self._call = call.format
         self._followers = bound.followers.by_key()
         self.differences = Differences([], [])
         self._check_names(skipped)
@@ -109,7 +111,7 @@ class CheckedState:
 
     def _complain(self) -> None:
         if self._strict and any(self.differences):
-            raise ValueError(self.differences.complaint())
+            raise ValueError(self.differences.complaint(self._call("{}")))
 
     def _check_names(self, skipped: Collection[str]) -> None:
         mine, theirs = dict.fromkeys(self._bound.parameters.names), self._state["parameters"]
@@ -145,7 +147,7 @@ class CheckedState:
         bound, saved = self._bound, self._state["groups"]
         both = [name for name in bound.parameters.names if name in self._state["parameters"]]
         names, last = bound.parameters.names_of_groups(), max(self.steps - 1, 0)
-        return checked_groups(bound.groups, names, saved, both, last)
+        return checked_groups(bound.groups, names, saved, both, last, self._call("{}"))
 
     def _check_settings(self) -> dict[str, Any]:
         """Return the settings that can change; raise where one that cannot is another."""
@@ -168,7 +170,7 @@ class CheckedState:
         if now != was and not (is_mark(now) and is_mark(was)):
             raise ValueError(
                 f"the state was saved with {name}={was!r}, and this optimizer has {now!r}: make one "
-                "that has the same, or load with hyperparameters=False"
+                f"that has the same, or {self._call('strict=False')}, which takes what fits"
             )
 
     def _check_scale(self) -> LossScale:
@@ -265,7 +267,7 @@ class CheckedState:
         if entry is None:
             return {}
         name, p, given = bound.parameters.names[i], bound.parameters.arrays[i], entry["arrays"]
-        remedy = f"; skip={name!r} leaves it as it is here"
+        remedy = f"; {self._call(f'skip={name!r}')} leaves it as it is here"
         followers = [f"*{key}" for key in self._followers]
         # A parameter that has taken no step begins with what its rule begins with.
         needed = [*(self.needed(i) if entry["steps"] else ()), *followers]

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastopt.algorithm import ARRAYS, SETTINGS, renamed
 from fastopt.model import Group, Named
-from fastopt.runtime import describe
+from fastopt.runtime import by_name, describe
 
 
 def config_of(
@@ -52,9 +52,14 @@ def keywords_of(config: Any, name: str, params: Any) -> tuple[Any, dict[str, Any
     if not isinstance(config, Mapping) or not {"name", "groups"} <= set(config):
         raise TypeError(f"a config is what get_config() gives; this is {describe(config)}")
     if config["name"] != name:
+        of = config["name"]
+        try:
+            by_name.find(of)
+            maker = "fastopt"
+        except (TypeError, ValueError):  # a class of the user
+            maker = of
         raise ValueError(
-            f"this is the config of {config['name']!r}, not of {name}; fastopt.from_config(config, "
-            "params) makes whichever it is of"
+            f"this is the config of {of!r}, not of {name}: {maker}.from_config(config, params) makes it"
         )
     groups = [made(group) for group in config["groups"]]
     settings = renamed.saved(made(config.get("settings", {})))
@@ -65,8 +70,8 @@ def keywords_of(config: Any, name: str, params: Any) -> tuple[Any, dict[str, Any
         of_a_group = groups[0].copy() if "algorithm" in groups[0] else ("multiply", "frozen")
         more = {key: groups[0].pop(key, None) for key in of_a_group}
         said = {key: value for key, value in more.items() if value}
-        by_name = {"groups": {"*": said}} if said else {}
-        return params, {**groups[0], **by_name, **settings}
+        for_all = {"groups": {"*": said}} if said else {}
+        return params, {**groups[0], **for_all, **settings}
     if not isinstance(params, (list, tuple)) or len(params) != len(groups):
         raise ValueError(
             f"the config has {len(groups)} groups; params must be a list with the parameters of each"

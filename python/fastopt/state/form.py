@@ -27,16 +27,16 @@ class Differences(NamedTuple):
     missing: list[str]  # parameters and arrays of the optimizer that the state does not have
     unexpected: list[str]  # what the state has besides
 
-    def complaint(self) -> str:
-        """Describe them."""
+    def complaint(self, call: str) -> str:
+        """Describe them; `call` is how the state is loaded, with a place for one option."""
         words = [
             f"{what}: {listed(names)}"
             for what, names in (("missing", self.missing), ("unexpected", self.unexpected))
             if names
         ]
         return (
-            f"the state is not that of these parameters; {'; '.join(words)}. strict=False takes what "
-            "fits"
+            f"the state is not that of these parameters; {'; '.join(words)}. "
+            f"{call.format('strict=False')} takes what fits"
         )
 
 

@@ -88,8 +88,9 @@ def load(
     skip: Which | None = None,
     names: Names | None = None,
     progress: bool | None = None,
+    call: str = "opt.load(path, {})",
 ) -> Loaded:
-    """Put a checkpoint into an optimizer; `path` is that of the file, for messages."""
+    """Put a checkpoint into an optimizer; `path` and `call` are how it is loaded, for messages."""
     core.gate.enter(BUSY)
     try:
         with checkpoint.fitting(path):
@@ -105,6 +106,7 @@ def load(
                 described=True,
                 skipped=selection.skipped,
                 params=_params_of(file, selection.saved) if wanted else {},
+                call=call,
             )
             arrays, values = _read_arrays(core.bound, file, checked, selection.saved, wanted, progress)
         restore(core, checked, arrays, values, adopt=True)
@@ -184,5 +186,5 @@ def _extra(file: checkpoint.Reader) -> Any:
 def _has_params(file: checkpoint.Reader, asked: bool | None) -> bool:
     has = bool(file.manifest["params"])
     if asked and not has:
-        raise ValueError("it was saved without parameters: save(path, params=True) writes them")
+        raise ValueError("it was saved without parameters: opt.save(path, params=True) writes them")
     return has if asked is None else asked
