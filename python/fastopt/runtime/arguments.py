@@ -17,6 +17,8 @@ def real(value: Any) -> float | None:
     Any library's numbers are taken, and its values without axes, such as ``torch.tensor(0.1)``. An
     integer that is too large for a float is infinite.
     """
+    if isinstance(value, float):  # mostly, NumPy's as well
+        return float(value)
     if not isinstance(value, numbers.Real):
         value = _number_in(value)
     # NumPy has durations among its integers.
