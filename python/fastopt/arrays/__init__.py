@@ -18,5 +18,5 @@ from fastopt.arrays.read_only import (
     write_into,
 )
 from fastopt.arrays.records import entries, entry, is_container, spelled
-from fastopt.arrays.shapes import LISTED, misfit
+from fastopt.arrays.states import check_fit
 from fastopt.arrays.structure import Path, Structure

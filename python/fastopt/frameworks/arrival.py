@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from fastopt.algorithm import Values, rule_of
+from fastopt.arrays import check_fit
 from fastopt.frameworks.buffer import lr_inside, rescaled
 from fastopt.frameworks.counterpart import Convertible, Counterpart, rule_there
 
@@ -31,6 +34,7 @@ def arrive(opt: Convertible, given: Arrival) -> None:
     """Load it; raise TypeError or ValueError for what does not fit, when nothing has changed."""
     state = opt.state_dict(copy=False)
     state["steps"] = given.steps
+    params = opt.named_parameters()
     inside = bool(rule_there(opt, given.like).get("lr_in_buffer", False))
     for i, (group, saved) in enumerate(zip(opt.groups, state["groups"], strict=True)):
         values = {} if given.groups is None else given.groups[i]
@@ -41,6 +45,9 @@ def arrive(opt: Convertible, given: Arrival) -> None:
             # What lies beside the states, such as averages, has a star in its name, and stays.
             beside = {key: a for key, a in kept["arrays"].items() if key.startswith("*")}
             arrays = rescaled(entry.arrays, h.lr, inside, lr_inside(h), name)
+            for key, array in arrays.items():
+                if isinstance(array, np.ndarray):
+                    check_fit(array, f"{key} of {name!r}", params[name])
             kept["steps"], kept["arrays"] = entry.steps, {**arrays, **beside}
             kept["carried"] = {**opt.initial_carried(), **entry.carried}
         saved["hyperparameters"], saved["schedules"] = values, {}

@@ -4,6 +4,8 @@ from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Protocol
 
+from numpy.typing import NDArray
+
 from fastopt.algorithm import Algorithm, Option, RuleFunction, Values
 from fastopt.frameworks import dialects
 from fastopt.runtime import describe
@@ -25,6 +27,9 @@ class Convertible(Protocol):
     @property
     def step_count(self) -> int:
         """The number of steps taken."""
+
+    def named_parameters(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays of its parameters, by name."""
 
     def state_dict(self, copy: bool = ...) -> dict[str, Any]:
         """Return its state."""

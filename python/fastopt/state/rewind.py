@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.algorithm import is_scheduled
+from fastopt.arrays import check_fit
 from fastopt.model import Change, Group, commit
 from fastopt.state.capture import snapshot
-from fastopt.state.check import CheckedState, check_fit
+from fastopt.state.check import CheckedState
 from fastopt.state.restore import restore
 from fastopt.state.saving import BUSY
 from fastopt.step import Core, core_of
