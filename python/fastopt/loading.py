@@ -45,8 +45,9 @@ def load(path: Path, params: Any, *, progress: bool | None = None, **options: An
     with checkpoint.Reader(path) as file:
         with checkpoint.fitting(path):
             state = saved_state(file)
-            cls = _class_of(state["optimizer"])
-            kinds = [_class_of(each.get("algorithm", cls.__name__)) for each in state["groups"]]
+            name = state["optimizer"]
+            cls = _class_of(name, f"loads it itself: opt = {name}(params); opt.load(path)")
+            kinds = [_kind_of(each.get("algorithm", name)) for each in state["groups"]]
         groups, left = _with_options(state["groups"], options, kinds)
         settings = {name: value for name, value in state["settings"].items() if name not in options}
         if forgotten := [name for name, value in settings.items() if marks(value)]:
@@ -58,13 +59,19 @@ def load(path: Path, params: Any, *, progress: bool | None = None, **options: An
     return opt
 
 
-def _class_of(name: str) -> Any:
+def _kind_of(name: str) -> Any:
+    return _class_of(
+        name,
+        f"is given to its group, {{'algorithm': {name}}}, when the optimizer is made, "
+        "and opt.load(path) loads it",
+    )
+
+
+def _class_of(name: str, remedy: str) -> Any:
     try:
         return optimizer_class(name)
     except ValueError as error:
-        raise ValueError(
-            f"{error}. A class of your own loads it itself: opt = {name}(params); opt.load(path)"
-        ) from error
+        raise ValueError(f"{error}. A class of your own {remedy}") from error
 
 
 def _with_options(
