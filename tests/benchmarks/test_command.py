@@ -16,8 +16,10 @@ import pytest
 
 import fastopt
 from fastopt.__main__ import main
-from fastopt.bench import beside, ceiling, command, machine, peers, turns
-from fastopt.bench.settings import quickly
+from fastopt.bench import beside, ceiling, command, machine, peers, picture, turns
+from fastopt.bench.arrays import Shape
+from fastopt.bench.settings import Settings, quickly
+from fastopt.bench.steps import Step
 from fastopt.bench.turns import Call, Prepared
 
 Capture = pytest.CaptureFixture[str]
@@ -203,6 +205,26 @@ def test_without_numba_there_is_no_ceiling_and_one_line_says_so(tmp_path: Path) 
     row = json.loads((tmp_path / "b.json").read_text())["steps"][0]
     assert set(row["seconds"]) == {"fastopt", "NumPy"}
     assert row["share_of_ceiling"] is None
+
+
+def test_the_picture_names_ceilings_apart_and_warns_of_a_busy_machine() -> None:
+    pytest.importorskip("matplotlib")
+    sizes = {"sgd": 0, "momentum": 1, "adam": 2, "nadam": 2}
+    found = [
+        Step(name, Shape(1, count), states, {"fastopt": 1e-6, "ceiling": 1e-6})
+        for name, states in sizes.items()
+        for count in (10, 1000)
+    ]
+    about = {"fastopt": "1", "processor": "P", "caches": []}
+    settings = Settings((*sizes,), (), 2, {})
+    figure = picture.draw(found, about, settings, "The machine is busy.")
+    assert figure._suptitle.get_text().endswith("\nThe machine is busy.")
+    labels = {f"ceiling, {count} bytes each" for count in (12, 20, 28)}
+    assert labels <= {text.get_text() for text in figure.axes[0].get_legend().get_texts()}
+    lines = figure._supxlabel.get_text().splitlines()
+    assert {line.split(":")[0] for line in lines} == labels
+    assert lines[2].endswith(": adds over gradient, parameters, 2 arrays of state; for adam, nadam")
+    assert "busy" not in picture.draw(found, about, settings)._suptitle.get_text()
 
 
 # The machine.

@@ -8,13 +8,20 @@ from fastopt.bench.rows import CEILING, OURS
 from fastopt.bench.settings import Settings
 from fastopt.bench.steps import Step
 from fastopt.demo import REFERENCE, add_grid, new_figure, styles
+from fastopt.runtime import listed
 
 MARKED = {"marker": "o", "markersize": 4.5}
+WARNING = "#cc3311"
 DASHES: tuple[Any, ...] = ("--", (0, (1, 1.5)), "-.", (0, (6, 2, 1, 2, 1, 2)))
 
 
-def draw(found: Sequence[Step], machine: Mapping[str, Any], settings: Settings) -> Any:
-    """Draw GB/s of every algorithm with the ceilings, and below it the time of everybody's step."""
+def draw(
+    found: Sequence[Step], machine: Mapping[str, Any], settings: Settings, warning: str = ""
+) -> Any:
+    """Draw GB/s of every algorithm with the ceilings, and below it the time of everybody's step.
+
+    A `warning` about all figures stands under the title.
+    """
     single = [step for step in found if step.shape.arrays == 1] or list(found)
     figure = new_figure(9.8)
     top, bottom = figure.subplots(2, 1, sharex=True, subplot_kw={"yscale": "log"})
@@ -32,27 +39,45 @@ def draw(found: Sequence[Step], machine: Mapping[str, Any], settings: Settings) 
     plural = "s" * (settings.threads > 1)
     figure.suptitle(
         f"fastopt {machine['fastopt']} on {machine['processor']}, "
-        f"{settings.threads} thread{plural}, float32"
+        f"{settings.threads} thread{plural}, float32" + f"\n{warning}".rstrip(),
+        color=WARNING if warning else None,
     )
+    figure.supxlabel("\n".join(ceilings(single).values()), fontsize="small")
     return figure
+
+
+def ceilings(found: Sequence[Step]) -> dict[int, str]:
+    """Describe the ceilings that were measured, a line each, by their number of states."""
+    there = sorted({step.states: step for step in found if CEILING in step.seconds}.items())
+    lines = {}
+    for states, step in there:
+        names = dict.fromkeys(step.algorithm for step in found if step.states == states)
+        state = f", {states} array{'s' * (states > 1)} of state" if states else ""
+        lines[states] = f"{named(step)}: adds over gradient, parameters{state}; for {listed([*names])}"
+    return lines
+
+
+def named(step: Step) -> str:
+    """Name the ceiling of a step by the traffic of both."""
+    return f"ceiling, {step.moved // step.shape.total} bytes each"
 
 
 def draw_rates(axes: Any, found: Sequence[Step]) -> None:
     """Draw the rate of each algorithm, and of the sweep that only adds, by its number of states."""
-    for states in sorted({step.states for step in found if CEILING in step.seconds}):
+    for states in ceilings(found):
         best: dict[int, float] = {}
         for step in found:
             if step.states == states and CEILING in step.seconds:
                 best[step.resident] = max(step.rate(CEILING), best.get(step.resident, 0.0))
+                label = named(step)
         line = {"color": "0.25", "linewidth": 1.6, "zorder": 4}
-        label = f"ceiling, {states or 'no'} state{'s' * (states != 1)}"
         _curve(axes, best.items(), label=label, linestyle=DASHES[states % len(DASHES)], **line)
     for label, style in styles(dict.fromkeys(step.algorithm for step in found)).items():
         rates = [(step.resident, step.rate()) for step in found if step.algorithm == label]
         _curve(axes, rates, label=label, **MARKED, **style)
     axes.yaxis.set_major_formatter(lambda rate, _: f"{rate:g}")
     axes.set_ylabel("GB/s moved by a step")
-    axes.set_title("Every algorithm, and the ceiling: a sweep of the same arrays that only adds",
+    axes.set_title("Every algorithm, and its ceiling: only adding, the limit outside the caches",
                    fontsize="medium", pad=30)  # fmt: skip
 
 
@@ -62,7 +87,8 @@ def draw_rivals(axes: Any, found: Sequence[Step]) -> None:
     for who, style in styles(there).items():
         times = [(step.resident, step.ns_per_element(who)) for step in found if who in step.seconds]
         ceiling = {**REFERENCE, "linestyle": "--", "linewidth": 1.6, "zorder": 4}
-        _curve(axes, times, label=who, **(ceiling if who == CEILING else {**style, **MARKED}))
+        label = named(found[0]) if who == CEILING else who
+        _curve(axes, times, label=label, **(ceiling if who == CEILING else {**style, **MARKED}))
     axes.yaxis.set_major_formatter(lambda value, _: digits(value) if value < 1 else f"{value:g}")
     axes.set_ylabel("ns per parameter")
     axes.set_title(f"One step of {found[0].algorithm}: less is better", fontsize="medium")

@@ -19,8 +19,10 @@ def everything(settings: Settings, paths: Sequence[Path]) -> None:
     about = machine.describe()
     print(report.heading(about, settings.threads))
     busy = machine.load()
+    warning = ""
     if busy > BUSY:
-        print(report.prose(f"The machine is busy (load {busy:.1f}): figures are not what it can do."))
+        warning = f"The machine is busy (load {busy:.1f}): figures are not what it can do."
+        print(report.prose(warning))
 
     found = _measured(steps.measure, settings)
     _print("One step", _explained(), report.steps(found))
@@ -46,7 +48,7 @@ def everything(settings: Settings, paths: Sequence[Path]) -> None:
         if path.suffix.lower() == ".json":
             path.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         else:
-            picture.draw(found, about, settings).savefig(path)
+            picture.draw(found, about, settings, warning).savefig(path)
     print()
     for name, why in settings.notes.items():
         print(report.prose(f"{name} is left out of some rows: {why}."))
