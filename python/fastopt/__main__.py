@@ -22,9 +22,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         module.add_arguments(its)
         its.set_defaults(module=module, parser=its)
-    args = parser.parse_args(argv)
+    args, left = parser.parse_known_args(argv)
     if args.module is None:
         parser.error(f"which command? There are {', '.join(COMMANDS)}; --help describes them")
+    if left:
+        hint = compare.hint(left[0]) if args.module is compare else ""
+        args.parser.error(f"unrecognized arguments: {' '.join(left)}{hint}")
     try:
         args.module.run(args)
     except UsageError as error:

@@ -16,8 +16,10 @@ from support.demo_runs import compare
 
 import fastopt
 from fastopt.__main__ import main
-from fastopt.demo import data
-from fastopt.demo.experiments import EXPERIMENTS, five_points, mnist, smoothing
+from fastopt.demo import data, plot, rates
+from fastopt.demo.contestants import Contestant
+from fastopt.demo.experiments import EXPERIMENTS, breast_cancer, five_points, mnist, smoothing
+from fastopt.demo.train import train
 
 Capture = pytest.CaptureFixture[str]
 FEW = {name: ["--steps", "3"] if "steps" in e.defaults else [] for name, e in EXPERIMENTS.items()}
@@ -34,17 +36,35 @@ def test_every_experiment_shows_a_table_and_saves_files(
 ) -> None:
     from matplotlib.image import imread
 
+    figures: list[Any] = []
+    new_figure = plot.new_figure
+
+    def kept(*size: float) -> Any:
+        figures.append(new_figure(*size))
+        return figures[-1]
+
+    monkeypatch.setattr(plot, "new_figure", kept)
     monkeypatch.chdir(tmp_path)
     outs = ["a.png", "b.csv", "c.json"]
     assert main(["compare", "--experiment", name, *FEW[name], "--seed", "1", "--out", *outs]) == 0
     said = capsys.readouterr()
-    assert said.err == ""
-    assert max(map(len, said.out.splitlines())) <= 80
+    content = json.loads(Path("c.json").read_text())
+    trained = 0 if name == "smoothing" else len(content["runs"])
+    assert len(said.err.splitlines()) == trained  # a line for each training
+    assert max(map(len, [*said.out.splitlines(), *said.err.splitlines()])) <= 80
     assert said.out.endswith(".\n")
     assert all(out in said.out for out in outs)
     assert imread("a.png").shape[1] == 1000
+    (figure,) = figures
+    for axes in figure.axes:
+        lines = axes.get_lines()
+        looks = {(str(line.get_color()), str(line._dash_pattern)) for line in lines}
+        assert len(looks) == len(lines) > 2  # no two look the same
+    rule = "Learning rates, by one rule for all: of 0.0001, 0.0003, 0.001, ..., 10 the one with"
+    below = " ".join(figure._supxlabel.get_text().split()) if figure._supxlabel else ""
+    for said_where in (below, " ".join(said.out.split())):
+        assert (rule in said_where) == (name in ("breast-cancer", "mnist"))
 
-    content = json.loads(Path("c.json").read_text())
     assert content["experiment"] == name
     assert set(content["settings"]) == {"seed", "backend", *EXPERIMENTS[name].defaults}
     assert content["settings"]["seed"] == 1
@@ -69,6 +89,11 @@ def test_every_experiment_shows_a_table_and_saves_files(
                 assert float(row[column]) == value
             else:
                 assert row[column] == str(value)
+
+
+def test_48_styles_differ() -> None:
+    styles = plot.styles(map(str, range(48))).values()
+    assert len({(style["color"], str(style["linestyle"])) for style in styles}) == 48
 
 
 def test_several_files_are_written_at_once(tmp_path: Path, capsys: Capture) -> None:
@@ -105,6 +130,7 @@ def test_a_large_step_collapses_the_boston_network_and_clipnorm_saves_it(tmp_pat
     free, clipped = runs_of(out)
     assert (free["clipnorm"], clipped["clipnorm"]) == (None, 2.0)
     assert free["batch"] is clipped["batch"] is None  # all of the data
+    assert all(loss is not None for loss in free["curve"]["validation_loss"])
     y_test, y_train = data.boston(0).y_test, data.boston(0).y_train
     mean = float(((y_test - y_train.mean()) ** 2).mean())
     assert free["curve"]["test_loss"][-1] == pytest.approx(mean, rel=0.05)  # not yet quite the mean
@@ -176,6 +202,41 @@ def test_an_experiment_is_found_however_it_is_written(tmp_path: Path) -> None:
     for name in ("Smoothing", "SMOOTHING"):
         assert len(runs_of(compare(tmp_path, "--experiment", name))) == 6
     assert len(runs_of(compare(tmp_path, "--experiment", "five_points", "--steps", "1"))) == 16
+
+
+def test_the_rule_of_rates_names_who_has_none() -> None:
+    listed, other = Contestant("listed", "sgd", {"lr": 0.1}), Contestant("other", "sgd")
+    assert "default" not in rates.rule([listed], 7)
+    assert "after 7 steps" in rates.rule([listed], 7)
+    assert rates.rule([listed, other], 7).endswith(" At its default: other.")
+
+
+def test_every_optimizer_has_a_learning_rate_of_the_grid() -> None:
+    """New ones can do without, and the page then says so."""
+    assert {*breast_cancer.LEARNING_RATES.values()} <= {*rates.GRID}
+    assert {rate for pair in mnist.LEARNING_RATES.values() for rate in pair} <= {*rates.GRID}
+
+
+def test_a_rate_is_that_of_the_rule() -> None:
+    """The rates beside it, three times as large and as small, have higher validation losses."""
+    (own,) = (c for c in breast_cancer.roster() if c.label == "adadelta")
+    held = [data.hold_out(data.breast_cancer(seed), seed) for seed in rates.SEEDS]
+    at = rates.GRID.index(own.hyperparameters["lr"])
+    losses = [
+        sum(
+            train(
+                own.having(lr=rates.GRID[k]),
+                breast_cancer.NETWORK,
+                held[seed],
+                steps=breast_cancer.STEPS,
+                seed=seed,
+                points=1,
+            ).validation_losses[-1]
+            for seed in rates.SEEDS
+        )
+        for k in (at - 1, at, at + 1)
+    ]
+    assert min(losses) == losses[1]
 
 
 def test_the_library_has_what_the_experiments_name() -> None:

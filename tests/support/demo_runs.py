@@ -17,6 +17,7 @@ def made_up(label: str = "adam", loss: float = 0.5, accuracy: float = 0.9, **cha
         "losses": [1.0, loss],
         "test_losses": [1.1, loss + 0.1],
         "accuracies": [0.5, accuracy],
+        "validation_losses": [1.05, loss + 0.05],
         "seconds_of_step": 1e-4,
         "seconds_of_optimizer": 1e-5,
         "params": {},

@@ -1,10 +1,12 @@
 """``python -m fastopt compare``: run an experiment, and show which optimizer does what."""
 
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from difflib import get_close_matches
 from importlib.util import find_spec
 from textwrap import fill, indent
 from typing import Any
 
+import fastopt
 from fastopt.demo import arguments, experiments, results
 from fastopt.demo.arguments import UsageError
 from fastopt.demo.experiment import Experiment, Settings
@@ -39,6 +41,15 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--out", type=arguments.writable_path, nargs="+", metavar="FILE", default="compare.png",
         help=f"{', '.join(arguments.PICTURES)} for the picture, {', '.join(RESULTS)} for the results; "
         "default: compare.png")  # fmt: skip
+
+
+def hint(word: str) -> str:
+    """Return the option that a word which stands alone may have been meant for, or nothing."""
+    options = {"--experiment": [*experiments.EXPERIMENTS], "--optimizers": fastopt.names()}
+    for option, names in options.items():
+        if close := get_close_matches(experiments.spelled(word), names, n=1):
+            return f"; did you mean {option} {close[0]}?"
+    return ""
 
 
 def run(args: Namespace) -> None:

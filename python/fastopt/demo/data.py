@@ -1,4 +1,4 @@
-"""Data sets, split into training and test data, and the mini-batches drawn from them."""
+"""Data sets, split into training, validation and test data, and the mini-batches drawn from them."""
 
 from typing import Any, NamedTuple
 
@@ -17,6 +17,8 @@ class Dataset(NamedTuple):
     y_train: Array
     x_test: Array
     y_test: Array
+    x_validation: Array | None = None
+    y_validation: Array | None = None
 
 
 def breast_cancer(seed: int) -> Dataset:
@@ -41,7 +43,15 @@ def boston(seed: int) -> Dataset:
     from mlxtend.data import boston_housing_data
 
     x, y = boston_housing_data()
-    return _split(x.astype(np.float32), y.astype(np.float32).reshape(-1, 1), seed)
+    return hold_out(_split(x.astype(np.float32), y.astype(np.float32).reshape(-1, 1), seed), seed)
+
+
+def diabetes(seed: int) -> Dataset:
+    """Load scikit-learn's diabetes data: 10 features as they are, and the progression after a year."""
+    from sklearn.datasets import load_diabetes
+
+    x, y = load_diabetes(return_X_y=True, scaled=False)
+    return hold_out(_split(x.astype(np.float32), y.astype(np.float32).reshape(-1, 1), seed), seed)
 
 
 def mnist(seed: int) -> Dataset:
@@ -54,9 +64,20 @@ def mnist(seed: int) -> Dataset:
 
 def _split(x: Array, y: Array, seed: int) -> Dataset:
     """Set one sample in five, drawn at random, apart for the test."""
-    order = np.random.default_rng(seed).permutation(len(x))
-    test, training = np.split(order, [len(x) // 5])
+    test, training = _fifth(len(x), seed)
     return Dataset(x[training], y[training], x[test], y[test])
+
+
+def hold_out(data: Dataset, seed: int) -> Dataset:
+    """Hold out one training sample in five, drawn at random, for validation."""
+    x, y = data.x_train, data.y_train
+    held, training = _fifth(len(x), seed)
+    return Dataset(x[training], y[training], data.x_test, data.y_test, x[held], y[held])
+
+
+def _fifth(count: int, seed: int) -> list[Array]:
+    """Divide the numbers below `count`, shuffled, into a fifth and the rest."""
+    return np.split(np.random.default_rng(seed).permutation(count), [count // 5])
 
 
 def batches(data: Dataset, batch: int | None, last: str, seed: int = 0) -> Batches:

@@ -42,7 +42,7 @@ class Outcome(NamedTuple):
     records: Sequence[Record]
     text: str  # for the terminal: what was done, and tables
     draw: Callable[[], Any]  # makes the picture, a figure of matplotlib
-    note: str = "* best of its column."  # for the end of the page
+    note: str = ""  # for the end of the page
     shows: str = "loss curves"  # what the picture shows, in the plural
 
 

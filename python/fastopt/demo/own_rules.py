@@ -1,7 +1,8 @@
 """Two rules that the library has not, written as a user would: see docs/own_rule.md.
 
 They divide by what was accumulated *before* this step, not by what includes its gradient, as a
-notebook on MNIST does. The first step divides by the root of `eps` alone, and is far too long.
+course on MNIST does (docs/formulas.md, E). The first step divides by the root of `eps` alone, and is
+far too long.
 """
 
 from typing import Any, NamedTuple

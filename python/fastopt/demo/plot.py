@@ -1,7 +1,7 @@
 """Figures, and the loss curves in them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import ceil
+from textwrap import fill
 from typing import Any
 
 from fastopt.demo.report import ranked
@@ -21,6 +21,7 @@ STROKES: tuple[tuple[Any, float], ...] = (
 )
 REFERENCE: dict[str, Any] = {"color": "0.3", "linewidth": 1.2, "zorder": 1.9}  # over the grid
 
+CURVES = {"losses": "training loss", "test_losses": "test loss"}  # of a Run
 Style = dict[str, Any]
 
 
@@ -35,71 +36,65 @@ def new_figure(height: float = 6.4) -> Any:
 
 
 def styles(labels: Iterable[str]) -> dict[str, Style]:
-    """Choose a line for each label: a colour and a stroke."""
+    """Choose a line for each label: a colour and a stroke, together new for 48 labels."""
     return {
         label: {
             "color": COLOURS[i % len(COLOURS)],
-            "linestyle": STROKES[i % len(STROKES)][0],
-            "linewidth": STROKES[i % len(STROKES)][1],
-            "zorder": 2 + 0.1 * (i % len(STROKES)),  # broken lines over solid ones
+            "linestyle": STROKES[stroke][0],
+            "linewidth": STROKES[stroke][1],
+            "zorder": 2 + 0.1 * stroke,  # broken lines over solid ones
         }
         for i, label in enumerate(labels)
+        for stroke in [(i + i // len(COLOURS)) % len(STROKES)]  # another when the colours come again
     }
 
 
 def loss_curves(
-    teams: Mapping[str, Sequence[Run]],
-    title: str,
-    *,
-    ceiling: float = 20,
-    goal: float | None = None,
+    teams: Mapping[str, Sequence[Run]], title: str, *, ceiling: float = 20, note: str = ""
 ) -> Any:
-    """Draw training loss against step: a panel for each team, by its title, all on the same scale.
+    """Draw training and test loss against the step: a row for each team, all on the same scales.
 
-    The legend of a single panel stands in the order of the curves' ends and has the learning
-    rates; with several panels, their titles do. Losses above `ceiling` times the initial one are
-    left out: a run that diverges would squeeze the others. A `goal` is a line.
+    The legend of a row stands in the order of the training losses' ends. Losses above `ceiling` times
+    the initial one are left out: a run that diverges would squeeze the others. The `note` stands below.
     """
     everybody = [run for runs in teams.values() for run in runs]
     style = styles(dict.fromkeys(run.label for run in everybody))
-    rows, columns = ceil(len(teams) / 2), min(2, len(teams))
-    figure = new_figure(6.4 if rows == 1 else 0.8 + 3.4 * rows)
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    for axes, (name, runs) in zip(grid.flat, teams.items(), strict=False):
-        draw_losses(axes, runs, style)
-        if goal is not None:
-            axes.axhline(goal, **REFERENCE)
-        if len(teams) > 1:
-            axes.set_title(name, fontsize="medium")
-    for axes in grid.flat[len(teams) :]:
-        axes.remove()
-    for axes in grid.flat[: len(teams)][-columns:]:
+    figure = new_figure(6.4 if len(teams) == 1 else 1.0 + 3.5 * len(teams))
+    grid = figure.subplots(len(teams), 2, squeeze=False, sharex=True, sharey="col")
+    for row, (name, runs) in zip(grid, teams.items(), strict=True):
+        for axes, (curve, what) in zip(row, CURVES.items(), strict=True):
+            draw_losses(axes, runs, style, curve)
+            axes.set_title(f"{what}, {name}" if len(teams) > 1 else what, fontsize="medium")
+        row[-1].legend(loc="upper left", bbox_to_anchor=(1.02, 1), borderaxespad=0, frameon=False,
+                       fontsize="small", handlelength=3.2, title="lowest training loss first",
+                       title_fontsize="small")  # fmt: skip
+    for axes, curve in zip(grid[0], CURVES, strict=True):
+        curves = [getattr(run, curve) for run in everybody]
+        losses = [loss for curve in curves for loss in curve]
+        limit_losses(axes, losses, ceiling * max(curve[0] for curve in curves))
+    for axes in grid[-1]:
         axes.set_xlabel("step")
-        axes.tick_params(labelbottom=True)
-    for axes in grid[:, 0]:
-        axes.set_ylabel("loss on the training set")
-    initial = max(run.losses[0] for run in everybody)
-    losses = [loss for run in everybody for loss in run.losses]
-    limit_losses(grid[0, 0], losses, ceiling * initial)
-    if goal is not None:  # some are there after a few steps, others after a thousand
-        grid[0, 0].set_xscale("symlog", linthresh=1)
     grid[0, 0].set_xlim(0, max(run.steps[-1] for run in everybody))
-    if len(teams) == 1:
-        figure.legend(loc="outside right upper", title="best at the top", frameon=False)
-        axes = grid[0, 0]
-        axes.set_title(title)
-    else:
-        figure.suptitle(title)
-        add_legend(figure, style if goal is None else {**style, f"goal {goal:g}": REFERENCE})
+    figure.suptitle(title)
+    add_note(figure, note)
     return figure
 
 
-def draw_losses(axes: Any, runs: Sequence[Run], style: Mapping[str, Style]) -> None:
-    """Draw the loss of each run against the step, on a logarithmic scale."""
+def draw_losses(
+    axes: Any, runs: Sequence[Run], style: Mapping[str, Style], curve: str = "losses"
+) -> None:
+    """Draw a loss of each run against the step, on a logarithmic scale."""
     for run in ranked(runs):
-        axes.plot(run.steps, run.losses, label=f"{run.label}, lr {run.lr:g}", **style[run.label])
+        label = f"{run.label}, lr {run.lr:g}"
+        axes.plot(run.steps, getattr(run, curve), label=label, **style[run.label])
     axes.set_yscale("log")
     add_grid(axes)
+
+
+def add_note(figure: Any, note: str) -> None:
+    """Write a note below all panels."""
+    if note:
+        figure.supxlabel(fill(note, 140, break_on_hyphens=False), fontsize="small")
 
 
 def add_legend(figure: Any, style: Mapping[str, Style]) -> None:

@@ -1,6 +1,7 @@
 """Recorder: the callback that measures a training run, its loss curve and where its time goes."""
 
 from contextlib import nullcontext
+from math import nan
 from time import perf_counter
 from typing import Any
 
@@ -19,7 +20,8 @@ class Recorder:
         self, network: Network, data: Dataset, steps: int, points: int, goal: float, bar: Any
     ) -> None:
         self.at: list[int] = []
-        self.curve: list[tuple[float, float, float]] = []  # training loss, test loss, test accuracy
+        # training loss, test loss, test accuracy, validation loss
+        self.curve: list[tuple[float, float, float, float]] = []
         self.of_step: list[float] = []  # seconds: batch, gradients, optimizer
         self.of_optimizer: list[float] = []
         self._network, self._data = network, data
@@ -57,7 +59,11 @@ class Recorder:
         with run.opt.averaged() if run.opt.facts.kind == "schedule-free" else nullcontext():
             loss = network.loss(network.output(run.params, data.x_train), data.y_train)[0]
             output = network.output(run.params, data.x_test)
+            validation = nan
+            if data.x_validation is not None and data.y_validation is not None:
+                held = network.output(run.params, data.x_validation)
+                validation = network.loss(held, data.y_validation)[0]
         accuracy = network.loss.accuracy(output, data.y_test)
         self.at.append(run.step)
-        self.curve.append((loss, network.loss(output, data.y_test)[0], accuracy))
+        self.curve.append((loss, network.loss(output, data.y_test)[0], accuracy, validation))
         self._bar.set_postfix_str(f"loss {loss:.2e}", refresh=False)

@@ -6,6 +6,10 @@ from math import inf, isfinite
 from fastopt.demo.run import Run
 
 WIDTH = 79
+KEY = (
+    "Sorted by training loss; * lowest of its column. Accuracy: on the test data; optim.: the "
+    "optimizer's share of the time of a step."
+)
 
 
 def ranked(runs: Sequence[Run]) -> list[Run]:
@@ -14,17 +18,18 @@ def ranked(runs: Sequence[Run]) -> list[Run]:
 
 
 def table(runs: Sequence[Run]) -> str:
-    """Make a line for each run, the lowest loss first; asterisks mark the best of each column."""
+    """Make a line for each run, the lowest training loss first; `KEY` explains it."""
     ranks = ranked(runs)
     columns = [
-        [f"{run.lr:.3g} " for run in ranks],
+        [f"{run.lr:.3g}" for run in ranks],
         starred([run.final_loss for run in ranks], loss_text),
-        starred([run.test_accuracy for run in ranks], "{:.1%}".format, max),
-        starred([run.steps_per_second for run in ranks], "{:,.0f}".format, max),
-        starred([run.optimizer_share for run in ranks], "{:.1%}".format),
+        starred([run.test_loss for run in ranks], loss_text),
+        [f"{run.test_accuracy:.1%}" for run in ranks],
+        [f"{run.steps_per_second:,.0f}" for run in ranks],
+        [f"{run.optimizer_share:.1%}" for run in ranks],
     ]
-    header = ("optimizer", "lr ", "train loss ", "test acc. ", "steps/s ", "in optimizer ")
-    return layout(header, [run.label for run in ranks], columns)
+    header = ("optimizer", "lr", "train loss ", "test loss ", "accuracy", "steps/s", "optim.")
+    return layout(header, [run.label for run in ranks], columns, narrowest=7)
 
 
 def loss_text(loss: float) -> str:
@@ -33,21 +38,19 @@ def loss_text(loss: float) -> str:
 
 
 def starred(
-    values: Sequence[float],
-    text: Callable[[float], str],
-    best: Callable[..., float] = min,
-    otherwise: Sequence[str] | None = None,
+    values: Sequence[float], text: Callable[[float], str], otherwise: Sequence[str] | None = None
 ) -> list[str]:
-    """Write the values of a column, with an asterisk behind the best.
+    """Write the values of a column, with an asterisk behind the lowest, unless all are the same.
 
-    Those that are not finite are written by `text` too, unless there is something `otherwise`.
+    Those that are not finite are written by `text` too, unless there is something `otherwise`. What is
+    written like the lowest is as low: a reader cannot tell them apart.
     """
-    finite = [value for value in values if isfinite(value)]
-    top = best(finite) if finite else None
-    written = otherwise if otherwise is not None else [text(value) for value in values]
+    written = [text(value) for value in values]
+    lowest = text(min(filter(isfinite, values), default=inf)) if len(set(written)) > 1 else None
+    cells = written if otherwise is None else otherwise
     return [
-        (text(value) if isfinite(value) else instead) + ("*" if value == top else " ")
-        for value, instead in zip(values, written, strict=True)
+        f"{mine if isfinite(value) else cell}{'*' if isfinite(value) and mine == lowest else ' '}"
+        for value, mine, cell in zip(values, written, cells, strict=True)
     ]
 
 

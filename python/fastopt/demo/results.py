@@ -26,7 +26,7 @@ def of_teams(teams: Mapping[str, Sequence[Run]]) -> list[Record]:
         Record(
             {"panel": panel, "optimizer": run.label, **{name: getattr(run, name) for name in FACTS}},
             {"step": run.steps, "training_loss": run.losses, "test_loss": run.test_losses,
-             "test_accuracy": run.accuracies},
+             "test_accuracy": run.accuracies, "validation_loss": run.validation_losses},
         )
         for panel, runs in teams.items()
         for run in runs

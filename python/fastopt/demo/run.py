@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from fastopt.demo.model import Params
 
 
@@ -18,6 +20,7 @@ class Run:
     losses: list[float]
     test_losses: list[float]
     accuracies: list[float]  # on the test data; NaN where the loss knows no right answers
+    validation_losses: list[float]  # NaN where no data are held out for validation
     seconds_of_step: float  # batch, gradients and optimizer; without progress bar and evaluation
     seconds_of_optimizer: float  # with what `fit` does around it, a microsecond
     params: Params
@@ -26,6 +29,16 @@ class Run:
     def final_loss(self) -> float:
         """The last of the curve."""
         return self.losses[-1]
+
+    @property
+    def test_loss(self) -> float:
+        """The last of the test losses."""
+        return self.test_losses[-1]
+
+    @property
+    def chosen_test_loss(self) -> float:
+        """The test loss at the point of the curve that has the lowest validation loss."""
+        return self.test_losses[int(np.nanargmin(self.validation_losses))]
 
     @property
     def test_accuracy(self) -> float:

@@ -4,6 +4,7 @@ Times are medians over the steps: a run lasts a tenth of a second, and whatever 
 does meanwhile would show in a sum.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from statistics import median
@@ -15,6 +16,7 @@ from fastopt.demo.contestants import Contestant
 from fastopt.demo.data import Array, Dataset, batches
 from fastopt.demo.model import Network, Params
 from fastopt.demo.recorder import Recorder
+from fastopt.demo.report import loss_text
 from fastopt.demo.run import Run
 from fastopt.training import fit
 
@@ -25,12 +27,21 @@ BAR = "{desc:<16}{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} steps, {remainin
 def train_teams(
     teams: Mapping[str, Sequence[Contestant]], network: Network, data: Dataset, **options: Any
 ) -> dict[str, list[Run]]:
-    """Train with all of each team, under one progress bar; the options are those of `train`."""
-    with progress_bar(options["steps"] * sum(map(len, teams.values()))) as bar:
-        return {
-            title: [train(contestant, network, data, bar=bar, **options) for contestant in team]
-            for title, team in teams.items()
-        }
+    """Train with all of each team; the options are those of `train`.
+
+    How far it has come is on stderr: one progress bar on a terminal, else a line for each training.
+    """
+    runs: dict[str, list[Run]] = {title: [] for title in teams}
+    each = [(title, contestant) for title, team in teams.items() for contestant in team]
+    with progress_bar(options["steps"] * len(each)) as bar:
+        for count, (title, contestant) in enumerate(each, start=1):
+            run = train(contestant, network, data, bar=bar, **options)
+            runs[title].append(run)
+            if bar.disable:
+                about = f"{title}: " if len(teams) > 1 else ""
+                print(f"{count}/{len(each)} {about}{run.label}, lr {run.lr:g}, training loss "
+                      f"{loss_text(run.final_loss)}", file=sys.stderr, flush=True)  # fmt: skip
+    return runs
 
 
 def progress_bar(steps: int) -> Any:
@@ -84,7 +95,7 @@ def train(
 
     if optimizer.facts.kind == "schedule-free":
         optimizer.eval()
-    losses, test_losses, accuracies = map(list, zip(*recorder.curve, strict=True))
+    losses, test_losses, accuracies, validation_losses = map(list, zip(*recorder.curve, strict=True))
     return Run(
         label=contestant.label,
         backend=optimizer.backend,
@@ -95,6 +106,7 @@ def train(
         losses=losses,
         test_losses=test_losses,
         accuracies=accuracies,
+        validation_losses=validation_losses,
         seconds_of_step=median(recorder.of_step),
         seconds_of_optimizer=median(recorder.of_optimizer),
         params=params,

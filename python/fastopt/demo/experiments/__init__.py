@@ -13,9 +13,14 @@ EXPERIMENTS: dict[str, Experiment] = {
 }
 
 
+def spelled(name: str) -> str:
+    """Spell a name, in whatever case and with whatever between its words, as ours are."""
+    return name.lower().replace("_", "-").replace(" ", "-")
+
+
 def find(name: str) -> Experiment:
-    """Find the experiment of this name, in whatever case and with whatever between its words."""
-    wanted = name.lower().replace("_", "-").replace(" ", "-")
+    """Find the experiment of this name, however it is spelled."""
+    wanted = spelled(name)
     if wanted not in EXPERIMENTS:
         raise UsageError(f"there is no experiment {name!r}: {suggest(wanted, list(EXPERIMENTS))}")
     return EXPERIMENTS[wanted]

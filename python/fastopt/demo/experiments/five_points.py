@@ -1,6 +1,7 @@
 """Five points: four optimizers at four learning rates, each until the loss is small enough."""
 
-from math import inf
+from math import ceil, inf
+from typing import Any
 
 import numpy as np
 
@@ -51,14 +52,9 @@ def run(settings: Settings) -> Outcome:
         f"rate: steps until the loss is under {GOAL}, or (the loss after {settings.steps})."
         f"\n\n{_table(runs)}"
     )
-    title = f"Five points, 3-3-1: training until the loss is under {GOAL}"
-    return Outcome(
-        settings,
-        of_teams(runs),
-        text,
-        lambda: plot.loss_curves(runs, title, ceiling=4, goal=GOAL),
-        "* fastest of its column. This form of momentum has no learning rate.",
-    )
+    title = f"Five points, network 3-3-1: training until the loss is under {GOAL}"
+    note = "* fewest steps of its column. This form of momentum has no learning rate."
+    return Outcome(settings, of_teams(runs), text, lambda: _draw(runs, title), note)
 
 
 def _table(teams: dict[str, list[Run]]) -> str:
@@ -69,6 +65,33 @@ def _table(teams: dict[str, list[Run]]) -> str:
         columns.append(report.starred(taken, "{:g}".format, otherwise=lost))
     header = ["optimizer", *(f"{title.split()[-1]} " for title in teams)]
     return report.layout(header, [run.label for run in next(iter(teams.values()))], columns)
+
+
+def _draw(teams: dict[str, list[Run]], title: str) -> Any:
+    """Draw the training loss, a panel for each rate: the test data are the same five points."""
+    rows, columns = ceil(len(teams) / 2), min(2, len(teams))
+    figure = plot.new_figure(6.4 if rows == 1 else 0.8 + 3.4 * rows)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    everybody = [run for runs in teams.values() for run in runs]
+    style = plot.styles(dict.fromkeys(run.label for run in everybody))
+    for axes, (name, runs) in zip(grid.flat, teams.items(), strict=False):
+        plot.draw_losses(axes, runs, style)
+        axes.axhline(GOAL, **plot.REFERENCE)
+        axes.set_title(name, fontsize="medium")
+    for axes in grid.flat[len(teams) :]:
+        axes.remove()
+    for axes in grid.flat[: len(teams)][-columns:]:
+        axes.set_xlabel("step")
+        axes.tick_params(labelbottom=True)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("training loss")
+    losses = [loss for run in everybody for loss in run.losses]
+    plot.limit_losses(grid[0, 0], losses, 4 * max(run.losses[0] for run in everybody))
+    grid[0, 0].set_xscale("symlog", linthresh=1)  # some are there after a few steps, others after 1000
+    grid[0, 0].set_xlim(0, max(run.steps[-1] for run in everybody))
+    figure.suptitle(title)
+    plot.add_legend(figure, {**style, f"goal {GOAL:g}": plot.REFERENCE})
+    return figure
 
 
 EXPERIMENT = Experiment(
