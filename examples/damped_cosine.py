@@ -47,7 +47,8 @@ def main(library="jax"):
     gradient = {"jax": with_jax, "autograd": with_autograd}[library]()
     data = fastopt.Batches((t, y), 40, seed=0)
     history = fastopt.fit(gradient, params, opt, data, epochs=100, progress=False)
-    print(f"loss {history.loss[0]:.4f} to {history.loss[-1]:.4f}, of which noise is 0.01")
+    losses = history["loss"]
+    print(f"loss {losses[0]:.4f} to {losses[-1]:.4f}, of which noise is 0.01")
     for name, value in params.items():
         print(f"{name:10}{float(value):8.3f}   (true {TRUE[name]})")
 

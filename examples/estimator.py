@@ -1,7 +1,7 @@
 """An estimator as scikit-learn has them, whose optimizer is chosen by name.
 
-``python examples/estimator.py``, with the extra `demo`: cross-validation in two processes, which pickles
-the estimators that have been fitted, optimizers and all, and training that goes on afterwards.
+``python examples/estimator.py``, with the extra `demo`: cross-validation in two processes, which
+pickles the estimators that have been fitted, optimizers and all, and training that goes on afterwards.
 """
 
 import copy
@@ -52,7 +52,7 @@ def main():
         steps = [each[-1].opt_.step_count for each in found["estimator"]]
         print(f"{name:6} accuracy {found['test_score'].mean():.3f} after {steps[0]} steps in each fold")
     fitted = found["estimator"][0]
-    before = copy.deepcopy(fitted)  # a copy of its own: the arrays of its optimizer are those it predicts with
+    before = copy.deepcopy(fitted)  # whose optimizer has the arrays that it predicts with
     fitted[-1].partial_fit(fitted[0].transform(x), y)
     same = np.array_equal(before[-1].params_["w"], fitted[-1].params_["w"])
     print(f"training went on to step {fitted[-1].opt_.step_count}; the copy's weights went too: {same}")

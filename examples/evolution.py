@@ -48,7 +48,8 @@ def main():
             weights = (ranks[::2] - ranks[1::2]) / (2 * SIGMA * PAIRS)
             opt.step({k: sum(w * n[k] for w, n in zip(weights, noise, strict=True)) for k in params})
             if generation % 5 == 4:
-                print(f"generation {generation + 1:3}: {rewards.mean():6.1f} of {STEPS} steps on average")
+                mean = rewards.mean()
+                print(f"generation {generation + 1:3}: {mean:6.1f} of {STEPS} steps on average")
     last = [balanced((params, seed)) for seed in range(100, 120)]
     print(f"in the end, from 20 other beginnings: {np.mean(last):.1f}")
 

@@ -1,7 +1,7 @@
 """A model of Keras and one of PyTorch, trained on in NumPy: how far apart the same steps end.
 
-``python examples/port_from_keras_and_torch.py``, with the extra `peers`. Sums are rounded in another order
-there, so that after some steps in float32 a gap of 1e-7 to 1e-6 is normal, and it grows with their number.
+``python examples/port_from_keras_and_torch.py``, with the extra `peers`. Sums are rounded in another
+order there, so that after some steps in float32 a gap of 1e-7 to 1e-6 is normal, and it grows.
 """
 
 import os
@@ -52,7 +52,8 @@ def from_keras(x, y):
     model.compile(keras.optimizers.RMSprop(1e-3, rho=0.9, momentum=0.5), loss="mse")
     for _ in range(STEPS):
         model.train_on_batch(x, y)
-    loss = trained(params, fastopt.RMSprop(params, like="keras", lr=1e-3, alpha=0.9, momentum=0.5), x, y)
+    opt = fastopt.RMSprop(params, like="keras", learning_rate=1e-3, rho=0.9, momentum=0.5)
+    loss = trained(params, opt, x, y)
     print(f"Keras RMSprop, like='keras': loss {loss:.5f}, gap {gap(params, model.get_weights()):.0e}")
 
 
@@ -60,7 +61,7 @@ def from_torch(x, y):
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Tanh(), torch.nn.Linear(16, 1))
     theirs = [p.detach().numpy() for p in model.parameters()]
-    params = [np.array(p.T if p.ndim == 2 else p, order="C") for p in theirs]  # theirs: (outputs, inputs)
+    params = [np.array(p.T, order="C") for p in theirs]  # theirs are (outputs, inputs)
     opt = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.1)
     for _ in range(STEPS):
         opt.zero_grad()

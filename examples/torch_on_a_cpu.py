@@ -4,6 +4,7 @@
 """
 
 import time
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ STEPS = 60
 def network():
     torch.manual_seed(0)
     sizes = [32, *[64] * 8, 10]  # many small arrays, as many models have
-    layers = [torch.nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False)]
+    layers = [torch.nn.Linear(a, b) for a, b in pairwise(sizes)]
     return torch.nn.Sequential(*(each for layer in layers for each in (layer, torch.nn.Tanh())))
 
 

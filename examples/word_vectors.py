@@ -1,13 +1,13 @@
 """Word vectors from real text: skip-gram with negative sampling, and a vocabulary that grows.
 
-``python examples/word_vectors.py``. The text is Python's own help, which every installation has. Mikolov et
-al., arXiv:1310.4546.
+``python examples/word_vectors.py``. The text is Python's own help, which every installation has.
+Mikolov et al., arXiv:1310.4546.
 """
 
 import re
+from pydoc_data.topics import topics
 
 import numpy as np
-from pydoc_data.topics import topics
 
 import fastopt
 

@@ -23,11 +23,11 @@ NEEDS: dict[str, list[str]] = {
 SAYS: dict[str, str] = {
     "class_network": r"largest difference of a weight after 210 steps: \de-0[67]|[1-9]\.\de-0[67]",
     "damped_cosine": r"frequency +(2\.99|3\.0[01])\d",
-    "estimator": r"adamw +accuracy 0\.9[5-9]\d after 280 .*step 640; the copy's weights went too: False",
+    "estimator": r"adamw +accuracy 0\.9[5-9]\d.*step 640; the copy's weights went too: False",
     "evolution": r"in the end, from 20 other beginnings: [45]\d\d\.",
     "port_from_keras_and_torch": r"Keras.*gap [1-9]e-0[67].*PyTorch.*gap [1-9]e-0[67]",
     "torch_on_a_cpu": r"largest difference of a weight after 60 steps: [1-9]e-0[78]",
-    "word_vectors": r"with 500 words more, after 300 steps: 1\.[4-6].*near 'float': .*\b(int|complex)\b",
+    "word_vectors": r"500 words more, after 300 steps: 1\.[4-6].*near 'float': .*\b(int|complex)\b",
 }
 
 

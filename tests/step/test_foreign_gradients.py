@@ -107,11 +107,11 @@ def test_formats_that_are_cast(backend: str) -> None:
 
 def test_zero_grad(backend: str) -> None:
     p, g = np.zeros(SHAPE, np.float32), of_torch(values())
-    opt = fastopt.SGD(p, lr=1.0, zero_grad=True, backend=backend)
+    opt = fastopt.SGD(p, lr=1.0, zero_grads=True, backend=backend)
     opt.step(g)
     assert p.any()
     assert not g.numpy().any()
-    with pytest.raises(ValueError, match=r"read-only, and zero_grad=True zeroes it: .*np\.array\(g\)"):
+    with pytest.raises(ValueError, match=r"read-only, and zero_grads=True zeroes it: .*np\.array\(g\)"):
         opt.step(of_jax(values()))
     assert opt.step_count == 1
     opt.step(np.array(of_jax(values())))
