@@ -166,7 +166,7 @@ NPZ: dict[str, tuple[Callable[[], bytes], str]] = {
     "version true": (lambda: one(manifest_of(ONE, version=True)), "no version"),
     "newer version": (
         lambda: one(manifest_of(ONE, version=2, fastopt="9.9")),
-        r"written by fastopt 9\.9, which is newer .*pip install --upgrade fastopt",
+        r"written by fastopt 9\.9, which is newer .*install fastopt 9\.9 or later",
     ),
     "nan": (lambda: one(seal(json.dumps({"step": float("nan")}))), "NaN, which is not JSON"),
     "infinity": (

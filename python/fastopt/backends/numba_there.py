@@ -18,7 +18,7 @@ def disabled() -> str:
 def missing() -> str:
     """Return why Numba cannot be imported; nothing if it can."""
     if importlib.util.find_spec("numba") is None:
-        return "numba is not installed (pip install 'fastopt[numba]')"
+        return "numba is not installed (pip install numba)"
     try:
         importlib.import_module("numba")
     except Exception as error:

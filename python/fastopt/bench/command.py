@@ -108,7 +108,7 @@ def _paths(given: list[Path] | None) -> list[Path]:
         return paths if has_matplotlib else paths[1:]
     pictures, _ = arguments.divided(given, [".json"])
     if pictures and not has_matplotlib:
-        raise UsageError("a picture needs matplotlib: pip install 'fastopt[bench]'")
+        raise UsageError("a picture needs matplotlib: pip install matplotlib")
     return given
 
 

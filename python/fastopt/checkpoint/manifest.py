@@ -110,7 +110,7 @@ def parse(text: bytes) -> Manifest:
     if version > VERSION:
         raise ValueError(
             f"it was written by fastopt {fastopt}, which is newer (format version {version}; this is "
-            f"fastopt {__version__}, which reads up to {VERSION}): pip install --upgrade fastopt"
+            f"fastopt {__version__}, which reads up to {VERSION}): install fastopt {fastopt} or later"
         )
     arrays = found.pop("arrays", None)
     if not isinstance(arrays, list):

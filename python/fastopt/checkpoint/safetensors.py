@@ -88,6 +88,6 @@ def _library() -> Any:
         from safetensors import safe_open
     except ImportError as error:
         raise ImportError(
-            "to write .safetensors needs the library: pip install 'fastopt[safetensors]', or write .npz"
+            "to write .safetensors needs the library: pip install safetensors, or write .npz"
         ) from error
     return safe_open

@@ -31,7 +31,7 @@ def write(
     Parameters
     ----------
     path : str, path or file open for bytes
-        Ends in .npz, or in .safetensors, which needs ``pip install 'fastopt[safetensors]'``; ``~`` is
+        Ends in .npz, or in .safetensors, which needs ``pip install safetensors``; ``~`` is
         the home directory. An open file gets an .npz where it stands, by way of a temporary file:
         nothing is replaced, and an error may leave a part of it.
     manifest : mapping

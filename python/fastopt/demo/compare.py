@@ -61,7 +61,7 @@ def run(args: Namespace) -> None:
     needed = {**experiment.packages, **({"matplotlib": "matplotlib"} if pictures else {})}
     missing = [package for module, package in needed.items() if find_spec(module) is None]
     if missing:
-        raise UsageError(f"this needs {' and '.join(missing)}: pip install 'fastopt[demo]'")
+        raise UsageError(f"this needs {' and '.join(missing)}: pip install {' '.join(missing)}")
 
     outcome = experiment.run(settings)
     if pictures:

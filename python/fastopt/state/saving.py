@@ -179,7 +179,7 @@ def saved_state(file: checkpoint.Reader) -> dict[str, Any]:
 def _extra(file: checkpoint.Reader) -> Any:
     form = file.manifest.get("extra_form")  # 0.1 has written none, and what JSON holds
     if form not in (None, FORM):
-        raise ValueError(f"its extra has the form {form!r}, of a newer fastopt: pip install -U fastopt")
+        raise ValueError(f"its extra has the form {form!r}, of a newer fastopt: install a later one")
     return file.manifest.get("extra") if form is None else unpacked(file.manifest["extra"])
 
 
