@@ -6,12 +6,8 @@ import numpy as np
 
 from fastopt.arrays.kinds import has_units, kind_of
 
-READABLE = (
-    1,
-    3,
-    11,
-    13,
-)  # devices of DLPack whose memory the processor reads: kDLCPU, kDLCUDAHost, ...
+# Devices of DLPack whose memory the processor reads: kDLCPU, kDLCUDAHost, kDLROCMHost, kDLCUDAManaged.
+READABLE = (1, 3, 11, 13)
 
 
 def is_arraylike(thing: Any) -> bool:

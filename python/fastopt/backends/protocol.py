@@ -12,9 +12,7 @@ Rows = Sequence[Row | None]  # None where no parameter uses it
 RowOf = Sequence[int]  # the row that each parameter uses
 Changes = Sequence[Change]
 OfEach = list[Any] | None  # an array of every parameter, or of none
-Portion = tuple[
-    Entries | None, Entries | None
-]  # scale and mask, None where all of it takes all of a step
+Portion = tuple[Entries | None, Entries | None]  # scale and mask, None where all takes all of a step
 
 # What Plan.bind returns where it returns no index.
 BOUND = -1

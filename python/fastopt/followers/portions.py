@@ -62,9 +62,8 @@ class Portions:
             kind = groups[group].kind
             if named and kind.average(groups[group].h) is not None:
                 raise ValueError(
-                    f"{named[0][0]} does not hold the average that {kind.__name__} keeps in its states"
-                    ": "
-                    "use another algorithm for it, such as AdamW with ema=0.999"
+                    f"{named[0][0]} does not hold the average that {kind.__name__} keeps in its "
+                    "states: use another algorithm for it, such as AdamW with ema=0.999"
                 )
 
     def attach(self, plan: Any, which: Iterable[int] | None = None, settings: Any = PORTIONS) -> None:
