@@ -152,14 +152,6 @@ def test_the_same_array_twice() -> None:
     assert w.tobytes() == (twin - 2 * good()).tobytes()
 
 
-def test_a_name_that_is_a_pattern() -> None:
-    params = {"blocks[0].w": good()}
-    groups = {"blocks[0].w": {"lr": 0.5}}
-    message = message_of("blocks[0].w", call=lambda: fastopt.SGD(params, groups=groups))
-    name = done("'blocks[[]0].w'", None, "a", message)
-    assert fastopt.SGD(params, groups={name: {"lr": 0.5}}).groups[0]["lr"] == 0.5
-
-
 def test_a_field_that_is_no_array() -> None:
     from dataclasses import dataclass
 

@@ -148,7 +148,5 @@ def test_a_state_and_a_checkpoint_of_transposed_weights(tmp_path: Any) -> None:
     assert np.array_equal(other.state["w"]["m"], opt.state["w"]["m"].T)
     path = tmp_path / "a.npz"
     fastopt.SGD({"w": p}).save(path, params=True)
-    with pytest.raises(
-        fastopt.CheckpointError, match=r"must be float64, shape \(3, 2\) \(transposed\)"
-    ):
+    with pytest.raises(fastopt.CheckpointError, match=r"it is transposed, .*load\(path, skip='w'\)"):
         fastopt.SGD({"w": q}).load(path)

@@ -236,7 +236,7 @@ def test_bad_carried_scalar(product: Any, error: type[Exception]) -> None:
     assert bits(p, m, v) == before
 
 
-@pytest.mark.parametrize("setting", [{"global_clipnorm": 1.0}, {"ema": 0.9}, {"zero_grad": True}])
+@pytest.mark.parametrize("setting", [{"global_clipnorm": 1.0}, {"ema": 0.9}, {"zero_grads": True}])
 def test_settings_of_an_optimizer_are_refused(setting: dict[str, Any]) -> None:
     p, g = np.ones(2), np.full(2, 8.0)
     with pytest.raises(TypeError, match="is a setting of an optimizer") as caught:
