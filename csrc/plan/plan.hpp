@@ -90,16 +90,17 @@ public:
     std::vector<Sums> run_with_sums(int threads, const Pass& pass, const std::vector<int>& row_of);
 
 private:
-    struct Array {
-        // What every step looks at comes first, close together.
+    // A line of memory for what binding reads, one for what a step does besides: with many small arrays the
+    // time goes into fetching these.
+    struct alignas(64) Array {
         Shape shape;
         std::ptrdiff_t size;
-        char* g = nullptr;    // null: sits this step out
-        std::unique_ptr<StridedGradient> strided{};    // if the gradient does not lie as p does
         std::pair<const char*, const char*> apart{};   // where a gradient overlapped with nothing
         bool fortran;
         int assigned;
         int row = assigned;    // of the step that is being taken
+        char* g = nullptr;     // null: sits this step out
+        std::unique_ptr<StridedGradient> strided{};    // if the gradient does not lie as p does
         Streams streams;
 
         const Kernel& kernel() const { return *streams.kernel; }

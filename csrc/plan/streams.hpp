@@ -5,16 +5,17 @@
 
 namespace fastopt {
 
+// What every step reads comes first, to lie in one line of memory.
 struct Streams {
     const Kernel* kernel;
-    const Kernel* direction = nullptr;
     char* p;
+    const Portion* portion = nullptr;    // how much of the step it takes; null: all
+    char* copy = nullptr;
     char* states[max_states];
     char* slow = nullptr;
     char* average = nullptr;
-    char* copy = nullptr;
+    const Kernel* direction = nullptr;
     DType copied = DType::bfloat16;    // the dtype of the copy
-    const Portion* portion = nullptr;    // how much of the step it takes; null: all
 
     std::size_t item() const { return itemsize(kernel->dtype); }
 };
