@@ -8,16 +8,14 @@ import numpy as np
 import pytest
 from support.hashing import digest
 from support.places import Words, check_message, good, named
-from support.variants import AFTER_THE_STEP, OWN_DECAY
+from support.variants import AFTER_THE_STEP, OWN_DECAY, each_hyperparameter
 
 import fastopt
 from fastopt.algorithm.hyperparameters import Option
 from fastopt.algorithm.validators import Choice, Number, Pair
 from fastopt.registry import ALGORITHMS, optimizer_class
 
-HYPERPARAMETERS = [
-    (algorithm, name) for algorithm in ALGORITHMS for name in optimizer_class(algorithm).hyperparameters
-]
+HYPERPARAMETERS = each_hyperparameter()
 
 
 def attribute(opt: fastopt.Optimizer, name: str, value: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from support.variants import STAGES, known, own_options
+from support.variants import FUSED, RARE, STAGES, WHOLE, in_turn, known, own_options
 
 import fastopt
 from fastopt.algorithm.elementwise import select
@@ -191,7 +191,7 @@ def test_a_copy_of_ours_has_its_bits(name: str) -> None:
     steps[1][-1] = np.asfortranarray(steps[1][-1])
     steps[2][7] = None
     for k, options in enumerate(own_options(cls)):
-        for decay in STAGES if k == 0 else STAGES[:3]:
+        for decay in STAGES if cls in WHOLE else (*FUSED, in_turn(name, RARE, k)):
             finals = []
             for make, backend in ((twin, "numba"), (cls, "numpy")):
                 params = [p.copy() for p in start]

@@ -5,12 +5,13 @@ the bits must be the same.
 """
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from support.by_hand import Array, same
-from support.variants import OWN_DECAY
+from support.variants import OWN_DECAY, paired
 
 import fastopt
 from fastopt.registry import ALGORITHMS as EVERY
@@ -64,8 +65,7 @@ def thresholded(p: Array, by: Any) -> Array:
     return np.asarray(np.sign(p) * np.maximum(np.abs(p) - by, 0))
 
 
-@pytest.mark.parametrize("convention", SHARES)
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize(("algorithm", "convention"), paired(ALGORITHMS, [*SHARES]))
 def test_decay_before_the_step(algorithm: str, convention: Any, backend: str) -> None:
     def by_hand(twin: fastopt.Optimizer, p: Array, g: Array, number: Number) -> None:
         p *= number(1.0 - SHARES[convention])
@@ -74,8 +74,7 @@ def test_decay_before_the_step(algorithm: str, convention: Any, backend: str) ->
     follow(algorithm, backend, {"decoupled_weight_decay": convention, "max_lr": MAX_LR}, by_hand)
 
 
-@pytest.mark.parametrize("convention", KEPT)
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize(("algorithm", "convention"), paired(ALGORITHMS, [*KEPT]))
 def test_decay_after_the_step(algorithm: str, convention: str, backend: str) -> None:
     def by_hand(twin: fastopt.Optimizer, p: Array, g: Array, number: Number) -> None:
         twin.step(g)
@@ -84,10 +83,12 @@ def test_decay_after_the_step(algorithm: str, convention: str, backend: str) -> 
     follow(algorithm, backend, {"decoupled_weight_decay": convention}, by_hand)
 
 
-@pytest.mark.parametrize("soft", [False, True])
-@pytest.mark.parametrize("convention", [True, "proximal", False])
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_l1(algorithm: str, convention: Any, soft: bool, backend: str) -> None:
+@pytest.mark.parametrize(
+    ("algorithm", "around"), paired(ALGORITHMS, [*product([True, "proximal", False], [False, True])])
+)
+def test_l1(algorithm: str, around: tuple[Any, bool], backend: str) -> None:
+    convention, soft = around
+
     def by_hand(twin: fastopt.Optimizer, p: Array, g: Array, number: Number) -> None:
         if convention is False:
             g = g + number(DECAY) * p
@@ -105,10 +106,15 @@ def test_l1(algorithm: str, convention: Any, soft: bool, backend: str) -> None:
     follow(algorithm, backend, options, by_hand)
 
 
-@pytest.mark.parametrize("l1", [{}, {"l1": L1}, {"l1": L1, "soft_threshold": True}], ids=str)
-@pytest.mark.parametrize("convention", [*SHARES, *KEPT])
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_cautious(algorithm: str, convention: Any, l1: Options, backend: str) -> None:
+PENALTIES: list[Options] = [{}, {"l1": L1}, {"l1": L1, "soft_threshold": True}]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "around"), paired(ALGORITHMS, [*product([*SHARES, *KEPT], PENALTIES)]), ids=str
+)
+def test_cautious(algorithm: str, around: tuple[Any, Options], backend: str) -> None:
+    convention, l1 = around
+
     def by_hand(twin: fastopt.Optimizer, p: Array, g: Array, number: Number) -> None:
         before = p.copy()
         if l1 and "soft_threshold" not in l1:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from support.resume_runs import digest, gradients, model
+from support.variants import each_hyperparameter
 
 import fastopt
 from fastopt import schedules
 from fastopt.algorithm.validators import Choice, Number, Pair
-from fastopt.registry import ALGORITHMS, optimizer_class
+from fastopt.registry import optimizer_class
 
 Adam: Any = fastopt.Adam  # to type checkers, hyperparameters are numbers
 SGD: Any = fastopt.SGD
@@ -44,8 +45,8 @@ def range_of(number: Number, default: float | None) -> tuple[float, float]:
 
 KINDS = [
     (algorithm, name)
-    for algorithm in ALGORITHMS
-    for name, hyper in optimizer_class(algorithm).hyperparameters.items()
+    for algorithm, name in each_hyperparameter()
+    for hyper in [optimizer_class(algorithm).hyperparameters[name]]
     if not (isinstance(hyper.validator, Choice) or hyper.initial)
 ]
 

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from support.variants import WITH_ALL
 
 pytest.importorskip("sklearn")
 pytest.importorskip("tqdm")
@@ -69,7 +70,7 @@ def test_training_learns_with_every_optimizer(label: str, network: Network, tumo
     assert 0 < run.optimizer_share < 1
 
 
-@pytest.mark.parametrize("label", ROSTER)
+@pytest.mark.parametrize("label", WITH_ALL)
 def test_all_backends_end_with_the_same_bits(label: str, network: Network, tumours: Dataset) -> None:
     usable = [name for name in backends.NAMES if not backends.backend(name).why_not()]
     clipped = ROSTER[label].having(clipnorm=0.1)

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from golden.data import Array, extremes, values
-from support.variants import known, variants
+from support.variants import dialects, known, pairs, products
 
 import fastopt
-from fastopt.registry import ALGORITHMS, optimizer_class
+from fastopt.optimizers import CLASSES
+from fastopt.registry import optimizer_class
 from fastopt.schedules import linear
 
 Options = dict[str, Any]
@@ -158,6 +159,11 @@ AROUND: list[Options] = [
         "decoupled_weight_decay": True,
     },
 ]
+# The algorithms of 0.1, whose rows are every rule with every stage.
+FOUNDING = (
+    *("adadelta", "adagrad", "adam", "adamax", "adamw", "adamwschedulefree", "nadam", "rmsprop"),
+    *("sgd", "sgdschedulefree"),
+)
 CORRECTED: Options = {
     "loss_scale": "dynamic",
     "ema": 0.9,
@@ -178,11 +184,16 @@ def runs() -> list[Run]:
         for beta in (0.1, 0.999)
         for corrected in (True, False)
     ]
+    steps = [
+        variant
+        for name, cls in CLASSES.items()
+        for variant in (products if name.lower() in FOUNDING else pairs)(cls)
+    ]
     return [
-        *(Run("step", *variant) for variant in variants()),
+        *(Run("step", *variant) for variant in [*steps, *dialects()]),
         *(
             Run("pipeline", name, known(optimizer_class(name), options))
-            for name in ALGORITHMS
+            for name in FOUNDING
             for options in AROUND
         ),
         Run("pipeline", "adamw", CORRECTED),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.variants import AFTER_THE_STEP, OWN_DECAY
+from support.variants import AFTER_THE_STEP, OWN_DECAY, each_hyperparameter
 
 import fastopt
 from fastopt.algorithm.validators import Choice, Number
@@ -167,8 +167,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     ("algorithm", "name"),
     [
         (a, name)
-        for a in ALGORITHMS
-        for name in optimizer_class(a).hyperparameters
+        for a, name in each_hyperparameter()
         if a not in OWN_DECAY or name not in AFTER_THE_STEP
     ],
 )

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.released_checkpoints import DATA, DIGESTS, EXTRA, OPTIONS, SUFFIXES, digest, model
+from support.released_checkpoints import DATA, DIGESTS, EXTRA, SUFFIXES, digest, model
 
 import fastopt
 from fastopt import checkpoint
-from fastopt.registry import ALGORITHMS
 
 RELEASES = sorted(folder.name for folder in DATA.iterdir())
 FILES = sorted(file for suffix in SUFFIXES for file in DATA.glob(f"*/*{suffix}"))
@@ -40,7 +39,3 @@ def test_a_release_has_both_formats_of_what_its_digests_name(release: str) -> No
     assert {file.name for file in FILES if file.parent.name == release} == {
         name + suffix for name in names for suffix in SUFFIXES
     }
-
-
-def test_every_optimizer_is_written() -> None:
-    assert set(OPTIONS) == set(ALGORITHMS)

@@ -8,7 +8,7 @@ import pytest
 from numerics.test_bits import CHUNK_BYTES, LEVELS, finite, raw_bits
 from support.by_hand import Array, bfloat16, same
 from support.own_momentum import Own
-from support.variants import known
+from support.variants import known, paired
 
 import fastopt
 from fastopt.registry import ALGORITHMS, optimizer_class
@@ -128,15 +128,12 @@ def check(found: list[Any], expected: list[Any], where: Any) -> None:
     assert said == expected[-1], where
 
 
-@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
-@pytest.mark.parametrize("name", ALGORITHMS)
-def test_every_algorithm_at_every_level(
-    name: str, options: Options, level: Callable[[str], None]
-) -> None:
+@pytest.mark.parametrize(("name", "stages"), paired(ALGORITHMS, [*VARIANTS]))
+def test_every_algorithm_at_every_level(name: str, stages: str, level: Callable[[str], None]) -> None:
     sizes = [*range(1, 258), 0]
     dtype = (np.float32, np.float64)[ALGORITHMS.index(name) % 2]
     cls = optimizer_class(name)
-    options = known(cls, options)
+    options = known(cls, VARIANTS[stages])
     expected = train(cls, sizes, dtype, "numpy", options)
     check(train(cls, sizes, dtype, "numba", options), expected, "numba")
     for name_of_level in LEVELS:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 import fastopt
 from fastopt import schedules
+from fastopt.registry import ALGORITHMS
 
 Arrays = dict[str, NDArray[Any]]
 DATA = Path(__file__).parents[1] / "data" / "checkpoints"
@@ -22,8 +23,9 @@ DIGESTS = "digests.json"
 SUFFIXES = (".npz", ".safetensors")
 EXTRA = {"epoch": 3, "note": "é"}
 
-# One for every optimizer, and between them every state and every array that follows the parameters.
+# One for every optimizer, and between them every array that follows the parameters.
 OPTIONS: dict[str, dict[str, Any]] = {
+    **{name: {} for name in ALGORITHMS},
     "sgd": {"lr": schedules.step(0.1, 2, 0.5), "momentum": 0.9, "nesterov": True},
     "adagrad": {"lr_decay": 0.1, "initial_accumulator_value": 0.5, "swa_start": 1},
     "adadelta": {"rho": 0.8, "weight_decay": 0.01},

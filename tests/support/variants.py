@@ -1,8 +1,8 @@
 """Every optimizer with every option, found by itself: what tests over "all algorithms" run over."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
-from typing import Any
+from typing import Any, TypeVar
 
 from fastopt import Optimizer, frameworks
 from fastopt.algorithm.base import Algorithm
@@ -12,6 +12,7 @@ from fastopt.optimizers import CLASSES
 
 Options = dict[str, Any]
 Variant = tuple[str, Options]
+Case = TypeVar("Case")
 
 STAGES: list[Options] = [
     {},
@@ -42,7 +43,12 @@ MORE_STAGES: list[Options] = [
         "clipvalue": 0.1,
     },
 ]
+FUSED, RARE = STAGES[:3:2], [*STAGES[1::2], STAGES[4], *MORE_STAGES]
 
+# Those that stand for all, where a test is about what is done around the rule: with and without states,
+# with scalars that are carried on, with a decay of its own.
+WITH_ALL = ("adamw", "nadam", "sgd", "sgdschedulefree")
+WHOLE = [cls for name, cls in CLASSES.items() if name.lower() in WITH_ALL]
 
 AFTER_THE_STEP = {"max_lr", "cautious_weight_decay", "soft_threshold"}  # what decays there, or needs to
 
@@ -154,24 +160,70 @@ def dialects() -> list[Variant]:
     ]
 
 
-def variants() -> list[Variant]:
-    """Each class by name with its options: every rule with every stage, every option, every dialect."""
-    classes = [(name.lower(), cls) for name, cls in CLASSES.items()]
+def products(cls: type[Optimizer]) -> list[Variant]:
+    """Give every rule of a class with every stage, and each option."""
+    name, own = cls.__name__.lower(), own_options(cls)
+    return [
+        *((name, {**o, **known(cls, s)}) for o in own for s in STAGES),
+        *((name, {**own[0], **known(cls, s)}) for s in MORE_STAGES),
+        *((name, options) for options in switched(cls)),
+    ]
+
+
+def pairs(cls: type[Optimizer]) -> list[Variant]:
+    """Give every rule of a class with the stages that it has loops for and with one other; each option.
+
+    The other stages are operations on tiles, which are the same for all rules.
+    """
+    name = cls.__name__.lower()
     return [
         *(
             (name, {**o, **known(cls, s)})
-            for name, cls in classes
-            for o in own_options(cls)
-            for s in STAGES
+            for k, o in enumerate(own_options(cls))
+            for s in (*FUSED, in_turn(name, RARE, k))
         ),
-        *(
-            (name, {**own_options(cls)[0], **known(cls, s)})
-            for name, cls in classes
-            for s in MORE_STAGES
-        ),
-        *((name, options) for name, cls in classes for options in switched(cls)),
-        *dialects(),
+        *((name, options) for options in switched(cls)),
     ]
+
+
+def in_turn(name: str, cases: Sequence[Case], k: int = 0) -> Case:
+    """Choose one of the cases by a name, whatever other names there are."""
+    return cases[(sum(name.encode()) + k) % len(cases)]
+
+
+def paired(names: Iterable[str], cases: Sequence[Case]) -> list[tuple[str, Case]]:
+    """Pair the names in `WITH_ALL` with each of the cases, the others with one."""
+    return [
+        (name, case)
+        for name in names
+        for case in (cases if name in WITH_ALL else [in_turn(name, cases)])
+    ]
+
+
+def each_hyperparameter() -> list[tuple[str, str]]:
+    """Give each hyperparameter of each algorithm; those that all have, with `WITH_ALL` alone."""
+    shared = set(vars(Algorithm)) - {"lr"}
+    return [
+        (name.lower(), key)
+        for name, cls in CLASSES.items()
+        for key in cls.hyperparameters
+        if name.lower() in WITH_ALL or key not in shared
+    ]
+
+
+def one_for_each_number_of_states() -> list[str]:
+    """Name an algorithm for each number of states that one has, where the number of streams counts."""
+    found: dict[int, str] = {}
+    for name, cls in CLASSES.items():
+        rule = cls.rule_for(Values(**{k: v.default for k, v in cls.hyperparameters.items()}))
+        found.setdefault(len(rule.states), name.lower())
+    return [*found.values()]
+
+
+def variants() -> list[Variant]:
+    """Each class by name with its options: every rule, every option, every dialect, every stage."""
+    found = [v for c in CLASSES.values() for v in (products if c in WHOLE else pairs)(c)]
+    return [*found, *dialects()]
 
 
 def label(variant: Variant) -> str:
