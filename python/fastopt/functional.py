@@ -109,7 +109,7 @@ def _step(
     row = stage, coefficients
     if rule.direction is not None:
         (sums,) = plan.measure([measuring(row)], get_num_threads(), ())
-        row = between(cls, h, row, sums)
+        row = between(cls, h, row, sums, p.size, keep)
     plan.run([row], get_num_threads())
     return vars(keep)
 

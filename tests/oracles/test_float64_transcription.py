@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from support.variants import OWN_DECAY
+from support.variants import BY_NORM, OWN_DECAY
 
 import fastopt
 from fastopt.registry import ALGORITHMS
@@ -53,6 +53,11 @@ BOUNDS = {
     "nadam": (10.0, 30.0),  # measured 6.3, 20.0
     "sgdschedulefree": (11.0, 9.0),  # measured 7.2, 5.8
     "adamwschedulefree": (8.0, 13.0),  # measured 4.8, 8.3
+    "lamb": (9.0, 38.0),  # measured 5.7, 25.1
+    "lars": (9.0, 39.0),  # measured 5.6, 25.6
+    "novograd": (8.0, 34.0),  # measured 5.2, 22.1
+    "fromage": (10.0, 32.0),  # measured 6.7, 20.7
+    "stableadamw": (25.0, 10.0),  # measured 16.4, 6.4
 }
 
 
@@ -202,6 +207,91 @@ def regularized(name: str, p: Any, g: Any, s: State, t: int, h: Options) -> Any:
     return np.where(mask, new / (1.0 + lr * wd), new) if convention == "proximal" else new
 
 
+def own_decay(p: Any, g: Any, h: Options) -> tuple[Any, Any, float]:
+    """Turn the gradient round and let the parameter decay; give what the rule itself adds of it."""
+    g = -g if h.get("maximize", False) else g
+    weight_decay = h.get("weight_decay", 0.0)
+    if h.get("decoupled_weight_decay", False):
+        return p - h["lr"] * weight_decay * p, g, 0.0
+    return p, g, weight_decay
+
+
+def norm(x: Any) -> float:
+    return float(np.sqrt((np.asarray(x) ** 2).sum()))
+
+
+def lamb(p: Any, g: Any, s: State, t: int, h: Options) -> Any:
+    h = defaults(h, lr=1e-3, betas=(0.9, 0.999), eps=1e-6, eps_root=0.0)
+    p, g, wd = own_decay(p, g, h)
+    beta1, beta2 = h["betas"]
+    s["m"] = beta1 * s.get("m", 0.0) + (1.0 - beta1 if h.get("grad_averaging", True) else 1.0) * g
+    s["v"] = beta2 * s.get("v", 0.0) + (1.0 - beta2) * g**2
+    corrections = (1.0 - beta1**t, 1.0 - beta2**t) if h.get("bias_correction", True) else (1.0, 1.0)
+    m_hat, v_hat = s["m"] / corrections[0], s["v"] / corrections[1]
+    u = m_hat / (np.sqrt(v_hat + h["eps_root"]) + h["eps"]) + wd * p
+    ratio = norm(p) / norm(u) if norm(p) > 0.0 and norm(u) > 0.0 else 1.0
+    if h.get("trust_clip", False):
+        ratio = min(ratio, 1.0)
+    if not h.get("always_adapt", True) and h.get("weight_decay", 0.0) == 0.0:
+        ratio = 1.0
+    return p - h["lr"] * ratio * u
+
+
+def lars(p: Any, g: Any, s: State, t: int, h: Options) -> Any:
+    h = defaults(h, lr=1.0, momentum=0.9, dampening=0.0, trust_coefficient=1e-3, eps=1e-8)
+    p, g, wd = own_decay(p, g, h)
+    ratio = 1.0
+    if norm(p) > 0.0 and norm(g) > 0.0:
+        ratio = h["trust_coefficient"] * norm(p) / (norm(g) + wd * norm(p) + h["eps"])
+        if h.get("trust_clip", False):
+            ratio = min(ratio / h["lr"], 1.0)
+    if not h.get("always_adapt", True) and h.get("weight_decay", 0.0) == 0.0:
+        ratio = 1.0
+    return sgd_of_lars((g + wd * p) * ratio, p, s, t, h)
+
+
+def sgd_of_lars(u: Any, p: Any, s: State, t: int, h: Options) -> Any:
+    mu = h["momentum"]
+    if mu == 0.0:
+        return p - h["lr"] * u
+    s["b"] = u if t == 1 else mu * s["b"] + (1.0 - h["dampening"]) * u
+    return p - h["lr"] * (u + mu * s["b"] if h.get("nesterov", False) else s["b"])
+
+
+def novograd(p: Any, g: Any, s: State, t: int, h: Options) -> Any:
+    h = defaults(h, lr=1e-3, betas=(0.95, 0.98), eps=1e-8)
+    p, g, wd = own_decay(p, g, h)
+    beta1, beta2 = h["betas"]
+    square = norm(g) ** 2
+    v = s["_v"] = square if t == 1 else beta2 * s["_v"] + (1.0 - beta2) * square
+    s["_largest"] = max(s.get("_largest", 0.0), v)
+    v = s["_largest"] if h.get("amsgrad", False) else v
+    u = g / (np.sqrt(v) + h["eps"]) + wd * p
+    s["m"] = beta1 * s.get("m", 0.0) + (1.0 - beta1 if h.get("grad_averaging", False) else 1.0) * u
+    return p - h["lr"] * s["m"]
+
+
+def fromage(p: Any, g: Any, s: State, t: int, h: Options) -> Any:
+    h = defaults(h, lr=1e-2, min_norm=1e-6)
+    p, g = decay(p, g, h)
+    ratio = max(norm(p), h["min_norm"]) / max(norm(g), h["min_norm"])
+    return (p - h["lr"] * ratio * g) / np.sqrt(1.0 + h["lr"] ** 2)
+
+
+def stableadamw(p: Any, g: Any, s: State, t: int, h: Options) -> Any:
+    h = defaults(h, lr=1e-3, betas=(0.9, 0.99), eps=1e-6, weight_decay=1e-2)
+    g = -g if h.get("maximize", False) else g
+    decoupled = h.get("decoupled_weight_decay", True)
+    g = g if decoupled else g + h["weight_decay"] * p
+    b1, b2 = (beta * (1.0 - beta ** (t - 1)) / (1.0 - beta**t) for beta in h["betas"])
+    s["m"] = b1 * s.get("m", 0.0) + (1.0 - b1) * g
+    s["v"] = b2 * s.get("v", 0.0) + (1.0 - b2) * g**2
+    excess = np.sqrt(np.mean(g**2 / np.maximum(s["v"], h["eps"] ** 2)))
+    lr = h["lr"] / max(1.0, float(excess))
+    decayed = lr * h["weight_decay"] * p if decoupled else 0.0
+    return p - decayed - lr * s["m"] / (np.sqrt(s["v"]) + h["eps"])
+
+
 FORMULAS: dict[str, Callable[[Any, Any, State, int, Options], Any]] = {
     "sgd": sgd,
     "adagrad": adagrad,
@@ -213,6 +303,11 @@ FORMULAS: dict[str, Callable[[Any, Any, State, int, Options], Any]] = {
     "nadam": nadam,
     "sgdschedulefree": sgdschedulefree,
     "adamwschedulefree": adamwschedulefree,
+    "lamb": lamb,
+    "lars": lars,
+    "novograd": novograd,
+    "fromage": fromage,
+    "stableadamw": stableadamw,
 }
 
 COUPLED = {"lr": 0.01, "weight_decay": 0.1}
@@ -263,6 +358,25 @@ CASES: dict[str, list[Options]] = {
         {"betas": (0.95, 0.9), "warmup_steps": 10.0, "r": 2.0, **DECOUPLED},
         {**COUPLED, "decoupled_weight_decay": False},
     ],
+    "lamb": [
+        {"betas": (0.8, 0.95), "eps": 1e-2, "eps_root": 1e-3, "trust_clip": True, **COUPLED},
+        {"grad_averaging": False, "bias_correction": False, **DECOUPLED},
+        {"always_adapt": False, "lr": 0.01},
+    ],
+    "lars": [
+        {"momentum": 0.0, "trust_coefficient": 0.02, "eps": 1e-2, **COUPLED},
+        {"momentum": 0.8, "nesterov": True, "trust_clip": True, "trust_coefficient": 0.02, **DECOUPLED},
+        {"dampening": 0.3, "always_adapt": False, "lr": 0.01},
+    ],
+    "novograd": [
+        {"betas": (0.9, 0.8), "eps": 1e-2, "grad_averaging": True, **COUPLED},
+        {"amsgrad": True, **DECOUPLED},
+    ],
+    "fromage": [{"min_norm": 20.0, **COUPLED}],
+    "stableadamw": [
+        {"betas": (0.8, 0.95), "eps": 1e-2, **DECOUPLED},
+        {**COUPLED, "decoupled_weight_decay": False},
+    ],
 }
 
 # Weight decay in the other conventions, cautious weight decay and the L1 penalty, for every algorithm.
@@ -296,6 +410,10 @@ def listed() -> list[Any]:
     return [named(name, case) for name in FORMULAS for case in [{}, COUPLED, DECOUPLED, *CASES[name]]]
 
 
+# Around whose rules decay and penalty can be done by hand.
+STAGED = [name for name in FORMULAS if name not in OWN_DECAY | BY_NORM]
+
+
 def train(name: str, given: Options, problem: "ProblemMaker", dtype: type[np.floating[Any]]) -> Any:
     """Train, and yield every few steps: our parameters and states, and those by the formula."""
     some = problem(STEPS, rounded=True)
@@ -312,7 +430,11 @@ def train(name: str, given: Options, problem: "ProblemMaker", dtype: type[np.flo
                 formula = partial(regularized, name) if given in REGULARIZED else FORMULAS[name]
                 exact[key] = formula(exact[key], g, states[key], taken[key], given)
         if (k + 1) % EVERY == 0 or k < 3:
-            yield ours, opt.state, exact, states
+            arrays = {  # without scalars of the formula
+                name: {k: v for k, v in state.items() if not k.startswith("_")}
+                for name, state in states.items()
+            }
+            yield ours, opt.state, exact, arrays
 
 
 def test_every_class_has_a_formula_and_cases() -> None:
@@ -323,7 +445,10 @@ def test_every_class_has_a_formula_and_cases() -> None:
 
 @pytest.mark.parametrize(
     ("name", "given"),
-    [*listed(), *(named(n, case) for n in FORMULAS if n not in OWN_DECAY for case in REGULARIZED)],
+    [
+        *listed(),
+        *(named(n, case) for n in STAGED for case in REGULARIZED),
+    ],
 )
 def test_float64(name: str, given: Options, problem: "ProblemMaker", difference: "Difference") -> None:
     for ours, state, exact, states in train(name, given, problem, np.float64):

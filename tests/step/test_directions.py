@@ -121,10 +121,10 @@ class Broken(Lamb):
     """LAMB that fails where it has measured, from some step on."""
 
     @classmethod
-    def between(cls, h: Any, c: Any, direction: float, weight: float) -> Any:
-        if not math.isfinite(direction):
+    def between(cls, h: Any, c: Any, measured: Any, *carried: Any) -> Any:
+        if not math.isfinite(measured.direction):
             raise ArithmeticError("the direction is infinite")
-        return super().between(h, c, direction, weight)
+        return super().between(h, c, measured)
 
 
 @pytest.mark.parametrize("backend", ["numba", "numpy"])

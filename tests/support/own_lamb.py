@@ -48,6 +48,7 @@ class Lamb(fastopt.Optimizer):
         return LambScalars(0.9, 1.0 - 0.9, 0.999, 1.0 - 0.999, correct, unbias, h.eps, h.decay, h.lr)
 
     @classmethod
-    def between(cls, h: Any, c: Any, direction: float, weight: float) -> Any:
+    def between(cls, h: Any, c: Any, measured: Any, *carried: Any) -> Any:
+        direction, weight, _ = measured
         ratio = weight / direction if weight > 0.0 and direction > 0.0 else 1.0
         return c._replace(step=c.step * ratio)

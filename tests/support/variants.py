@@ -53,6 +53,14 @@ WHOLE = [cls for name, cls in CLASSES.items() if name.lower() in WITH_ALL]
 AFTER_THE_STEP = {"max_lr", "cautious_weight_decay", "soft_threshold"}  # what decays there, or needs to
 
 
+def decays_by_stage(cls: type[Optimizer], convention: Any) -> bool:
+    """Say whether this kind of weight decay is a stage around its rule, and not a term of the rule."""
+    own = Values(**{name: option.default for name, option in cls.hyperparameters.items()})
+    kind = {"decoupled_weight_decay": convention}
+    decayed = cls.stage_scalars(own.but({**kind, "weight_decay": 0.5}))
+    return decayed != cls.stage_scalars(own.but({**kind, "weight_decay": 0.0}))
+
+
 def has_own_decay(cls: type[Optimizer]) -> bool:
     """Say whether its rule decays by itself, and nothing is done to the parameters after it."""
     kinds = cls.hyperparameters["decoupled_weight_decay"].validator
@@ -60,6 +68,12 @@ def has_own_decay(cls: type[Optimizer]) -> bool:
     return "proximal" not in kinds.values
 
 
+# Whose scalars depend on norms of each array, and so every element on all others.
+BY_NORM = {
+    name.lower()
+    for name, cls in CLASSES.items()
+    if cls.direction or cls.select_direction.__func__ is not Algorithm.select_direction.__func__  # type: ignore[attr-defined]
+}
 OWN_DECAY = {name.lower() for name, cls in CLASSES.items() if has_own_decay(cls)}
 
 
@@ -215,6 +229,8 @@ def one_for_each_number_of_states() -> list[str]:
     """Name an algorithm for each number of states that one has, where the number of streams counts."""
     found: dict[int, str] = {}
     for name, cls in CLASSES.items():
+        if name.lower() in BY_NORM:
+            continue
         rule = cls.rule_for(Values(**{k: v.default for k, v in cls.hyperparameters.items()}))
         found.setdefault(len(rule.states), name.lower())
     return [*found.values()]

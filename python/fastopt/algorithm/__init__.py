@@ -1,7 +1,7 @@
 """The declaration of an algorithm: options, rule, stages, facts."""
 
 from fastopt.algorithm import elementwise, regularization, renamed, settings
-from fastopt.algorithm.base import ARRAYS, SETTINGS, Algorithm, Move
+from fastopt.algorithm.base import ARRAYS, SETTINGS, Algorithm, Measured, Move
 from fastopt.algorithm.elementwise import (
     bounded,
     clip,
@@ -34,6 +34,7 @@ from fastopt.algorithm.stages import (
     STAGES,
     Stage,
     StageScalars,
+    kept_before,
     of_the_gradient,
     scaled,
 )

@@ -38,6 +38,14 @@ class Move(NamedTuple):
     coefficients: tuple[float, ...]
 
 
+class Measured(NamedTuple):
+    """Two L2 norms of a parameter that is to be updated, and the number of its elements."""
+
+    direction: float
+    weight: float  # the parameter itself, as the rule is given it
+    size: int
+
+
 class Algorithm(Declared):
     """The hyperparameters, rules and scalars of an algorithm. The base of `Optimizer`.
 
@@ -47,12 +55,13 @@ class Algorithm(Declared):
       `select_rule`, where options choose among several;
     - ``coefficients(h, t)``: a NamedTuple of every scalar that the rule uses, from the group's
       hyperparameters ``h`` and the number of the step, 1, 2, ...; computed in double, once per step;
-    - ``direction(p, g, <states>, c)`` and ``between(h, c, direction, weight)``, where scalars of the
-      update depend on norms, as LAMB's do. The direction is like a rule, but what it returns for p is
+    - ``direction(p, g, <states>, c)`` and ``between(h, c, measured)``, where scalars of the update
+      depend on norms, as LAMB's do. The direction is like a rule, but what it returns for p is
       measured instead of written, and its states are forgotten. `between` is given the coefficients
-      and the L2 norms of that and of the parameter, for each parameter, and returns its coefficients;
+      and what is `Measured` of each parameter, and returns its coefficients;
     - ``carried``: scalars that go from one step to the next, declared like hyperparameters. A class
-      that has some gets them as a third argument of `coefficients`, to read and to set.
+      that has some gets them as a third argument of `coefficients`, to read and to set. Those of
+      ``carries_norms = True`` are each parameter's own, and `between` gets them as a last argument.
     """
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)
@@ -101,6 +110,7 @@ class Algorithm(Declared):
     facts: ClassVar[Facts] = Facts()
     rule: ClassVar[RuleFunction]
     direction: ClassVar[RuleFunction | None] = None
+    carries_norms: ClassVar[bool] = False
     coefficients: ClassVar[Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -127,11 +137,16 @@ class Algorithm(Declared):
     @classmethod
     def rule_for(cls, h: Values) -> Rule:
         """Return the rule for a group's hyperparameters, with the direction that is measured for it."""
-        return rule_of(cls.select_rule(h), cls.direction)
+        return rule_of(cls.select_rule(h), cls.select_direction(h))
 
     @classmethod
-    def between(cls, h: Values, c: Any, direction: float, weight: float) -> Any:
-        """Compute the coefficients of one parameter from those of the step and two norms."""
+    def select_direction(cls, h: Values) -> RuleFunction | None:
+        """Choose what is measured for a group's hyperparameters; by default ``direction``."""
+        return cls.direction
+
+    @classmethod
+    def between(cls, h: Values, c: Any, measured: Measured, *carried: Values) -> Any:
+        """Compute the coefficients of one parameter from those of the step and what was measured."""
         return c
 
     @classmethod

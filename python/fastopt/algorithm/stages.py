@@ -119,6 +119,11 @@ def of_the_gradient(s: StageScalars) -> StageScalars:
     return s._replace(keep=1.0, keep_after=1.0, shrink=0.0, threshold=0.0)
 
 
+def kept_before(s: StageScalars) -> float:
+    """Return the share of the parameter that a stage leaves to the rule."""
+    return 1.0 if s.stage in (CAUTIOUS, CAUTIOUS_L1) else abs(s.keep)
+
+
 def scaled(s: StageScalars, factor: float) -> StageScalars:
     """Multiply the gradient's scale."""
     return s if factor == 1.0 else s._replace(scale=s.scale * factor, stage=s.stage or DECOUPLED)

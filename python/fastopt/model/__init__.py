@@ -10,6 +10,6 @@ from fastopt.model.groups import ALGORITHM, Group, group_class
 from fastopt.model.parameters import Parameters, leaves_like
 from fastopt.model.patterns import Named, Which, chosen, still_meant
 from fastopt.model.states import States, completed
-from fastopt.model.step_counts import Row, StepCount, divide, regroup
+from fastopt.model.step_counts import Row, StepCount, divide, own_count, regroup
 from fastopt.model.tapes import blank_tape
 from fastopt.model.usual_groups import layer_decay, no_decay

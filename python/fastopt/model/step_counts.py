@@ -58,11 +58,12 @@ def divide(counts: Sequence[StepCount], rows: Sequence[int], present: Sequence[b
         for k, each in enumerate(counts)
     ]
 
-    def make(key: tuple[int, bool]) -> StepCount:
+    def make(key: tuple[int, bool, Any]) -> StepCount:
         old = counts[key[0]]
         return StepCount(old.group, old.t, dict(old.carried), key[1])
 
-    return _joined(zip([first[row] for row in rows], present, strict=True), make)
+    alone = [own_count(counts[row].group, i) for i, row in enumerate(rows)]
+    return _joined(zip([first[row] for row in rows], present, alone, strict=True), make)
 
 
 def regroup(
@@ -81,11 +82,17 @@ def regroup(
     alike: dict[Any, int] = {}
     first = [alike.setdefault((each.t, *each.carried.items()), k) for k, each in enumerate(counts)]
 
-    def make(key: tuple[int, int]) -> StepCount:
+    def make(key: tuple[int, int, Any]) -> StepCount:
         old = counts[key[0]]
         return StepCount(groups[key[1]], old.t, dict(old.carried))
 
-    return _joined(zip([first[row] for row in rows], group_of, strict=True), make)
+    alone = [own_count(groups[k], i) for i, k in enumerate(group_of)]
+    return _joined(zip([first[row] for row in rows], group_of, alone, strict=True), make)
+
+
+def own_count(group: Group, parameter: int) -> int | None:
+    """Return the number of a parameter that never shares a count with others; None for one that may."""
+    return parameter if group.kind.carries_norms else None
 
 
 def _joined(keys: Iterable[Key], make: Callable[[Key], StepCount]) -> Counts:

@@ -9,8 +9,13 @@ INDEX: Mapping[str, str] = {
     "AdamW": "adam",
     "AdamWScheduleFree": "schedule_free",
     "Adamax": "adamax",
+    "Fromage": "fromage",
+    "LAMB": "lamb",
+    "LARS": "lars",
     "NAdam": "nadam",
+    "NovoGrad": "novograd",
     "RMSprop": "rmsprop",
     "SGD": "sgd",
     "SGDScheduleFree": "schedule_free",
+    "StableAdamW": "stable_adamw",
 }

@@ -17,7 +17,7 @@ from fastopt.algorithm import (
     rule_of,
 )
 from fastopt.arrays import check_fit, check_kind
-from fastopt.model import StepCount
+from fastopt.model import StepCount, own_count
 from fastopt.runtime import count
 from fastopt.state.capture import ACCUMULATED
 from fastopt.state.check_groups import GroupRestoration, checked_groups
@@ -222,7 +222,7 @@ class CheckedState:
                 name = bound.parameters.names[i]
                 steps = count(entry["steps"], f"the number of steps of {name!r}")
                 carried = self._check_carried(entry["carried"], name, group.kind.carried)
-            key = (id(group), steps, *carried.items())
+            key = (id(group), own_count(group, i), steps, *carried.items())
             if key not in numbers:
                 numbers[key] = len(found)
                 found.append(StepCount(group, steps, carried))

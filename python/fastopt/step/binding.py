@@ -20,6 +20,7 @@ from fastopt.model import (
     commit,
     completed,
     group_class,
+    regroup,
     taken,
 )
 from fastopt.step.attributes import GROUPS
@@ -64,16 +65,15 @@ def bind(
         frozen=parameters.frozen,
         progress=progress,
         states=[{} for _ in parameters.arrays],
-        count_of=list(parameters.group_of),
+        count_of=[],
         present=None,
         sums=None,
         forms=None,
     )
     groups = make_groups(gate, bound, parameters, asked)
-    bound = bound.but(
-        groups=groups,
-        counts=list(map(StepCount, groups)),
-    )
+    unseen = [None] * len(parameters.arrays)
+    counts, count_of = regroup([], unseen, groups, parameters.group_of)
+    bound = bound.but(groups=groups, counts=counts, count_of=count_of)
     backend = backends.choose(keywords.get("backend"), rules(bound))
     followers = Followers.of(settings, parameters)
     copies = [] if followers.copies is None else followers.copies.named

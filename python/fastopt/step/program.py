@@ -112,8 +112,16 @@ def _measured(
     looks = [row and measuring(row) for row in rows]
     sums = bound.plan.measure(looks, get_num_threads(), row_of_each)
     groups = [bound.groups[group] for group in bound.parameters.group_of]
-    used = zip([rows[k] for k in row_of_each or bound.count_of], groups, sums, strict=True)
-    found = [row and between(group.kind, group.h, row, each) for row, group, each in used]
+    counts = [bound.counts[k] for k in bound.count_of]
+    each = zip(
+        *([rows[k] for k in row_of_each or bound.count_of], groups, sums, bound.parameters.arrays),
+        counts,
+        strict=True,
+    )
+    found = [
+        row and between(group.kind, group.h, row, norms, array.size, count.pending)
+        for row, group, norms, array, count in each
+    ]
     return found, range(len(found))
 
 
