@@ -34,8 +34,8 @@ def files_of_the_example() -> dict[str, str]:
 
 def test_the_page_names_the_two_files_of_the_example() -> None:
     assert files_of_the_example() == {
-        "csrc/kernels/rules/signum.hpp": blocks("CONTRIBUTING.md", "cpp")[0],
-        "python/fastopt/optimizers/signum.py": blocks("CONTRIBUTING.md", "python")[0],
+        "csrc/kernels/rules/damped.hpp": blocks("CONTRIBUTING.md", "cpp")[0],
+        "python/fastopt/optimizers/damped.py": blocks("CONTRIBUTING.md", "python")[0],
     }
 
 
@@ -77,7 +77,7 @@ def test_the_example_works_with_two_files(tmp_path: Path) -> None:
         "tests/arrays/test_layouts.py",
         "tests/optimizers/test_functional.py",
     ]
-    said = run(python, "-m", "pytest", "-q", *tests, "-k", "signum or rules", at=tree)
+    said = run(python, "-m", "pytest", "-q", *tests, "-k", "damped or rules", at=tree)
     assert re.search(r"[1-9]\d* passed", said)
     run(python, "-c", USE_OF_THE_STAGE, at=tree)
     run(python, "-c", USE_OF_THE_FORMAT, at=tree)

@@ -91,7 +91,7 @@ def test_the_example_of_a_new_algorithm_is_what_the_house_takes() -> None:
     name = re.search(r"FASTOPT_RULE\((\w+)\)", header)[1]  # type: ignore[index]
     scalars = re.search(r"    T (.*?);", header)[1].split(", ")  # type: ignore[index]
     assert name in namespace
-    assert namespace["SignumCoefficients"]._fields == tuple(scalars)  # type: ignore[attr-defined]
+    assert namespace["DampedCoefficients"]._fields == tuple(scalars)  # type: ignore[attr-defined]
 
 
 def test_the_example_of_a_new_stage_is_what_the_house_takes() -> None:
