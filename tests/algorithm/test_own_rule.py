@@ -268,5 +268,5 @@ def test_a_user_s_class_has_no_dialects() -> None:
         pass
 
     for like in ("keras", "torch"):
-        with pytest.raises(ValueError, match=f"{like} has no Own, but .*; leave like out"):
+        with pytest.raises(ValueError, match=f"like='{like}' has no Own, but .*; leave like out"):
             Own(np.ones(3), like=like)

@@ -99,7 +99,7 @@ MISSING = [
 
 @pytest.mark.parametrize(("like", "name"), MISSING)
 def test_no_such_algorithm(like: str, name: str) -> None:
-    with pytest.raises(ValueError, match=f"{like} has no") as caught:
+    with pytest.raises(ValueError, match=f"like='{like}' has no") as caught:
         fastopt.get(name, [np.zeros(3)], like=like, lr=0.1)
     for other in (algorithm for framework, algorithm in PAIRS if framework == like):
         assert other in str(caught.value).lower()

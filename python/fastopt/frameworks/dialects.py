@@ -100,8 +100,8 @@ def options(cls: type[Algorithm], like: Any) -> dict[str, Any]:
     if not _has(like, cls):
         name, having = cls.__name__, ", ".join(map(repr, frameworks_of(cls)))
         raise ValueError(
-            f"{like} has no {name}, but {', '.join(sorted(table(like)))}; "
-            + (f"{name} can be like {having}" if having else "leave like out, no framework has it")
+            f"like={like!r} has no {name}, but {', '.join(sorted(table(like)))}; "
+            + (f"{name} can be like {having}" if having else f"leave like out, {name} has one rule")
         )
     return dict(table(like)[cls.__name__])
 
