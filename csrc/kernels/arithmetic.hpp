@@ -19,6 +19,16 @@ inline double with_sign_of(double x, double size) { return __builtin_copysign(si
 // The larger one; a where they are equal, NaN where either is NaN.
 template <class T> inline T maximum(T a, T b) { return ((a >= b) | (a != a)) ? a : b; }
 
+// The smaller one; a where they are equal, NaN where either is NaN.
+template <class T> inline T minimum(T a, T b) { return ((a <= b) | (a != a)) ? a : b; }
+
+// x limited to low ... high, which are numbers; NaN stays NaN. Of minimum(maximum(x, low), high) the compiler
+// would make no vector code.
+template <class T> inline T clip(T x, T low, T high) {
+    x = x < low ? low : x;
+    return x > high ? high : x;
+}
+
 // x limited to -limit ... limit; NaN stays NaN.
 template <class T> inline T bounded(T x, T limit) {
     x = x > limit ? limit : x;

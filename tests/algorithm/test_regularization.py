@@ -121,7 +121,8 @@ def test_cautious(algorithm: str, around: tuple[Any, Options], backend: str) -> 
             g = g + number(L1) * np.sign(p)
         twin.step(g)
         decays = np.sign(before - p) * np.sign(before) >= 0  # the update times the parameter
-        assert 0 < np.count_nonzero(decays) < p.size
+        assert decays.any()
+        assert not decays.all() or (p == before).all()  # the first step of ADOPT moves nothing
         if convention in SHARES:
             p[decays] -= number(SHARES[convention]) * before[decays]
         if "soft_threshold" in l1:

@@ -207,7 +207,7 @@ def test_every_number_of_every_algorithm(algorithm: str) -> None:
         else:
             continue
         for value in wrong:
-            if isinstance(validator, Number) and validator.below < value:
+            if isinstance(validator, Number) and not validator.at_least <= value <= validator.below:
                 continue
             with pytest.raises(ValueError, match=rf"^{name}(\[\d\])? is .* {SINGLE}"):
                 fastopt.get(algorithm, single(), **{name: value})

@@ -22,11 +22,26 @@ STATES = {
     "adam": 2,
     "adamw": 2,
     "adamax": 2,
+    "adamaxw": 2,
     "nadam": 2,
+    "nadamw": 2,
+    "radam": 2,
+    "adabelief": 2,
+    "yogi": 2,
+    "adan": 4,
+    "adopt": 2,
+    "laprop": 2,
+    "adabound": 2,
+    "adamod": 3,
+    "padam": 2,
+    "lion": 1,
+    "signsgd": 0,
+    "signum": 1,
+    "tiger": 1,
     "sgdschedulefree": 0,  # and one for its momentum, which is always on
     "adamwschedulefree": 2,
 }
-MORE = {"amsgrad": 1, "centered": 1, "momentum": 1}
+MORE = {"amsgrad": 1, "amsbound": 1, "centered": 1, "momentum": 1}
 
 CASES = [
     (name.lower(), options)

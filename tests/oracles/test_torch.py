@@ -138,6 +138,15 @@ CASES: Mapping[str, list[Options]] = {
         maximize=[False, True],
         where=_decay_matters,
     ),
+    "radam": options(
+        lr=[4e-3],
+        betas=[(0.85, 0.98)],
+        eps=[1e-4],
+        weight_decay=[0.0, 0.02],
+        decoupled_weight_decay=[False, True],
+        maximize=[False, True],
+        where=_decay_matters,
+    ),
 }
 
 # Each has one case with two groups. The first is what the constructor is given, the second and
@@ -179,6 +188,11 @@ GROUPS: Mapping[str, tuple[Options, Options, Options]] = {
         {"betas": (0.5, 0.9), "momentum_decay": 0.05, "maximize": True},
         {"lr": 5e-3, "decoupled_weight_decay": True, "eps": 1e-6},
     ),
+    "radam": (
+        {"lr": 1e-3, "weight_decay": 0.03},
+        {"betas": (0.5, 0.9), "maximize": True},
+        {"lr": 5e-3, "decoupled_weight_decay": True, "eps": 1e-6},
+    ),
 }
 
 # What is set before a step, in all groups: a learning rate that falls, a weight decay that is
@@ -192,6 +206,7 @@ LATER: Mapping[str, Options] = {
     "adamw": {"betas": (0.7, 0.9), "eps": 1e-2},
     "adamax": {"betas": (0.7, 0.9), "eps": 1e-2},
     "nadam": {"betas": (0.7, 0.9), "momentum_decay": 0.03},
+    "radam": {"betas": (0.7, 0.9), "eps": 1e-2},
 }
 FIRST: Mapping[str, Options] = {"sgd": {"momentum": 0.9}, "rmsprop": {"momentum": 0.9}}
 
@@ -386,6 +401,7 @@ EDGES: Mapping[str, list[Options]] = {
     "adamw": [{"betas": (0.0, 0.0)}, {"eps": 0.0, "amsgrad": True}, {"lr": 0.0}],
     "adamax": [{"betas": (0.0, 0.0)}, {"betas": (0.9, 0.0), "eps": 0.0}, {"lr": 0.0}],
     "nadam": [{"betas": (0.0, 0.0)}, {"betas": (0.9, 0.9), "eps": 0.0}, {"lr": 0.0}],
+    "radam": [{"betas": (0.0, 0.0)}, {"betas": (0.9, 0.9), "eps": 0.0}, {"lr": 0.0}],
 }  # fmt: skip
 
 

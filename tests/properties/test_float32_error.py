@@ -9,13 +9,20 @@ from typing import Any
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles.test_float64_transcription import CASES, COUPLED, DECOUPLED, FORMULAS
+from oracles.test_float64_transcription import (
+    CASES,
+    COUPLED,
+    DECOUPLED,
+    FORMULAS,
+    decays_decoupled,
+)
 from support.by_hand import Array
 from support.scenes import seeds, tame
 
 import fastopt
 
 SIZE, STEPS = 67, 5
+TURNED = [(), ("g",), ("g_prev",), ("g_prev", "v")]  # of Adan, whose step is the sum of two moments
 
 # The largest error of an element of the parameter or of a state. Beside it what was measured over
 # 32,400 draws, 600 of each case; the bits of a float32 step are the same on every machine, and so is
@@ -31,6 +38,21 @@ BOUNDS = {
     "adamw": 13.5,  # 8.91
     "adamax": 10.5,  # 6.71
     "nadam": 10.0,  # 6.51
+    "adamaxw": 11.0,  # 7.27
+    "nadamw": 10.0,  # 6.4
+    "radam": 7.0,  # 4.64
+    "adabelief": 12.5,  # 8.16
+    "yogi": 14.0,  # 9.22
+    "adan": 9.5,  # 6.01
+    "adopt": 7.5,  # 4.77
+    "laprop": 7.5,  # 4.9
+    "adabound": 10.5,  # 6.84
+    "adamod": 9.5,  # 6.02
+    "padam": 9.5,  # 6.03
+    "lion": 4.5,  # 2.77
+    "signsgd": 2.0,  # 1.3
+    "signum": 4.0,  # 2.4
+    "tiger": 4.5,  # 2.95
     "sgdschedulefree": 3.5,  # 2.23
     "adamwschedulefree": 7.0,  # 4.64
 }
@@ -39,8 +61,9 @@ BOUNDS = {
 def units(found: Array, exact: Array, *beside: Any) -> float:
     """Measure the largest error, in units of the largest of what an element is made of.
 
-    What nearly cancels leaves the error of what it was: so one is its value before the step, and one
-    the step that would be taken with the gradient turned round, in which nothing cancels.
+    What nearly cancels leaves the error of what it was: so one is its value before the step, and others
+    those of steps that would be taken with the gradient turned round, or what is kept of it, in which
+    something else cancels.
     """
     largest = np.max([np.abs(np.asarray(x, np.float64)) for x in (exact, *beside)], axis=0)
     return float(np.max(np.abs(found - exact) / np.spacing(largest.astype(np.float32))))
@@ -51,7 +74,7 @@ def errors(name: str, options: dict[str, Any], seed: int) -> list[float]:
     rng = np.random.default_rng(seed)
     p = tame(rng, SIZE, np.float32)
     opt = fastopt.get(name, {"w": p}, **options)
-    coupled = not options.get("decoupled_weight_decay", name.startswith("adamw"))
+    coupled = not options.get("decoupled_weight_decay", decays_decoupled(name))
     found = []
     for t in range(1, STEPS + 1):
         g = tame(rng, SIZE, np.float32)
@@ -61,17 +84,18 @@ def errors(name: str, options: dict[str, Any], seed: int) -> list[float]:
         before = {"p": p, **opt.state["w"], **({"z": p} if t == 1 else {})}
         before = {key: a.astype(np.float64) for key, a in before.items()}
         ways = []
-        for sign in (1.0, -1.0):
-            states = {key: a for key, a in before.items() if key != "p"} if t > 1 else {}
-            new = FORMULAS[name](before["p"], sign * g.astype(np.float64), states, t, options)
+        for turned in TURNED if "g_prev" in before else TURNED[:2]:
+            turn = {key: -1.0 if key in turned else 1.0 for key in (*before, "g")}
+            states = {key: turn[key] * a for key, a in before.items() if key != "p"} if t > 1 else {}
+            new = FORMULAS[name](before["p"], turn["g"] * g.astype(np.float64), states, t, options)
             ways.append({"p": new, **states})
         opt.step({"w": g})
-        exact, other = ways
+        exact, other = ways[:2]
         for key, a in {"p": p, **opt.state["w"]}.items():
             # The states of Schedule-Free are mixed with the parameter.
             beside = [before["p"], other["p"]] if key == "z" else []
             beside += [before["z"], other["z"]] if key == "p" and "z" in other else []
-            found.append(units(a, exact[key], before[key], other[key], *beside))
+            found.append(units(a, exact[key], before[key], *(way[key] for way in ways[1:]), *beside))
     return found
 
 

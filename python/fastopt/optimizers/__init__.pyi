@@ -2,39 +2,69 @@
 from collections.abc import Mapping
 
 from fastopt.optimizer import Optimizer as Optimizer
+from fastopt.optimizers.adabelief import AdaBelief as AdaBelief
+from fastopt.optimizers.adabound import AdaBound as AdaBound
+from fastopt.optimizers.adabound import AdaMod as AdaMod
 from fastopt.optimizers.adadelta import Adadelta as Adadelta
 from fastopt.optimizers.adagrad import Adagrad as Adagrad
 from fastopt.optimizers.adam import Adam as Adam
 from fastopt.optimizers.adam import AdamW as AdamW
 from fastopt.optimizers.adamax import Adamax as Adamax
+from fastopt.optimizers.adamax import AdamaxW as AdamaxW
+from fastopt.optimizers.adan import Adan as Adan
+from fastopt.optimizers.adopt import ADOPT as ADOPT
 from fastopt.optimizers.fromage import Fromage as Fromage
 from fastopt.optimizers.lamb import LAMB as LAMB
+from fastopt.optimizers.laprop import LaProp as LaProp
 from fastopt.optimizers.lars import LARS as LARS
+from fastopt.optimizers.lion import Lion as Lion
 from fastopt.optimizers.nadam import NAdam as NAdam
+from fastopt.optimizers.nadam import NAdamW as NAdamW
 from fastopt.optimizers.novograd import NovoGrad as NovoGrad
+from fastopt.optimizers.padam import PAdam as PAdam
+from fastopt.optimizers.radam import RAdam as RAdam
 from fastopt.optimizers.rmsprop import RMSprop as RMSprop
 from fastopt.optimizers.schedule_free import AdamWScheduleFree as AdamWScheduleFree
 from fastopt.optimizers.schedule_free import SGDScheduleFree as SGDScheduleFree
 from fastopt.optimizers.sgd import SGD as SGD
+from fastopt.optimizers.signum import SignSGD as SignSGD
+from fastopt.optimizers.signum import Signum as Signum
+from fastopt.optimizers.signum import Tiger as Tiger
 from fastopt.optimizers.stable_adamw import StableAdamW as StableAdamW
+from fastopt.optimizers.yogi import Yogi as Yogi
 
 CLASSES: Mapping[str, type[Optimizer]]
 INDEX: Mapping[str, str]
 
 __all__ = [
+    "ADOPT",
     "LAMB",
     "LARS",
     "SGD",
+    "AdaBelief",
+    "AdaBound",
+    "AdaMod",
     "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",
     "AdamWScheduleFree",
     "Adamax",
+    "AdamaxW",
+    "Adan",
     "Fromage",
+    "LaProp",
+    "Lion",
     "NAdam",
+    "NAdamW",
     "NovoGrad",
+    "PAdam",
+    "RAdam",
     "RMSprop",
     "SGDScheduleFree",
+    "SignSGD",
+    "Signum",
     "StableAdamW",
+    "Tiger",
+    "Yogi",
 ]

@@ -1,4 +1,4 @@
-"""Adamax."""
+"""Adamax and AdamaxW."""
 
 from collections import namedtuple
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from fastopt.algorithm import (
+    CONVENTIONS,
     Facts,
     Scheduled,
     ScheduledPair,
@@ -98,3 +99,51 @@ class Adamax(Optimizer):
         step = h.lr / (1.0 - power(beta1, t)) if h.bias_correction else h.lr
         placed = (h.eps, 0.0) if h.eps_placement == "inside" else (0.0, h.eps)
         return AdamaxCoefficients(beta1, 1.0 - beta1, beta2, step, *placed)
+
+
+@shipped
+class AdamaxW(Adamax):
+    """Adamax with decoupled weight decay, as ``optax.adamaxw``: `Adamax` with other defaults.
+
+    ::
+
+        p = p - lr * weight_decay * p                  before the step of Adamax
+
+    Kingma and Ba, *Adam: a method for stochastic optimization*, section 7 (arXiv:1412.6980); the decay:
+    Loshchilov and Hutter, *Decoupled weight decay regularization* (arXiv:1711.05101).
+
+    Parameters
+    ----------
+    weight_decay : float >= 0
+        How much the parameters shrink.
+    decoupled_weight_decay : {True, False, "fixed", "corrected", "after", "proximal"}
+        How they do; see `Optimizer`.
+    lr, betas, eps, eps_placement, bias_correction
+        As of `Adamax`.
+    **options
+        Those of every `Optimizer`: of the update, regularization, gradients, averages, bookkeeping.
+
+    States
+    ------
+    m : running mean of gradients
+    u : decaying maximum of absolute gradients
+
+    Examples
+    --------
+    >>> w = np.ones(2)
+    >>> opt = fastopt.AdamaxW([w], lr=0.1, weight_decay=0.5)
+    >>> opt.step([np.array([1.0, -2.0])])
+    True
+    >>> w
+    array([0.85, 1.05])
+    """
+
+    facts = Facts(
+        paper="arXiv:1412.6980, section 7; arXiv:1711.05101",
+        kind="adaptive",
+        good_for="what Adamax is good for, with weight decay",
+        states=Adamax.facts.states,
+    )
+
+    weight_decay: Scheduled = number(default=1e-4, at_least=0.0)
+    decoupled_weight_decay: bool | str = choice(*CONVENTIONS, default=True)

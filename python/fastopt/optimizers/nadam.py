@@ -1,4 +1,4 @@
-"""NAdam."""
+"""NAdam and NAdamW."""
 
 from collections import namedtuple
 from typing import Any, ClassVar
@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastopt.algorithm import (
+    CONVENTIONS,
     Facts,
     Scheduled,
     ScheduledOrNone,
@@ -123,6 +124,61 @@ class NAdam(Optimizer):
             factor = sqrt(left)
             return NadamCoefficients(*kept, factor * step_g, factor * step_m, h.eps_root, 1.0, h.eps)
         return NadamCoefficients(*kept, step_g, step_m, h.eps_root * left, 1.0 / sqrt(left), h.eps)
+
+
+@shipped
+class NAdamW(NAdam):
+    """NAdam with constant momentum and decoupled weight decay, as in timm: other defaults of `NAdam`.
+
+    ::
+
+        p = p - lr * weight_decay * p
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g * g
+        d = (beta1 * m + (1 - beta1) * g) / (1 - beta1^t)
+        p = p - lr * d / (sqrt(v / (1 - beta2^t)) + eps)
+
+    The baseline of Dahl et al., *Benchmarking neural network training algorithms* (arXiv:2306.07179).
+    optax corrects the first moment by ``1 - beta1^(t + 1)``, which is ``correct_ahead=True``.
+
+    Parameters
+    ----------
+    weight_decay : float >= 0
+        How much the parameters shrink.
+    decoupled_weight_decay : {True, False, "fixed", "corrected", "after", "proximal"}
+        How they do; see `Optimizer`.
+    lr, betas, eps, momentum_decay, correct_ahead, eps_placement, eps_root
+        As of `NAdam`.
+    **options
+        Those of every `Optimizer`: of the update, regularization, gradients, averages, bookkeeping.
+
+    States
+    ------
+    m : running mean of gradients
+    v : running mean of squared gradients
+
+    Examples
+    --------
+    >>> w = np.ones(2)
+    >>> opt = fastopt.NAdamW([w], lr=0.1, weight_decay=0.5)
+    >>> opt.step([np.array([1.0, -2.0])])
+    True
+    >>> w
+    array([0.76, 1.14])
+    """
+
+    facts = Facts(
+        paper="arXiv:2306.07179",
+        kind="adaptive",
+        good_for="what AdamW is good for, often with a better end",
+        states=NAdam.facts.states,
+    )
+
+    lr: Scheduled = number(default=1e-3, at_least=0.0)
+    momentum_decay: ScheduledOrNone = number(default=None, at_least=0.0, optional=True)
+    correct_ahead: bool = flag(default=False)
+    weight_decay: Scheduled = number(default=1e-2, at_least=0.0)
+    decoupled_weight_decay: bool | str = choice(*CONVENTIONS, default=True)
 
 
 def _momentum(beta1: float, decay: float | None, t: int) -> float:

@@ -27,6 +27,7 @@ OPTIMIZERS: Mapping[str, str] = {
     "RMSPropOptimizer": "fastopt.RMSprop",
     "AdamOptimizer": "fastopt.Adam",
     "AMSGrad": "fastopt.Adam(params, amsgrad=True)",
+    "AMSBound": "fastopt.AdaBound(params, amsbound=True)",
     "Lookahead": "fastopt.SGD(params, lookahead_steps=5)",
     "SAM": "opt.perturbed(grads)",
 }
