@@ -45,6 +45,24 @@ def test_number_too_large_for_a_float(value: Any) -> None:
         assert digest(opt) == before
 
 
+@pytest.mark.parametrize("algorithm", ["adan", "adamod"])
+def test_three_betas(algorithm: str) -> None:
+    """What other libraries take as three betas is two and beta3 here; the error has the line."""
+    opt = fastopt.get(algorithm, [{"params": good(0)}, {"params": good(1)}])
+    for change in (attribute, group):
+        with pytest.raises(
+            ValueError, match=r"betas .*has 3 entries; it must be two numbers: give"
+        ) as caught:
+            change(opt, "betas", [0.5, 0.75, 0.875])
+        line = str(caught.value).partition(": give ")[2]
+        again = eval(f"fastopt.get({algorithm!r}, good(0), {line})", {"fastopt": fastopt, "good": good})
+        assert (again.betas, again.beta3) == ((0.5, 0.75), 0.875)
+    with pytest.raises(ValueError, match=r"has 4 entries; it must be two numbers$"):
+        opt.betas = (0.5,) * 4
+    with pytest.raises(ValueError, match=r"has 3 entries; it must be two numbers$"):
+        fastopt.get("adam", good(0), betas=(0.5,) * 3)
+
+
 def good_values(option: Option) -> Iterator[tuple[Any, Any]]:
     """Give values that are accepted, with what they are stored as."""
     validator = option.validator

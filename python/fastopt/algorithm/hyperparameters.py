@@ -91,9 +91,18 @@ def number(
     return Option(default, limits, initial=initial)
 
 
-def pair(*, default: tuple[float, float], at_least: float = 0.0, below: float = math.inf) -> Any:
-    """Declare a pair of numbers, such as betas."""
-    return Option(default, Pair(Number(at_least=at_least, below=below)))
+def pair(
+    *,
+    default: tuple[float, float],
+    at_least: float = 0.0,
+    below: float = math.inf,
+    third: str = "",
+) -> Any:
+    """Declare a pair of numbers, such as betas.
+
+    `third`: the option that is the third of them in other libraries.
+    """
+    return Option(default, Pair(Number(at_least=at_least, below=below), third))
 
 
 def flag(*, default: bool) -> Any:

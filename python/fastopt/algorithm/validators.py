@@ -115,10 +115,10 @@ class ScheduledNumber(Number):
 
 
 class Pair(Validator):
-    """Two numbers in one range."""
+    """Two numbers in one range; `third` is the option for what others give as a third one."""
 
-    def __init__(self, each: Number) -> None:
-        self.each = each
+    def __init__(self, each: Number, third: str = "") -> None:
+        self.each, self.third = each, third
 
     def holds(self, value: Any) -> bool:
         """Return whether it is a tuple of floats in the range."""
@@ -131,7 +131,10 @@ class Pair(Validator):
         if not isinstance(value, (tuple, list)):
             raise TypeError(f"{where} is {describe(value)}; it must be {self.words()}")
         if len(value) != 2:
-            raise ValueError(f"{where} has {len(value)} entries; it must be two numbers")
+            mend = ""
+            if self.third and len(value) == 3:
+                mend = f": give {where.partition(' ')[0]}={(*value[:2],)!r}, {self.third}={value[2]!r}"
+            raise ValueError(f"{where} has {len(value)} entries; it must be two numbers{mend}")
         first, second = (self.each.check(x, _entry(where, i)) for i, x in enumerate(value))
         return first, second
 

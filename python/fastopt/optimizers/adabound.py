@@ -210,7 +210,7 @@ class AdaMod(Optimizer):
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)
-    betas: ScheduledPair = pair(default=(0.9, 0.99), below=1.0)
+    betas: ScheduledPair = pair(default=(0.9, 0.99), below=1.0, third="beta3")
     beta3: Scheduled = number(default=0.9999, at_least=0.0, below=1.0)
     eps: Scheduled = number(default=1e-8, at_least=0.0)
     decoupled_weight_decay: bool | str = choice(*CONVENTIONS, default=True)

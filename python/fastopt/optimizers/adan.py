@@ -101,7 +101,7 @@ class Adan(Optimizer):
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)
-    betas: ScheduledPair = pair(default=(0.98, 0.92), below=1.0)
+    betas: ScheduledPair = pair(default=(0.98, 0.92), below=1.0, third="beta3")
     beta3: Scheduled = number(default=0.99, at_least=0.0, below=1.0)
     eps: Scheduled = number(default=1e-8, at_least=0.0)
     decoupled_weight_decay: bool | str = choice(*CONVENTIONS, default="proximal")
