@@ -40,14 +40,15 @@ def index(found: dict[str, str]) -> str:
 
 def stub(found: dict[str, str]) -> str:
     """Return the text of the stub."""
-    lines = [f"from fastopt.optimizers.{found[name]} import {name} as {name}\n" for name in found]
-    names = sorted(found, key=lambda name: (not name.isupper(), name))
-    listed = "".join(f'    "{name}",\n' for name in names)  # in ruff's order
+    names = sorted(found, key=lambda name: (not name.isupper(), name))  # in ruff's order
+    listed = "".join(f'    "{name}",\n' for name in names)
+    names.sort(key=found.__getitem__)
+    lines = [f"from fastopt.optimizers.{found[name]} import {name} as {name}\n" for name in names]
     return (
         f"# {WRITTEN}.\n"
         "from collections.abc import Mapping\n\n"
         "from fastopt.optimizer import Optimizer as Optimizer\n"
-        + "".join(sorted(lines))
+        + "".join(lines)
         + "\nCLASSES: Mapping[str, type[Optimizer]]\nINDEX: Mapping[str, str]\n"
         + f"\n__all__ = [\n{listed}]\n"
     )

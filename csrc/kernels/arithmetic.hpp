@@ -22,12 +22,15 @@ template <class T> inline T maximum(T a, T b) { return ((a >= b) | (a != a)) ? a
 // The smaller one; a where they are equal, NaN where either is NaN.
 template <class T> inline T minimum(T a, T b) { return ((a <= b) | (a != a)) ? a : b; }
 
-// x limited to low ... high, which are numbers; NaN stays NaN. Of minimum(maximum(x, low), high) the compiler
-// would make no vector code.
+// x limited to low ... high, which are numbers; NaN stays NaN. Of a maximum within a minimum the compiler makes
+// no vector code.
 template <class T> inline T clip(T x, T low, T high) {
     x = x < low ? low : x;
     return x > high ? high : x;
 }
+
+// a where the condition holds, else b.
+template <class T> inline T select(bool condition, T a, T b) { return condition ? a : b; }
 
 // x limited to -limit ... limit; NaN stays NaN.
 template <class T> inline T bounded(T x, T limit) {

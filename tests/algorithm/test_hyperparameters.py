@@ -12,7 +12,7 @@ from support.variants import AFTER_THE_STEP, OWN_DECAY, each_hyperparameter
 
 import fastopt
 from fastopt.algorithm.hyperparameters import Option
-from fastopt.algorithm.validators import Choice, Number, Pair
+from fastopt.algorithm.validators import Choice, Number, Several
 from fastopt.registry import ALGORITHMS, optimizer_class
 
 HYPERPARAMETERS = each_hyperparameter()
@@ -80,11 +80,16 @@ def good_values(option: Option) -> Iterator[tuple[Any, Any]]:
             yield np.int64(whole), float(whole)
         if validator.optional:
             yield None, None
-    elif isinstance(validator, Pair):
-        a, b = (0.5, 0.75)
-        for pair in ((a, b), [a, b], np.array([a, b]), (np.float32(a), np.array(b))):
-            yield pair, (a, b)
-        yield (0, b), (0.0, b)
+    elif isinstance(validator, Several):
+        a, *rest = (0.5, *[0.75] * (len(option.default) - 1))
+        for some in (
+            (a, *rest),
+            [a, *rest],
+            np.array([a, *rest]),
+            (np.float32(a), *map(np.array, rest)),
+        ):
+            yield some, (a, *rest)
+        yield (0, *rest), (0.0, *rest)
     else:
         assert isinstance(validator, Choice)
         for value in validator.values:
@@ -104,7 +109,7 @@ def test_good_hyperparameter(algorithm: str, name: str) -> None:
             continue  # needs another to change with it
         if algorithm in OWN_DECAY and name in AFTER_THE_STEP and value:
             continue
-        if algorithm == "adamwschedulefree" and stored == (0.0, 0.75):
+        if algorithm in ("adamwschedulefree", "radamschedulefree") and stored == (0.0, 0.75):
             continue  # needs a first beta > 0
         set_at_once = cls([{"params": good(0), name: value}], **{name: default})
         for change in (attribute, lambda o, n, v: o.groups[0].__setitem__(n, v)):

@@ -21,7 +21,7 @@ VALUES: dict[str, Any] = {
     "rho": 0.5,
     "lr_decay": 0.5,
     "momentum": 0.5,
-    "nesterov": True,
+    "nesterov": [True, False],
     "momentum_decay": 0.5,
     "amsbound": True,
     "eps_placement": ["inside", "outside", "hat"],

@@ -13,7 +13,7 @@ from support.variants import each_hyperparameter
 
 import fastopt
 from fastopt import schedules
-from fastopt.algorithm.validators import Choice, Number, Pair
+from fastopt.algorithm.validators import Choice, Number, Several
 from fastopt.registry import optimizer_class
 
 Adam: Any = fastopt.Adam  # to type checkers, hyperparameters are numbers
@@ -53,8 +53,8 @@ KINDS = [
 
 def scheduled(hyper: Any) -> Any:
     """Make a value for a hyperparameter that changes with each step."""
-    if isinstance(hyper.validator, Pair):
-        return wavy(0.3, 0.8), wavy(0.6, 0.95)
+    if isinstance(hyper.validator, Several):
+        return (*[wavy(0.3, 0.8)] * (len(hyper.default) - 1), wavy(0.6, 0.95))
     assert isinstance(hyper.validator, Number)
     return wavy(*range_of(hyper.validator, hyper.default))
 
@@ -67,6 +67,8 @@ def at(value: Any, step: int) -> Any:
 def test_the_bits_of_values_that_are_set_by_hand(algorithm: str, name: str) -> None:
     value = scheduled(optimizer_class(algorithm).hyperparameters[name])
     options: dict[str, Any] = {"weight_decay": 0.1} | {name: value}
+    if "silent_sgd_phase" in optimizer_class(algorithm).hyperparameters:
+        options["silent_sgd_phase"] = False
     params, others = model(0), model(0)
     opt: Any = fastopt.get(algorithm, params, **options)
     by_hand: Any = fastopt.get(algorithm, others, **(options | {name: at(value, 0)}))

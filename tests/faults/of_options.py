@@ -10,7 +10,7 @@ from support.hashing import digest_with_identities as digest
 
 import fastopt
 from fastopt.algorithm.hyperparameters import Option
-from fastopt.algorithm.validators import FLAG, POSITIVE, Choice, Number, Pair
+from fastopt.algorithm.validators import FLAG, POSITIVE, Choice, Number, Several
 from fastopt.registry import ALGORITHMS, optimizer_class
 from faults.objects import AttributesRaise, ReprRaises
 from faults.scene import arrays
@@ -81,12 +81,13 @@ def of_number(hyper: Number) -> Iterator[Wrong]:
         yield shown(value), value, TypeError
 
 
-def of_pair(pair: Pair, default: tuple[float, float]) -> Iterator[Wrong]:
-    a, b = default
-    for name, value, error in of_number(pair.each):
-        yield f"first {name}", (value, b), error
-        yield f"second {name}", [a, value], error
-    for value in ((), (a,), (a, b, b), np.zeros(3), [a] * 100):
+def of_several(several: Several, default: tuple[float, ...]) -> Iterator[Wrong]:
+    a, *others, b = default
+    for name, value, error in of_number(several.each):
+        yield f"first {name}", (value, *others, b), error
+        yield f"last {name}", [a, *others, value], error
+    too_many = several.most + 1
+    for value in ((), (a,), (a,) * too_many, np.zeros(too_many), [a] * 100):
         yield shown(value), value, ValueError
     for value in NO_PAIRS:
         yield shown(value), value, TypeError
@@ -102,8 +103,8 @@ def wrong_values(option: Option) -> Iterator[Wrong]:
     validator = option.validator
     if isinstance(validator, Number):
         return of_number(validator)
-    if isinstance(validator, Pair):
-        return of_pair(validator, option.default)
+    if isinstance(validator, Several):
+        return of_several(validator, option.default)
     assert isinstance(validator, Choice)
     return of_choice(validator)
 

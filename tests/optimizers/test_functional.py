@@ -44,7 +44,8 @@ def test_same_bits_as_the_class(variant: tuple[str, dict[str, Any]]) -> None:
                 opt.step(g)
                 carried = call(q, g, *states, t=t, backend=backend, **given, **carried)
             assert bits(p, *opt.state["params"].values()) == bits(q, *states)
-            assert bits(q) != bits(values(0, dtype))
+            moves = not options.get("silent_sgd_phase", algorithm == "radamschedulefree")
+            assert (bits(q) != bits(values(0, dtype))) == moves
             finals.append(bits(q, *states))
     assert finals[0] == finals[1] == finals[2]
     assert finals[3] == finals[4]

@@ -36,6 +36,20 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "nadam": {"momentum_decay": 1e-2, "maximize": True},
     "sgdschedulefree": {"momentum": 0.8, "warmup_steps": 2},
     "adamwschedulefree": {"weight_lr_power": 1.0, "r": 0.5},
+    "ademamix": {"t_alpha": 4.0, "t_beta3": 3.0},
+    "simplifiedademamix": {"alpha": 2.0},
+    "qhm": {"nu": 0.5},
+    "qhadam": {"nus": (0.5, 0.75)},
+    "rprop": {"lr": 0.1},
+    "asgd": {"t0": 1.0},
+    "aggmo": {"betas": (0.5, 0.75)},
+    "ftrl": {"l1_regularization_strength": 0.125},
+    "optimisticsgd": {"alpha": 0.5},
+    "optimisticadam": {"nesterov": False},
+    "acprop": {"eps_root": 1e-4},
+    "smorms3": {"lr": 0.1},
+    "cocob": {"alpha": 10.0},
+    "radamschedulefree": {"silent_sgd_phase": False},
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from fastopt import Optimizer, frameworks
 from fastopt.algorithm.base import Algorithm
 from fastopt.algorithm.hyperparameters import Values
-from fastopt.algorithm.validators import Choice, Number, Pair
+from fastopt.algorithm.validators import Choice, Number, Several
 from fastopt.optimizers import CLASSES
 
 Options = dict[str, Any]
@@ -98,8 +98,10 @@ def values_of(cls: type[Optimizer]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for name, hyper in cls.hyperparameters.items():
         validator = hyper.validator
-        if isinstance(validator, Pair):
-            found[name] = [tuple(map(other, hyper.default))]
+        if isinstance(validator, Several):
+            lengths = range(validator.fewest, validator.most + 1)
+            longest = tuple(map(other, (*hyper.default, *hyper.default)))
+            found[name] = [longest[:n] for n in sorted(lengths, key=lambda n: n != len(hyper.default))]
         elif name != "lr" and name in shared:
             continue
         elif isinstance(validator, Number):

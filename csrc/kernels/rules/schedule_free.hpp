@@ -1,4 +1,4 @@
-// Schedule-Free SGD and AdamW. p is y, where gradients are taken, and z is where plain steps lead; the
+// Schedule-Free SGD, AdamW and RAdam. p is y, where gradients are taken, and z is where plain steps lead; the
 // average x of z, where the model is used, lies behind y as seen from z.
 #pragma once
 #include "kernels/arithmetic.hpp"
@@ -25,6 +25,17 @@ template <class T> struct adamw_schedule_free {
     }
 };
 
+template <class T> struct radam_schedule_free {
+    T beta2, one_minus_beta2, unbias, eps, decay, begin, mix, step, lr, plain, one;    // plain: 1 or 0
+    void operator()(T& p, T g, T& z, T& v) const {
+        z = z + begin * (p - z);
+        v = beta2 * v + one_minus_beta2 * g * g;
+        const T d = g / select(plain == one, one, root(v) * unbias + eps) + decay * p;
+        p = p + mix * (z - p) - step * d;
+        z = z - lr * d;
+    }
+};
+
 // From y to x, with z in place of a gradient.
 template <class T> struct schedule_free_average {
     T weight;
@@ -33,6 +44,7 @@ template <class T> struct schedule_free_average {
 
 FASTOPT_RULE(sgd_schedule_free)
 FASTOPT_RULE(adamw_schedule_free)
+FASTOPT_RULE(radam_schedule_free)
 FASTOPT_MOVE(schedule_free_average)
 
 }  // namespace fastopt::FASTOPT_LEVEL

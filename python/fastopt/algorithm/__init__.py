@@ -13,7 +13,7 @@ from fastopt.algorithm.elementwise import (
     sign,
 )
 from fastopt.algorithm.facts import Facts
-from fastopt.algorithm.hyperparameters import Option, Values, choice, flag, given, number, pair
+from fastopt.algorithm.hyperparameters import Option, Values, choice, flag, given, number, pair, several
 from fastopt.algorithm.of_groups import algorithm_of
 from fastopt.algorithm.portions import held, scaled_step
 from fastopt.algorithm.regularization import CONVENTIONS
@@ -38,5 +38,5 @@ from fastopt.algorithm.stages import (
     of_the_gradient,
     scaled,
 )
-from fastopt.algorithm.typing import Scheduled, ScheduledOrNone, ScheduledPair
+from fastopt.algorithm.typing import Scheduled, ScheduledNumbers, ScheduledOrNone, ScheduledPair
 from fastopt.algorithm.validators import FLAG, NOT_NEGATIVE, POSITIVE, Count, Number, is_scheduled

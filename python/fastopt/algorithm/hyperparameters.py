@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, dataclass_transform
 
-from fastopt.algorithm.validators import FLAG, Choice, Number, Pair, Validator
+from fastopt.algorithm.validators import FLAG, Choice, Number, Pair, Several, Validator
 
 
 class Option:
@@ -105,6 +105,18 @@ def pair(
     return Option(default, Pair(Number(at_least=at_least, below=below), third))
 
 
+def several(
+    *,
+    default: tuple[float, ...],
+    fewest: int,
+    most: int,
+    at_least: float = 0.0,
+    below: float = math.inf,
+) -> Any:
+    """Declare some numbers, from `fewest` to `most`, such as three betas."""
+    return Option(default, Several(Number(at_least=at_least, below=below), fewest, most))
+
+
 def flag(*, default: bool) -> Any:
     """Declare a switch: True or False."""
     return Option(default, FLAG)
@@ -130,7 +142,7 @@ def given(*, kw_only: bool) -> Any:
 
 
 @dataclass_transform(
-    kw_only_default=True, field_specifiers=(given, number, pair, flag, choice, setting)
+    kw_only_default=True, field_specifiers=(given, number, pair, several, flag, choice, setting)
 )
 class Declared:
     """A class whose declarations are keywords of its constructor, for type checkers."""

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastopt.algorithm.hyperparameters import Option, Values
-from fastopt.algorithm.validators import Number, Pair
+from fastopt.algorithm.validators import Number, Several
 from fastopt.numerics import Recorded
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ def entries(declared: Mapping[str, Option], given: Mapping[str, Any], h: Values)
         divides = name.startswith("eps")
         if isinstance(validator, Number) and value is not None:
             yield Entry(name, value, validator.optional, callable(kept), divides)
-        elif isinstance(validator, Pair):
-            for i in range(2):
-                yield Entry(f"{name}[{i}]", value[i], False, callable(kept[i]), divides)
+        elif isinstance(validator, Several):
+            for i, each in enumerate(value):
+                yield Entry(f"{name}[{i}]", each, False, callable(kept[i]), divides)
 
 
 def is_moderate(value: Any) -> bool:

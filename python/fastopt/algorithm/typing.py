@@ -17,5 +17,7 @@ if TYPE_CHECKING:
     Scheduled = Attribute[float, Given]
     ScheduledOrNone = Attribute[float | None, float | Callable[[int], float | None] | None]
     ScheduledPair = Attribute[tuple[float, float], tuple[Given, Given]]
+    ScheduledNumbers = Attribute[tuple[float, ...], tuple[Given, ...]]
 else:
-    Scheduled, ScheduledOrNone, ScheduledPair = float, float | None, tuple[float, float]
+    Scheduled, ScheduledOrNone = float, float | None
+    ScheduledPair, ScheduledNumbers = tuple[float, float], tuple[float, ...]

@@ -11,6 +11,8 @@ import numpy as np
 from fastopt.numerics import Recorded
 from fastopt.runtime import describe, real, whole
 
+COUNTS = ("no", "one", "two", "three", "four", "five")
+
 
 class Validator:
     """The values that something can have: any, where it is checked elsewhere."""
@@ -114,33 +116,32 @@ class ScheduledNumber(Number):
         return value if is_function(value) else super().check(value, where)
 
 
-class Pair(Validator):
-    """Two numbers in one range; `third` is the option for what others give as a third one."""
+class Several(Validator):
+    """Some numbers in one range, from `fewest` to `most` of them."""
 
-    def __init__(self, each: Number, third: str = "") -> None:
-        self.each, self.third = each, third
+    def __init__(self, each: Number, fewest: int, most: int) -> None:
+        self.each, self.fewest, self.most = each, fewest, most
 
     def holds(self, value: Any) -> bool:
         """Return whether it is a tuple of floats in the range."""
-        return type(value) is tuple and len(value) == 2 and all([self.each.holds(x) for x in value])
+        fits = type(value) is tuple and self.fewest <= len(value) <= self.most
+        return fits and all([self.each.holds(x) for x in value])
 
-    def check(self, value: Any, where: str) -> tuple[float, float]:
+    def check(self, value: Any, where: str) -> tuple[float, ...]:
         """Return it as a tuple of floats."""
         if isinstance(value, np.ndarray):
             value = value.tolist()
         if not isinstance(value, (tuple, list)):
             raise TypeError(f"{where} is {describe(value)}; it must be {self.words()}")
-        if len(value) != 2:
-            mend = ""
-            if self.third and len(value) == 3:
-                mend = f": give {where.partition(' ')[0]}={(*value[:2],)!r}, {self.third}={value[2]!r}"
-            raise ValueError(f"{where} has {len(value)} entries; it must be two numbers{mend}")
-        first, second = (self.each.check(x, _entry(where, i)) for i, x in enumerate(value))
-        return first, second
+        if not self.fewest <= len(value) <= self.most:
+            wanted = f"{self._count()} numbers{self._remedy(value, where)}"
+            raise ValueError(f"{where} has {len(value)} entries; it must be {wanted}")
+        return tuple([self.each.check(x, _entry(where, i)) for i, x in enumerate(value)])
 
     def accept(self, value: Any, where: str) -> Any:
         """Return a tuple in which each can be a function of the step."""
-        if not (isinstance(value, (tuple, list)) and len(value) == 2 and any(map(is_function, value))):
+        some = isinstance(value, (tuple, list)) and self.fewest <= len(value) <= self.most
+        if not (some and any(map(is_function, value))):
             return self.check(value, where)
         return tuple(self.each.accept(x, _entry(where, i)) for i, x in enumerate(value))
 
@@ -152,7 +153,28 @@ class Pair(Validator):
 
     def words(self) -> str:
         """Put in words what a value must be."""
-        return f"two numbers{self.each.range()}"
+        return f"{self._count()} numbers{self.each.range()}"
+
+    def _remedy(self, value: Any, where: str) -> str:
+        return ""
+
+    def _count(self) -> str:
+        """Put in words how many they are."""
+        fewest, most = COUNTS[self.fewest], COUNTS[self.most]
+        return fewest if fewest == most else f"{fewest} to {most}"
+
+
+class Pair(Several):
+    """Two numbers in one range; `third` is the option for what others give as a third one."""
+
+    def __init__(self, each: Number, third: str = "") -> None:
+        super().__init__(each, 2, 2)
+        self.third = third
+
+    def _remedy(self, value: Any, where: str) -> str:
+        if not self.third or len(value) != 3:
+            return ""
+        return f": give {where.partition(' ')[0]}={(*value[:2],)!r}, {self.third}={value[2]!r}"
 
 
 def _entry(where: str, i: int) -> str:

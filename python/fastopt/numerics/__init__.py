@@ -12,7 +12,7 @@ from fastopt.numerics.formats import (
     read,
     taken,
 )
-from fastopt.numerics.powers import exp, power, real_power
+from fastopt.numerics.powers import exp, log, power, real_power
 from fastopt.numerics.recording import (
     OPERATIONS,
     NotRecordedError,

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
-from fastopt.numerics.recording import recordable
+from fastopt.numerics.recording import is_recorded, recordable
 from fastopt.runtime import native
 
 _LN2_HIGH = 0.693147180369123816490  # the leading bits: a multiple of it has no rounding error
@@ -29,10 +30,10 @@ def real_power_in_python(base: float, exponent: float) -> float:
     product = power_in_python(float(base), whole)
     if exponent == whole or base == 0.0:
         return product if exponent == whole else 0.0
-    return product * exp_in_python((exponent - whole) * log(base))
+    return product * exp_in_python((exponent - whole) * log_in_python(base))
 
 
-def log(x: float) -> float:
+def log_in_python(x: float) -> float:
     """Return the natural logarithm of x > 0, from products, sums, quotients and its power of two."""
     fraction, k = math.frexp(x)
     if fraction < _SQRT_HALF:
@@ -62,6 +63,12 @@ def exp_in_python(x: float) -> float:
 _power: Callable[[float, int], float] = native.power if native else power_in_python
 _exp: Callable[[float], float] = native.exp if native else exp_in_python
 _real_power: Callable[[float, float], float] = native.real_power if native else real_power_in_python
+
+
+def log(x: Any) -> float:
+    """Return the natural logarithm of x > 0; what is recorded with it holds for this x alone."""
+    return log_in_python(x.fixed() if is_recorded(x) else x)
+
 
 power = recordable("power", _power)
 exp = recordable("exponential", _exp)

@@ -2,6 +2,7 @@
 from collections.abc import Mapping
 
 from fastopt.optimizer import Optimizer as Optimizer
+from fastopt.optimizers.acprop import ACProp as ACProp
 from fastopt.optimizers.adabelief import AdaBelief as AdaBelief
 from fastopt.optimizers.adabound import AdaBound as AdaBound
 from fastopt.optimizers.adabound import AdaMod as AdaMod
@@ -12,8 +13,14 @@ from fastopt.optimizers.adam import AdamW as AdamW
 from fastopt.optimizers.adamax import Adamax as Adamax
 from fastopt.optimizers.adamax import AdamaxW as AdamaxW
 from fastopt.optimizers.adan import Adan as Adan
+from fastopt.optimizers.ademamix import AdEMAMix as AdEMAMix
+from fastopt.optimizers.ademamix import SimplifiedAdEMAMix as SimplifiedAdEMAMix
 from fastopt.optimizers.adopt import ADOPT as ADOPT
+from fastopt.optimizers.aggmo import AggMo as AggMo
+from fastopt.optimizers.asgd import ASGD as ASGD
+from fastopt.optimizers.cocob import COCOB as COCOB
 from fastopt.optimizers.fromage import Fromage as Fromage
+from fastopt.optimizers.ftrl import FTRL as FTRL
 from fastopt.optimizers.lamb import LAMB as LAMB
 from fastopt.optimizers.laprop import LaProp as LaProp
 from fastopt.optimizers.lars import LARS as LARS
@@ -21,15 +28,22 @@ from fastopt.optimizers.lion import Lion as Lion
 from fastopt.optimizers.nadam import NAdam as NAdam
 from fastopt.optimizers.nadam import NAdamW as NAdamW
 from fastopt.optimizers.novograd import NovoGrad as NovoGrad
+from fastopt.optimizers.optimistic import OptimisticAdam as OptimisticAdam
+from fastopt.optimizers.optimistic import OptimisticSGD as OptimisticSGD
 from fastopt.optimizers.padam import PAdam as PAdam
+from fastopt.optimizers.quasi_hyperbolic import QHM as QHM
+from fastopt.optimizers.quasi_hyperbolic import QHAdam as QHAdam
 from fastopt.optimizers.radam import RAdam as RAdam
 from fastopt.optimizers.rmsprop import RMSprop as RMSprop
+from fastopt.optimizers.rprop import Rprop as Rprop
 from fastopt.optimizers.schedule_free import AdamWScheduleFree as AdamWScheduleFree
+from fastopt.optimizers.schedule_free import RAdamScheduleFree as RAdamScheduleFree
 from fastopt.optimizers.schedule_free import SGDScheduleFree as SGDScheduleFree
 from fastopt.optimizers.sgd import SGD as SGD
 from fastopt.optimizers.signum import SignSGD as SignSGD
 from fastopt.optimizers.signum import Signum as Signum
 from fastopt.optimizers.signum import Tiger as Tiger
+from fastopt.optimizers.smorms3 import SMORMS3 as SMORMS3
 from fastopt.optimizers.stable_adamw import StableAdamW as StableAdamW
 from fastopt.optimizers.yogi import Yogi as Yogi
 
@@ -38,9 +52,16 @@ INDEX: Mapping[str, str]
 
 __all__ = [
     "ADOPT",
+    "ASGD",
+    "COCOB",
+    "FTRL",
     "LAMB",
     "LARS",
+    "QHM",
     "SGD",
+    "SMORMS3",
+    "ACProp",
+    "AdEMAMix",
     "AdaBelief",
     "AdaBound",
     "AdaMod",
@@ -52,18 +73,25 @@ __all__ = [
     "Adamax",
     "AdamaxW",
     "Adan",
+    "AggMo",
     "Fromage",
     "LaProp",
     "Lion",
     "NAdam",
     "NAdamW",
     "NovoGrad",
+    "OptimisticAdam",
+    "OptimisticSGD",
     "PAdam",
+    "QHAdam",
     "RAdam",
+    "RAdamScheduleFree",
     "RMSprop",
+    "Rprop",
     "SGDScheduleFree",
     "SignSGD",
     "Signum",
+    "SimplifiedAdEMAMix",
     "StableAdamW",
     "Tiger",
     "Yogi",

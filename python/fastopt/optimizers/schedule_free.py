@@ -1,4 +1,4 @@
-"""Schedule-Free SGD and AdamW: a running average in place of a schedule of the learning rate."""
+"""Schedule-Free SGD, AdamW and RAdam: a running average in place of a schedule of the learning rate."""
 
 from collections import namedtuple
 from typing import Any, ClassVar
@@ -17,6 +17,7 @@ from fastopt.algorithm import (
     number,
     pair,
     regularization,
+    select,
     shipped,
 )
 from fastopt.numerics import power, real_power, sqrt
@@ -44,6 +45,17 @@ def adamw_schedule_free(p: Any, g: Any, z: Any, v: Any, c: Any) -> Any:
 
 
 @shipped
+def radam_schedule_free(p: Any, g: Any, z: Any, v: Any, c: Any) -> Any:
+    """Do the same, as long as plain is 1 along the gradient itself."""
+    z = z + c.begin * (p - z)
+    v = c.beta2 * v + c.one_minus_beta2 * g * g
+    d = g / select(c.plain == c.one, c.one, np.sqrt(v) * c.unbias + c.eps) + c.decay * p
+    p = p + c.mix * (z - p) - c.step * d
+    z = z - c.lr * d
+    return p, z, v
+
+
+@shipped
 def schedule_free_average(p: Any, g: Any, c: Any) -> Any:
     """Move p, which lies between x and z, to x; z stands in place of the gradient."""
     return p + c.weight * (g - p)
@@ -58,12 +70,25 @@ AdamwScheduleFreeCoefficients = namedtuple(
 )
 
 
+RadamScheduleFreeCoefficients = namedtuple(
+    "RadamScheduleFreeCoefficients",
+    "beta2 one_minus_beta2 unbias eps decay begin mix step lr plain one",
+)
+
+
 AverageCoefficients = namedtuple("AverageCoefficients", "weight")
 
 
-def averaging(h: Values, t: int, beta: float, carried: Values) -> SgdScheduleFreeCoefficients:
+def warmed_up(h: Values, t: int) -> float:
+    """Compute the learning rate of a step."""
+    lr: float = h.lr
+    return lr if h.warmup_steps == 0.0 else lr * min(1.0, t / h.warmup_steps)
+
+
+def averaging(
+    h: Values, lr: float, t: int, beta: float, carried: Values
+) -> SgdScheduleFreeCoefficients:
     """Compute how a step goes into the average, and count its weight."""
-    lr = h.lr if h.warmup_steps == 0.0 else h.lr * min(1.0, t / h.warmup_steps)
     carried.lr_max = max(lr, carried.lr_max)
     weight = real_power(t, h.r) * real_power(carried.lr_max, h.weight_lr_power)
     carried.weight_sum += weight
@@ -184,7 +209,7 @@ class SGDScheduleFree(ScheduleFree):
 
     @staticmethod
     def coefficients(h: Values, t: int, carried: Values) -> tuple[float, ...]:
-        return averaging(h, t, h.momentum, carried)
+        return averaging(h, warmed_up(h, t), t, h.momentum, carried)
 
 
 @shipped
@@ -269,5 +294,71 @@ class AdamWScheduleFree(ScheduleFree):
         beta1, beta2 = h.betas
         unbias = 1.0 / sqrt(1.0 - power(beta2, t))
         decay = h.weight_decay if h.decoupled_weight_decay else 0.0
-        averages = averaging(h, t, beta1, carried)
+        averages = averaging(h, warmed_up(h, t), t, beta1, carried)
         return AdamwScheduleFreeCoefficients(beta2, 1.0 - beta2, unbias, h.eps, decay, *averages)
+
+
+@shipped
+class RAdamScheduleFree(AdamWScheduleFree):
+    """Schedule-Free RAdam, as ``schedulefree.RAdamScheduleFree``: its own warm-up, and no schedule.
+
+    ::
+
+        r_max = 2 / (1 - beta2) - 1
+        r = r_max - 2 * t * beta2^t / (1 - beta2^t)
+        rect = sqrt((r - 4) * (r - 2) * r_max / ((r_max - 4) * (r_max - 2) * r))      where r > 4
+        rect = 0 if silent_sgd_phase else 1, and d = g + weight_decay * y             where r <= 4
+
+    and otherwise as `AdamWScheduleFree`, with ``lr * rect`` in place of lr. With the default beta2, r
+    is above 4 from the fifth step on.
+
+    Defazio et al., *The road less scheduled* (arXiv:2405.15682), with the rectification of Liu et al.,
+    *On the variance of the adaptive learning rate and beyond* (arXiv:1908.03265). Differs from the
+    package as `SGDScheduleFree` does, and can have a warm-up besides.
+
+    Parameters
+    ----------
+    silent_sgd_phase : bool
+        Take no step as long as the second moment is of too few gradients, in place of plain ones.
+    decoupled_weight_decay : bool
+        Decay the weights as above; if False, add ``weight_decay * y`` to the gradient.
+    lr, betas, eps, warmup_steps, r, weight_lr_power
+        As of `AdamWScheduleFree`.
+    **options
+        Those of every `Optimizer`: of the update, regularization, gradients, averages, bookkeeping.
+
+    States
+    ------
+    z : the sequence that is averaged
+    v : running mean of squared gradients
+
+    Examples
+    --------
+    >>> w = np.ones(2)
+    >>> opt = fastopt.RAdamScheduleFree([w], lr=0.1, silent_sgd_phase=False)
+    >>> for _ in range(3):
+    ...     _ = opt.step([np.array([1.0, -2.0])])
+    >>> w
+    array([0.79, 1.42])
+    """
+
+    silent_sgd_phase: bool = flag(default=True)
+
+    rule = staticmethod(radam_schedule_free)
+
+    @staticmethod
+    def coefficients(h: Values, t: int, carried: Values) -> tuple[float, ...]:
+        beta1, beta2 = h.betas
+        left2 = 1.0 - power(beta2, t)
+        r_max = 2.0 / (1.0 - beta2) - 1.0
+        r = r_max - 2.0 * t * power(beta2, t) / left2
+        plain = not r > 4.0
+        if plain:
+            rect = 0.0 if h.silent_sgd_phase else 1.0
+        else:
+            rect = sqrt((r - 4.0) * (r - 2.0) * r_max / ((r_max - 4.0) * (r_max - 2.0) * r))
+        decay = h.weight_decay if h.decoupled_weight_decay else 0.0
+        averages = averaging(h, warmed_up(h, t) * rect, t, beta1, carried)
+        divided = (1.0 / sqrt(left2), h.eps, decay)
+        kind = (1.0 if plain else 0.0, 1.0)
+        return RadamScheduleFreeCoefficients(beta2, 1.0 - beta2, *divided, *averages, *kind)
