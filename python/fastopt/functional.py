@@ -24,13 +24,13 @@ from fastopt.algorithm import (
 from fastopt.arrays import Written, checks, viewed
 from fastopt.optimizer import Optimizer
 from fastopt.registry import RENAMED, find, names
-from fastopt.runtime import get_num_threads, suggest, whole
+from fastopt.runtime import alike, get_num_threads, whole
 from fastopt.step import between, clip_factor, measuring, norms_of
 
 
 def __getattr__(name: str) -> Callable[..., dict[str, float]]:
     if name.startswith("_") or name not in {*names(), *RENAMED}:
-        raise AttributeError(f"fastopt.functional has no {name!r}: {suggest(name, names())}")
+        raise AttributeError(f"fastopt.functional has no {name!r}: {alike(name, names())}")
     return _function(name)
 
 

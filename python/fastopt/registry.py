@@ -6,7 +6,7 @@ from typing import Any
 
 from fastopt.optimizer import Optimizer
 from fastopt.optimizers import CLASSES
-from fastopt.runtime import describe, suggest, warn
+from fastopt.runtime import alike, describe, warn
 
 # Names that people have for a class with some of its options.
 PRESETS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -34,14 +34,14 @@ def names(pattern: str = "*") -> list[str]:
 def find(name: str) -> tuple[type[Optimizer], Mapping[str, Any]]:
     """Find the class and the options of a name, in any case; an error for an unknown one."""
     if not isinstance(name, str):
-        raise TypeError(f"the optimizer is {describe(name)}; it must be a name: {', '.join(names())}")
+        raise TypeError(f"the optimizer is {describe(name)}; it must be a name, such as 'adamw'")
     key = name.lower()
     if key in RENAMED:
         warn(f"the optimizer {name!r} is now called {RENAMED[key]!r}", DeprecationWarning)
         key = RENAMED[key]
     key, options = PRESETS.get(key, (key, {}))
     if key not in _BY_NAME:
-        raise ValueError(f"there is no optimizer {name!r}: {suggest(name, names())}")
+        raise ValueError(f"there is no optimizer {name!r}: {alike(name, names())}")
     return CLASSES[_BY_NAME[key]], options
 
 

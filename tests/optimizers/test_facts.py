@@ -82,7 +82,7 @@ def test_what_cannot_be_described() -> None:
         fastopt.describe("adm")
     wrong: Any
     for wrong in (3, dict):
-        with pytest.raises(TypeError, match="it must be a name: acprop, adadelta"):
+        with pytest.raises(TypeError, match="it must be a name, such as 'adamw'"):
             fastopt.describe(wrong)
     with pytest.raises(TypeError, match="Optimizer has no rule"):
         fastopt.describe(fastopt.Optimizer)

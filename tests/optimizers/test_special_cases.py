@@ -22,8 +22,8 @@ def test_ftrl_leaves_a_parameter_that_has_had_no_gradient(backend: str) -> None:
 def test_rprop_sees_the_signs_of_gradients_whose_product_vanishes(backend: str) -> None:
     p = np.zeros(2, np.float32)
     opt = fastopt.Rprop([p], lr=0.25, eta_plus=2.0, eta_minus=0.5, backend=backend)
-    opt.step([np.float32([1e-30, 1e-30])])
-    opt.step([np.float32([1e-30, -1e-30])])
+    opt.step([np.array([1e-30, 1e-30], np.float32)])
+    opt.step([np.array([1e-30, -1e-30], np.float32)])
     assert opt.state["0"]["d"].tolist() == [0.5, 0.125]
     assert p.tolist() == [-0.75, -0.25]
 
@@ -32,11 +32,11 @@ def test_a_silent_step_takes_no_harm_from_a_large_gradient(backend: str) -> None
     """Its square overflows, and no root of it is multiplied by 0."""
     p = np.ones(1, np.float32)
     opt = fastopt.RAdamScheduleFree([p], lr=0.5, backend=backend)
-    opt.step([np.float32([1e25])])
-    opt.step([np.float32([1.0])])
+    opt.step([np.array([1e25], np.float32)])
+    opt.step([np.array([1.0], np.float32)])
     assert p.tolist() == [1.0]
     loud = fastopt.RAdamScheduleFree([p], lr=0.5, silent_sgd_phase=False, backend=backend)
-    loud.step([np.float32([1e25])])
+    loud.step([np.array([1e25], np.float32)])
     assert p.tolist() == [np.float32(1.0) - np.float32(0.5) * np.float32(1e25)]
 
 

@@ -3,6 +3,7 @@
 from fastopt.runtime import attributes, by_name, extension, other_names, renamed, threads
 from fastopt.runtime.arguments import (
     MOST_STEPS,
+    alike,
     count,
     describe,
     listed,

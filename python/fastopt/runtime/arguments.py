@@ -83,6 +83,15 @@ def shown(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
+def alike(name: str, known: Sequence[str]) -> str:
+    """Name the optimizers whose names are most like one that there is not, and where all are listed."""
+    import difflib
+
+    close = difflib.get_close_matches(str(name).lower(), known, n=3, cutoff=0.5)
+    words = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
+    return f"{words}fastopt.names() lists all {len(known)}"
+
+
 def suggest(name: str, known: Iterable[str], most: int | None = None) -> str:
     """List what there is, at `most` so many, and the one that a misspelt name may have meant."""
     import difflib
