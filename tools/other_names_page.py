@@ -31,15 +31,16 @@ def options() -> str:
     """Return the table of hyperparameters and settings, with the names that ``like=`` takes."""
     theirs = {like: frameworks.names(like) for like in frameworks.NAMES}
     taken = {ours for names in theirs.values() for ours in names}
+    forms = {form.partition("=")[0]: form for form in other_names.OPTIONS}
     rows = ["| fastopt | elsewhere | taken as it is |", "|---|---|---|"]
-    for ours in {**other_names.OPTIONS, **dict.fromkeys(sorted(taken))}:
-        form = other_names.FORMS.get(ours, ours)
+    for ours in {**forms, **dict.fromkeys(sorted(taken))}:
+        form = forms.get(ours, ours)
         own = [
             f'{listed(names[ours])} with `like="{like}"`'
             for like, names in theirs.items()
             if ours in names
         ]
-        rows.append(f"| `{form}` | {listed(other_names.OPTIONS.get(ours, ()))} | {'; '.join(own)} |")
+        rows.append(f"| `{form}` | {listed(other_names.OPTIONS.get(form, ()))} | {'; '.join(own)} |")
     return "\n".join(rows)
 
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 Hook = Callable[[Any], object]
 
 
-class Optimizer(Algorithm):
+class Optimizer(Algorithm, attributes.OtherNames):
     """Updates parameters in place from their gradients. The base class of every algorithm.
 
     All arguments but `params` are given by keyword. Options can be read as attributes, and those that
@@ -1073,18 +1073,28 @@ class Optimizer(Algorithm):
             setattr(self, new, value)
             return
         if not hasattr(type(self), name):
-            known = other_names.option(name, {**self.hyperparameters, **self.declared})
-            for i, group in enumerate(self.groups):
-                if name in group.kind.hyperparameters:
-                    known = f"{group.algorithm}, of group {i}, has it: opt.groups[{i}][{name!r}] = ..."
-            raise AttributeError(f"{type(self).__name__} has no hyperparameter {name!r}: {known}")
+            raise self._missing(name)
         if is_shown(self, name):
             check_same(self, name, value)
             return
         super().__setattr__(name, value)
 
     def __dir__(self) -> list[str]:
-        return [name for name in super().__dir__() if name not in attributes.METHODS]
+        cls = type(self)
+        hidden = attributes.Missing
+        return [x for x in super().__dir__() if not isinstance(getattr(cls, x, None), hidden)]
+
+    def _missing(self, name: str) -> AttributeError:
+        """Make the error for an attribute that there is not, with what is meant."""
+        cls = type(self).__name__
+        if name in attributes.METHODS:
+            call, does = attributes.METHODS[name]
+            return AttributeError(f"{cls} has no method {name!r}: {call} {does}")
+        known = other_names.option(name, {**self.hyperparameters, **self.declared})
+        for i, group in enumerate(self.groups):
+            if name in group.kind.hyperparameters:
+                known = f"{group.algorithm}, of group {i}, has it: opt.groups[{i}][{name!r}]"
+        return AttributeError(f"{cls} has no hyperparameter {name!r}: {known}")
 
     def __delattr__(self, name: str) -> None:
         if is_shown(self, name):

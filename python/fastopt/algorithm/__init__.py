@@ -1,7 +1,7 @@
 """The declaration of an algorithm: options, rule, stages, facts."""
 
 from fastopt.algorithm import elementwise, regularization, renamed, settings
-from fastopt.algorithm.base import ARRAYS, SETTINGS, Algorithm, Measured, Move
+from fastopt.algorithm.base import ARRAYS, OPTIONS, SETTINGS, Algorithm, Measured, Move
 from fastopt.algorithm.elementwise import (
     bounded,
     clip,

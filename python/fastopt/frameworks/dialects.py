@@ -3,8 +3,8 @@
 A package for each framework has all that is known of it. Its `dialect` is a table: for every algorithm
 that it has, by the name of our class, the options in which its rule or its defaults differ from ours,
 which are torch's where torch has it; and its `NAMES` are its own for hyperparameters, where they are
-not ours. Where states can be converted, `names` are what it calls their parts, `arrival` converts from
-it and `departure` to it.
+not ours, with `HINTS` for what has another form here. Where states can be converted, `names` are what
+it calls their parts, `arrival` converts from it and `departure` to it.
 """
 
 from collections.abc import Mapping
@@ -33,14 +33,18 @@ REQUIRED = _Required()
 
 def table(like: str) -> Table:
     """Return the table of a framework."""
-    found: Table = import_module(f"fastopt.frameworks.{like}.dialect").TABLE
+    found: Table = _dialect(like).TABLE
     return found
 
 
 def names(like: str) -> Names:
     """Return what a framework calls hyperparameters, by our names."""
-    found: Names = import_module(f"fastopt.frameworks.{like}.dialect").NAMES
+    found: Names = _dialect(like).NAMES
     return found
+
+
+def _dialect(like: str) -> Any:
+    return import_module(f"fastopt.frameworks.{like}.dialect")
 
 
 def defaults(
@@ -69,9 +73,12 @@ def as_ours(
     """Return options under our names, of which some may have those of the framework.
 
     Where one half of a pair is given, the other is that of `before`, by default of the dialect. Raise
-    TypeError for what is given under both names.
+    TypeError for what is given under both names, or means something else here.
     """
     before = options(cls, like) if before is None else before
+    for name, hint in getattr(_dialect(like), "HINTS", {}).items():
+        if name in given and name not in cls.hyperparameters:
+            raise TypeError(f"{cls.__name__} has no hyperparameter {name!r}: {hint}")
     found = dict(given)
     for ours, theirs in names(like).items():
         halves = (theirs,) if isinstance(theirs, str) else theirs

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from fastopt.algorithm import (
     NOT_NEGATIVE,
+    OPTIONS,
     Number,
     Option,
     StageScalars,
@@ -279,9 +280,18 @@ class GroupValues:
 
     def _hyper(self, name: str) -> Option:
         if name not in self._declared:
-            known = other_names.option(name, self._declared)
+            known = self._meant(name)
             raise TypeError(f"there is no hyperparameter {name!r}{self._which()}: {known}")
         return self._declared[name]
+
+    def _meant(self, name: str) -> str:
+        """Describe what a name means that is none of a hyperparameter: one of ours, or a setting."""
+        of_all = name if name in OPTIONS else other_names.ours(name, OPTIONS)
+        if of_all is None:
+            return other_names.option(name, self._declared)
+        setting, _, value = of_all.partition("=")
+        later = f", or opt.{setting} = ..." if OPTIONS[setting].scope == "optimizer" else ""
+        return f"an optimizer has one for all groups: {setting}={value or '...'} beside params{later}"
 
 
 def moderate_changes(groups: Sequence[GroupValues], name: str, value: Any) -> list[Change] | None:

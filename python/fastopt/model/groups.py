@@ -9,7 +9,6 @@ from fastopt.model.commit import commit
 from fastopt.model.ended_schedules import warn_if_ended
 from fastopt.model.group_tables import groups_table, notable
 from fastopt.model.group_values import GroupValues, moderate_changes
-from fastopt.runtime import other_names
 
 if TYPE_CHECKING:
     from fastopt.algorithm import Algorithm
@@ -80,8 +79,7 @@ class Group(GroupValues, MutableMapping[str, Any]):
             return getattr(self, name)
         if name not in self._declared:
             which = self._which() if self.other else ""
-            known = other_names.option(name, self._declared)
-            raise KeyError(f"there is no hyperparameter {name!r}{which}: {known}")
+            raise KeyError(f"there is no hyperparameter {name!r}{which}: {self._meant(name)}")
         return self._at(name, self._given, {})
 
     def __setitem__(self, name: str, value: Any) -> None:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import chain
 from typing import Any, NoReturn, Self
 
-from fastopt.runtime.other_names import plain
+from fastopt.runtime.other_names import OPTIONS, plain
 
 # The public pages, in the order in which a name is looked for that differs in case or underscores.
 PAGES = ("fastopt", "fastopt.schedules", "fastopt.training", "fastopt.convert", "fastopt.rules")
@@ -144,7 +145,7 @@ def _is_module(name: str) -> bool:
 
 
 class Missing:
-    """A method that other libraries' optimizers have and ours has not: an AttributeError with ours.
+    """A name that other libraries have on this object and ours has not: an AttributeError with ours.
 
     No ``__getattr__`` of the class, which would make each look at an attribute in a step slower.
     """
@@ -155,11 +156,17 @@ class Missing:
     def __get__(self, instance: Any, owner: type) -> Self:
         if instance is None:
             return self
-        raise self._error(owner)
+        raise instance._missing(self._name)
 
     def __set__(self, instance: Any, value: Any) -> NoReturn:
-        raise self._error(type(instance))
+        raise instance._missing(self._name)
 
-    def _error(self, owner: type) -> AttributeError:
-        call, does = METHODS[self._name]
-        return AttributeError(f"{owner.__name__} has no method {self._name!r}: {call} {does}")
+
+class OtherNames:
+    """The names that other libraries have for options, as attributes that are missing."""
+
+    __slots__ = ()
+
+
+for _name in chain.from_iterable(OPTIONS.values()):
+    setattr(OtherNames, _name, Missing(_name))
