@@ -26,9 +26,14 @@ def resize(p: Array) -> None:
 
 # What can become of a parameter behind the optimizer's back.
 LATER: list[tuple[str, Callable[[Array], None], type[Exception], Words]] = [
-    ("read-only", lambda p: p.setflags(write=False), ValueError, ("read-only", "np.array(")),
+    (
+        "read-only",
+        lambda p: p.setflags(write=False),
+        ValueError,
+        ("read-only", "a.setflags(write=True)"),
+    ),
     ("reshaped", reshape, ValueError, ("another shape", "make a new optimizer")),
-    ("another dtype", retype, TypeError, ("int32",)),
+    ("another dtype", retype, TypeError, ("int32", "give it back")),
     ("resized", resize, ValueError, ("another shape", "make a new optimizer")),
 ]
 

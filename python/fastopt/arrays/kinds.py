@@ -61,6 +61,7 @@ def _of_others(thing: Any, a: str, dtype: str, kept: str) -> str:
     """Find the remedy for what is no array."""
     known = "the containers that fastopt knows here are list, tuple, dict, NamedTuple and dataclass"
     number = "a number that is updated in place is an array without axes"
+    lists = ", and a list of numbers one array, np.array([...])" if kept else ""
     if thing is None:
         return "give an array; only gradients can be None"
     if isinstance(thing, (arrays_of_python.array, memoryview, CArray)):
@@ -72,11 +73,11 @@ def _of_others(thing: Any, a: str, dtype: str, kept: str) -> str:
     if isinstance(thing, Iterable) and not isinstance(thing, (list, tuple, str)):
         return f"{known}: pass list({a})"
     if isinstance(thing, float) and math.isfinite(thing):
-        return f"{number}: np.array({thing!r}, np.{dtype}){kept}"
+        return f"{number}: np.array({thing!r}, np.{dtype}){lists}{kept}"
     if isinstance(thing, (list, tuple)):
         return f"make it one: np.array({a}, np.{dtype}){kept}"
     if isinstance(thing, numbers.Real):
-        return f"{number}: np.array({a}, np.{dtype}){kept}"
+        return f"{number}: np.array({a}, np.{dtype}){lists}{kept}"
     if callable(getattr(type(thing), "named_parameters", None)):
         line = f"{{n: t.detach().numpy() for n, t in {a}.named_parameters()}}"
         return f"give its arrays, which share its memory: {line}"

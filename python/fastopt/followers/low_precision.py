@@ -26,7 +26,7 @@ class Copies:
                 raise TypeError(
                     f"{what} has dtype {copy.dtype}; {remedy} (np.uint16 holds the bits of bfloat16)"
                 )
-            check_layout(copy, what, p, f"np.zeros_like(p, dtype={copy.dtype})")
+            check_layout(copy, what, p, f"np.zeros_like(p, dtype={copy.dtype.name!r})")
             self.arrays.append(copy)
             self.named.append((what, copy))
         Extents([*parameters.named(), *self.named]).check_disjoint()

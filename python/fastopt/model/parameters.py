@@ -198,7 +198,6 @@ class Parameters:
                     f"the old one. Write into the array, {place}[...] = {place} - x, or make a new "
                     "optimizer"
                 )
-            checks.check_written(p, f"parameter {self.names[i]!r}")
         self.hold.check()
         beside.check()
         named = []

@@ -44,6 +44,8 @@ class History(Mapping[str, list[Any]]):
 
         def __getattr__(self, name: str) -> NoReturn:
             hint = ": write history['loss'] for history.history['loss']" * (name == "history")
+            if name in vars(self).get("_epochs", ()):  # which a copy does not have yet
+                hint = f": write history[{name!r}]"
             raise AttributeError(
                 f"'History' object has no attribute {name!r}{hint}", name=name, obj=self
             )
