@@ -14,7 +14,10 @@ _VERBS = (
     "add|allow|begin|bind|call|choose|combine|compute|convert|do|fit|give|go|install|keep|leave|load|"
     "make|mean|merge|open|pass|pip install|put|read|rename|resume|return|set|sum|take|use|write"
 )
-_TELLS = re.compile(rf"(?:^|[:;,.(] |\bor |\band )(?:{_VERBS})\b|such as |as in |=\.\.\.|\.\.\.\)")
+# A verb where a sentence or a part of it begins, or a line of code: a call, or an argument by keyword.
+_TELLS = re.compile(
+    rf"(?:^|[:;,.(] |\bor |\band )(?:{_VERBS})\b|such as |as in |must be |needs |\w\(|[\w}}]=[\w'(\[.]"
+)
 _INSERTED = re.compile(r"remedy|suggest|\bknown|hint|line\b|meant")  # what has the remedy in it
 
 

@@ -24,11 +24,13 @@ ELSEWHERE = {
     ("backends/numba_elementwise.py", "check_enabled"): "tests/backends/test_numba_switched_off.py",
     ("frameworks/keras/arrival.py", "_checked"): "tests/oracles/test_convert_keras.py",
     ("frameworks/keras/arrival.py", "_groups"): "tests/oracles/test_convert_keras.py",
+    ("numerics/environment.py", "_warn_once"): "tests/numerics/test_floating_point_environment.py",
 }
 NEVER = {
     ("checkpoint/manifest.py", "parse"),  # install a later fastopt
     ("state/saving.py", "_extra"),
-    ("step/bound.py", "__setattr__"),  # for those who change fastopt
+    ("backends/python_binding.py", "_doubtful"),  # for those who change fastopt
+    ("step/bound.py", "__setattr__"),
 }
 
 
@@ -75,7 +77,9 @@ def test_every_message_with_a_remedy_has_a_row() -> None:
         ("raise TypeError('it must be a number, such as 0.5')", True),
         ("raise gate.busy() from None", True),
         ("warn('it is so; call that')", True),
-        ("raise ValueError(f'{x} is 3, and y is given')", False),
+        ("raise ValueError(f'{x} is wrong; opt.flush() takes it')", True),
+        ("raise ValueError(f'{x} is wrong: {y}=0.5 and {z!r} do')", True),
+        ("raise ValueError(f'{x} is 3, and y is given: {y}={z!r}')", False),
         ("raise NotImplementedError", False),
         ("raise", False),
     ],
