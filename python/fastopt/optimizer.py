@@ -489,7 +489,7 @@ class Optimizer(Algorithm, attributes.OtherNames):
         FloatingPointError
             For a gradient that is not finite, with ``nonfinite="raise"``.
         RuntimeError
-            As `lookahead` does.
+            As `at_nesterov_point` does.
         """
         from fastopt.moves import Ball, perturbed
 
@@ -503,7 +503,7 @@ class Optimizer(Algorithm, attributes.OtherNames):
         ``ema=`` or ``swa_start=``. They are given back bit by bit, also after an exception.
 
         Raises ValueError where there are none, or where a parameter is not as it was given; and
-        RuntimeError as `lookahead` does.
+        RuntimeError as `at_nesterov_point` does.
         """
         from fastopt.moves import averaged, evaluation
 
@@ -1099,8 +1099,11 @@ class Optimizer(Algorithm, attributes.OtherNames):
     def __delattr__(self, name: str) -> None:
         if is_shown(self, name):
             refuse(self, name, "be deleted")
-        if name in self.hyperparameters or name in self.declared:
-            raise AttributeError(f"opt.{name} cannot be deleted: an optimizer always has one")
+        if option := {**self.hyperparameters, **self.declared}.get(name):
+            default = option.default
+            raise AttributeError(
+                f"opt.{name} cannot be deleted: set its default, opt.{name} = {default!r}"
+            )
         super().__delattr__(name)
 
 

@@ -99,7 +99,7 @@ class EMA:
             shape, dtype = self._like
             raise ValueError(
                 f"x has shape {value.shape} and dtype {value.dtype}; the values so far have {shape} "
-                f"and {dtype}"
+                f"and {dtype}: make another EMA(...) for it"
             )
         self._like = like
         return self._smooth(value.reshape(1, 1, -1)).reshape(value.shape)

@@ -18,7 +18,9 @@ _VERBS = (
 _TELLS = re.compile(
     rf"(?:^|[:;,.(] |\bor |\band )(?:{_VERBS})\b|such as |as in |must be |needs |\w\(|[\w}}]=[\w'(\[.]"
 )
-_INSERTED = re.compile(r"remedy|suggest|\bknown|hint|line\b|meant")  # what has the remedy in it
+_INSERTED = re.compile(
+    r"remedy|complaint|misfit|suggest|\bknown|hint|line\b|meant"
+)  # what has the remedy in it
 
 
 class Site(NamedTuple):
@@ -67,6 +69,8 @@ def tells(node: ast.Raise | ast.Call) -> bool:
         return False
     if ast.unparse(made.func).split(".")[-1].lstrip("_")[0].islower() and made is not node:
         return True  # of a function that makes the error, with its remedy
+    if made.args and isinstance(made.args[0], ast.Call | ast.Name):
+        return True  # of one that makes the message, or a constant that has it
     parts = list(ast.walk(made))
     words = "".join(_text(part) for part in parts)
     inserted = [ast.unparse(part.value) for part in parts if isinstance(part, ast.FormattedValue)]

@@ -131,7 +131,7 @@ def test_momentum_that_has_only_been_switched_on_does_not_move() -> None:
     ("name", "options", "error", "words"),
     [
         ("adam", {}, TypeError, "Adam has no momentum to look ahead along; SGD and RMSprop have"),
-        ("sgd", {}, ValueError, r"lookahead needs momentum > 0 .* they are 0 and False"),
+        ("sgd", {}, ValueError, r"at_nesterov_point needs momentum > 0 .* they are 0 and False"),
         ("sgd", {"momentum": 0.9, "nesterov": True}, ValueError, r"they are 0\.9 and True"),
     ],
 )

@@ -107,7 +107,7 @@ def test_nesterov_s_point_is_that_of_each_group(backend: str) -> None:
     ("own", "error", "words"),
     [
         ({"algorithm": "adam"}, TypeError, "Adam has no momentum to look ahead along; .* (group 1)"),
-        ({"algorithm": "rmsprop"}, ValueError, "lookahead needs momentum > 0 .* (group 1)"),
+        ({"algorithm": "rmsprop"}, ValueError, "at_nesterov_point needs momentum > 0 .* (group 1)"),
     ],
 )
 def test_a_group_without_a_point_is_named(own: Any, error: type[Exception], words: str) -> None:

@@ -214,6 +214,14 @@ def test_bad_input_changes_nothing(make: Callable[[], Any], error: type[Exceptio
     assert pickle.dumps(opt.state_dict()) == before
 
 
+def test_averages_that_overwrite_no_more() -> None:
+    optimizer = BAD[[case[0] for case in BAD].index("averages")][1]()
+    with pytest.raises(ValueError, match="_frequency = None first"):
+        convert.from_keras(fastopt.Adam([np.ones(3)]), optimizer)
+    optimizer.ema_overwrite_frequency = None
+    convert.from_keras(fastopt.Adam([np.ones(3)]), optimizer)
+
+
 def test_only_optimizers_that_keras_has() -> None:
     with pytest.raises(TypeError, match="SGDScheduleFree has no counterpart in keras"):
         convert.from_keras(fastopt.SGDScheduleFree([np.ones(3)]), keras.optimizers.SGD())

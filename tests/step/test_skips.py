@@ -39,7 +39,8 @@ def test_the_limit(kind: dict[str, Any], backend: str) -> None:
                 opt.step(g)
             assert str(caught.value) == (
                 "4 steps in a row cannot be taken, and max_consecutive_skips is 3: the gradients of "
-                "'a', 'b' are not finite. Nothing has been updated"
+                "'a', 'b' are not finite. Nothing has been updated; "
+                "opt.max_consecutive_skips = None goes on leaving steps out"
             )
             assert digest(opt, g, opt.grad_norm, opt.loss_scale) == before
         assert opt.step({name: g.copy() for name, g in GOOD.items()})  # and the row has ended

@@ -170,7 +170,7 @@ class Algorithm(Declared):
 
     @classmethod
     def ahead(cls, h: Values) -> Move:
-        """Return how `lookahead` moves a parameter; raise for an algorithm that cannot."""
+        """Return how `at_nesterov_point` moves a parameter; raise for an algorithm that cannot."""
         raise TypeError(f"{cls.__name__} has no momentum to look ahead along; SGD and RMSprop have")
 
     @classmethod

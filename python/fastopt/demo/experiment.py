@@ -74,12 +74,12 @@ def line_up(
     """
     if settings.batch is not None and settings.batch > len(data.x_train):
         raise UsageError(f"--batch {settings.batch} is more than the {len(data.x_train)} samples "
-                         "that there are to train with")  # fmt: skip
+                         "that there are to train with: choose a smaller one")  # fmt: skip
     chosen = contestants.choose(roster, settings.optimizers)
     for option, heeded in _HEEDED.items():
         if option in settings.given and not any(map(heeded, chosen)):
             names = ", ".join(contestant.label for contestant in chosen)
-            raise UsageError(f"--{option} is nothing to {names} here")
+            raise UsageError(f"--{option} is nothing to {names} here: leave it out")
     chosen = [contestant.having(clipnorm=settings.clipnorm) for contestant in chosen]
     teams = contestants.at_rates(chosen, settings.lr)
     params = network.initialize(np.random.default_rng(settings.seed))

@@ -269,7 +269,10 @@ class GroupValues:
         found: dict[str, Any] = {}
         for name, value in given.items():
             if not isinstance(self._hyper(name).validator, Number):
-                raise TypeError(f"{where} has {name!r}, which is no number and cannot be multiplied")
+                raise TypeError(
+                    f"{where} has {name!r}, which is no number and cannot be multiplied: give its "
+                    f"value beside multiply, {{{name!r}: ...}}"
+                )
             found[name] = NOT_NEGATIVE.check(value, f"{where} for {name}")
         return found
 

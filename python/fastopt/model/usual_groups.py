@@ -51,7 +51,7 @@ def layer_decay(layers: Sequence[Which], rate: float) -> dict[Any, dict[str, Any
         )
     keys = [tuple(layer) if isinstance(layer, list) else layer for layer in layers]
     if len(set(keys)) != len(keys):
-        raise ValueError("layers has a pattern twice; each has one place in the order")
+        raise ValueError("layers has a pattern twice; each has one place in the order: leave one out")
     factor = NOT_NEGATIVE.check(rate, "rate")
     last = len(keys) - 1
     return {layer: {"multiply": {"lr": factor ** (last - i)}} for i, layer in enumerate(keys)}

@@ -43,8 +43,8 @@ def momentum_ahead(h: Values) -> Move:
     """Return how the momentum buffer b moves a parameter where there is no new gradient."""
     if h.momentum == 0.0 or h.nesterov:
         raise ValueError(
-            "lookahead needs momentum > 0 and nesterov=False, which is another way to look ahead; they "
-            f"are {h.momentum:g} and {h.nesterov}"
+            "at_nesterov_point needs momentum > 0 and nesterov=False, which is another way to look "
+            f"ahead; they are {h.momentum:g} and {h.nesterov}"
         )
     return Move("b", sgd, SgdCoefficients(h.momentum * (1.0 if h.lr_in_buffer else h.lr)))
 
@@ -60,8 +60,9 @@ class SGD(Optimizer):
         p = p - lr * (g + momentum * b)                nesterov
 
     Nesterov's momentum in the form of Sutskever et al., *On the importance of initialization and
-    momentum in deep learning* (ICML 2013); for the gradient at the point ahead see `lookahead`. Differs
-    from PyTorch where momentum is switched on during training: the first gradient is then dampened too.
+    momentum in deep learning* (ICML 2013); for the gradient at the point ahead see `at_nesterov_point`.
+    Differs from PyTorch where momentum is switched on during training: the first gradient is then
+    dampened too.
 
     Parameters
     ----------

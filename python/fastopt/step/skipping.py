@@ -25,7 +25,8 @@ class Skips:
         if most is not None and self.in_a_row >= most:
             raise FloatingPointError(
                 f"{self.in_a_row + 1} steps in a row cannot be taken, and max_consecutive_skips is "
-                f"{most}: {complaint(False)}. Nothing has been updated"
+                f"{most}: {complaint(False)}. Nothing has been updated; "
+                "opt.max_consecutive_skips = None goes on leaving steps out"
             )
 
     def warns(self) -> bool:

@@ -52,7 +52,9 @@ def _counted(named: dict[str, Any]) -> int:
         if not isinstance(array, np.ndarray):
             raise TypeError(f"{what} is {describe(array)}; it must be an array: np.asarray(...)")
         if array.ndim == 0:
-            raise ValueError(f"{what} has shape (), and no first axis that counts the samples")
+            raise ValueError(
+                f"{what} has shape (), and no first axis that counts the samples: np.atleast_1d(...)"
+            )
     first, *others = named
     count = len(named[first])
     for other in others:

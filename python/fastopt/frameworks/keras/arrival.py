@@ -86,7 +86,8 @@ def _checked(opt: Convertible, optimizer: Any, theirs: Counterpart) -> list[Any]
     if optimizer.use_ema and optimizer.ema_overwrite_frequency:
         raise ValueError(
             "the Keras optimizer overwrites the variables with their averages "
-            f"(ema_overwrite_frequency={optimizer.ema_overwrite_frequency}), which fastopt does not do"
+            f"(ema_overwrite_frequency={optimizer.ema_overwrite_frequency}), which fastopt does not: "
+            "set optimizer.ema_overwrite_frequency = None first"
         )
     together = optimizer.gradient_accumulation_steps
     begun = int(optimizer._iterations) % together if together else 0
@@ -98,7 +99,8 @@ def _checked(opt: Convertible, optimizer: Any, theirs: Counterpart) -> list[Any]
     variables = list(optimizer._trainable_variables)
     if len(variables) != len(opt.names):
         raise ValueError(
-            f"the Keras optimizer has {len(variables)} variables, and opt {len(opt.names)} parameters"
+            f"the Keras optimizer has {len(variables)} variables, and opt {len(opt.names)} parameters: "
+            "make it of an array for each of model.trainable_variables"
         )
     return variables
 
