@@ -154,6 +154,11 @@ class Optimizer(Algorithm, attributes.OtherNames):
         rounded once. Without it they are refused.
     zero_grads : bool
         Zero the gradients after they have been read.
+    tied : "add", or None
+        For an array that stands in `params` twice, or beside a view of all its elements, such as
+        ``a.T`` or ``a.reshape(...)``: tied weights. "add" makes it one parameter, with the name of its
+        first place, and adds the gradients of its places, in their order and in its dtype, before
+        all else; None in place of one adds nothing. Without it such arrays are refused.
 
     Averages
     --------
@@ -799,7 +804,7 @@ class Optimizer(Algorithm, attributes.OtherNames):
     def _shown(self, follower: Follower, name: str) -> Any:
         """Put views into containers like those of the parameters, which only show them."""
         closing.refresh_followers(self._core)
-        return read_only(self._core.bound.parameters.tree(follower.views()), f"opt.{name}")
+        return read_only(self._core.bound.parameters.tree(follower.views(), views=True), f"opt.{name}")
 
     # Save and load; training resumes bit for bit.
 

@@ -20,6 +20,7 @@ DEFAULTS: dict[str, Any] = {
     "cast_grads": False,
     "stats": False,
     "flush_subnormals": False,
+    "tied": None,
     "cast_to": None,
     "ema": None,
     "ema_bias_correction": False,
@@ -30,6 +31,7 @@ DEFAULTS: dict[str, Any] = {
     "gradient_accumulation_steps": 1,
 }
 FIXED = (
+    "tied",
     "cast_to",
     "ema",
     "ema_bias_correction",
@@ -73,6 +75,8 @@ WRONG: list[tuple[str, Any, type[Exception], str]] = [
     ("stats", 0, TypeError, "True or False"),
     ("flush_subnormals", 1, TypeError, "True or False"),
     ("flush_subnormals", "True", TypeError, "True or False"),
+    ("tied", "sum", ValueError, "it must be 'add' or None"),
+    ("tied", True, TypeError, "it must be 'add' or None"),
     ("ema", 1.0, ValueError, ">= 0 and < 1"),
     ("ema", -0.1, ValueError, ">= 0 and < 1"),
     ("ema", np.nan, ValueError, "finite"),

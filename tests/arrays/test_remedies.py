@@ -151,13 +151,28 @@ def test_two_arrays_by_position() -> None:
 
 
 def test_the_same_array_twice() -> None:
-    """Given once, with the gradients of its uses added up."""
+    """Tied, or given once, with the gradients of its uses added up."""
     w, twin = good(), good()
     message = message_of("'encode'", call=lambda: fastopt.SGD({"encode": w, "decode": w}))
     assert "np.array(" not in message
+    assert "tied='add' makes it one parameter" in message
+    tied = fastopt.SGD({"encode": w, "decode": w}, lr=1.0, tied="add")
+    tied.step({"encode": good(), "decode": good()})
+    assert w.tobytes() == (twin - 2 * good()).tobytes()
     assert "give every array once, and add up the gradients of its uses" in message
     fastopt.SGD({"encode": w}, lr=1.0).step({"encode": good() + good()})
-    assert w.tobytes() == (twin - 2 * good()).tobytes()
+    assert w.tobytes() == (twin - 4 * good()).tobytes()
+
+
+@pytest.mark.parametrize("tied", [None, "add"])
+def test_parameters_with_a_part_in_common(tied: str | None) -> None:
+    memory = good().reshape(-1)
+    params = {"low": memory[:8], "high": memory[4:]}
+    message = message_of("'high'", "'low'", call=lambda: fastopt.SGD(params, tied=tied))
+    assert "tied" not in message
+    assert "give the array that both are views of once, and add up the gradients" in message
+    fastopt.SGD({"both": memory}, lr=1.0).step({"both": np.ones(12, np.float32)})
+    assert memory.tobytes() == (good().reshape(-1) - 1).tobytes()
 
 
 def test_a_field_that_is_no_array() -> None:

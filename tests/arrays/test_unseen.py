@@ -368,3 +368,15 @@ def test_a_loop_of_training_that_gets_the_optimizer_s_own_parameters(backend: st
     opt = Adam([np.ones(3)], backend=backend)
     fastopt.fit(lambda p, x: (1.0, [np.ones(3)]), opt.params, opt, np.zeros((8, 1)), epochs=3)
     assert opt.step_count > 2
+
+
+def test_a_tied_array_is_seen_in_any_of_its_places(backend: str) -> None:
+    layers = [Layer(), Layer(4, 4), Layer()]
+    layers[2].W = layers[0].W.T
+    opt = Adam([layer.W for layer in layers], tied="add", backend=backend)
+    layers[0].W, layers[1].W = layers[0].W - 1, layers[1].W - 1
+    (message,) = told(opt, ones(opt._core.bound.params))
+    assert "nothing refers to parameter '1' but" in message
+    opt = Adam([layer.W for layer in (Layer(), Layer())] * 2, tied="add", backend=backend)
+    (message,) = told(opt, ones(opt._core.bound.params))
+    assert "nothing refers to parameters '0', '1' but" in message

@@ -291,3 +291,13 @@ def test_bad_input_changes_nothing(make: Make, error: type[Exception], said: str
 def test_what_optax_does_not_have(opt: Any, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         convert.from_optax(opt, optax.adam(0.1).init([np.ones(3)]))
+
+
+def test_tied_arrays_have_a_state_for_each_place_there() -> None:
+    w = np.ones((2, 3))
+    params = {"a": w, "b": w.T, "c": np.ones((3, 2))}
+    state = optax.adam(0.1).init(params)
+    opt = fastopt.Adam(params, tied="add")
+    with pytest.raises(ValueError, match=r"opt has tied arrays.*params that have every array once"):
+        convert.from_optax(opt, state, steps=7)
+    assert opt.step_count == 0

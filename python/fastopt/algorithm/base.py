@@ -84,6 +84,7 @@ class Algorithm(Declared):
     cast_grads: bool = setting(default=False, check=FLAG)
     stats: bool = setting(default=False, check=FLAG)
     flush_subnormals: bool = setting(default=False, check=FLAG)
+    tied: str | None = setting(default=None, check=Choice("add", optional=True), fixed=True)
     cast_to: Any = setting(default=None, check=ANYTHING, fixed=True)
     mask: Any = setting(default=None, check=ANYTHING, fixed=True)
     lr_scale: Any = setting(default=None, check=ANYTHING, fixed=True)

@@ -184,10 +184,10 @@ def _entry(where: str, i: int) -> str:
 
 
 class Choice(Validator):
-    """One of a few values: True, False, or words."""
+    """One of a few values: True, False, or words; None too, if it is optional."""
 
-    def __init__(self, *values: bool | str) -> None:
-        self.values = values
+    def __init__(self, *values: bool | str, optional: bool = False) -> None:
+        self.values = (*values, None) if optional else values
 
     def check(self, value: Any, where: str) -> Any:
         """Return it as a bool or a string."""

@@ -49,17 +49,21 @@ class Extents:
         """The address at which the last one ends."""
         return self._ends[-1] if self._ends else 0
 
-    def check_disjoint(self, shown: Callable[[str], str] = str) -> None:
+    def check_disjoint(
+        self,
+        shown: Callable[[str], str] = str,
+        remedy: Callable[[str, str], str] = lambda first, second: "give every array once",
+    ) -> None:
         """Raise ValueError if two share memory: one step would update it twice.
 
-        `shown` makes of a name what the message calls an array.
+        `shown` makes of a name what the message calls an array, and `remedy` of two what is to be done.
         """
         ranges = zip(self._names, self._begins, self._ends, strict=True)
         for (first, _, end), (second, begin, _) in pairwise(ranges):
             if begin < end:
                 raise ValueError(
                     f"{shown(second)} shares memory with {shown(first)}; one step would update it "
-                    "twice: give every array once, and add up the gradients of its uses"
+                    f"twice: {remedy(first, second)}"
                 )
 
     def within(self, begin: int, end: int) -> list[int]:

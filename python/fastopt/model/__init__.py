@@ -12,4 +12,5 @@ from fastopt.model.patterns import Named, Which, chosen, still_meant
 from fastopt.model.states import States, completed
 from fastopt.model.step_counts import Row, StepCount, divide, own_count, regroup
 from fastopt.model.tapes import blank_tape
+from fastopt.model.ties import check_copied, check_gradients
 from fastopt.model.usual_groups import layer_decay, no_decay

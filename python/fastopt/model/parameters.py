@@ -22,10 +22,14 @@ from fastopt.arrays import (
     spelled,
 )
 from fastopt.model.given import are_pairs, is_group, named
+from fastopt.model.gradient_sums import GradientSums
 from fastopt.model.patterns import combined, split
+from fastopt.model.places import Places, memory_of
+from fastopt.model.ties import check_groups
 from fastopt.runtime import describe, shown
 
 _NEW = "make a new optimizer"
+_ONCE = "give {} once, and add up the gradients of its uses"
 
 
 class Parameters:
@@ -35,7 +39,9 @@ class Parameters:
     ----------
     arrays, names, group_of : lists with one entry for each array
     groups : list of (container, options), one for each group
-    frozen, paths : lists with one entry for each array
+    frozen : list with one entry for each array
+    places : where they are in params, which is several places for those that are tied
+    gradient_sums : the gradients of these, added
     by_name : whether ``groups=`` has divided them
     singles : for each group the name of its first array that is float32, or None
     form : how containers are built, for the extension: csrc/python/leaves.hpp
@@ -51,8 +57,12 @@ class Parameters:
         hyperparameters: Iterable[str],
         groups: Any = None,
         before: "Parameters | None" = None,
+        tied: str | None = None,
     ) -> None:
-        """Check params; where they may have grown, `before` are those that have been checked."""
+        """Check params; where they may have grown, `before` are those that have been checked.
+
+        `tied` is the setting.
+        """
         self.given = params
         self.grouped = _is_list_of_groups(params, {*hyperparameters, "algorithm"})
         entries: list[Mapping[str, Any]] = list(params) if self.grouped else [{"params": params}]
@@ -63,12 +73,18 @@ class Parameters:
         self._structure = structure
         self.leaves = structure.leaves  # of any container that is built like params
         paths = list(structure.paths())
-        self.paths = [
-            (path[0], "params", *path[1:]) if self.grouped else path for path in paths
-        ]  # keys and indices of each in params
-        self.group_of = [path[0] if self.grouped else 0 for path in paths]
-        self.names = _names(paths, self.grouped)
-        self.arrays: list[NDArray[Any]] = list(self.leaves(self._containers(), "params", _NEW))
+        self.places = places = Places(
+            _names(paths, self.grouped),
+            [(path[0], "params", *path[1:]) if self.grouped else path for path in paths],
+            list(self.leaves(self._containers(), "params", _NEW)),
+            tied is not None,
+        )
+        group_of = [path[0] if self.grouped else 0 for path in paths]
+        check_groups(places, group_of)
+        self.group_of: list[int] = places.of_parameters(group_of)
+        self.names: list[str] = places.of_parameters(places.names)
+        self.arrays: list[NDArray[Any]] = places.of_parameters(places.arrays)
+        self.gradient_sums = GradientSums(places)
         self.form = structure.form
         self.watched: Any = None
         if self.grouped:
@@ -82,14 +98,16 @@ class Parameters:
             known = set(map(id, before.arrays))
             pairs = zip(self.names, self.arrays, strict=True)
             more = [(name, p) for name, p in pairs if id(p) not in known]
-            named = [(f"parameter {name!r}", p) for name, p in more]
-            self._check(named)
+            named = _named(more)
+            checked = set(map(id, before.places.arrays))
+            everywhere = zip(places.names, places.arrays, strict=True)
+            self._check(_named([(name, p) for name, p in everywhere if id(p) not in checked]))
             self.extents = before.extents.with_more(more)
         else:
             named = self.named()
-            self._check(named)
+            self._check(_named(zip(places.names, places.arrays, strict=True)))
             self.extents = Extents(zip(self.names, self.arrays, strict=True))
-        self.extents.check_disjoint("parameter {!r}".format)
+        self.extents.check_disjoint("parameter {!r}".format, self._remedy)
         self.hold = before.hold.with_more(named) if before and self.grown else KeepAlive(named)
         self.by_name = groups is not None
         if self.by_name:
@@ -100,7 +118,7 @@ class Parameters:
 
     def _split(self, groups: Any) -> None:
         """Divide the groups by patterns of names."""
-        self.group_of, parts = split(self.names, self.arrays, self.group_of, groups)
+        self.group_of, parts = split(self.places, self.group_of, groups)
         members: list[dict[str, NDArray[Any]]] = [{} for _ in parts]
         for name, p, group in zip(self.names, self.arrays, self.group_of, strict=True):
             members[group][name] = p
@@ -124,10 +142,10 @@ class Parameters:
         """List what the caller's containers hold now; nothing where they cannot change."""
         if self.watched is None:
             return None
-        return self.leaves(self._containers(), "params", _NEW)
+        return self.places.now(self.leaves(self._containers(), "params", _NEW))
 
     def gradients(self, given: Any) -> Sequence[Any]:
-        """List gradients that are given in a container built like params."""
+        """List gradients that are given in a container built like params, for each place."""
         if given is None:
             raise TypeError("there are no gradients: use step(grads), or bind them with grads=...")
         if callable(given):
@@ -146,16 +164,17 @@ class Parameters:
 
     def _is_flat(self, given: Any) -> bool:
         """Return whether gradients for groups of lists are in one list, as their shapes have to say."""
-        if not isinstance(given, (list, tuple)) or len(given) != len(self.arrays):
+        if not isinstance(given, (list, tuple)) or len(given) != len(self.places.arrays):
             return False
-        pairs = zip(given, self.arrays, strict=True)
+        pairs = zip(given, self.places.arrays, strict=True)
         return _is_ordered(self.form) and all(
             [g is None or (is_arraylike(g) and getattr(g, "shape", None) == p.shape) for g, p in pairs]
         )
 
     def leaves_of(self, tree: Any, what: str, remedy: str) -> Sequence[Any]:
-        """List the leaves of a container that is built like params."""
-        return self.leaves(_ungrouped(tree) if self.grouped else tree, what, remedy)
+        """List the leaves of a container that is built like params, with None for later places."""
+        leaves = self.leaves(_ungrouped(tree) if self.grouped else tree, what, remedy)
+        return self.places.alone(leaves, what)
 
     def names_of_groups(self) -> list[list[str]]:
         """List the names of each group's parameters."""
@@ -164,9 +183,13 @@ class Parameters:
             found[group].append(name)
         return found
 
-    def tree(self, leaves: Sequence[Any]) -> Any:
-        """Put leaves into containers that are built like params."""
-        return self._structure.tree(iter(leaves))
+    def tree(self, leaves: Sequence[Any], views: bool = False) -> Any:
+        """Put leaves into containers that are built like params.
+
+        In later places of one that is tied stands a view of its leaf, if it is asked for, or None.
+        """
+        places = self.places
+        return self._structure.tree(iter(places.views(leaves) if views else places.spread(leaves)))
 
     def _containers(self) -> Any:
         return _parts(self.given) if self.grouped else self.given
@@ -177,7 +200,7 @@ class Parameters:
 
     def named(self) -> list[Named]:
         """List the arrays with what messages call them."""
-        return [(f"parameter {n!r}", p) for n, p in zip(self.names, self.arrays, strict=True)]
+        return _named(zip(self.names, self.arrays, strict=True))
 
     def explain(
         self,
@@ -187,11 +210,14 @@ class Parameters:
         zeroes: bool = False,
     ) -> None:
         """Raise for whatever is wrong with the arrays of a step, of which `beside` are written too."""
-        now = self.now() or self.arrays
+        places = self.places
+        now: Sequence[Any] = places.arrays
+        if self.watched is not None:
+            now = self.leaves(self._containers(), "params", _NEW)
         written = Written([*self.named(), *beside.named])
-        for i, p in enumerate(self.arrays):
-            if now[i] is not p:
-                place = _expression(self.paths[i])
+        for name, path, p, there in zip(places.names, places.paths, places.arrays, now, strict=True):
+            if there is not p:
+                place = _expression(path)
                 raise ValueError(
                     f"{place} is not the array that this optimizer updates: an expression such as "
                     f"{place} = {place} - x put a new array there, and the optimizer would go on with "
@@ -215,16 +241,29 @@ class Parameters:
         ids = set(map(id, self.arrays))
         return len(ids) == len(self.arrays) and ids.issuperset(map(id, arrays))
 
+    def _remedy(self, *names: str) -> str:
+        """Return what messages advise for two parameters that share memory."""
+        first, second = [memory_of(self.arrays[self.names.index(name)]) for name in names]
+        if first != second:
+            return _ONCE.format("the array that both are views of")
+        tied = "tied='add' makes it one parameter, and adds the gradients of both places"
+        return f"{tied}; or {_ONCE.format('every array')}"
+
     def _check(self, named: Iterable[Named]) -> None:
         if not self.arrays:
             raise ValueError(
                 "there are no parameters: params is empty, as an iterator is that has been used"
             )
-        if len(set(self.names)) < len(self.names):
-            name = min(name for name, count in Counter(self.names).items() if count > 1)
+        names = self.places.names
+        if len(set(names)) < len(names):
+            name = min(name for name, count in Counter(names).items() if count > 1)
             raise ValueError(f"two parameters have the name {name!r}; rename one of their keys")
         for what, p in named:
             checks.check_written(p, what)
+
+
+def _named(arrays: Iterable[tuple[str, Any]]) -> list[Named]:
+    return [(f"parameter {name!r}", p) for name, p in arrays]
 
 
 def _is_ordered(form: Any) -> bool:

@@ -7,6 +7,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from fastopt.model.places import Places
+from fastopt.model.ties import check_patterns
 from fastopt.runtime import describe, suggest
 
 Array = NDArray[Any]
@@ -101,9 +103,9 @@ def matches(
 
 
 def split(
-    names: Sequence[str], arrays: Sequence[Array], group_of: Sequence[int], groups: Any
+    places: Places, group_of: Sequence[int], groups: Any
 ) -> tuple[list[int], list[tuple[int, dict[str, Any]]]]:
-    """Divide groups by ``groups=``.
+    """Divide groups by ``groups=``; ValueError for what is meant for later places of tied arrays alone.
 
     Gives back the new group of each parameter, and for each of them the old one that it is part of, and
     the options from all patterns that match; of two that say the same, the later one holds.
@@ -112,6 +114,7 @@ def split(
         raise TypeError(
             f'groups is {describe(groups)}; it must be like {{"*.bias": {{"weight_decay": 0}}}}'
         )
+    names, arrays = places.names, places.arrays
     matching: list[list[int]] = [[] for _ in names]
     numbers = numbers_of(names)
     options: list[dict[str, Any]] = []
@@ -121,7 +124,8 @@ def split(
         options.append(dict(given))
         for i in _some(which, names, arrays, "groups", numbers):
             matching[i].append(k)
-    keys = list(zip(group_of, map(tuple, matching), strict=True))
+    check_patterns(places, matching, list(groups))
+    keys = list(zip(group_of, map(tuple, places.of_parameters(matching)), strict=True))
     distinct = sorted(set(keys))
     found = []
     for old, patterns in distinct:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastopt import backends
+from fastopt.model import check_copied
 from fastopt.moves import copied, evaluation, give_back
 from fastopt.state.capture import snapshot
 from fastopt.state.check import CheckedState
@@ -22,6 +23,7 @@ def parts_of(core: Core) -> dict[str, Any]:
         core.gate.enter(BUSY)
     try:
         core.bound.check_arrays()
+        check_copied(core.bound.parameters.places)
         state = snapshot(core, copy=False)
         bound = core.bound
         progress = bound.progress

@@ -17,6 +17,7 @@ from fastopt.model import (
     Parameters,
     StepCount,
     blank_tape,
+    check_gradients,
     commit,
     completed,
     group_class,
@@ -50,7 +51,7 @@ def bind(
     """
     settings, params = declared.checked(keywords), taken(params)
     grouping = keywords.get("groups")
-    parameters = Parameters(params, kind.hyperparameters, grouping)
+    parameters = Parameters(params, kind.hyperparameters, grouping, tied=settings["tied"])
     progress = Progress(settings["loss_scale"])
     progress.steps = steps
     bound = Bound(
@@ -205,6 +206,7 @@ def followed(bound: Bound) -> Bound:
     given = bound.settings
     declared.check_together(given, bound.clips_each)
     check_settings(given, [group.h for group in bound.groups], bound.parameters.singles)
+    check_gradients(bound.parameters.places, bound.grads is not None, given["zero_grads"])
     forms = None
     if given["zero_grads"] or given["cast_grads"]:
         forms = GradientForms(given["zero_grads"], given["cast_grads"])
@@ -233,6 +235,8 @@ def changed(bound: Bound, **values: Any) -> Bound:
 def _program(bound: Bound) -> tuple[StepProgram | None, bool]:
     """Return the program of a step, and whether the plan takes it by itself."""
     if bound.present is not None or bound.sums is not None or any(bound.frozen):
+        return None, False
+    if bound.parameters.places.later:
         return None, False
     if bound.plain and bound.forms is None and not bound.carries:
         return None, True

@@ -65,8 +65,9 @@ class Bound:
         return Bound(**{**vars(self), **changed})
 
     def leaves(self, grads: Any) -> Sequence[Any]:
-        """List gradients, or those that are bound."""
-        return self.parameters.gradients(self.grads if grads is None else grads)
+        """List gradients, or those that are bound, of each parameter."""
+        given = self.parameters.gradients(self.grads if grads is None else grads)
+        return self.parameters.gradient_sums.of(given, self.settings["cast_grads"])
 
     @property
     def clips_each(self) -> bool:

@@ -63,14 +63,13 @@ def add(core: Core, more: Any, options: Mapping[str, Any]) -> None:
     enter(core)
     try:
         bound = core.bound
-        before = set(map(id, bound.parameters.arrays))
+        before = set(bound.parameters.places.names)
         undo = _put(bound.params, more, options, bound.parameters.grouped)
         try:
             grouping = dict(bound.grouping or {})
             if options and not bound.parameters.grouped:
-                fresh = Parameters(bound.params, bound.kind.hyperparameters)
-                named = zip(fresh.names, fresh.arrays, strict=True)
-                grouping[Named([n for n, p in named if id(p) not in before])] = options
+                fresh = _fresh(bound).places.names
+                grouping[Named([name for name in fresh if name not in before])] = options
             leaves = {k: leaves_like(more, tree, k, REMEDY) for k, tree in portions.items()}
             bind_anew(core, grouping or None, grown=True, portions=leaves)
         except BaseException:
@@ -101,9 +100,11 @@ def remove(core: Core, which: Which) -> list[str]:
                 "the pattern of remove_params matches every parameter; at least one must remain"
             )
         names = [name for name, m in zip(parameters.names, meant, strict=True) if m]
-        undo = _take_out(bound.params, [p for p, m in zip(parameters.paths, meant, strict=True) if m])
+        places = parameters.places
+        paths = [path for path, i in zip(places.paths, places.owners, strict=True) if meant[i]]
+        undo = _take_out(bound.params, paths)
         try:
-            bind_anew(core, _still_meant(bound.grouping, bound.params, bound.kind.hyperparameters))
+            bind_anew(core, _still_meant(bound))
         except BaseException:
             undo()
             raise
@@ -140,7 +141,8 @@ def bind_anew(
     """
     bound = core.bound if bound is None else bound
     known = bound.parameters if grown else None
-    parameters = Parameters(bound.params, bound.kind.hyperparameters, grouping, known)
+    kinds, tied = bound.kind.hyperparameters, bound.settings["tied"]
+    parameters = Parameters(bound.params, kinds, grouping, known, tied)
     check_in_place(parameters)
     old = {id(p): i for i, p in enumerate(bound.parameters.arrays)} | dict(replaced)
     was = [old.get(id(p)) for p in parameters.arrays]
@@ -153,7 +155,8 @@ def bind_anew(
     # Of those that are alike one: a step computes the scalars of each.
     before = [None if i is None else bound.count_of[i] for i in was]
     counts, count_of = regroup(bound.counts, before, groups, parameters.group_of)
-    found_portions = portions_among(bound.portions, parameters, was, portions)
+    coming = {name: _of_new(parameters, was, each, name) for name, each in portions.items()}
+    found_portions = portions_among(bound.portions, parameters, was, coming)
     leaves = {} if found_portions is None else found_portions.given
     trees = {name: parameters.tree(leaves[name]) if name in leaves else None for name in PORTIONS}
     found = bound.but(
@@ -246,12 +249,27 @@ def _take_out(params: Any, paths: list[Path]) -> Callable[[], None]:
     return undo
 
 
-def _still_meant(
-    grouping: Mapping[Which, Any] | None, params: Any, hyperparameters: Any
-) -> Mapping[Which, Any] | None:
+def _of_new(
+    parameters: Parameters, was: Sequence[int | None], leaves: Sequence[Any], what: str
+) -> list[Any]:
+    """Return of the leaves of what is added, which stands last, those of new parameters."""
+    places = parameters.places
+    padded = [*[None] * (len(places.arrays) - len(leaves)), *leaves]
+    return [leaf for leaf, i in zip(places.alone(padded, what), was, strict=True) if i is None]
+
+
+def _fresh(bound: Bound) -> Parameters:
+    """Read the containers as they are now, without groups."""
+    return Parameters(bound.params, bound.kind.hyperparameters, tied=bound.settings["tied"])
+
+
+def _still_meant(bound: Bound) -> Mapping[Which, Any] | None:
     """Leave out the patterns that match no parameter any more."""
-    if grouping is None:
+    if bound.grouping is None:
         return None
-    fresh = Parameters(params, hyperparameters)
-    left = [(still_meant(which, fresh.names, fresh.arrays), given) for which, given in grouping.items()]
+    places = _fresh(bound).places
+    left = [
+        (still_meant(which, places.names, places.arrays), given)
+        for which, given in bound.grouping.items()
+    ]
     return {which: given for which, given in left if which is not None} or None

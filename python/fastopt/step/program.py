@@ -28,7 +28,7 @@ def step(core: Core, grads: Any, found: int) -> bool:
     Returns whether it was taken.
     """
     bound = core.bound
-    gradients, now = bound.parameters.gradients(grads), bound.parameters.now()
+    gradients, now = bound.leaves(grads), bound.parameters.now()
     given = gradients
     if found == UNLISTED or found >= 0:  # of another library, perhaps
         gradients = readable(bound.parameters, given)

@@ -28,14 +28,15 @@ def unseen(core: Core, gradients: bool = False) -> list[str]:
     if is_container(getattr(core.bound, given)) and _of_root(core, given):
         return []
     others, survey = counted(core, given)
-    names = core.bound.parameters.names
-    if len(survey.leaves) != len(names):  # the container has been changed: the next step says so
+    places = core.bound.parameters.places
+    if len(survey.leaves) != len(places.arrays):  # containers have been changed: the next step says so
         return []
-    return [
-        name
-        for name, (above, chain, foreign) in zip(names, survey.leaves, strict=True)
-        if not (foreign or any([others[each] for each in (*above, *chain)]))
-    ]
+    seen = {
+        owner
+        for owner, (above, chain, foreign) in zip(places.owners, survey.leaves, strict=True)
+        if foreign or any([others[each] for each in (*above, *chain)])
+    }
+    return [name for i, name in enumerate(core.bound.parameters.names) if i not in seen]
 
 
 class Survey:
@@ -124,6 +125,8 @@ def _holders(core: Core) -> Iterator[Iterable[Any]]:
     parameters, plan = core.bound.parameters, core.bound.plan
     yield _containers(core)
     yield parameters.arrays
+    if parameters.places.later:
+        yield parameters.places.arrays
     if parameters.by_name:
         for container, _ in parameters.groups:
             yield container.values()

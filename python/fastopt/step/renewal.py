@@ -1,6 +1,6 @@
 """Reset states, and put other arrays in the places of parameters: rows that come, go and move."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -98,15 +98,17 @@ def replace(core: Core, name: str, new: Array, rows: Any) -> None:
                 f"opt.remove_params({name!r}), and add the new one with its own, "
                 "opt.add_params(..., mask=...)"
             )
-        parent, key = _place(bound, i)
-        there = parent[key]
+        places = bound.parameters.places
+        news = [places.replaced(k, new) for k in places.of(i)]
+        where = [_place(bound, k) for k in places.of(i)]
+        there = [parent[key] for parent, key in where]
         try:
-            parent[key] = old
+            _put(where, [places.arrays[k] for k in places.of(i)])
             bound.check_arrays()
-            parent[key] = new
+            _put(where, news)
             bind_anew(core, bound.grouping, _moved(bound, i, new, sources), {id(new): i})
         except BaseException:
-            parent[key] = there
+            _put(where, there)
             raise
     finally:
         core.gate.leave()
@@ -149,14 +151,20 @@ def _sources(name: str, old: Array, new: Any, rows: Any) -> NDArray[np.intp]:
     return given.astype(np.intp)
 
 
-def _place(bound: Bound, i: int) -> tuple[Any, Any]:
-    """Return the container that has a parameter, and its key there."""
-    parent, path = bound.params, bound.parameters.paths[i]
+def _put(where: Sequence[tuple[Any, Any]], arrays: Sequence[Any]) -> None:
+    for (parent, key), array in zip(where, arrays, strict=True):
+        parent[key] = array
+
+
+def _place(bound: Bound, k: int) -> tuple[Any, Any]:
+    """Return the container that has a place, and its key there."""
+    places = bound.parameters.places
+    parent, path = bound.params, places.paths[k]
     for key in path[:-1]:
         parent = entry(parent, key)
     if not (path and isinstance(parent, (dict, list))):
         raise TypeError(
-            f"{bound.parameters.names[i]!r} is in no list or dict, in which another array could take "
+            f"{places.names[k]!r} is in no list or dict, in which another array could take "
             "its place: give params in one when the optimizer is made"
         )
     return parent, path[-1]

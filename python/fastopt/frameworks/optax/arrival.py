@@ -66,6 +66,11 @@ def from_optax(opt: Convertible, optax_state: Any, *, steps: int | None = None) 
         key: list(map(np.asarray, leaves_like(opt.params, tree, theirs.states[key], remedy)))
         for key, tree in trees.items()
     }
+    if any([len(column) != len(opt.names) for column in columns.values()]):
+        raise ValueError(
+            "opt has tied arrays, one parameter, and Optax has states for each place of theirs: make "
+            "opt of params that have every array once"
+        )
     if name == "RMSprop" and "b" in columns:
         # Steps that Optax adds, and we take off; arrays also where -b is a scalar.
         columns["b"] = [np.asarray(-b) for b in columns["b"]]
