@@ -170,6 +170,9 @@ THE_SAME = {
     ("rprop", "lr"),  # once there is state
     ("rprop", "max_step_size"),  # the steps are few
     ("radamschedulefree", "eps"),  # the same
+    *(("signsgd", name) for name in ("clipnorm", "clipvalue")),  # which change no sign
+    # nothing is rectified in the first steps
+    *(("radam", name) for name in ("eps", "eps_placement", "eps_root", "threshold")),
 }
 SEEN_LATER = {("rprop", "clipvalue")}  # of what is clipped here the sign alone counts in that step
 MOVING = {"silent_sgd_phase": False}  # what makes an algorithm move in its first steps
@@ -178,6 +181,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "max_lr": {"decoupled_weight_decay": "corrected", "max_lr": 0.2},
     "cautious_weight_decay": {"decoupled_weight_decay": True},
     "soft_threshold": {"l1": 0.1},
+    **{name: {"gamma": 10.0} for name in ("final_lr", "base_lr")},  # or the bounds are wide at first
 }
 
 

@@ -133,7 +133,8 @@ def test_an_eps_of_zero(backend: str) -> None:
 @pytest.mark.parametrize("eps", [0.0, 1.4e-45, 1.2e-38])
 def test_hardly_any_eps(eps: float, algorithm: str, backend: str) -> None:
     cls = type(fastopt.get(algorithm, np.ones(1, np.float32)))
-    if "eps" not in cls.hyperparameters or not cls.hyperparameters["eps"].validator.holds(eps):
+    option = cls.hyperparameters.get("eps")
+    if option is None or not option.validator.holds(eps):
         return
     p = np.ones(4, np.float32)
     for flush in (False, True) if eps != 1.4e-45 else (False,):  # which would be 0
