@@ -215,7 +215,7 @@ class Parameters:
         if self.watched is not None:
             now = self.leaves(self._containers(), "params", _NEW)
         written = Written([*self.named(), *beside.named])
-        for name, path, p, there in zip(places.names, places.paths, places.arrays, now, strict=True):
+        for path, p, there in zip(places.paths, places.arrays, now, strict=True):
             if there is not p:
                 place = _expression(path)
                 raise ValueError(
