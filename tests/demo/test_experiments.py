@@ -91,9 +91,10 @@ def test_every_experiment_shows_a_table_and_saves_files(
                 assert row[column] == str(value)
 
 
-def test_48_styles_differ() -> None:
-    styles = plot.styles(map(str, range(48))).values()
-    assert len({(style["color"], str(style["linestyle"])) for style in styles}) == 48
+def test_72_styles_differ() -> None:
+    styles = plot.styles(map(str, range(72))).values()
+    assert len({(style["color"], str(style["linestyle"])) for style in styles}) == 72
+    assert len(fastopt.names()) <= 72
 
 
 def test_several_files_are_written_at_once(tmp_path: Path, capsys: Capture) -> None:

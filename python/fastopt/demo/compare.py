@@ -26,7 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("--experiment", default="breast-cancer", metavar="NAME", help="one of "
         f"{', '.join(experiments.EXPERIMENTS)}; default: %(default)s")  # fmt: skip
-    add("--optimizers", nargs="+", metavar="NAME", help="by default all of the experiment")
+    add("--optimizers", nargs="+", metavar="NAME", help="names, or all; by default those of the experiment")
     add("--backend", help="native, numba or numpy; by default the first one installed")
     add("--steps", type=arguments.positive_int, help="the number of steps of each optimizer")
     add("--batch", type=arguments.positive_int, help="the number of samples in a mini-batch")
@@ -101,4 +101,6 @@ def _described(experiment: Experiment) -> str:
 
 
 def _as_typed(value: Any) -> str:
-    return " ".join(f"{each:g}" for each in value) if isinstance(value, tuple) else str(value or "")
+    if isinstance(value, tuple):
+        return " ".join(each if isinstance(each, str) else f"{each:g}" for each in value)
+    return str(value or "")

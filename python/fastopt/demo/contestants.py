@@ -33,8 +33,8 @@ class Contestant:
 
 
 def choose(roster: Sequence[Contestant], names: Sequence[str] | None) -> list[Contestant]:
-    """Find the contestants of these names, or all."""
-    if names is None:
+    """Find the contestants of these names; all for None, and for the name "all"."""
+    if names is None or tuple(names) == ("all",):
         return list(roster)
     known = {contestant.label: contestant for contestant in roster}
     check_names(names, "optimizer", known, "--optimizers names none")
