@@ -129,26 +129,26 @@ def test_unknown_name_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
 # Rules of one's own.
 
 
-def signum(p: Any, g: Any, m: Any, c: Any) -> Any:
+def own_sign(p: Any, g: Any, m: Any, c: Any) -> Any:
     m = c.beta * m + c.one_minus_beta * g
     return p - c.lr * sign(m), m
 
 
-class SignumCoefficients(NamedTuple):
+class OwnSignCoefficients(NamedTuple):
     beta: float
     one_minus_beta: float
     lr: float
 
 
-class Signum(fastopt.Optimizer):
+class OwnSign(fastopt.Optimizer):
     """The sign of the momentum."""
 
     momentum: float = number(default=0.9, at_least=0.0, below=1.0)
-    rule = staticmethod(signum)
+    rule = staticmethod(own_sign)
 
     @staticmethod
     def coefficients(h: Values, t: int) -> NamedTuple:
-        return SignumCoefficients(h.momentum, 1.0 - h.momentum, h.lr)
+        return OwnSignCoefficients(h.momentum, 1.0 - h.momentum, h.lr)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -159,7 +159,7 @@ def test_own_rule_runs_on_numba_and_numpy(decoupled: bool, dtype: Any) -> None:
         rng = np.random.default_rng(0)
         params = [rng.standard_normal(shape).astype(dtype) for shape in ((40, 9), (), (0,), (20000,))]
         options = {"weight_decay": 0.1, "decoupled_weight_decay": decoupled, "backend": backend}
-        opt = make(Signum, params, lr=0.01, momentum=0.5, **options)
+        opt = make(OwnSign, params, lr=0.01, momentum=0.5, **options)
         for _ in range(3):
             grads = [np.asarray(rng.standard_normal(p.shape), dtype) for p in params]
             grads[0][::2] = [[0.0], [-0.0], [np.nan], [np.inf]] * 5
@@ -172,36 +172,36 @@ def test_own_rule_runs_on_numba_and_numpy(decoupled: bool, dtype: Any) -> None:
 
 def test_own_rule_by_hand() -> None:
     p = np.array([1.0, 1.0, 1.0, 1.0])
-    opt = make(Signum, p, lr=0.25, momentum=0.0, backend="numpy")
+    opt = make(OwnSign, p, lr=0.25, momentum=0.0, backend="numpy")
     opt.step(np.array([3.0, -1e-300, 0.0, np.nan]))
     np.testing.assert_array_equal(p, [0.75, 1.25, 1.0, np.nan])
 
 
 def test_own_rule_is_refused_by_native(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="'signum'") as by_keyword:
-        make(Signum, ones(), backend="native")
-    with fastopt.use_backend("native"), pytest.raises(ValueError, match="'signum'") as by_call:
-        make(Signum, ones())
+    with pytest.raises(ValueError, match="'own_sign'") as by_keyword:
+        make(OwnSign, ones(), backend="native")
+    with fastopt.use_backend("native"), pytest.raises(ValueError, match="'own_sign'") as by_call:
+        make(OwnSign, ones())
     monkeypatch.setenv("FASTOPT_BACKEND", "native")
-    with pytest.raises(ValueError, match="'signum'") as by_environment:
-        make(Signum, ones())
+    with pytest.raises(ValueError, match="'own_sign'") as by_environment:
+        make(OwnSign, ones())
     for caught in (by_keyword, by_call, by_environment):
         for word in ("'native'", "your own", "backend='numba'", "backend='numpy'"):
             assert word in str(caught.value)
 
 
 def test_own_class_has_all_that_ours_have() -> None:
-    opt = make(Signum, [{"params": ones()}, {"params": ones(), "momentum": 0.5}], lr=0.1)
+    opt = make(OwnSign, [{"params": ones()}, {"params": ones(), "momentum": 0.5}], lr=0.1)
     assert [group["momentum"] for group in opt.groups] == [0.9, 0.5]
     with pytest.raises(ValueError, match=r"momentum is 1\.0; it must be a finite number >= 0 and < 1"):
         opt.momentum = 1.0
     with pytest.raises(TypeError, match="did you mean 'momentum'"):
-        make(Signum, ones(), momentom=0.5)
+        make(OwnSign, ones(), momentom=0.5)
     with pytest.raises(ValueError, match="the gradient of '1' has shape"):
         opt.step([ones(), ones(4)])
-    assert "Signum" in repr(opt)
-    assert next(iter(Signum.hyperparameters)) == "lr"
-    assert "signum" not in fastopt.names()
+    assert "OwnSign" in repr(opt)
+    assert next(iter(OwnSign.hyperparameters)) == "lr"
+    assert "ownsign" not in fastopt.names()
 
 
 def test_namesake_of_our_rule_is_not_taken_for_it() -> None:
@@ -210,7 +210,7 @@ def test_namesake_of_our_rule_is_not_taken_for_it() -> None:
 
     class Ascent(fastopt.Optimizer):
         rule = staticmethod(sgd)
-        coefficients = staticmethod(Signum.coefficients)
+        coefficients = staticmethod(OwnSign.coefficients)
         momentum: float = number(default=0.0)
 
     p = ones()
@@ -259,10 +259,10 @@ def too_much(p: Any, g: Any, m: Any, c: Any) -> Any:
 )
 @pytest.mark.parametrize("backend", ["numba", "numpy"])
 def test_own_rule_that_fails_changes_nothing(rule: Any, word: str, backend: str) -> None:
-    class Wrong(Signum):
+    class Wrong(OwnSign):
         @classmethod
         def select_rule(cls, h: Values) -> Any:
-            return signum if h.momentum > 0.5 else rule
+            return own_sign if h.momentum > 0.5 else rule
 
     params = [ones(), ones()]  # the first one's rule is good
     opt = make(Wrong, [{"params": p} for p in params], backend=backend)
@@ -281,7 +281,7 @@ def wrong_order(g: Any, p: Any, c: Any) -> Any:
 
 @pytest.mark.parametrize("rule", [wrong_order, lambda p, g: p, lambda: 0, lambda p, g, m: p])
 def test_rule_with_another_signature(rule: Any) -> None:
-    class Odd(Signum):
+    class Odd(OwnSign):
         pass
 
     setattr(Odd, "rule", staticmethod(rule))  # noqa: B010 - of another type than the others
@@ -294,7 +294,7 @@ def test_class_without_a_rule_or_coefficients() -> None:
         pass
 
     class NoCoefficients(fastopt.Optimizer):
-        rule = staticmethod(signum)
+        rule = staticmethod(own_sign)
 
     for cls, word in ((Nothing, "rule"), (NoCoefficients, "coefficients")):
         with pytest.raises(TypeError, match=word) as caught:
