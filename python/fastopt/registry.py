@@ -15,6 +15,12 @@ PRESETS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "nesterov": ("sgd", {"momentum": 0.9, "nesterov": True}),
 }
 
+# Those that are compared and measured where all of them would be too many.
+DOZEN: tuple[str, ...] = (
+    *("sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop"),
+    *("adam", "adamw", "nadam", "lion", "lamb", "adamwschedulefree"),
+)
+
 # Names of earlier versions, for one more release.
 RENAMED: Mapping[str, str] = {"iterative": "sgd"}
 

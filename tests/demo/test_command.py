@@ -17,9 +17,9 @@ from support.demo_runs import made_up
 
 import fastopt
 from fastopt.__main__ import main
-from fastopt.demo.experiments import breast_cancer
 from fastopt.demo.plot import loss_curves
 from fastopt.demo.report import table
+from fastopt.registry import DOZEN
 
 Capture = pytest.CaptureFixture[str]
 
@@ -62,7 +62,7 @@ def test_compare_shows_a_table_and_saves_a_figure(
     assert main(["compare", "--steps", "60"]) == 0
     said = capsys.readouterr()
     progress = said.err.splitlines()  # no bar, as this is no terminal
-    names = list(breast_cancer.DOZEN)
+    names = list(DOZEN)
     assert [line.split()[:2] for line in progress] == [
         [f"{k}/{len(names)}", f"{name},"] for k, name in enumerate(names, start=1)
     ]

@@ -27,8 +27,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("--quick", action="store_true", help="measure less: three algorithms, four sizes; under two "
         "minutes instead of under ten")  # fmt: skip
-    add("--algorithms", nargs="+", metavar="NAME", help="by default all, or with "
-        f"--quick {', '.join(QUICK_ALGORITHMS)}")  # fmt: skip
+    add("--algorithms", nargs="+", metavar="NAME", help="names, or all; by default "
+        f"{', '.join(registry.DOZEN)}, or with --quick {', '.join(QUICK_ALGORITHMS)}")  # fmt: skip
     add("--sizes", nargs="+", type=shape, metavar="SIZE", help="elements of an array, or 1000x1e3 "
         f"for many arrays; by default {', '.join(SHAPES)}, or with --quick "
         f"{', '.join(QUICK_SHAPES)}")  # fmt: skip
@@ -65,8 +65,7 @@ def run(args: Namespace) -> None:
 
 
 def _settings(args: Namespace) -> Settings:
-    # Momentum is an algorithm of its own to most.
-    algorithms, shapes = (*registry.ALGORITHMS, "momentum"), SHAPES
+    algorithms, shapes = registry.DOZEN, SHAPES
     if args.quick:
         algorithms, shapes = QUICK_ALGORITHMS, QUICK_SHAPES
     settings = Settings(
@@ -81,6 +80,8 @@ def _settings(args: Namespace) -> Settings:
 
 def _algorithms(given: list[str] | None) -> tuple[str, ...]:
     names = arguments.words(given or ())
+    if names == ("all",):
+        return tuple(registry.names())
     if given is not None:
         arguments.check_names(names, "optimizer", registry.names(), "--algorithms names none")
     return names

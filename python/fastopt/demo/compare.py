@@ -26,7 +26,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("--experiment", default="breast-cancer", metavar="NAME", help="one of "
         f"{', '.join(experiments.EXPERIMENTS)}; default: %(default)s")  # fmt: skip
-    add("--optimizers", nargs="+", metavar="NAME", help="names, or all; by default those of the experiment")
+    add(
+        "--optimizers",
+        nargs="+",
+        metavar="NAME",
+        help="names, or all; by default as below",
+    )
     add("--backend", help="native, numba or numpy; by default the first one installed")
     add("--steps", type=arguments.positive_int, help="the number of steps of each optimizer")
     add("--batch", type=arguments.positive_int, help="the number of samples in a mini-batch")

@@ -1,6 +1,7 @@
 """Breast cancer: a classifier of tumours, trained with any optimizer of the library."""
 
 import fastopt
+from fastopt import registry
 from fastopt.demo import plot, rates, report
 from fastopt.demo.contestants import Contestant
 from fastopt.demo.data import breast_cancer
@@ -19,6 +20,8 @@ LEARNING_RATES = {
     "adamw": 0.0003,
     "adamwschedulefree": 0.001,
     "amsgrad": 0.0003,
+    "lamb": 0.001,
+    "lion": 0.0003,
     "momentum": 0.01,
     "nadam": 0.0003,
     "nesterov": 0.01,
@@ -26,11 +29,6 @@ LEARNING_RATES = {
     "sgd": 0.1,
     "sgdschedulefree": 0.1,
 }
-# Who runs without being asked for.
-DOZEN = (
-    *("sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop"),
-    *("adam", "adamw", "nadam", "lion", "lamb", "adamwschedulefree"),
-)
 STEPS = 1000
 OWN = "each at its own learning rate"
 NETWORK = Network((30, 20, 10, 1), (tanh, leaky_relu), binary_cross_entropy)
@@ -73,5 +71,12 @@ EXPERIMENT = Experiment(
     "a classifier of tumours, 30-20-10-1; --optimizers all has every one of the library",
     {"sklearn": "scikit-learn", "tqdm": "tqdm"},
     run,
-    {"optimizers": DOZEN, "steps": STEPS, "batch": 128, "last": "drop", "lr": None, "clipnorm": None},
+    {
+        "optimizers": registry.DOZEN,
+        "steps": STEPS,
+        "batch": 128,
+        "last": "drop",
+        "lr": None,
+        "clipnorm": None,
+    },
 )
