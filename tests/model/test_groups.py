@@ -340,6 +340,9 @@ STATES: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("smorms3", {}, ("memory", "m", "v")),
     ("cocob", {}, ("start", "largest", "total", "reward", "slope")),
     ("radamschedulefree", {}, ("z", "v")),
+    ("madgrad", {}, ("start", "s", "v")),
+    ("diffgrad", {}, ("m", "v", "g_prev")),
+    ("adamatan2", {}, ("m", "v")),
 ]
 
 BEGINS = {("smorms3", "memory"): 1.0, ("cocob", "largest"): 1e-8}

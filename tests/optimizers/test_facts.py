@@ -91,6 +91,7 @@ def test_what_cannot_be_described() -> None:
 def test_names_by_pattern() -> None:
     assert fastopt.names("adam*") == [
         "adam",
+        "adamatan2",
         "adamax",
         "adamaxw",
         "adamod",

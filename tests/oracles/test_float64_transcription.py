@@ -33,7 +33,7 @@ EVERY = 20  # steps from one comparison to the next
 # crosses zero, and 2.1e-14 elsewhere.
 TOLERANCE = 3e-13
 REWARD = 1e-12  # COCOB's, made of how far p is from where it was: digits cancel
-READS_P = {"asgd", "cocob", "ftrl"}  # whose update is another for another p
+READS_P = {"asgd", "cocob", "ftrl", "madgrad"}  # whose update is another for another p
 
 # The bounds in float32, in units of its epsilon (1.2e-7) times the largest entry that the array
 # has had, for cases without and with decoupled weight decay. Beside them the largest that was
@@ -89,6 +89,9 @@ BOUNDS = {
     "optimisticadam": (14.0, 39.0),  # measured 8.9, 25.7
     "acprop": (32.0, 34.0),  # measured 21.1, 22.2
     "smorms3": (10.0, 38.0),  # measured 6.1, 25.1
+    "madgrad": (8.0, 8.0),  # measured 5.2, 4.9
+    "diffgrad": (8.0, 34.0),  # measured 4.7, 22.5
+    "adamatan2": (29.0, 32.0),  # measured 19.3, 21.3
     "cocob": (8.0, 15.0),  # measured 4.9, 9.6
 }
 
@@ -574,6 +577,39 @@ def cocob(p: Any, g: Any, s: State, t: int, h: Options) -> Any:
     return p + h["lr"] * (start + share * (largest + s["reward"]) - p)
 
 
+def madgrad(p: Any, g: Any, s: State, t: int, h: Options) -> Any:
+    h = defaults(h, lr=1e-2, momentum=0.9, eps=1e-6)
+    p, g = decay(p, g, h)
+    weight = (h["lr"] + h["eps"]) * np.sqrt(t)
+    start = s["start"] = s.get("start", p)
+    s["s"] = s.get("s", 0.0) + weight * g
+    s["v"] = s.get("v", 0.0) + weight * g**2
+    z = start - s["s"] / (np.cbrt(s["v"]) + h["eps"])
+    return h["momentum"] * p + (1.0 - h["momentum"]) * z
+
+
+def diffgrad(p: Any, g: Any, s: State, t: int, h: Options) -> Any:
+    h = defaults(h, lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
+    p, g = decay(p, g, h)
+    beta1, beta2 = h["betas"]
+    friction = 1.0 / (1.0 + np.exp(-np.abs(s.get("g_prev", 0.0) - g)))
+    s["g_prev"] = g
+    s["m"] = beta1 * s.get("m", 0.0) + (1.0 - beta1) * g
+    s["v"] = beta2 * s.get("v", 0.0) + (1.0 - beta2) * g**2
+    step = h["lr"] * np.sqrt(1.0 - beta2**t) / (1.0 - beta1**t)
+    return p - step * s["m"] * friction / (np.sqrt(s["v"]) + h["eps"])
+
+
+def adamatan2(p: Any, g: Any, s: State, t: int, h: Options) -> Any:
+    h = defaults(h, lr=1e-4, betas=(0.9, 0.99), a=1.27, b=1.0)
+    p, g = decay(p, g, defaults(h, decoupled_weight_decay=True))
+    beta1, beta2 = h["betas"]
+    s["m"] = beta1 * s.get("m", 0.0) + (1.0 - beta1) * g
+    s["v"] = beta2 * s.get("v", 0.0) + (1.0 - beta2) * g**2
+    m_hat, v_hat = s["m"] / (1.0 - beta1**t), s["v"] / (1.0 - beta2**t)
+    return p - h["lr"] * h["a"] * np.arctan2(m_hat, h["b"] * np.sqrt(v_hat))
+
+
 def regularized(name: str, p: Any, g: Any, s: State, t: int, h: Options) -> Any:
     """Take the step of a formula with the options of `REGULARIZED` around it, as papers have them."""
     plain = {key: value for key, value in h.items() if key not in OPTIONS}
@@ -727,6 +763,9 @@ FORMULAS: dict[str, Callable[[Any, Any, State, int, Options], Any]] = {
     "acprop": acprop,
     "smorms3": smorms3,
     "cocob": cocob,
+    "madgrad": madgrad,
+    "diffgrad": diffgrad,
+    "adamatan2": adamatan2,
 }
 
 COUPLED = {"lr": 0.01, "weight_decay": 0.1}
@@ -885,6 +924,9 @@ CASES: dict[str, list[Options]] = {
     ],
     "acprop": [{"betas": (0.8, 0.95), "eps": 1e-2, "eps_root": 1e-3, "maximize": True}],
     "smorms3": [{"lr": 0.1, "eps": 1e-2, "maximize": True}],
+    "madgrad": [{"lr": 0.1, "momentum": 0.5, "eps": 1e-3, "maximize": True}],
+    "diffgrad": [{"betas": (0.8, 0.95), "eps": 1e-2, "maximize": True}],
+    "adamatan2": [{"betas": (0.8, 0.95), "a": 1.0, "b": 0.5, "maximize": True}],
     "cocob": [{"lr": 0.5, "alpha": 10.0, "eps": 1e-3, "maximize": True}],
 }
 

@@ -49,6 +49,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "acprop": {"eps_root": 1e-4},
     "smorms3": {"lr": 0.1},
     "cocob": {"alpha": 10.0},
+    "madgrad": {"momentum": 0.5},
+    "diffgrad": {"eps": 1e-4},
+    "adamatan2": {"b": 0.5},
     "radamschedulefree": {"silent_sgd_phase": False},
 }
 

@@ -1,6 +1,6 @@
 """The declaration of an algorithm: options, rule, stages, facts."""
 
-from fastopt.algorithm import elementwise, regularization, renamed, settings
+from fastopt.algorithm import elementwise, functions, regularization, renamed, settings
 from fastopt.algorithm.base import ARRAYS, OPTIONS, SETTINGS, Algorithm, Measured, Move
 from fastopt.algorithm.elementwise import (
     bounded,
@@ -13,6 +13,7 @@ from fastopt.algorithm.elementwise import (
     sign,
 )
 from fastopt.algorithm.facts import Facts
+from fastopt.algorithm.functions import angle, cube_root, exponential
 from fastopt.algorithm.hyperparameters import Option, Values, choice, flag, given, number, pair, several
 from fastopt.algorithm.of_groups import algorithm_of
 from fastopt.algorithm.portions import held, scaled_step

@@ -18,11 +18,17 @@ from numba import config
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 
-from fastopt.algorithm import elementwise
+from fastopt.algorithm import elementwise, functions
 
 LENGTH = 24  # hexadecimal digits
 PLAIN = (type(None), bool, int, float, complex, str, bytes, type(...))
-KNOWN = (builtins, math, np, elementwise)  # modules whose functions are told by name and version
+KNOWN = (
+    builtins,
+    math,
+    np,
+    elementwise,
+    functions,
+)  # modules whose functions are told by name and version
 SETTINGS = ("OPT", "BOUNDSCHECK", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT", "USE_RVSDG")
 
 
@@ -43,7 +49,7 @@ def digest(*things: Any) -> str:
 def _surroundings() -> str:
     """Describe versions, the processor, and our own text that compiles."""
     here = Path(__file__).parent
-    files = [*sorted(here.glob("numba*.py")), Path(elementwise.__file__)]
+    files = [*sorted(here.glob("numba*.py")), Path(elementwise.__file__), Path(functions.__file__)]
     text = sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     machine = cpu_target.target_context.codegen().magic_tuple()
     settings = [getattr(config, name, None) for name in SETTINGS]

@@ -11,7 +11,7 @@ import numpy as np
 from numba import from_dtype, njit, typeof, types
 from numba.extending import overload
 
-from fastopt.algorithm import elementwise
+from fastopt.algorithm import elementwise, functions
 from fastopt.backends.numba_cache import read, unique, write
 from fastopt.backends.numba_digest import digest
 from fastopt.backends.numba_there import disabled
@@ -111,6 +111,24 @@ def _sign(x: Any) -> Any:
 def _outward(x: Any, start: Any) -> Any:
     zero = _scalar(x)(0)
     return lambda x, start: ((start > zero) & (x > start)) | ((start < zero) & (x < start))
+
+
+@_overload(functions.cube_root)
+def _cube_root(x: Any) -> Any:
+    numbers, form = functions.NUMBERS[_scalar(x)], piece(functions.cube_root_of)
+    return lambda x: form(x, numbers)
+
+
+@_overload(functions.exponential)
+def _exponential(x: Any) -> Any:
+    numbers, form = functions.NUMBERS[_scalar(x)], piece(functions.exponential_of)
+    return lambda x: form(x, numbers)
+
+
+@_overload(functions.angle)
+def _angle(y: Any, x: Any) -> Any:
+    numbers, form = functions.NUMBERS[_scalar(y)], piece(functions.angle_of)
+    return lambda y, x: form(y, x, numbers)
 
 
 def _scalar(kind: Any) -> Any:

@@ -10,6 +10,7 @@ from fastopt.optimizers.adadelta import Adadelta as Adadelta
 from fastopt.optimizers.adagrad import Adagrad as Adagrad
 from fastopt.optimizers.adam import Adam as Adam
 from fastopt.optimizers.adam import AdamW as AdamW
+from fastopt.optimizers.adam_atan2 import AdamAtan2 as AdamAtan2
 from fastopt.optimizers.adamax import Adamax as Adamax
 from fastopt.optimizers.adamax import AdamaxW as AdamaxW
 from fastopt.optimizers.adan import Adan as Adan
@@ -19,12 +20,14 @@ from fastopt.optimizers.adopt import ADOPT as ADOPT
 from fastopt.optimizers.aggmo import AggMo as AggMo
 from fastopt.optimizers.asgd import ASGD as ASGD
 from fastopt.optimizers.cocob import COCOB as COCOB
+from fastopt.optimizers.diffgrad import DiffGrad as DiffGrad
 from fastopt.optimizers.fromage import Fromage as Fromage
 from fastopt.optimizers.ftrl import FTRL as FTRL
 from fastopt.optimizers.lamb import LAMB as LAMB
 from fastopt.optimizers.laprop import LaProp as LaProp
 from fastopt.optimizers.lars import LARS as LARS
 from fastopt.optimizers.lion import Lion as Lion
+from fastopt.optimizers.madgrad import MADGRAD as MADGRAD
 from fastopt.optimizers.nadam import NAdam as NAdam
 from fastopt.optimizers.nadam import NAdamW as NAdamW
 from fastopt.optimizers.novograd import NovoGrad as NovoGrad
@@ -57,6 +60,7 @@ __all__ = [
     "FTRL",
     "LAMB",
     "LARS",
+    "MADGRAD",
     "QHM",
     "SGD",
     "SMORMS3",
@@ -68,12 +72,14 @@ __all__ = [
     "Adadelta",
     "Adagrad",
     "Adam",
+    "AdamAtan2",
     "AdamW",
     "AdamWScheduleFree",
     "Adamax",
     "AdamaxW",
     "Adan",
     "AggMo",
+    "DiffGrad",
     "Fromage",
     "LaProp",
     "Lion",
