@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import pytest
 from support.hashing import digest
 from support.places import DTYPES, Scene, Words, good, named
+from support.variants import FOUNDING
 
 import fastopt
-from fastopt.registry import ALGORITHMS
 
 
 def without(tree: dict[str, Any], key: str) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def test_gradients_in_another_structure(
     case: tuple[str, Callable[[Any], Any], type[Exception], Words], backend: str
 ) -> None:
     _, make, error, words = case
-    for i, algorithm in enumerate(ALGORITHMS):
+    for i, algorithm in enumerate(FOUNDING):
         scene = Scene(algorithm, backend, "nested", DTYPES[i % 2])
         scene.refuses(make(scene.tree(6)), error, words[0], words)
         scene.goes_on()

@@ -8,9 +8,9 @@ import pytest
 from numpy.lib.stride_tricks import as_strided
 from support.hashing import digest, leaves
 from support.places import DTYPES, PLACES, SHAPE, Array, Scene, check_message, good, named
+from support.variants import FOUNDING
 
 import fastopt
-from fastopt.registry import ALGORITHMS
 
 
 @pytest.mark.parametrize("groups", [False, True], ids=["list", "groups"])
@@ -64,7 +64,7 @@ def test_gradient_that_shares_memory(
     case: tuple[str, Callable[[Any, str], Any], str], place: str, backend: str
 ) -> None:
     _, make, owner = case
-    for i, algorithm in enumerate(ALGORITHMS):
+    for i, algorithm in enumerate(FOUNDING):
         scene = Scene(algorithm, backend, place, DTYPES[i % 2])
         names = scene.opt.names
         owner_ = owner.format(name=scene.name, first=names[0], last=names[-1])

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from support.hashing import digest_with_identities as digest
+from support.variants import FOUNDING
 
 import fastopt
-from fastopt.registry import ALGORITHMS
 from faults import SHAPE, Array, Fault, objects
 from faults import arrays as wrong
 from faults.guarded import empty
@@ -38,7 +38,7 @@ LOADED = [
 
 
 def run(tally: Tally, backend: str) -> None:
-    for k, algorithm in enumerate(ALGORITHMS):
+    for k, algorithm in enumerate(FOUNDING):
         tally.begin(k)
         dtype = (np.float32, np.float64)[k % 2]
         where = f"{algorithm} on {backend}, {np.dtype(dtype)}"

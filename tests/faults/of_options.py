@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from support.hashing import digest_with_identities as digest
+from support.variants import FOUNDING
 
 import fastopt
 from fastopt.algorithm.hyperparameters import Option
@@ -177,10 +178,15 @@ def run(tally: Tally, backend: str) -> None:
         cls, where = optimizer_class(algorithm), f"{algorithm} on {backend}"
         opt = make(algorithm, backend)
         opt.step(gradients())
+        founding = algorithm in FOUNDING
         for name, hyper in cls.hyperparameters.items():
+            if not founding and fastopt.Optimizer.hyperparameters.get(name) is hyper:
+                continue
             of_hyperparameter(tally, opt, name, hyper, where)
             if isinstance(hyper.validator, Number):
                 of_functions(tally, opt, name, hyper, where)
+        if not founding:
+            continue
         for name, wrong in SETTINGS:
             for fault in wrong():
                 _try_each(tally, opt, name, fault, [_keyword, _attribute], f"{name}, {where}")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from golden.data import Array, extremes, values
-from support.variants import dialects, known, pairs, products
+from support.variants import FOUNDING, dialects, known, pairs, products
 
 import fastopt
 from fastopt.optimizers import CLASSES
@@ -159,11 +159,6 @@ AROUND: list[Options] = [
         "decoupled_weight_decay": True,
     },
 ]
-# The algorithms of 0.1, whose rows are every rule with every stage.
-FOUNDING = (
-    *("adadelta", "adagrad", "adam", "adamax", "adamw", "adamwschedulefree", "nadam", "rmsprop"),
-    *("sgd", "sgdschedulefree"),
-)
 CORRECTED: Options = {
     "loss_scale": "dynamic",
     "ema": 0.9,

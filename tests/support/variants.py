@@ -45,6 +45,13 @@ MORE_STAGES: list[Options] = [
 ]
 FUSED, RARE = STAGES[:3:2], [*STAGES[1::2], STAGES[4], *MORE_STAGES]
 
+# The algorithms of 0.1. Golden rows of theirs are every rule with every stage, and what goes wrong with arrays
+# and settings, whatever the rule, is tried with these.
+FOUNDING = (
+    *("adadelta", "adagrad", "adam", "adamax", "adamw", "adamwschedulefree", "nadam", "rmsprop"),
+    *("sgd", "sgdschedulefree"),
+)
+
 # Those that stand for all, where a test is about what is done around the rule: with and without states,
 # with scalars that are carried on, with a decay of its own.
 WITH_ALL = ("adamw", "nadam", "sgd", "sgdschedulefree")
