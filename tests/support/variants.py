@@ -45,8 +45,8 @@ MORE_STAGES: list[Options] = [
 ]
 FUSED, RARE = STAGES[:3:2], [*STAGES[1::2], STAGES[4], *MORE_STAGES]
 
-# The algorithms of 0.1. Golden rows of theirs are every rule with every stage, and what goes wrong with arrays
-# and settings, whatever the rule, is tried with these.
+# The algorithms of 0.1. Golden rows of theirs are every rule with every stage, and what goes wrong with
+# arrays and settings, whatever the rule, is tried with these.
 FOUNDING = (
     *("adadelta", "adagrad", "adam", "adamax", "adamw", "adamwschedulefree", "nadam", "rmsprop"),
     *("sgd", "sgdschedulefree"),
