@@ -183,8 +183,13 @@ UNKNOWN: list[tuple[str, Callable[[], Any], type[Exception], Words]] = [
         AttributeError,
         ("'momentom'", "'momentum'"),
     ),
-    ("algorithm", lambda: fastopt.get("adm", good(0)), ValueError, ("'adm'", "'adam'", "sgd")),
-    ("no name", lambda: fastopt.get(None, good(0)), TypeError, ("None", "sgd")),  # type: ignore[arg-type]
+    (
+        "algorithm",
+        lambda: fastopt.get("adm", good(0)),
+        ValueError,
+        ("'adm'", "'adam'", "fastopt.names()"),
+    ),
+    ("no name", lambda: fastopt.get(None, good(0)), TypeError, ("None", "'adamw'")),  # type: ignore[arg-type]
     (
         "backend",
         lambda: fastopt.get("adam", good(0), backend="nativ"),

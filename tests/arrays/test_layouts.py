@@ -107,7 +107,7 @@ def check(view: Array, order: Any, backend: str, algorithm: str = "adam") -> Non
     where = f"{view.shape}, strides {view.strides}, parameter in order {order}"
     assert found == wanted, where
     assert view.tobytes() == before, where
-    assert found[0] != start, where
+    assert found[0] != start or algorithm == "radamschedulefree", where  # which is silent at first
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

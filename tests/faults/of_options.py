@@ -12,7 +12,7 @@ from support.variants import FOUNDING
 import fastopt
 from fastopt.algorithm.hyperparameters import Option
 from fastopt.algorithm.validators import FLAG, POSITIVE, Choice, Number, Several
-from fastopt.registry import ALGORITHMS, optimizer_class
+from fastopt.registry import optimizer_class
 from faults.objects import AttributesRaise, ReprRaises
 from faults.scene import arrays
 from faults.tally import Tally
@@ -173,20 +173,15 @@ ELSE: list[Other] = [
 
 
 def run(tally: Tally, backend: str) -> None:
-    for k, algorithm in enumerate(ALGORITHMS):
+    for k, algorithm in enumerate(FOUNDING):
         tally.begin(k)
         cls, where = optimizer_class(algorithm), f"{algorithm} on {backend}"
         opt = make(algorithm, backend)
         opt.step(gradients())
-        founding = algorithm in FOUNDING
         for name, hyper in cls.hyperparameters.items():
-            if not founding and fastopt.Optimizer.hyperparameters.get(name) is hyper:
-                continue
             of_hyperparameter(tally, opt, name, hyper, where)
             if isinstance(hyper.validator, Number):
                 of_functions(tally, opt, name, hyper, where)
-        if not founding:
-            continue
         for name, wrong in SETTINGS:
             for fault in wrong():
                 _try_each(tally, opt, name, fault, [_keyword, _attribute], f"{name}, {where}")

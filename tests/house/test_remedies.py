@@ -24,6 +24,7 @@ ELSEWHERE = {
     ("backends/numba_elementwise.py", "check_enabled"): "tests/backends/test_numba_switched_off.py",
     ("frameworks/keras/arrival.py", "_checked"): "tests/oracles/test_convert_keras.py",
     ("frameworks/keras/arrival.py", "_groups"): "tests/oracles/test_convert_keras.py",
+    ("frameworks/optax/arrival.py", "from_optax"): "tests/oracles/test_convert_optax.py",
     ("numerics/environment.py", "_warn_once"): "tests/numerics/test_floating_point_environment.py",
 }
 NEVER = {

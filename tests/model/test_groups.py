@@ -137,7 +137,7 @@ def changed(algorithm: str, name: str, current: Any) -> Any:
     """Another value that the hyperparameter can have."""
     validator = optimizer_class(algorithm).hyperparameters[name].validator
     if isinstance(validator, Number):
-        return next(x for x in (0.7, 0.6, 1.7) if x != current and validator.holds(x))
+        return next(x for x in (0.7, 0.6, 1.7, 7.0) if x != current and validator.holds(x))
     if isinstance(validator, Choice):
         return next(value for value in validator.values if value != current)
     return (0.5, 0.75)
@@ -343,6 +343,23 @@ STATES: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("madgrad", {}, ("start", "s", "v")),
     ("diffgrad", {}, ("m", "v", "g_prev")),
     ("adamatan2", {}, ("m", "v")),
+    ("radam", {}, ("m", "v")),
+    ("adabelief", {"eps_root": 0.0}, ("m", "s")),
+    ("adabelief", {"amsgrad": True}, ("m", "s", "s_max")),
+    ("adabound", {}, ("m", "v")),
+    ("adabound", {"amsbound": True}, ("m", "v", "v_max")),
+    ("adamod", {}, ("m", "v", "e")),
+    ("adamaxw", {}, ("m", "u")),
+    ("adan", {}, ("m", "v", "n", "g_prev")),
+    ("adopt", {}, ("m", "v")),
+    ("laprop", {}, ("m", "v")),
+    ("lion", {}, ("m",)),
+    ("nadamw", {}, ("m", "v")),
+    ("padam", {"partial": "1/8"}, ("m", "v")),
+    ("signsgd", {}, ()),
+    ("signum", {}, ("m",)),
+    ("tiger", {}, ("m",)),
+    ("yogi", {"initial_accumulator_value": 0.0}, ("m", "v")),
 ]
 
 BEGINS = {("smorms3", "memory"): 1.0, ("cocob", "largest"): 1e-8}

@@ -35,7 +35,6 @@ def test_the_norm_is_that_of_what_the_rule_is_given(
         "betas": (0.0, 0.0),
         "eps": 0.0,
         "weight_decay": decay,
-        "backend": backend,
     }
     before = p.copy()
     fastopt.LAMB([p], backend=backend, **given, **options).step([g])

@@ -47,9 +47,12 @@ def test_scalars_have_the_same_names_in_the_same_order(variant: tuple[str, dict[
 def test_every_native_rule_is_used() -> None:
     assert native is not None
     used = {
-        rule_of(cls.select_rule(Values(**options))).name
+        each.name
         for cls in CLASSES.values()
         for options in own_options(cls)
+        for rule in [cls.rule_for(Values(**options))]
+        for each in (rule, rule.measured)
+        if each
     }
     others = {"accumulate", "weighed", "perturb_adaptively", "schedule_free_average"}
     assert set(native.rules()) == used | others

@@ -18,6 +18,7 @@ from oracles.test_float64_transcription import (
 )
 from support.by_hand import Array
 from support.scenes import seeds, tame
+from support.variants import BY_NORM
 
 import fastopt
 
@@ -55,6 +56,22 @@ BOUNDS = {
     "tiger": 4.5,  # 2.95
     "sgdschedulefree": 3.5,  # 2.23
     "adamwschedulefree": 7.0,  # 4.64
+    # Of these, and of 60 draws of each case, twice as much.
+    "radamschedulefree": 4.5,  # 2.12
+    "ademamix": 15.0,  # 7.38
+    "simplifiedademamix": 9.0,  # 4.31
+    "qhm": 9.0,  # 4.26
+    "qhadam": 11.0,  # 5.30
+    "rprop": 2.5,  # 1.25
+    "asgd": 3.5,  # 1.71
+    "aggmo": 6.5,  # 3.16
+    "optimisticsgd": 5.5,  # 2.65
+    "optimisticadam": 38.0,  # 18.96
+    "acprop": 6.5,  # 3.09
+    "smorms3": 16.5,  # 8.14
+    "madgrad": 14.5,  # 7.02
+    "diffgrad": 9.0,  # 4.37
+    "adamatan2": 11.5,  # 5.72
 }
 
 
@@ -84,7 +101,7 @@ def errors(name: str, options: dict[str, Any], seed: int) -> list[float]:
         before = {"p": p, **opt.state["w"], **({"z": p} if t == 1 else {})}
         before = {key: a.astype(np.float64) for key, a in before.items()}
         ways = []
-        for turned in TURNED if "g_prev" in before else TURNED[:2]:
+        for turned in TURNED if name == "adan" else TURNED[:3] if "g_prev" in before else TURNED[:2]:
             turn = {key: -1.0 if key in turned else 1.0 for key in (*before, "g")}
             states = {key: turn[key] * a for key, a in before.items() if key != "p"} if t > 1 else {}
             new = FORMULAS[name](before["p"], turn["g"] * g.astype(np.float64), states, t, options)
@@ -99,7 +116,9 @@ def errors(name: str, options: dict[str, Any], seed: int) -> list[float]:
     return found
 
 
-LISTED = [(n, case) for n in FORMULAS for case in [{}, COUPLED, DECOUPLED, *CASES[n]]]
+# Without those whose parameter is a quotient of sums, in which digits cancel.
+ELEMENTWISE = [name for name in FORMULAS if name not in BY_NORM | {"cocob", "ftrl"}]
+LISTED = [(n, case) for n in ELEMENTWISE for case in [{}, COUPLED, DECOUPLED, *CASES[n]]]
 
 
 @given(st.sampled_from(LISTED), seeds)

@@ -315,7 +315,7 @@ def test_moderate_steps_are_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("tried")
 
     monkeypatch.setattr(overflow, "_tried", tried)
-    for algorithm in ALGORITHMS:
+    for algorithm in sorted(set(ALGORITHMS) - {"cocob"}):  # which divides by as little as 1e-8 at first
         for given in ({}, {"weight_decay": 0.1}, {"clipnorm": 1.0}, {"loss_scale": "dynamic"}):
             more: dict[str, Any] = {"nonfinite": "skip", **options(algorithm), **given}
             opt = fastopt.get(algorithm, model(np.float32), **more)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import fastopt
 from support.by_hand import Array, same
-from support.variants import Options, Variant, variants
+from support.variants import BY_NORM, Options, Variant, variants
 
 Arrays = list[Array]
 Gradients = list[Any]  # arrays, or None
@@ -18,6 +18,8 @@ Gradients = list[Any]  # arrays, or None
 def looks_at_elements(variant: Variant) -> bool:
     """Say whether it looks at each element alone, and at the norm of no array."""
     name, options = variant
+    if name in BY_NORM:
+        return False
     return fastopt.get(name, np.zeros(1), **options).groups[0]["clipnorm"] is None
 
 

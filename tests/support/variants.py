@@ -113,7 +113,8 @@ def values_of(cls: type[Optimizer]) -> dict[str, list[Any]]:
             continue
         elif isinstance(validator, Number):
             found[name] = [other(hyper.default)]
-            if hyper.default == 0.0 or validator.optional:
+            without = name == "momentum" and validator.holds(0.0)
+            if hyper.default == 0.0 or validator.optional or without:
                 found[name].append(None if validator.optional else 0.0)
         elif isinstance(validator, Choice):
             found[name] = sorted(validator.values, key=lambda value: value != hyper.default)

@@ -124,7 +124,7 @@ class LARS(Optimizer):
         if h.nesterov and (h.momentum == 0.0 or h.dampening != 0.0):
             raise ValueError(
                 f"nesterov=True needs momentum > 0 and dampening = 0; they are {h.momentum:g} and "
-                f"{h.dampening:g}"
+                f"{h.dampening:g}: give momentum=0.9, dampening=0.0"
             )
 
     @classmethod
