@@ -1,5 +1,6 @@
 """Algorithms whose steps depend on norms of each array: which norms, and what each carries on."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -142,3 +143,25 @@ def test_zeros_and_empty_arrays(name: str, backend: str) -> None:
     assert all(np.isfinite(p).all() for p in params)
     assert np.ptp(params[1]) == 0.0
     assert not params[2].any()
+
+
+@pytest.mark.filterwarnings("ignore:the state has entries that are not finite")
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_norm_that_is_not_finite_is_carried_on(value: float, backend: str, tmp_path: Path) -> None:
+    """Through steps, states and files, as what is not finite is in arrays."""
+    found = []
+    for ways in range(3):
+        params, opt = made(backend)
+        for seed in range(1, 6):
+            g = gradients(seed)
+            if seed == 2:
+                g["a"][0, 0] = value
+            opt.step(g)
+            if ways == 1:
+                opt.load_state_dict(opt.state_dict())
+            elif ways == 2:
+                opt.save(tmp_path / "o.npz")
+                opt.load(tmp_path / "o.npz", progress=False)
+        found.append([p.tobytes() for p in params.values()])
+        assert not np.isfinite(carried(opt)["a"])
+    assert found[0] == found[1] == found[2]

@@ -14,7 +14,17 @@ from fastopt.algorithm.elementwise import (
 )
 from fastopt.algorithm.facts import Facts
 from fastopt.algorithm.functions import angle, cube_root, exponential
-from fastopt.algorithm.hyperparameters import Option, Values, choice, flag, given, number, pair, several
+from fastopt.algorithm.hyperparameters import (
+    Option,
+    Values,
+    choice,
+    flag,
+    given,
+    measurement,
+    number,
+    pair,
+    several,
+)
 from fastopt.algorithm.of_groups import algorithm_of
 from fastopt.algorithm.portions import held, scaled_step
 from fastopt.algorithm.regularization import CONVENTIONS

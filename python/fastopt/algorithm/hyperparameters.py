@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, dataclass_transform
 
-from fastopt.algorithm.validators import FLAG, Choice, Number, Pair, Several, Validator
+from fastopt.algorithm.validators import FLAG, Choice, Measurement, Number, Pair, Several, Validator
 
 
 class Option:
@@ -71,6 +71,11 @@ class Values:
 
         def __getattr__(self, name: str) -> Any: ...
         def __setattr__(self, name: str, value: Any) -> None: ...
+
+
+def measurement() -> Any:
+    """Declare a number >= 0 that is carried from step to step, and follows from gradients."""
+    return Option(0.0, Measurement(at_least=0.0))
 
 
 def number(

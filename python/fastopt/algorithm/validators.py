@@ -96,6 +96,14 @@ class Number(Validator):
         return " " + " and ".join(words) if words else ""
 
 
+class Measurement(Number):
+    """A number that follows from gradients, and is infinite or NaN where they are."""
+
+    def holds(self, number: Any) -> bool:
+        """Return whether it is in the range, or NaN."""
+        return bool(number != number or self.at_least <= number)
+
+
 class LossScaleNumber(Number):
     """A number, or "dynamic"."""
 

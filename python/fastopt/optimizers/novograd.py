@@ -12,6 +12,7 @@ from fastopt.algorithm import (
     StageScalars,
     Values,
     flag,
+    measurement,
     number,
     pair,
     regularization,
@@ -99,8 +100,8 @@ class NovoGrad(Optimizer):
     amsgrad: bool = flag(default=False)
 
     carried: ClassVar = {
-        "v": number(default=0.0, at_least=0.0),
-        "v_max": number(default=0.0, at_least=0.0),
+        "v": measurement(),
+        "v_max": measurement(),
     }
     carries_norms = True
     rule = staticmethod(novograd)
@@ -122,5 +123,5 @@ class NovoGrad(Optimizer):
         (kept,) = carried
         beta2, squared = h.betas[1], measured.direction * measured.direction
         kept.v = squared if kept.v == 0.0 else beta2 * kept.v + (1.0 - beta2) * squared
-        kept.v_max = max(kept.v_max, kept.v)
+        kept.v_max = kept.v if kept.v != kept.v else max(kept.v_max, kept.v)
         return c._replace(denominator=sqrt(kept.v_max if h.amsgrad else kept.v) + h.eps)

@@ -1,6 +1,7 @@
 """Save and load: as dicts, by the names of the parameters, and as checkpoint files."""
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from fastopt.state.selection import Names, select
 from fastopt.step import Bound, Core
 
 Path = checkpoint.Place
+_NO_NUMBERS = ("nan", "inf")
 _PARAMS = "*params"  # no state of a rule can have such a name
 BUSY = "is being saved or loaded"
 
@@ -27,6 +29,11 @@ class Loaded(NamedTuple):
     extra: Any  # what `save` was given as extra
     missing: list[str]  # what the optimizer has and the checkpoint has not; none if strict
     unexpected: list[str]  # what the checkpoint has besides; none if strict
+
+
+def _spelled(number: float) -> float | str:
+    """Spell a number that JSON does not have."""
+    return number if isfinite(number) else repr(number)
 
 
 def state_dict(core: Core, copy: bool) -> dict[str, Any]:
@@ -67,6 +74,7 @@ def save(core: Core, path: Path, params: bool, extra: Any, progress: bool | None
         for name, entry in state["parameters"].items():
             arrays.update({f"{key}/{name}": array for key, array in entry["arrays"].items()})
             entry["arrays"] = list(entry["arrays"])
+            entry["carried"] = {key: _spelled(x) for key, x in entry["carried"].items()}
         if params:
             named = core.bound.parameters
             both = zip(named.names, named.arrays, strict=True)
@@ -167,6 +175,9 @@ def saved_state(file: checkpoint.Reader) -> dict[str, Any]:
     parameters = {
         name: {
             **entry,
+            "carried": {
+                key: float(x) if x in _NO_NUMBERS else x for key, x in entry["carried"].items()
+            },
             "arrays": {
                 key: specs[f"{key}/{name}"] for key in entry["arrays"] if f"{key}/{name}" in specs
             },
