@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from support.by_hand import LR, MOMENTUM, ByHand, bfloat16, copies_for, portions_for
 from support.scenes import Scene, assert_same, scenes, tame, written
@@ -25,9 +25,14 @@ def test_maximizing_is_minimizing_with_the_gradient_turned_round(scene: Scene) -
     assert_same(written(opt, params), scene.train())
 
 
+# Steps have a least length besides, or a learning rate of 0 is refused.
+WITHOUT_ZERO = {"adabound", "ftrl", "madgrad", "rprop"}
+
+
 @given(scenes(values=[tame]))
 def test_learning_rate_of_nothing_moves_nothing(scene: Scene) -> None:
     """Except for weight decay that does not know of it. Equal as numbers: -0 can become +0."""
+    assume(scene.variant[0] not in WITHOUT_ZERO)
     params = scene.params()
     opt = scene.with_options(lr=0.0).make(params)
     if opt.decoupled_weight_decay == "fixed":  # an option, or what a dialect means
