@@ -61,7 +61,10 @@ def loss_curves(
     """
     everybody = [run for runs in teams.values() for run in runs]
     style = styles(dict.fromkeys(run.label for run in everybody))
-    figure = new_figure(6.4 if len(teams) == 1 else 1.0 + 3.5 * len(teams))
+    # As high as the legend, which has a line of a fifth of an inch for each run.
+    legend = 1.4 + 0.2 * max(map(len, teams.values()))
+    height = max(6.4, legend) if len(teams) == 1 else 1.0 + max(3.5, legend) * len(teams)
+    figure = new_figure(height)
     grid = figure.subplots(len(teams), 2, squeeze=False, sharex=True, sharey="col")
     for row, (name, runs) in zip(grid, teams.items(), strict=True):
         for axes, (curve, what) in zip(row, CURVES.items(), strict=True):
