@@ -234,7 +234,9 @@ def torch_class(name: str) -> Any:
 
 
 # Ours that torch has as well. Those it has not are for other oracles.
-SHARED = [name for name in fastopt.names() if torch_class(name) is not None]
+# Rprop and ASGD have other names of hyperparameters: for what they compute see test_libraries.py.
+OTHERWISE = ("asgd", "rprop")
+SHARED = [name for name in fastopt.names() if torch_class(name) is not None and name not in OTHERWISE]
 
 
 def torch_defaults(name: str) -> Options:
