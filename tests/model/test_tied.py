@@ -250,3 +250,11 @@ def test_what_has_not_the_same_elements_is_refused(overlap: Callable[[Any], Any]
     w = random((4, 2), 0)
     with pytest.raises(ValueError, match=r"parameter 'part' .*(shares memory|not contiguous)"):
         fastopt.SGD({"w": w, "part": overlap(w)}, tied="add")
+
+
+def test_arrays_without_elements_are_not_tied() -> None:
+    """They may lie at one address, and have nothing in common."""
+    w = np.ones((3, 2))
+    opt = fastopt.SGD({"w": w, "a": w[:0], "b": w[:0]}, tied="add")
+    assert list(opt.names) == ["w", "a", "b"]
+    assert opt.step({"w": np.ones((3, 2)), "a": np.ones((0, 2)), "b": None})

@@ -108,7 +108,7 @@ class Places:
 
 
 def memory_of(array: Any) -> tuple[Any, ...] | None:
-    """Return what arrays of the same elements have alike; None for what is no contiguous array."""
-    if not (isinstance(array, np.ndarray) and array.flags.forc):
+    """Return what arrays of the same elements have alike; None for one without, or not contiguous."""
+    if not (isinstance(array, np.ndarray) and array.flags.forc and array.size):
         return None
     return address(array), array.nbytes, array.dtype
