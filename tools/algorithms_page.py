@@ -8,17 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import fastopt
+from fastopt.algorithm.facts import KINDS
 from fastopt.description import Description
 from fastopt.optimizers import CLASSES
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- tools/algorithms_page.py -->\n", "<!-- end -->\n"
-KINDS = {
-    "momentum": "Momentum and signs",
-    "adaptive": "A step size for each element",
-    "layerwise": "A step size for each array",
-    "schedule-free": "Without a schedule",
-}
 
 
 def of_kind(kind: str) -> Iterator[Description]:

@@ -63,9 +63,10 @@ using TakePortion = void (*)(void* p, const void* old, const void* entries, std:
 using Gather = void (*)(const char* g, std::ptrdiff_t row_stride, std::ptrdiff_t column_stride,
                         std::ptrdiff_t rows, std::ptrdiff_t columns, void* tile) noexcept;
 
-// Sum the squares of n elements, or of the differences of two times n, at most one block of them; see
-// kernels/reduce.hpp.
+// Sum n elements, their squares, or the squares of the differences of two times n, at most one block of
+// them; see kernels/reduce.hpp.
 using SumOfSquares = double (*)(const void* elements, std::ptrdiff_t n, bool ahead) noexcept;
+using SumOfValues = double (*)(const void* elements, std::ptrdiff_t n) noexcept;
 using SumOfDifferences = double (*)(const void* a, const void* b, std::ptrdiff_t n) noexcept;
 constexpr std::ptrdiff_t reduce_block = 4096, lane_count = 32;
 
@@ -83,6 +84,7 @@ struct Common {
     Average average;
     TakePortion scale, hold_scaled, hold_masked;    // see kernels/portions.hpp
     SumOfSquares sum_of_squares;
+    SumOfValues sum_of_values;
     SumOfDifferences sum_of_differences;
 };
 

@@ -45,9 +45,9 @@ template <class T> struct Differences {
     Lanes operator()(std::ptrdiff_t i) const { return a(i) - b(i); }
 };
 
-// Sums the squares of what `some` gives for several elements at once, and `one` for one; before it reads
+// Sums what `some` gives for several elements at once, and `one` for one, or the squares; before it reads
 // some, it calls `fetch`.
-template <class Some, class One, class Fetch>
+template <bool squares, class Some, class One, class Fetch>
 [[gnu::always_inline]] inline double sum(std::ptrdiff_t n, const Some& some, const One& one,
                                          const Fetch& fetch) {
     Lanes lanes[registers] = {};
@@ -57,12 +57,12 @@ template <class Some, class One, class Fetch>
 #pragma GCC unroll 16
         for (std::ptrdiff_t r = 0; r < registers; ++r) {
             const Lanes x = some(i + r * lanes_in_register);
-            lanes[r] += x * x;
+            lanes[r] += squares ? x * x : x;
         }
     }
     double last[lane_count];
     __builtin_memcpy(last, lanes, sizeof last);
-    for (std::ptrdiff_t i = whole; i < n; ++i) last[i - whole] += one(i) * one(i);
+    for (std::ptrdiff_t i = whole; i < n; ++i) last[i - whole] += squares ? one(i) * one(i) : one(i);
     for (std::ptrdiff_t half = lane_count / 2; half > 0; half /= 2) {
         for (std::ptrdiff_t k = 0; k < half; ++k) last[k] += last[k + half];
     }
@@ -74,8 +74,14 @@ double sum_of_squares(const void* given, std::ptrdiff_t n, bool fetch_ahead) noe
     const T* x = static_cast<const T*>(given);
     const Elements<T> some{x};
     const auto one = [x](std::ptrdiff_t i) { return double(x[i]); };
-    if (fetch_ahead) return sum(n, some, one, [some](std::ptrdiff_t i) { some.fetch_ahead(i); });
-    return sum(n, some, one, [](std::ptrdiff_t) {});
+    if (fetch_ahead) return sum<true>(n, some, one, [some](std::ptrdiff_t i) { some.fetch_ahead(i); });
+    return sum<true>(n, some, one, [](std::ptrdiff_t) {});
+}
+
+template <class T> double sum_of_values(const void* given, std::ptrdiff_t n) noexcept {
+    const T* x = static_cast<const T*>(given);
+    const auto one = [x](std::ptrdiff_t i) { return double(x[i]); };
+    return sum<false>(n, Elements<T>{x}, one, [](std::ptrdiff_t) {});
 }
 
 template <class T>
@@ -84,7 +90,7 @@ double sum_of_differences(const void* first, const void* second, std::ptrdiff_t 
     const T* b = static_cast<const T*>(second);
     const Differences<T> some{{a}, {b}};
     const auto one = [a, b](std::ptrdiff_t i) { return double(a[i]) - double(b[i]); };
-    return sum(n, some, one, [](std::ptrdiff_t) {});    // both have just been used
+    return sum<true>(n, some, one, [](std::ptrdiff_t) {});    // both have just been used
 }
 
 }  // namespace fastopt::FASTOPT_LEVEL

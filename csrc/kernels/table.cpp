@@ -64,6 +64,7 @@ static constexpr Common common = {
     .hold_scaled = &take_portion<Held, T, T>,
     .hold_masked = &take_portion<Held, T, std::uint8_t>,
     .sum_of_squares = &sum_of_squares<T>,
+    .sum_of_values = &sum_of_values<T>,
     .sum_of_differences = &sum_of_differences<T>,
 };
 

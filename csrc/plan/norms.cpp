@@ -66,38 +66,39 @@ void Plan::reduce_piece(void* pieces, std::uint32_t piece) noexcept {
 
 std::vector<Sums> Plan::run_with_sums(int threads, const Pass& pass, const std::vector<int>& row_of) {
     choose_rows(row_of);
-    check_rows(&Streams::kernel);
-    return run_summing(Work::update_and_sum, pass, threads);
+    for (const Array& array : arrays_) check_row(array, array.kernel());
+    const std::vector<double> sums = run_summing(Work::update_and_sum, pass, threads, 2);
+    std::vector<Sums> found;
+    for (std::size_t i = 0; i < sums.size(); i += 2) found.emplace_back(sums[i], sums[i + 1]);
+    return found;
 }
 
-std::vector<Sums> Plan::run_summing(Work work, const Pass& pass, int threads) {
+std::vector<double> Plan::run_summing(Work work, const Pass& pass, int threads, std::size_t width) {
     first_block_.clear();
     std::size_t count = 0;
     for (const Span& span : spans_) {
         first_block_.push_back(count);
         count += std::size_t(blocks(span.end - span.begin));
     }
-    sums_.assign(count, {0.0, 0.0});
-    std::vector<Sums> totals(arrays_.size());
+    width_ = width;
+    sums_.assign(count * width, 0.0);
+    std::vector<double> totals(arrays_.size() * width);
     run_chunks(work, pass, threads);
     for (std::size_t s = 0; s < spans_.size(); ++s) {
-        auto& [update, weight] = totals[std::size_t(spans_[s].array - arrays_.data())];
+        double* const total = &totals[std::size_t(spans_[s].array - arrays_.data()) * width];
         const std::size_t end = s + 1 < spans_.size() ? first_block_[s + 1] : count;
-        for (std::size_t k = first_block_[s]; k < end; ++k) {
-            update += sums_[k].first;
-            weight += sums_[k].second;
-        }
+        for (std::size_t k = first_block_[s] * width; k < end * width; ++k) total[k % width] += sums_[k];
     }
     return totals;
 }
 
-void Plan::update_and_sum(const Span& span, Sums* sums) const noexcept {
+void Plan::update_and_sum(const Span& span, double* sums) const noexcept {
     const Array& array = *span.array;
     const Kernel& kernel = array.kernel();
     const Update update = update_of(array);
     const std::size_t item = array.streams.item();
     alignas(64) char before[reduce_block * sizeof(double)], gathered[reduce_block * sizeof(double)];
-    for (std::ptrdiff_t begin = span.begin; begin < span.end; begin += reduce_block, ++sums) {
+    for (std::ptrdiff_t begin = span.begin; begin < span.end; begin += reduce_block, sums += 2) {
         const std::ptrdiff_t n = std::min(reduce_block, span.end - begin);
         const std::size_t bytes = std::size_t(begin) * item;
         char* const p = array.streams.p + bytes;
@@ -110,11 +111,11 @@ void Plan::update_and_sum(const Span& span, Sums* sums) const noexcept {
             } else {
                 update(begin, n, array.g + bytes, pass_.zero);
             }
-            sums->first = kernel.common->sum_of_differences(p, before, n);
+            sums[0] = kernel.common->sum_of_differences(p, before, n);
         } else {
             update(begin, n);
         }
-        sums->second = kernel.common->sum_of_squares(p, n, false);
+        sums[1] = kernel.common->sum_of_squares(p, n, false);
     }
 }
 

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -18,7 +20,7 @@
 
 namespace fastopt {
 
-// Of the squares of an update, or a direction, and of a parameter.
+// Of the squares of an update and of a parameter.
 using Sums = std::pair<double, double>;
 
 class Plan {
@@ -47,9 +49,9 @@ public:
     // Says how much of the step each parameter takes: entries for its scale and its mask, none where their
     // address is null. They are read, and lie nowhere where gradients do.
     void attach_portions(const std::vector<Portion>& portions);
-    // Gives every parameter the kernel that `measure` runs, or none. It stays where it is as long as the
-    // plan, and has the states of the parameter's own.
-    void attach_directions(const std::vector<const Kernel*>& kernels);
+    // Says what is measured of each parameter; nothing where the direction has no kernel. Kernels stay where
+    // they are as long as the plan.
+    void attach_directions(const std::vector<Direction>& directions);
 
     // Says with which row of scalars each parameter is updated.
     void assign(const std::vector<int>& rows);
@@ -79,9 +81,10 @@ public:
     // The sum of the squares of each gradient, 0 where there is none.
     std::vector<double> sums_of_squares(int threads);
 
-    // Runs the directions on copies of parameters and states; returns for each parameter the sums of the
-    // squares of what became of the copy, and of the parameter. Nothing is changed.
-    std::vector<Sums> measure(int threads, const std::vector<int>& row_of);
+    // Runs the directions on copies of parameters and states; returns for each parameter the sums over what
+    // became of the copies, 0 for those of which nothing is summed, and last of the squares of the parameter;
+    // nothing for one without a direction. Nothing is changed.
+    std::vector<std::vector<double>> measure(int threads, const std::vector<int>& row_of);
 
     // Updates everything bound. `row_of` says for this step alone which row each parameter uses; if it
     // is empty, that is as assigned.
@@ -122,22 +125,24 @@ private:
     void attach(const std::vector<char*>& data, char* Streams::* place);
     bool overlaps(const char* low, const char* high) const;
     void choose_rows(const std::vector<int>& row_of);
-    void check_rows(const Kernel* Streams::* place) const;
+    void check_row(const Array& array, const Kernel& kernel) const;
     bool far() const;
     bool fetches_ahead() const { return far() && prefetch_trial_.fetches(); }
     void run_chunks(Work work, const Pass& pass, int threads);
     Update update_of(const Array& array) const;
     void update(const Span& span) const noexcept;
-    void update_and_sum(const Span& span, Sums* sums) const noexcept;
-    void measure(const Span& span, Sums* sums) const noexcept;
-    std::vector<Sums> run_summing(Work work, const Pass& pass, int threads);
+    void update_and_sum(const Span& span, double* sums) const noexcept;
+    void measure(const Span& span, double* sums) const noexcept;
+    // So many sums for each parameter, one parameter after the other.
+    std::vector<double> run_summing(Work work, const Pass& pass, int threads, std::size_t sums);
     static void run_chunk(void* plan, std::uint32_t chunk) noexcept;
     static void reduce_piece(void* pieces, std::uint32_t piece) noexcept;
 
     Unlocked unlocked_;
     std::vector<std::ptrdiff_t> lengths_;    // of the axes of all parameters
     std::vector<Array> arrays_;
-    std::vector<Portion> portions_;    // one for each, or none at all
+    std::vector<Portion> portions_;        // one for each, or none at all
+    std::vector<Direction> directions_;    // likewise
     std::vector<std::pair<const char*, const char*>> written_;    // sorted, disjoint
     std::vector<std::pair<const char*, const char*>> gradients_;  // where they lie, if they are written
     std::vector<Span> spans_;
@@ -149,8 +154,21 @@ private:
     Distance distance_{};
     PrefetchTrial prefetch_trial_;
     bool flush_subnormals_ = false;
-    std::vector<Sums> sums_;                   // for each reduce block, in order
+    std::size_t width_ = 0;                    // sums of each reduce block
+    std::vector<double> sums_;                 // of all blocks, in order
     std::vector<std::size_t> first_block_;    // of each span
 };
+
+inline void Plan::check_row(const Array& array, const Kernel& kernel) const {
+    if (!array.g) return;
+    const ScalarRow& row = scalars_.at(std::size_t(array.row));
+    if (row.coefficients() != std::size_t(kernel.coefficients)) {
+        throw std::invalid_argument(std::string("the rule ") + kernel.rule +
+                                    " has another number of coefficients");
+    }
+    if (row.stage() != Stage::bare && !kernel.takes_stages()) {
+        throw std::invalid_argument(std::string("the rule ") + kernel.rule + " takes no stage");
+    }
+}
 
 }  // namespace fastopt

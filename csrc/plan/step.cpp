@@ -19,28 +19,13 @@ constexpr std::size_t bytes_in_caches = 24 * 1024 * 1024;
 
 void Plan::run(int threads, const Pass& pass, const std::vector<int>& row_of) {
     choose_rows(row_of);
-    check_rows(&Streams::kernel);
+    for (const Array& array : arrays_) check_row(array, array.kernel());
     run_chunks(Work::update, pass, threads);
 }
 
 void Plan::choose_rows(const std::vector<int>& row_of) {
     for (std::size_t i = 0; i < arrays_.size(); ++i) {
         arrays_[i].row = row_of.empty() ? arrays_[i].assigned : row_of.at(i);
-    }
-}
-
-void Plan::check_rows(const Kernel* Streams::* place) const {
-    for (const Array& array : arrays_) {
-        if (!array.g || !(array.streams.*place)) continue;
-        const ScalarRow& row = scalars_.at(std::size_t(array.row));
-        const Kernel& kernel = *(array.streams.*place);
-        if (row.coefficients() != std::size_t(kernel.coefficients)) {
-            throw std::invalid_argument(std::string("the rule ") + kernel.rule +
-                                        " has another number of coefficients");
-        }
-        if (row.stage() != Stage::bare && !kernel.takes_stages()) {
-            throw std::invalid_argument(std::string("the rule ") + kernel.rule + " takes no stage");
-        }
     }
 }
 
@@ -69,7 +54,8 @@ void Plan::run_chunk(void* plan, std::uint32_t chunk) noexcept {
             self.update(span);
             continue;
         }
-        Sums* const sums = &self.sums_[self.first_block_[std::size_t(&span - self.spans_.data())]];
+        const std::size_t first = self.first_block_[std::size_t(&span - self.spans_.data())];
+        double* const sums = &self.sums_[first * self.width_];
         if (self.work_ == Work::measure) {
             self.measure(span, sums);
         } else {

@@ -1,6 +1,6 @@
 // The streams of one parameter: itself, its states, and what follows it.
 #pragma once
-#include "kernels/kernel.hpp"
+#include "plan/direction.hpp"
 #include "plan/portion.hpp"
 
 namespace fastopt {
@@ -14,7 +14,7 @@ struct Streams {
     char* states[max_states];
     char* slow = nullptr;
     char* average = nullptr;
-    const Kernel* direction = nullptr;
+    const Direction* direction = nullptr;    // null: nothing is measured
     DType copied = DType::bfloat16;    // the dtype of the copy
 
     std::size_t item() const { return itemsize(kernel->dtype); }

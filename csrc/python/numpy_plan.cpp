@@ -19,6 +19,15 @@ const Kernel& kernel_of(const py::handle& rule, DType dtype) {
     return kernel;
 }
 
+Summed summed_of(const std::string& name) {
+    return name.empty() ? Summed::nothing : name == "values" ? Summed::values : Summed::squares;
+}
+
+std::pair<py::object, py::tuple> pair_of(const py::object& given) {
+    const auto pair = given.cast<py::tuple>();
+    return {pair[0], pair[1]};
+}
+
 }  // namespace
 
 NumpyPlan::NumpyPlan(const py::list& arrays, const py::list& rules, const std::vector<int>& rows)
@@ -55,13 +64,18 @@ NumpyPlan::NumpyPlan(const py::list& arrays, const py::list& rules, const std::v
 }
 
 void NumpyPlan::attach_directions(const py::list& directions) {
-    std::vector<const Kernel*> kernels;
+    std::vector<Direction> found(plan_.size());
     for (std::size_t i = 0; i < plan_.size(); ++i) {
-        const py::object direction = directions[i];
-        kept_.push_back(direction);
-        kernels.push_back(direction.is_none() ? nullptr : &kernel_of(direction, plan_.dtype(i)));
+        const py::object given = directions[i];
+        kept_.push_back(given);
+        if (given.is_none()) continue;
+        const auto [rule, summed] = pair_of(given);
+        found[i].kernel = &kernel_of(rule, plan_.dtype(i));
+        for (std::size_t k = 0; k < summed.size(); ++k) {
+            found[i].summed.at(k) = summed_of(py::object(summed[k]).cast<std::string>());
+        }
     }
-    plan_.attach_directions(kernels);
+    plan_.attach_directions(found);
 }
 
 void NumpyPlan::keep(py::handle array, std::size_t parameter) {

@@ -42,7 +42,8 @@ public:
     // of fastopt.backends.
     void attach_portions(const py::list& portions);
 
-    // Gives every parameter what `measure` runs, as the constructor its rule; None for those that have none.
+    // Says what is measured of each parameter: a pair of what is run, as the constructor's rules, and of what is
+    // summed of each result ("squares", "values" or nothing); None for those that have none.
     void attach_directions(const py::list& directions);
 
     // Takes the gradients of the next step, and looks whether parameters and states are still those
@@ -70,7 +71,7 @@ public:
     std::vector<Sums> run_with_sums(py::handle rows, int threads, const Pass& pass, const Commit& commit,
                                     const std::vector<int>& row_of);
     // What the step with these rows would be, as Plan::measure has it.
-    std::vector<Sums> measure(py::handle rows, int threads, const std::vector<int>& row_of);
+    std::vector<std::vector<double>> measure(py::handle rows, int threads, const std::vector<int>& row_of);
 
 private:
     bool bind_gradient(std::size_t parameter, PyObject* gradient, bool overlap_checked,

@@ -208,7 +208,7 @@ void NumpyPlan::run(py::handle rows, int threads, const Pass& pass, const Commit
     commit.apply();
 }
 
-std::vector<Sums> NumpyPlan::measure(py::handle rows, int threads, const std::vector<int>& row_of) {
+std::vector<std::vector<double>> NumpyPlan::measure(py::handle rows, int threads, const std::vector<int>& row_of) {
     read_rows(rows);
     return plan_.measure(threads, row_of);
 }

@@ -25,7 +25,15 @@ from fastopt.arrays import Written, checks, viewed
 from fastopt.optimizer import Optimizer
 from fastopt.registry import RENAMED, find, names
 from fastopt.runtime import alike, get_num_threads, whole
-from fastopt.step import between, clip_factor, measuring, norms_of
+from fastopt.step import (
+    between,
+    checked_loss,
+    clip_factor,
+    measured,
+    measuring,
+    norms_of,
+    together,
+)
 
 
 def __getattr__(name: str) -> Callable[..., dict[str, float]]:
@@ -54,9 +62,10 @@ def _function(name: str) -> Callable[..., dict[str, float]]:
         carried = {
             key: hyper.check(given.pop(key, hyper.default), key) for key, hyper in cls.carried.items()
         }
+        loss = checked_loss(given.pop("loss", None), name, False) if cls.takes_loss else 0.0
         number = whole(t, "t", 1)  # of the step
         h = _hyperparameters(cls, like, preset, given)
-        return _step(cls, p, g, states, number, carried, h, backend)
+        return _step(cls, p, g, states, number, carried, h, backend, loss)
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = f"""Take step number t of `fastopt.{cls.__name__}`, in place on p and the states.
@@ -76,6 +85,7 @@ def _step(
     carried: dict[str, float],
     h: Values,
     backend: str | None,
+    loss: float = 0.0,
 ) -> dict[str, float]:
     rule = cls.rule_for(h)
     checks.check_written(p, "p")
@@ -109,7 +119,10 @@ def _step(
     row = stage, coefficients
     if rule.direction is not None:
         (sums,) = plan.measure([measuring(row)], get_num_threads(), ())
-        row = between(cls, h, row, sums, p.size, keep)
+        found = measured(rule, row, sums, p.size, loss)
+        if cls.measures_all:
+            cls.adapt(h, coefficients, together([found]), keep)
+        row = between(cls, h, row, found, keep)
     plan.run([row], get_num_threads())
     return vars(keep)
 

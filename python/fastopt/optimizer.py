@@ -257,7 +257,7 @@ class Optimizer(Algorithm, attributes.OtherNames):
 
     # The step.
 
-    def step(self, grads: Any = None, surplus: EllipsisType = ...) -> bool:
+    def step(self, grads: Any = None, surplus: EllipsisType = ..., *, loss: Any = None) -> bool:
         """Take one step: update every parameter that has a gradient, and its state, in place.
 
         Parameters
@@ -268,6 +268,8 @@ class Optimizer(Algorithm, attributes.OtherNames):
             if the processor can do that. Left out where they were bound with ``grads=``.
             They are kept alive until the step ends, but unlike what is bound, their memory is not held:
             no other thread may resize one meanwhile with ``refcheck=False``, or close its mmap.
+        loss : float
+            The loss that the gradients are of, for the algorithms that need it, and for these alone.
 
         Returns
         -------
@@ -278,8 +280,8 @@ class Optimizer(Algorithm, attributes.OtherNames):
         ------
         TypeError, ValueError
             For a gradient that does not fit, or a parameter that is no longer the one that was given;
-            the message names it. For anything but gradients, such as parameters or a closure. No byte
-            has changed then.
+            the message names it. For anything but gradients, such as parameters or a closure. For a
+            loss that is missing, no number, not finite or not used. No byte has changed then.
         FloatingPointError
             With ``nonfinite="raise"``, for a gradient that is not finite or would make something
             infinite; for more steps left out in a row than `max_consecutive_skips`. No byte has changed
@@ -314,7 +316,7 @@ class Optimizer(Algorithm, attributes.OtherNames):
                 bound = prepare(core)
             given = bound.grads if grads is None else grads
             found = FOR_PYTHON
-            if bound.direct:
+            if bound.direct and loss is None:
                 found = bound.plan.step(
                     given,
                     bound.parameters,
@@ -323,7 +325,7 @@ class Optimizer(Algorithm, attributes.OtherNames):
                     bound.progress,
                     bound.program,
                 )
-            taken = found == BOUND or program.step(core, given, found)
+            taken = found == BOUND or program.step(core, given, found, loss)
         finally:
             gate.free.append(True)
         if taken and self._after:
@@ -734,6 +736,11 @@ class Optimizer(Algorithm, attributes.OtherNames):
     def step_count(self) -> int:
         """The number of steps taken."""
         return self._core.bound.progress.steps
+
+    @property
+    def needs_loss(self) -> bool:
+        """True where an algorithm takes its step from the loss: ``opt.step(grads, loss=loss)``."""
+        return self._core.bound.needs_loss
 
     @property
     def skipped(self) -> int:

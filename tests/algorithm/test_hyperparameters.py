@@ -67,7 +67,9 @@ def good_values(option: Option) -> Iterator[tuple[Any, Any]]:
     """Give values that are accepted, with what they are stored as."""
     validator = option.validator
     if isinstance(validator, Number):
-        default = 1.5 if option.default is None else float(option.default)
+        default = option.default
+        if default is None:
+            default = next(filter(validator.holds, (1.5, 0.5)))
         inside = (x for x in (0, 1) if validator.at_least <= x <= validator.at_most)
         whole = next((x for x in inside if validator.above < x < validator.below), None)
         yield np.float32(default), float(np.float32(default))

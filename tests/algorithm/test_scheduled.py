@@ -38,7 +38,7 @@ def bits(*models: Any) -> list[bytes]:
 def range_of(number: Number, default: float | None) -> tuple[float, float]:
     """Two values that are both allowed, and not the default."""
     low = max(number.at_least, number.above + 0.01)
-    low = 0.1 if math.isinf(low) or default is None else low + 0.01
+    low = 0.1 if math.isinf(low) else max(low, 0.1) if default is None else low + 0.01
     high = min(number.at_most, number.below - 0.05)
     return low, (low + 0.5 if math.isinf(high) else max(high, low))
 

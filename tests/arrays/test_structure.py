@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.variants import TOGETHER
 
 import fastopt
 from fastopt.registry import ALGORITHMS
@@ -148,7 +149,7 @@ def test_a_defaultdict_of_gradients_is_not_filled(backend: str) -> None:
 # Gradients that are None.
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", [a for a in ALGORITHMS if a not in TOGETHER])
 def test_each_parameter_counts_its_own_steps(algorithm: str, backend: str) -> None:
     """With the bits of an optimizer that has this parameter alone and skips those steps."""
     present = [(1, 0, 1), (1, 0, 0), (1, 1, 1), (0, 0, 0), (0, 1, 1), (1, 1, 1), (1, 1, 1)]

@@ -170,6 +170,7 @@ THE_SAME = {
     ("rprop", "lr"),  # once there is state
     ("rprop", "max_step_size"),  # the steps are few
     ("radamschedulefree", "eps"),  # the same
+    *(("prodigy", name) for name in ("d_coef", "growth_rate")),  # the estimate does not grow here
     *(("signsgd", name) for name in ("clipnorm", "clipvalue")),  # which change no sign
     # nothing is rectified in the first steps
     *(("radam", name) for name in ("eps", "eps_placement", "eps_root", "threshold")),

@@ -9,6 +9,7 @@ from support.variants import own_options
 
 import fastopt
 from fastopt import frameworks
+from fastopt.algorithm.facts import KINDS
 from fastopt.algorithm.hyperparameters import Values
 from fastopt.algorithm.rule import rule_of
 from fastopt.optimizers import CLASSES
@@ -24,7 +25,7 @@ def states_of(cls: type[fastopt.Optimizer]) -> set[str]:
 def test_facts_are_complete(name: str) -> None:
     facts = CLASSES[name].facts
     assert facts.paper
-    assert facts.kind in ("adaptive", "layerwise", "momentum", "schedule-free")
+    assert facts.kind in KINDS
     assert facts.good_for
     assert set(facts.states) == states_of(CLASSES[name])
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.variants import BY_NORM
+from support.variants import BY_NORM, TOGETHER
 
 import fastopt
 from fastopt.registry import ALGORITHMS
@@ -39,7 +39,7 @@ def bits(opt: Any) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("name", [a for a in ALGORITHMS if a not in TOGETHER])
 def test_reset_is_a_new_optimizer(name: str, backend: str) -> None:
     params, opt = trained(name, table(), backend=backend)
     assert opt.reset("w") == ["w"]

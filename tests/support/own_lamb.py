@@ -49,6 +49,6 @@ class Lamb(fastopt.Optimizer):
 
     @classmethod
     def between(cls, h: Any, c: Any, measured: Any, *carried: Any) -> Any:
-        direction, weight, _ = measured
+        direction, weight = measured.direction, measured.weight
         ratio = weight / direction if weight > 0.0 and direction > 0.0 else 1.0
         return c._replace(step=c.step * ratio)

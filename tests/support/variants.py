@@ -81,6 +81,8 @@ BY_NORM = {
     for name, cls in CLASSES.items()
     if cls.direction or cls.select_direction.__func__ is not Algorithm.select_direction.__func__  # type: ignore[attr-defined]
 }
+# Whose scalars depend on all parameters together, and so each parameter on all others.
+TOGETHER = {name.lower() for name, cls in CLASSES.items() if cls.measures_all}
 OWN_DECAY = {name.lower() for name, cls in CLASSES.items() if has_own_decay(cls)}
 
 
@@ -112,7 +114,7 @@ def values_of(cls: type[Optimizer]) -> dict[str, list[Any]]:
         elif name != "lr" and name in shared:
             continue
         elif isinstance(validator, Number):
-            found[name] = [other(hyper.default)]
+            found[name] = [next(filter(validator.holds, (other(hyper.default), 1.5)))]
             without = name == "momentum" and validator.holds(0.0)
             if hyper.default == 0.0 or validator.optional or without:
                 found[name].append(None if validator.optional else 0.0)

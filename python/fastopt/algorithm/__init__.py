@@ -1,7 +1,7 @@
 """The declaration of an algorithm: options, rule, stages, facts."""
 
 from fastopt.algorithm import elementwise, functions, regularization, renamed, settings
-from fastopt.algorithm.base import ARRAYS, OPTIONS, SETTINGS, Algorithm, Measured, Move
+from fastopt.algorithm.base import ARRAYS, OPTIONS, SETTINGS, Algorithm, Move
 from fastopt.algorithm.elementwise import (
     bounded,
     clip,
@@ -25,6 +25,7 @@ from fastopt.algorithm.hyperparameters import (
     pair,
     several,
 )
+from fastopt.algorithm.measured import Measured
 from fastopt.algorithm.of_groups import algorithm_of
 from fastopt.algorithm.portions import held, scaled_step
 from fastopt.algorithm.regularization import CONVENTIONS

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fastopt.algorithm import regularization
 from fastopt.algorithm.facts import Facts
 from fastopt.algorithm.hyperparameters import Declared, Option, Values, choice, flag, number, setting
+from fastopt.algorithm.measured import Measured
 from fastopt.algorithm.rule import Rule, RuleFunction, is_shipped, rule_of
 from fastopt.algorithm.stages import StageScalars
 from fastopt.algorithm.typing import Scheduled, ScheduledOrNone
@@ -38,14 +39,6 @@ class Move(NamedTuple):
     coefficients: tuple[float, ...]
 
 
-class Measured(NamedTuple):
-    """Two L2 norms of a parameter that is to be updated, and the number of its elements."""
-
-    direction: float
-    weight: float  # the parameter itself, as the rule is given it
-    size: int
-
-
 class Algorithm(Declared):
     """The hyperparameters, rules and scalars of an algorithm. The base of `Optimizer`.
 
@@ -59,9 +52,17 @@ class Algorithm(Declared):
       depend on norms, as LAMB's do. The direction is like a rule, but what it returns for p is
       measured instead of written, and its states are forgotten. `between` is given the coefficients
       and what is `Measured` of each parameter, and returns its coefficients;
+    - ``sums``: of which results of the direction what is summed, ``{"p": "squares"}`` if nothing is
+      said: the squares, or with ``"values"`` the results themselves. A direction may return more than
+      the rule: it takes these as arguments in front of ``c``, where they are 0;
     - ``carried``: scalars that go from one step to the next, declared like hyperparameters. A class
       that has some gets them as a third argument of `coefficients`, to read and to set. Those of
-      ``carries_norms = True`` are each parameter's own, and `between` gets them as a last argument.
+      ``carries_norms = True`` are each parameter's own, and `between` gets them as a last argument;
+    - ``measures_all = True``, where what is measured is summed over all parameters with this
+      algorithm. ``adapt(h, c, measured, carried)`` is then called once a step, with the
+      hyperparameters of the first group, to set what is carried; and `between` for each group. What is
+      carried is the optimizer's own;
+    - ``takes_loss = True``, where the step has to be given the loss: ``opt.step(grads, loss=loss)``.
     """
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)
@@ -111,7 +112,10 @@ class Algorithm(Declared):
     facts: ClassVar[Facts] = Facts()
     rule: ClassVar[RuleFunction]
     direction: ClassVar[RuleFunction | None] = None
+    sums: ClassVar[Mapping[str, str]] = MappingProxyType({"p": "squares"})
     carries_norms: ClassVar[bool] = False
+    measures_all: ClassVar[bool] = False
+    takes_loss: ClassVar[bool] = False
     coefficients: ClassVar[Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -138,12 +142,17 @@ class Algorithm(Declared):
     @classmethod
     def rule_for(cls, h: Values) -> Rule:
         """Return the rule for a group's hyperparameters, with the direction that is measured for it."""
-        return rule_of(cls.select_rule(h), cls.select_direction(h))
+        direction = cls.select_direction(h)
+        return rule_of(cls.select_rule(h), direction, direction and tuple(cls.sums.items()))
 
     @classmethod
     def select_direction(cls, h: Values) -> RuleFunction | None:
         """Choose what is measured for a group's hyperparameters; by default ``direction``."""
         return cls.direction
+
+    @classmethod
+    def adapt(cls, h: Values, c: Any, measured: Measured, carried: Values) -> None:
+        """Set what is carried on from what was measured of all parameters."""
 
     @classmethod
     def between(cls, h: Values, c: Any, measured: Measured, *carried: Values) -> Any:
@@ -193,6 +202,11 @@ class Algorithm(Declared):
         return {name: option.default for name, option in cls.carried.items()}
 
     @classmethod
+    def carried_apart(cls) -> Mapping[str, Option]:
+        """Return those that are carried for parameters, and not by the optimizer."""
+        return {} if cls.measures_all else cls.carried
+
+    @classmethod
     def check_class(cls) -> None:
         """Raise TypeError for a class without a rule or coefficients."""
         chooses = cls.select_rule.__func__ is not Algorithm.select_rule.__func__  # type: ignore[attr-defined]
@@ -200,6 +214,12 @@ class Algorithm(Declared):
             raise TypeError(f"{cls.__name__} has no rule: give it one, or a select_rule")
         if not hasattr(cls, "coefficients"):
             raise TypeError(f"{cls.__name__} has no coefficients(h, t), which its rule needs")
+        directs = cls.select_direction.__func__ is not Algorithm.select_direction.__func__  # type: ignore[attr-defined]
+        if (cls.measures_all or cls.takes_loss) and not (cls.direction or directs):
+            raise TypeError(
+                f"{cls.__name__} has no direction, and takes its scalars from what is measured: give "
+                "it a direction, or neither measures_all nor takes_loss"
+            )
 
     @classmethod
     def is_ours(cls) -> bool:

@@ -4,12 +4,22 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+# The kinds of algorithms, and what is said above those of one.
+KINDS = {
+    "momentum": "Momentum and signs",
+    "adaptive": "A step size for each element",
+    "layerwise": "A step size for each array",
+    "schedule-free": "Without a schedule",
+    "learning-rate-free": "Without a learning rate",
+    "matrix": "A step size for each matrix",
+}
+
 
 class Facts(NamedTuple):
     """The source of an algorithm, its states for each parameter, and what it is good for."""
 
     paper: str = ""
-    kind: str = ""
+    kind: str = ""  # one of KINDS
     good_for: str = ""
     # What each holds, by its name; some options need more of them than others.
     states: Mapping[str, str] = MappingProxyType({})

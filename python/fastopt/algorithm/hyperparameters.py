@@ -73,9 +73,9 @@ class Values:
         def __setattr__(self, name: str, value: Any) -> None: ...
 
 
-def measurement() -> Any:
-    """Declare a number >= 0 that is carried from step to step, and follows from gradients."""
-    return Option(0.0, Measurement(at_least=0.0))
+def measurement(default: float = 0.0, at_least: float = 0.0) -> Any:
+    """Declare a number that is carried from step to step, and follows from gradients."""
+    return Option(default, Measurement(at_least=at_least))
 
 
 def number(

@@ -25,6 +25,7 @@ class Rule(NamedTuple):
     states: tuple[str, ...]
     coefficients: Any = None
     direction: RuleFunction | None = None  # what is measured before the update
+    sums: tuple[tuple[str, str], ...] = ()  # of the results of the direction: their names, and of what
 
     @property
     def is_ours(self) -> bool:
@@ -36,7 +37,16 @@ class Rule(NamedTuple):
         """The direction, as a rule of its own."""
         if self.direction is None:
             return None
-        return self._replace(update=self.direction, name=self.direction.__name__, direction=None)
+        names = _names(self.direction)
+        return self._replace(
+            update=self.direction, name=self.direction.__name__, states=names[2:-1], direction=None
+        )
+
+    @property
+    def summed(self) -> tuple[str, ...]:
+        """Names of what is summed of each result of the direction: squares, values, or nothing."""
+        assert self.measured is not None
+        return tuple([dict(self.sums).get(name, "") for name in ("p", *self.measured.states)])
 
 
 _shipped: set[Any] = set()
@@ -54,17 +64,40 @@ def is_shipped(thing: Any) -> bool:
 
 
 @cache
-def rule_of(update: RuleFunction, direction: RuleFunction | None = None) -> Rule:
-    """Read a rule off its function ``(p, g, <states>, c)``, and off that of its direction."""
-    names = list(inspect.signature(update).parameters)
+def rule_of(
+    update: RuleFunction,
+    direction: RuleFunction | None = None,
+    sums: tuple[tuple[str, str], ...] | None = None,
+) -> Rule:
+    """Read a rule off its function ``(p, g, <states>, c)``, and off that of its direction.
+
+    `sums` are of what results of the direction what is summed; of p its squares if nothing is said.
+    """
+    names = _names(update)
     if len(names) < 3 or names[0] != "p" or names[1] != "g" or names[-1] != "c":
         raise TypeError(
             f"the rule {update.__name__} has the signature ({', '.join(names)}); a rule is a function "
             "of (p, g, <states>, c) that returns the new p and states"
         )
-    if direction is not None and [*inspect.signature(direction).parameters] != names:
+    if direction is None:
+        return Rule(update, update.__name__, names[2:-1])
+    given = _names(direction)
+    if given[: len(names) - 1] != names[:-1] or given[-1] != "c":
         raise TypeError(
             f"the direction {direction.__name__} has another signature than the rule "
-            f"{update.__name__}({', '.join(names)}): it takes the same"
+            f"{update.__name__}({', '.join(names)}): it takes the same, and what it returns besides "
+            "in front of c"
         )
-    return Rule(update, update.__name__, tuple(names[2:-1]), direction=direction)
+    sums = sums or (("p", "squares"),)
+    for name, what in sums:
+        if name not in ("p", *given[2:-1]) or what not in ("squares", "values"):
+            raise TypeError(
+                f"{name!r}: {what!r} says nothing of what is summed of the direction "
+                f'{direction.__name__}: name one of {", ".join(("p", *given[2:-1]))}, and "squares" or '
+                '"values"'
+            )
+    return Rule(update, update.__name__, names[2:-1], direction=direction, sums=sums)
+
+
+def _names(function: RuleFunction) -> tuple[str, ...]:
+    return tuple(inspect.signature(function).parameters)

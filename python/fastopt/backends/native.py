@@ -34,10 +34,12 @@ def plan_of_kernels(
     assert extension.native is not None
     dtypes = [entry[0].dtype for entry in arrays]
     plan = extension.native.Plan(arrays, list(map(kernel, rules, dtypes)), rows)
-    measured = [rule.measured for rule in rules]
-    if any(measured):
-        directions = zip(measured, dtypes, strict=True)
-        plan.attach_directions([rule and kernel(rule, dtype) for rule, dtype in directions])
+    if any([rule.direction for rule in rules]):
+        directions = [
+            rule.measured and (kernel(rule.measured, dtype), rule.summed)
+            for rule, dtype in zip(rules, dtypes, strict=True)
+        ]
+        plan.attach_directions(directions)
     found: Plan = plan
     return found
 

@@ -83,9 +83,9 @@ class NumbaPlan(PythonPlan):
         self._table.walk_one(i, g, self._kernels.lines_at, a)
 
     @staticmethod
-    def block_sums(x: Any) -> Any:
-        """Sum the squares of each block; see `reduce`."""
-        return _block_sums()(x)
+    def block_sums(x: Any, squares: bool = True) -> Any:
+        """Sum each block, or the squares; see `reduce`."""
+        return _block_sums()(x, squares)
 
     def sweep_all(self, scalars: Any, extras: Pass, threads: int) -> None:
         """Update all that is bound."""
@@ -131,7 +131,7 @@ class NumbaPlan(PythonPlan):
 def _block_sums() -> Any:
     """Compile the sums of `reduce`."""
 
-    def block_sums(x: Any) -> Any:  # pragma: no cover - compiled
+    def block_sums(x: Any, squares: Any) -> Any:  # pragma: no cover - compiled
         sums = np.empty((x.size + BLOCK - 1) // BLOCK)
         lanes = np.empty(LANES)
         for block in range(sums.size):
@@ -141,10 +141,10 @@ def _block_sums() -> Any:
             for begin in range(0, whole, LANES):
                 for k in range(LANES):
                     value = np.float64(piece[begin + k])
-                    lanes[k] += value * value
+                    lanes[k] += value * value if squares else value
             for i in range(whole, piece.size):
                 value = np.float64(piece[i])
-                lanes[i - whole] += value * value
+                lanes[i - whole] += value * value if squares else value
             half = LANES // 2
             while half > 0:
                 for k in range(half):

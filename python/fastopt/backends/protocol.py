@@ -137,10 +137,11 @@ class Plan(Protocol):
     def sums_of_squares(self, threads: int) -> Sequence[float]:
         """Sum the squares of each gradient that is bound, 0 where it is None; see `reduce`."""
 
-    def measure(self, rows: Rows, threads: int, row_of: RowOf) -> Sequence[tuple[float, float]]:
+    def measure(self, rows: Rows, threads: int, row_of: RowOf) -> Sequence[Sequence[float]]:
         """Run the directions of the rules, changing nothing.
 
-        Returns for each parameter the sums of the squares of its direction and of itself.
+        Returns for each parameter the sums over the results of its direction, 0 for those of which
+        nothing is summed, and last of the squares of the parameter; nothing for those that have none.
         """
 
     def run(

@@ -117,8 +117,8 @@ class PythonPlan(Binding):
             total = self._added(total, gradient.read(begin, begin + TILE))
         return total
 
-    def _added(self, total: float, x: NDArray[Any]) -> float:
-        for block in self.block_sums(x).tolist():
+    def _added(self, total: float, x: NDArray[Any], squares: bool = True) -> float:
+        for block in self.block_sums(x, squares).tolist():
             total += block
         return total
 
@@ -134,27 +134,34 @@ class PythonPlan(Binding):
         self.commit(changes)
         return sums
 
-    def measure(self, rows: Rows, threads: int, row_of: RowOf) -> list[tuple[float, float]]:
+    def measure(self, rows: Rows, threads: int, row_of: RowOf) -> list[list[float]]:
         """Run the directions on copies, on this thread; see the protocol."""
         used = row_of or self._rows
         with np.errstate(all="ignore"), FloatingPointEnvironment():
             return [self._measured(i, rows[row]) for i, row in enumerate(used)]
 
-    def _measured(self, i: int, row: Row | None) -> tuple[float, float]:
-        rule, flats = self._rules[i].measured, self._flat[i]
-        direction = weight = 0.0
-        if row is None or rule is None or self._gradients[i] is None:
-            return direction, weight
+    def _measured(self, i: int, row: Row | None) -> list[float]:
+        rule, p = self._rules[i].measured, self._flat[i][0]
+        if rule is None:
+            return []
+        summed = self._rules[i].summed
+        sums = [0.0] * (len(summed) + 1)
+        if row is None or self._gradients[i] is None:
+            return sums
         gradient = Gradient(self._gradients[i], self._arrays[i][0])
+        flats = self._flat[i][: len(rule.states) + 1]  # of the rule, which may have fewer
         for begin in range(0, gradient.size, MEASURED):
-            end = begin + MEASURED
-            copies = tuple([flat[begin:end].copy() for flat in flats])
-            plan = type(self)([copies], [rule], [0])
-            plan.bind([gradient.read(begin, end)], None, True)
+            piece = p[begin : begin + MEASURED]
+            copies = [flat[begin : begin + MEASURED].copy() for flat in flats]
+            copies += [np.zeros_like(piece) for _ in range(len(rule.states) + 1 - len(flats))]
+            plan = type(self)([tuple(copies)], [rule], [0])
+            plan.bind([gradient.read(begin, begin + MEASURED)], None, True)
             plan.run([row], 1)
-            direction = self._added(direction, copies[0])
-            weight = self._added(weight, flats[0][begin:end])
-        return direction, weight
+            for k, what in enumerate(summed):
+                if what:
+                    sums[k] = self._added(sums[k], copies[k], what == "squares")
+            sums[-1] = self._added(sums[-1], piece)
+        return sums
 
     def sweep(
         self,

@@ -196,6 +196,12 @@ class GroupValues:
         return self.computed
 
     @property
+    def carried(self) -> Values:
+        """Scalars that the optimizer carries for an algorithm that measures all parameters."""
+        kept = self._counter.carried.get(self.kind.__name__) or self.kind.initial_carried()
+        return Values(**kept)
+
+    @property
     def is_recordable(self) -> bool:
         """True where the values at a step are arithmetic alone, which a plan can do by itself."""
         if not self.kind.is_ours() or "clipnorm" in self.scheduled:

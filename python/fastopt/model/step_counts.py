@@ -25,7 +25,9 @@ class StepCount:
     ) -> None:
         self.group = group
         self.t = t
-        self.carried = group.kind.initial_carried() if carried is None else carried
+        if carried is None:
+            carried = {} if group.kind.measures_all else group.kind.initial_carried()
+        self.carried = carried
         self.active = active  # takes part in the step that is being prepared
         self.pending: Values | None = None  # what is carried on if that step is taken
 
@@ -36,7 +38,10 @@ class StepCount:
         group = self.group
         if not group.kind.carried:
             return group.stage_scalars, group.coefficients(group.computed, self.t + 1)
-        carried = self.pending = Values(**self.carried)
+        if group.kind.measures_all:
+            carried = group.carried
+        else:
+            carried = self.pending = Values(**self.carried)
         return group.stage_scalars, group.coefficients(group.computed, self.t + 1, carried)
 
     def changes(self) -> list[Change]:

@@ -22,23 +22,23 @@ def total(values: Iterable[float]) -> float:
     return deque(accumulate(values, initial=0.0), maxlen=1).pop()  # quicker than a loop
 
 
-def block_sums(x: NDArray[Any]) -> NDArray[np.float64]:
-    """Sum the squares of each block of a flat array."""
+def block_sums(x: NDArray[Any], squares: bool = True) -> NDArray[np.float64]:
+    """Sum each block of a flat array, or the squares."""
     whole = x.size // BLOCK * BLOCK
-    sums = [_lanes(x[:whole].reshape(-1, BLOCK // LANES, LANES))] if whole else []
+    sums = [_lanes(x[:whole].reshape(-1, BLOCK // LANES, LANES), squares)] if whole else []
     rest = x[whole:]
     if rest.size:
         padded = np.zeros(-(-rest.size // LANES) * LANES, x.dtype)  # a zero adds nothing to its lane
         padded[: rest.size] = rest
-        sums.append(_lanes(padded.reshape(1, -1, LANES)))
+        sums.append(_lanes(padded.reshape(1, -1, LANES), squares))
     return np.concatenate(sums) if sums else np.zeros(0)
 
 
-def _lanes(blocks: NDArray[Any]) -> NDArray[np.float64]:
+def _lanes(blocks: NDArray[Any], squares: bool) -> NDArray[np.float64]:
     lanes = np.zeros((len(blocks), LANES))
     for k in range(blocks.shape[1]):
         row = blocks[:, k].astype(np.float64)
-        lanes += row * row
+        lanes += row * row if squares else row
     while lanes.shape[1] > 1:
         half = lanes.shape[1] // 2
         lanes = lanes[:, :half] + lanes[:, half:]

@@ -34,6 +34,7 @@ from fastopt.optimizers.novograd import NovoGrad as NovoGrad
 from fastopt.optimizers.optimistic import OptimisticAdam as OptimisticAdam
 from fastopt.optimizers.optimistic import OptimisticSGD as OptimisticSGD
 from fastopt.optimizers.padam import PAdam as PAdam
+from fastopt.optimizers.prodigy import Prodigy as Prodigy
 from fastopt.optimizers.quasi_hyperbolic import QHM as QHM
 from fastopt.optimizers.quasi_hyperbolic import QHAdam as QHAdam
 from fastopt.optimizers.radam import RAdam as RAdam
@@ -89,6 +90,7 @@ __all__ = [
     "OptimisticAdam",
     "OptimisticSGD",
     "PAdam",
+    "Prodigy",
     "QHAdam",
     "RAdam",
     "RAdamScheduleFree",

@@ -35,6 +35,7 @@ INDEX: Mapping[str, str] = {
     "OptimisticAdam": "optimistic",
     "OptimisticSGD": "optimistic",
     "PAdam": "padam",
+    "Prodigy": "prodigy",
     "QHAdam": "quasi_hyperbolic",
     "QHM": "quasi_hyperbolic",
     "RAdam": "radam",

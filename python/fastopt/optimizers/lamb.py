@@ -144,7 +144,7 @@ class LAMB(Optimizer):
 
     @classmethod
     def between(cls, h: Values, c: Any, measured: Measured, *carried: Values) -> Any:
-        direction, weight, _ = measured
+        direction, weight = measured.direction, measured.weight
         if not (weight > 0.0 and direction > 0.0) or not (h.always_adapt or h.weight_decay):
             return c
         ratio = weight / direction

@@ -150,7 +150,7 @@ class LARS(Optimizer):
 
     @classmethod
     def between(cls, h: Values, c: Any, measured: Measured, *carried: Values) -> Any:
-        gradient, weight, _ = measured
+        gradient, weight = measured.direction, measured.weight
         if not (weight > 0.0 and gradient > 0.0) or not (h.always_adapt or h.weight_decay):
             return c
         ratio = h.trust_coefficient * weight / (gradient + c.decay * weight + h.eps)

@@ -33,6 +33,7 @@ def snapshot(core: Core, copy: bool) -> dict[str, Any]:
         "groups": [_group(group, mine) for group, mine in zip(bound.groups, names, strict=True)],
         "settings": settings_config(bound.settings, marks=True),
         "loss_scale": progress.scale.state(),
+        **({"carried": {k: dict(v) for k, v in progress.carried.items()}} if progress.carried else {}),
         "followers": {key: each.state() for key, each in followers.items()},
         "accumulated": 0 if sums is None else sums.count,
         "accumulated_weight": 0.0 if sums is None else sums.weight,

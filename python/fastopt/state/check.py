@@ -40,6 +40,7 @@ class CheckedState:
     groups : list of GroupRestoration, or None where hyperparameters are not taken
     settings : dict of what changes
     scale : LossScale
+    carried : dict of scalars, by the names of algorithms that measure all parameters together
     followers : dict of scalars, by the names of the followers
     fresh : dict of lists of numbers of parameters, likewise
     counts : list of StepCount
@@ -87,6 +88,7 @@ class CheckedState:
         self.groups = self._check_groups() if hyperparameters else None
         self.settings = self._check_settings() if hyperparameters else {}
         self.scale = self._check_scale()
+        self.carried = self._check_carried_by_all()
         self.accumulated = self._check_accumulated()
         self.accumulated_weight = self._check_weight()
         self.followers = self._check_followers()
@@ -221,7 +223,7 @@ class CheckedState:
             if entry is not None:
                 name = bound.parameters.names[i]
                 steps = count(entry["steps"], f"the number of steps of {name!r}")
-                carried = self._check_carried(entry["carried"], name, group.kind.carried)
+                carried = self._check_carried(entry["carried"], repr(name), group.kind.carried_apart())
             key = (id(group), own_count(group, i), steps, *carried.items())
             if key not in numbers:
                 numbers[key] = len(found)
@@ -234,8 +236,16 @@ class CheckedState:
         given: Mapping[str, Any], name: str, declared: Mapping[str, Option]
     ) -> dict[str, float]:
         if set(given) != set(declared):
-            raise ValueError(f"the state of {name!r} carries {sorted(given)}, not {sorted(declared)}")
-        return {key: declared[key].check(given[key], f"{key} of {name!r}") for key in declared}
+            raise ValueError(f"the state of {name} carries {sorted(given)}, not {sorted(declared)}")
+        return {key: declared[key].check(given[key], f"{key} of {name}") for key in declared}
+
+    def _check_carried_by_all(self) -> dict[str, dict[str, float]]:
+        """Return what is carried for algorithms that measure all; nothing before their first step."""
+        kinds = {g.algorithm: g.kind for g in self._bound.groups if g.kind.measures_all}
+        saved = {k: v for k, v in self._state.get("carried", {}).items() if k in kinds}
+        return {
+            name: self._check_carried(each, name, kinds[name].carried) for name, each in saved.items()
+        }
 
     def _check_frozen(self) -> list[bool]:
         names, now = self._bound.parameters.names, self._bound.frozen

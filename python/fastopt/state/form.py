@@ -52,6 +52,9 @@ def check_form(state: Any, arrays: type = Mapping) -> None:
         )
     _check(state, _STATE, "state")
     _check(state["loss_scale"], _LOSS_SCALE, "state['loss_scale']")
+    if "carried" in state:  # by algorithms that measure all parameters together
+        _check(state, {"carried": Mapping}, "state")
+        _check(state["carried"], dict.fromkeys(state["carried"], Mapping), "state['carried']")
     for i, group in enumerate(state["groups"]):
         _check(group, _GROUP, f"state['groups'][{i}]")
         if "algorithm" in group:  # another than the optimizer's

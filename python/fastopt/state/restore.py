@@ -87,6 +87,7 @@ def _progress(bound: Bound, state: CheckedState) -> list[Change]:
         (progress, "steps", state.steps),
         (progress, "skips", progress.skips.restored(state.skipped, in_a_row)),
         (progress, "scale", state.scale),
+        (progress, "carried", state.carried),
         (progress, "grad_norm", None),
         (progress, "report", None),
     ]

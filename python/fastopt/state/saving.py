@@ -18,7 +18,7 @@ from fastopt.state.selection import Names, select
 from fastopt.step import Bound, Core
 
 Path = checkpoint.Place
-_NO_NUMBERS = ("nan", "inf")
+_NO_NUMBERS = ("nan", "inf", "-inf")
 _PARAMS = "*params"  # no state of a rule can have such a name
 BUSY = "is being saved or loaded"
 
@@ -29,6 +29,14 @@ class Loaded(NamedTuple):
     extra: Any  # what `save` was given as extra
     missing: list[str]  # what the optimizer has and the checkpoint has not; none if strict
     unexpected: list[str]  # what the checkpoint has besides; none if strict
+
+
+def _all_spelled(carried: Mapping[str, float]) -> dict[str, float | str]:
+    return {key: _spelled(x) for key, x in carried.items()}
+
+
+def _read(carried: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: float(x) if x in _NO_NUMBERS else x for key, x in carried.items()}
 
 
 def _spelled(number: float) -> float | str:
@@ -74,7 +82,9 @@ def save(core: Core, path: Path, params: bool, extra: Any, progress: bool | None
         for name, entry in state["parameters"].items():
             arrays.update({f"{key}/{name}": array for key, array in entry["arrays"].items()})
             entry["arrays"] = list(entry["arrays"])
-            entry["carried"] = {key: _spelled(x) for key, x in entry["carried"].items()}
+            entry["carried"] = _all_spelled(entry["carried"])
+        if "carried" in state:
+            state["carried"] = {key: _all_spelled(each) for key, each in state["carried"].items()}
         if params:
             named = core.bound.parameters
             both = zip(named.names, named.arrays, strict=True)
@@ -175,16 +185,15 @@ def saved_state(file: checkpoint.Reader) -> dict[str, Any]:
     parameters = {
         name: {
             **entry,
-            "carried": {
-                key: float(x) if x in _NO_NUMBERS else x for key, x in entry["carried"].items()
-            },
+            "carried": _read(entry["carried"]),
             "arrays": {
                 key: specs[f"{key}/{name}"] for key in entry["arrays"] if f"{key}/{name}" in specs
             },
         }
         for name, entry in state["parameters"].items()
     }
-    return {**state, "parameters": parameters}
+    carried = {key: _read(each) for key, each in state.get("carried", {}).items()}
+    return {**state, "parameters": parameters, **({"carried": carried} if carried else {})}
 
 
 def _extra(file: checkpoint.Reader) -> Any:

@@ -6,8 +6,9 @@ from fastopt.step.attributes import GROUPS, check_same, is_shown, refuse, remedy
 from fastopt.step.binding import bind, follow, install, planned, prepare
 from fastopt.step.bound import Bound, Core, core_of
 from fastopt.step.decide import complaint, zero
-from fastopt.step.directions import between, measuring
+from fastopt.step.directions import between, measured, measuring, together
 from fastopt.step.gradients import take_gradients, zero_gradients
+from fastopt.step.loss import checked_loss
 from fastopt.step.loss_scaling import LossScale
 from fastopt.step.norms import clip_factor, norms_of
 from fastopt.step.report import GroupReport

@@ -7,6 +7,7 @@ from fastopt.step.accumulator import Accumulator
 from fastopt.step.binding import changed, held, install, prepare
 from fastopt.step.bound import Core
 from fastopt.step.gradients import bind_gradients, take_gradients
+from fastopt.step.loss import check_needs_none
 from fastopt.step.program import take
 
 # What float32 holds, as the weights of both dtypes: one that became 0 or infinite there would be lost.
@@ -23,6 +24,7 @@ def is_due(core: Core) -> bool:
 def accumulate(core: Core, grads: Any, weight: float) -> bool:
     """Add gradients to the sums; take the step when it is due, and return whether it was taken."""
     bound = prepare(core)
+    check_needs_none(bound)
     sums, most = bound.sums, bound.settings["gradient_accumulation_steps"]
     if sums is None:
         sums = Accumulator(bound.parameters, bound.backend)

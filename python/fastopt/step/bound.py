@@ -80,6 +80,11 @@ class Bound:
         return any([rule.direction is not None for rule in self.rules])
 
     @property
+    def needs_loss(self) -> bool:
+        """True where the algorithm of a group needs the loss of each step."""
+        return any([group.kind.takes_loss for group in self.groups])
+
+    @property
     def carries(self) -> bool:
         """True where a group's algorithm carries scalars from one step to the next."""
         return any([group.kind.carried for group in self.groups])

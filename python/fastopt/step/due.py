@@ -15,3 +15,4 @@ class StepRequest(NamedTuple):
     zero: bool  # whether to zero them
     changes: Sequence[Change]  # that come with the step
     anyway: Sequence[Change]  # those of them that come also where it is left out
+    loss: float | None  # where it was given

@@ -3,6 +3,7 @@
 Everything that can fail is here, before the sweep; nothing has changed until it begins.
 """
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -15,19 +16,21 @@ from fastopt.step import decide, overflow, whole
 from fastopt.step.accumulator import check_nothing_waits
 from fastopt.step.binding import prepare, record
 from fastopt.step.bound import Bound, Core
-from fastopt.step.directions import between, measuring
+from fastopt.step.directions import rows_of_measured
 from fastopt.step.due import StepRequest
 from fastopt.step.gradients import bind_gradients, readable
+from fastopt.step.loss import loss_of, not_finite
 from fastopt.step.norms import norms_of
 from fastopt.step.report import reports
 
 
-def step(core: Core, grads: Any, found: int) -> bool:
+def step(core: Core, grads: Any, found: int, loss: Any = None) -> bool:
     """Take a step that the plan cannot take by itself, which has returned `found`.
 
     Returns whether it was taken.
     """
     bound = core.bound
+    number = loss_of(bound, loss)
     gradients, now = bound.leaves(grads), bound.parameters.now()
     given = gradients
     if found == UNLISTED or found >= 0:  # of another library, perhaps
@@ -46,11 +49,16 @@ def step(core: Core, grads: Any, found: int) -> bool:
     record(bound)
     if bound.sums is not None:
         check_nothing_waits(bound.sums)
-    return take(bound, gradients, 1, bound.settings["zero_grads"])
+    return take(bound, gradients, 1, bound.settings["zero_grads"], loss=number)
 
 
 def take(
-    bound: Bound, gradients: Sequence[Any], added: float, zero: bool, anyway: Sequence[Change] = ()
+    bound: Bound,
+    gradients: Sequence[Any],
+    added: float,
+    zero: bool,
+    anyway: Sequence[Change] = (),
+    loss: float | None = None,
 ) -> bool:
     """Take the step with gradients that are bound, and that live until then.
 
@@ -63,7 +71,7 @@ def take(
     if bound.plain and not zero and added == 1:
         bound.plan.run(rows, get_num_threads(), None, changes)
         return True
-    return _decided(bound, StepRequest(rows, gradients, added, zero, [*changes, *anyway], anyway))
+    return _decided(bound, StepRequest(rows, gradients, added, zero, [*changes, *anyway], anyway, loss))
 
 
 def _decided(bound: Bound, due: StepRequest) -> bool:
@@ -81,12 +89,16 @@ def _decided(bound: Bound, due: StepRequest) -> bool:
         if bound.guarded and any(norms.nonfinite):
             complaint = partial(decide.not_finite, bound.parameters, norms, due.gradients)
             return decide.leave_out(bound, due, norm, complaint)
+        if due.loss is not None and not math.isfinite(due.loss):
+            return decide.leave_out(bound, due, norm, partial(not_finite, due.loss))
         changes.append((progress, "grad_norm", norm))
         factors = decide.clip_factors(bound, norms, norm, unscale, clips)
     extras = whole.extras(bound.followers, progress.steps, due.zero, norms is not None)
     rows, row_of_each = _scaled(bound, due.rows, unscale, factors)
     if bound.measures:
-        rows, row_of_each = _measured(bound, rows, row_of_each)
+        measured, row_of_each, carried = rows_of_measured(bound, due, rows, row_of_each)
+        rows = list(measured)
+        changes += carried
     if bound.guarded and norms is not None:
         step = overflow.Step(bound, due, norms.each, unscale, factors, rows, row_of_each, extras)
         found = overflow.look(step)
@@ -103,26 +115,6 @@ def _decided(bound: Bound, due: StepRequest) -> bool:
     else:
         plan.run(rows, threads, extras, changes, row_of_each)
     return True
-
-
-def _measured(
-    bound: Bound, rows: Sequence[Row | None], row_of_each: Sequence[int]
-) -> tuple[list[Row | None], Sequence[int]]:
-    """Compute the row of each parameter from the norms of its direction and of itself."""
-    looks = [row and measuring(row) for row in rows]
-    sums = bound.plan.measure(looks, get_num_threads(), row_of_each)
-    groups = [bound.groups[group] for group in bound.parameters.group_of]
-    counts = [bound.counts[k] for k in bound.count_of]
-    each = zip(
-        *([rows[k] for k in row_of_each or bound.count_of], groups, sums, bound.parameters.arrays),
-        counts,
-        strict=True,
-    )
-    found = [
-        row and between(group.kind, group.h, row, norms, array.size, count.pending)
-        for row, group, norms, array, count in each
-    ]
-    return found, range(len(found))
 
 
 def _scaled(

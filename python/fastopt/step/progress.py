@@ -1,5 +1,6 @@
 """The progress of an optimizer: what its steps change besides arrays and their own counts."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from fastopt.model import Change
@@ -17,6 +18,8 @@ class Progress:
         self.steps = 0
         self.skips = Skips()
         self.scale = LossScale(loss_scale)
+        # For algorithms that measure all parameters, by their names.
+        self.carried: Mapping[str, Mapping[str, float]] = {}
         self.grad_norm: float | None = None
         self.report: list[GroupReport] | None = None
         self.wild: frozenset[int] = frozenset()  # parameters near the end of the range of their dtype

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fastopt.arrays import Arena, checks, entry
 from fastopt.followers import Follower
-from fastopt.model import Which, chosen, regroup
+from fastopt.model import Change, Which, chosen, regroup
 from fastopt.runtime import describe, suggest
 from fastopt.step.binding import install, planned
 from fastopt.step.bound import Bound, Core
@@ -39,10 +39,19 @@ def reset(core: Core, which: Which | None, rows: Any) -> list[str]:
                     _reset(bound, i, rows, room) if m else bound.states[i] for i, m in enumerate(meant)
                 ]
             )
-        install(core, planned(changed), [(bound.progress, "wild", frozenset())])
+        begun = [] if rows is not None else _begun_again(bound, meant)
+        install(core, planned(changed), [(bound.progress, "wild", frozenset()), *begun])
         return [name for name, m in zip(parameters.names, meant, strict=True) if m]
     finally:
         core.gate.leave()
+
+
+def _begun_again(bound: Bound, meant: Sequence[bool]) -> list[Change]:
+    """Forget what is carried for algorithms that measure all, where all their parameters are reset."""
+    groups = [bound.groups[group] for group in bound.parameters.group_of]
+    kept = {group.algorithm for group, m in zip(groups, meant, strict=True) if not m}
+    carried = {name: each for name, each in bound.progress.carried.items() if name in kept}
+    return [(bound.progress, "carried", carried)]
 
 
 def _reset(bound: Bound, i: int, rows: Any, room: Arena) -> dict[str, Array]:

@@ -119,7 +119,10 @@ def fit(
                     if run.step == 0:
                         inputs.check_call(loss_and_grad, params, batch, data)
                     loss, grads = evaluation.loss_and_gradients(loss_and_grad, params, batch)
-                    take(grads)
+                    if opt.needs_loss:
+                        opt.step(grads, loss=loss)
+                    else:
+                        take(grads)
                     run.end_step(loss)
                     show()
                     if run.stopped:
