@@ -13,6 +13,7 @@ enum class Summed : int { nothing, squares, values };
 struct Direction {
     const Kernel* kernel = nullptr;
     std::array<Summed, max_states + 1> summed{};    // of the parameter, of the states
+    bool kept = false;    // whether the result for the parameter is written where the rule has its last state
 
     int results() const { return kernel ? kernel->states + 1 : 0; }
 };

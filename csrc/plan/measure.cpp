@@ -87,6 +87,7 @@ void Plan::measure(const Span& span, double* sums) const noexcept {
                 g = gathered;
             }
             update(0, to - from, g, false);
+            if (direction.kept) std::memcpy(streams.states[known - 1] + at, copies.p, bytes);
         }
         for (int k = 0; k <= kernel.states; ++k) {
             const Summed what = direction.summed[std::size_t(k)];

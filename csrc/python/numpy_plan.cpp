@@ -23,11 +23,6 @@ Summed summed_of(const std::string& name) {
     return name.empty() ? Summed::nothing : name == "values" ? Summed::values : Summed::squares;
 }
 
-std::pair<py::object, py::tuple> pair_of(const py::object& given) {
-    const auto pair = given.cast<py::tuple>();
-    return {pair[0], pair[1]};
-}
-
 }  // namespace
 
 NumpyPlan::NumpyPlan(const py::list& arrays, const py::list& rules, const std::vector<int>& rows)
@@ -69,8 +64,10 @@ void NumpyPlan::attach_directions(const py::list& directions) {
         const py::object given = directions[i];
         kept_.push_back(given);
         if (given.is_none()) continue;
-        const auto [rule, summed] = pair_of(given);
-        found[i].kernel = &kernel_of(rule, plan_.dtype(i));
+        const auto fields = given.cast<py::tuple>();
+        const auto summed = py::object(fields[1]).cast<py::tuple>();
+        found[i].kernel = &kernel_of(py::object(fields[0]), plan_.dtype(i));
+        found[i].kept = py::object(fields[2]).cast<bool>();
         for (std::size_t k = 0; k < summed.size(); ++k) {
             found[i].summed.at(k) = summed_of(py::object(summed[k]).cast<std::string>());
         }

@@ -42,8 +42,9 @@ public:
     // of fastopt.backends.
     void attach_portions(const py::list& portions);
 
-    // Says what is measured of each parameter: a pair of what is run, as the constructor's rules, and of what is
-    // summed of each result ("squares", "values" or nothing); None for those that have none.
+    // Says what is measured of each parameter: what is run, as the constructor's rules, what is summed of each
+    // result ("squares", "values" or nothing), and whether that for the parameter is kept; None for those of which
+    // nothing is measured.
     void attach_directions(const py::list& directions);
 
     // Takes the gradients of the next step, and looks whether parameters and states are still those

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fastopt.description import describe
     from fastopt.dialect import dialects
     from fastopt.loading import load
-    from fastopt.model import layer_decay, no_decay
+    from fastopt.model import layer_decay, no_decay, vectors_by_adamw
     from fastopt.optimizer import Optimizer
     from fastopt.optimizers import *  # noqa: F403 - one name for each algorithm
     from fastopt.registry import from_config, get, names
@@ -58,6 +58,7 @@ __all__ = [
     "set_num_threads",
     "training",
     "use_backend",
+    "vectors_by_adamw",
     *_ALGORITHMS,
 ]
 
@@ -89,6 +90,7 @@ _LATER = {
     "set_num_threads": "runtime",
     "training": "training",
     "use_backend": "backends",
+    "vectors_by_adamw": "model",
     **dict.fromkeys(_ALGORITHMS, "optimizers"),
 }
 

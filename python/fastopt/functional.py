@@ -92,6 +92,11 @@ def _step(
     single = "p" if p.dtype == np.float32 else None
     for entry in entries(cls.hyperparameters, vars(h), h):
         check_number(entry, single)
+    if rule.scratch or cls.shapes(h, p):
+        raise TypeError(
+            f"{cls.__name__} changes arrays as a whole, which one call cannot: make an optimizer, "
+            f"fastopt.{cls.__name__}([p])"
+        )
     if len(states) != len(rule.states):
         raise TypeError(
             f"{rule.name} has {len(rule.states)} states ({', '.join(rule.states) or 'none'}); "

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import fastopt
+from fastopt.model.commit import make
 from fastopt.step.loss_scaling import LossScale
 
 BAD, GOOD = np.array([np.inf, 1.0]), np.zeros(2)
@@ -67,8 +68,7 @@ def test_it_rises_after_2000_good_steps_in_a_row() -> None:
 
 
 def take_note(scale: LossScale, finite: bool) -> None:
-    for owner, name, value in scale.changes(finite):
-        setattr(owner, name, value)
+    make(scale.changes(finite))
 
 
 def test_same_rule_as_grad_scaler_s() -> None:

@@ -62,6 +62,10 @@ class Algorithm(Declared):
       algorithm. ``adapt(h, c, measured, carried)`` is then called once a step, with the
       hyperparameters of the first group, to set what is carried; and `between` for each group. What is
       carried is the optimizer's own;
+    - ``scratch``: the name of a last state of the rule and the direction that is none: what the
+      direction returns for p is written there, and ``whole(h, c, t, u, kept)`` changes that array as a
+      whole, in place, before the rule reads it. `kept` has the states of other shapes, to be set anew;
+    - ``shapes(h, p)``: the shapes of states that have not the shape of p, by their names;
     - ``takes_loss = True``, where the step has to be given the loss: ``opt.step(grads, loss=loss)``.
     """
 
@@ -112,6 +116,7 @@ class Algorithm(Declared):
     facts: ClassVar[Facts] = Facts()
     rule: ClassVar[RuleFunction]
     direction: ClassVar[RuleFunction | None] = None
+    scratch: ClassVar[str] = ""
     sums: ClassVar[Mapping[str, str]] = MappingProxyType({"p": "squares"})
     carries_norms: ClassVar[bool] = False
     measures_all: ClassVar[bool] = False
@@ -143,7 +148,8 @@ class Algorithm(Declared):
     def rule_for(cls, h: Values) -> Rule:
         """Return the rule for a group's hyperparameters, with the direction that is measured for it."""
         direction = cls.select_direction(h)
-        return rule_of(cls.select_rule(h), direction, direction and tuple(cls.sums.items()))
+        sums = tuple(cls.sums.items()) if direction else None
+        return rule_of(cls.select_rule(h), direction, sums, cls.scratch)
 
     @classmethod
     def select_direction(cls, h: Values) -> RuleFunction | None:
@@ -158,6 +164,19 @@ class Algorithm(Declared):
     def between(cls, h: Values, c: Any, measured: Measured, *carried: Values) -> Any:
         """Compute the coefficients of one parameter from those of the step and what was measured."""
         return c
+
+    @classmethod
+    def whole(cls, h: Values, c: Any, t: int, u: NDArray[Any], kept: dict[str, NDArray[Any]]) -> None:
+        """Change what the direction has returned for one parameter, as a whole."""
+
+    @classmethod
+    def shapes(cls, h: Values, p: NDArray[Any]) -> Mapping[str, tuple[int, ...]]:
+        """Return the shapes of states that have another than p."""
+        return {}
+
+    @classmethod
+    def check_array(cls, h: Values, name: str, p: NDArray[Any]) -> None:
+        """Raise ValueError for a parameter that the algorithm cannot update."""
 
     @classmethod
     def initial_state(cls, h: Values, name: str, p: NDArray[Any]) -> Any:

@@ -26,6 +26,7 @@ class Rule(NamedTuple):
     coefficients: Any = None
     direction: RuleFunction | None = None  # what is measured before the update
     sums: tuple[tuple[str, str], ...] = ()  # of the results of the direction: their names, and of what
+    scratch: str = ""  # the name of the last one of the states, if it is none
 
     @property
     def is_ours(self) -> bool:
@@ -39,8 +40,17 @@ class Rule(NamedTuple):
             return None
         names = _names(self.direction)
         return self._replace(
-            update=self.direction, name=self.direction.__name__, states=names[2:-1], direction=None
+            update=self.direction,
+            name=self.direction.__name__,
+            states=names[2:-1],
+            direction=None,
+            scratch="",
         )
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Names of the states that are kept from step to step."""
+        return self.states[:-1] if self.scratch else self.states
 
     @property
     def summed(self) -> tuple[str, ...]:
@@ -68,16 +78,23 @@ def rule_of(
     update: RuleFunction,
     direction: RuleFunction | None = None,
     sums: tuple[tuple[str, str], ...] | None = None,
+    scratch: str = "",
 ) -> Rule:
     """Read a rule off its function ``(p, g, <states>, c)``, and off that of its direction.
 
     `sums` are of what results of the direction what is summed; of p its squares if nothing is said.
+    `scratch` is the name of a last state that is none.
     """
     names = _names(update)
     if len(names) < 3 or names[0] != "p" or names[1] != "g" or names[-1] != "c":
         raise TypeError(
             f"the rule {update.__name__} has the signature ({', '.join(names)}); a rule is a function "
             "of (p, g, <states>, c) that returns the new p and states"
+        )
+    if scratch and (names[-2] != scratch or direction is None):
+        raise TypeError(
+            f"the rule {update.__name__}({', '.join(names)}) has no direction, or no last state "
+            f"{scratch!r}, its scratch: give it both, ({', '.join((*names[:-1], scratch, 'c'))})"
         )
     if direction is None:
         return Rule(update, update.__name__, names[2:-1])
@@ -96,7 +113,7 @@ def rule_of(
                 f'{direction.__name__}: name one of {", ".join(("p", *given[2:-1]))}, and "squares" or '
                 '"values"'
             )
-    return Rule(update, update.__name__, names[2:-1], direction=direction, sums=sums)
+    return Rule(update, update.__name__, names[2:-1], direction=direction, sums=sums, scratch=scratch)
 
 
 def _names(function: RuleFunction) -> tuple[str, ...]:

@@ -29,14 +29,22 @@ class Arena:
         self._used = 0  # bytes of this block
         self._given = 0  # of all
 
-    def like(self, p: NDArray[Any], fill: Any, number: int) -> NDArray[Any]:
+    def like(
+        self, p: NDArray[Any], fill: Any, number: int, shape: tuple[int, ...] | None = None
+    ) -> NDArray[Any]:
         """Allocate state number 0, 1, ... of a parameter: its shape, dtype and order, filled.
+
+        One of another `shape` is an array of its own.
 
         State begins at the parameter's own phase within a cache line, so that the kernels can go line
         by line through all of them at once. Large arrays all begin at the same offset in their page,
         and a processor that compares the low bits of addresses takes them for each other; they are
         staggered.
         """
+        if shape is not None and shape != p.shape:
+            found = np.zeros(shape, p.dtype)
+            found[...] = fill
+            return found
         last = self._last
         if last[0] is not p:  # several states of one parameter follow each other
             last = self._last = (p, address(p) % LINE)

@@ -5,8 +5,20 @@ from typing import Any
 from fastopt.arrays.shapes import LISTED, misfit
 
 
-def check_fit(array: Any, what: str, p: Any, remedy: str = "") -> None:
-    """Raise ValueError for an array that has not the dtype and the shape of its parameter."""
+def check_fit(
+    array: Any, what: str, p: Any, remedy: str = "", shape: tuple[int, ...] | None = None
+) -> None:
+    """Raise ValueError for an array that has not the dtype and the shape of its parameter.
+
+    Or another `shape`, if that is what it has to have.
+    """
+    if shape is not None:
+        if array.dtype != p.dtype or array.shape != shape:
+            raise ValueError(
+                f"{what} is {array.dtype} of shape {array.shape}; for a parameter of shape {p.shape} "
+                f"it is {p.dtype} of shape {shape}, and nothing is cast or cut{remedy}"
+            )
+        return
     if array.dtype != p.dtype or array.shape != p.shape:
         raise ValueError(
             f"{what} is {array.dtype} of shape {array.shape}; its parameter is {p.dtype} of shape "

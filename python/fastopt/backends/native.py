@@ -36,7 +36,7 @@ def plan_of_kernels(
     plan = extension.native.Plan(arrays, list(map(kernel, rules, dtypes)), rows)
     if any([rule.direction for rule in rules]):
         directions = [
-            rule.measured and (kernel(rule.measured, dtype), rule.summed)
+            rule.measured and (kernel(rule.measured, dtype), rule.summed, bool(rule.scratch))
             for rule, dtype in zip(rules, dtypes, strict=True)
         ]
         plan.attach_directions(directions)

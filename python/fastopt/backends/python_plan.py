@@ -157,6 +157,8 @@ class PythonPlan(Binding):
             plan = type(self)([tuple(copies)], [rule], [0])
             plan.bind([gradient.read(begin, begin + MEASURED)], None, True)
             plan.run([row], 1)
+            if self._rules[i].scratch:
+                self._flat[i][len(self._rules[i].states)][begin : begin + MEASURED] = copies[0]
             for k, what in enumerate(summed):
                 if what:
                     sums[k] = self._added(sums[k], copies[k], what == "squares")

@@ -9,8 +9,8 @@ from fastopt.model.group_values import Given, moderate_changes
 from fastopt.model.groups import ALGORITHM, Group, group_class
 from fastopt.model.parameters import Parameters, leaves_like
 from fastopt.model.patterns import Named, Which, chosen, still_meant
-from fastopt.model.states import States, completed
+from fastopt.model.states import Scratches, States, completed, names_of, scratches
 from fastopt.model.step_counts import Row, StepCount, divide, own_count, regroup
 from fastopt.model.tapes import blank_tape
 from fastopt.model.ties import check_copied, check_gradients
-from fastopt.model.usual_groups import layer_decay, no_decay
+from fastopt.model.usual_groups import layer_decay, no_decay, vectors_by_adamw

@@ -33,6 +33,17 @@ no_decay: Mapping[Any, Mapping[str, Any]] = MappingProxyType({is_bias_or_norm: {
 """For ``groups=``: no weight decay on biases and norms, which `is_bias_or_norm` tells from weights."""
 
 
+def is_no_matrix(name: str, p: Array) -> bool:
+    """Return whether a parameter has fewer than two dimensions."""
+    return p.ndim < 2
+
+
+vectors_by_adamw: Mapping[Any, Mapping[str, Any]] = MappingProxyType(
+    {is_no_matrix: {"algorithm": "adamw", "lr": 3e-4}}
+)
+"""For ``groups=``, beside an algorithm for matrices such as Muon: AdamW for all that is no matrix."""
+
+
 def layer_decay(layers: Sequence[Which], rate: float) -> dict[Any, dict[str, Any]]:
     """Return ``groups=`` in which the learning rate falls from each layer to the one before it.
 

@@ -12,6 +12,13 @@ from fastopt.numerics.formats import (
     read,
     taken,
 )
+from fastopt.numerics.newton_schulz import (
+    COEFFICIENTS,
+    flattened,
+    original_scale,
+    orthogonalized,
+    rms_scale,
+)
 from fastopt.numerics.powers import exp, log, power, real_power
 from fastopt.numerics.recording import (
     OPERATIONS,

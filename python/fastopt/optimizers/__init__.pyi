@@ -28,6 +28,9 @@ from fastopt.optimizers.laprop import LaProp as LaProp
 from fastopt.optimizers.lars import LARS as LARS
 from fastopt.optimizers.lion import Lion as Lion
 from fastopt.optimizers.madgrad import MADGRAD as MADGRAD
+from fastopt.optimizers.muon import AdaMuon as AdaMuon
+from fastopt.optimizers.muon import Muon as Muon
+from fastopt.optimizers.muon import NorMuon as NorMuon
 from fastopt.optimizers.nadam import NAdam as NAdam
 from fastopt.optimizers.nadam import NAdamW as NAdamW
 from fastopt.optimizers.novograd import NovoGrad as NovoGrad
@@ -70,6 +73,7 @@ __all__ = [
     "AdaBelief",
     "AdaBound",
     "AdaMod",
+    "AdaMuon",
     "Adadelta",
     "Adagrad",
     "Adam",
@@ -84,8 +88,10 @@ __all__ = [
     "Fromage",
     "LaProp",
     "Lion",
+    "Muon",
     "NAdam",
     "NAdamW",
+    "NorMuon",
     "NovoGrad",
     "OptimisticAdam",
     "OptimisticSGD",

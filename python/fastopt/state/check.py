@@ -14,10 +14,9 @@ from fastopt.algorithm import (
     check_settings,
     check_together,
     renamed,
-    rule_of,
 )
 from fastopt.arrays import check_fit, check_kind
-from fastopt.model import StepCount, own_count
+from fastopt.model import StepCount, names_of, own_count
 from fastopt.runtime import count
 from fastopt.state.capture import ACCUMULATED
 from fastopt.state.check_groups import GroupRestoration, checked_groups
@@ -95,7 +94,7 @@ class CheckedState:
         given = [each.given for each in self.groups or ()] or [each.current for each in bound.groups]
         self.h: list[Values] = [each.h for each in given]
         self._rules: list[Rule] = [
-            rule_of(group.kind.select_rule(h)) for group, h in zip(bound.groups, self.h, strict=True)
+            group.kind.rule_for(h) for group, h in zip(bound.groups, self.h, strict=True)
         ]
         settings = {**bound.settings, **self.settings}
         check_together(settings, any([each.clips for each in given]))
@@ -107,9 +106,14 @@ class CheckedState:
         self.fresh = {key: self._check_fresh(key) for key in self._followers}
         self._complain()
 
-    def needed(self, i: int) -> tuple[str, ...]:
-        """Return the states that the rule of a parameter has."""
-        return self._rules[self._bound.parameters.group_of[i]].states
+    def shapes(self, i: int) -> Mapping[str, tuple[int, ...]]:
+        """Return the shapes of the states of a parameter that have not its own."""
+        number = self._bound.parameters.group_of[i]
+        return self._bound.groups[number].kind.shapes(self.h[number], self._bound.parameters.arrays[i])
+
+    def needed(self, i: int) -> list[str]:
+        """Return the states that a parameter has."""
+        return names_of(self._rules[self._bound.parameters.group_of[i]], self.shapes(i))
 
     def _complain(self) -> None:
         if self._strict and any(self.differences):
@@ -125,7 +129,13 @@ class CheckedState:
         """Leave out parameters that have another shape or dtype here, unless strict."""
         if self._strict:
             return
-        others = misfits(self._state["parameters"], self._bound.parameters, params)
+        bound = self._bound
+        groups = [bound.groups[number] for number in bound.parameters.group_of]
+        shapes = [
+            group.kind.shapes(group.h, p)
+            for group, p in zip(groups, bound.parameters.arrays, strict=True)
+        ]
+        others = misfits(self._state["parameters"], bound.parameters, params, shapes)
         self.differences.missing.extend(others)
         self.differences.unexpected.extend(others.values())
         left = {name: each for name, each in self._state["parameters"].items() if name not in others}
@@ -278,7 +288,7 @@ class CheckedState:
             return {}
         name, p, given = bound.parameters.names[i], bound.parameters.arrays[i], entry["arrays"]
         remedy = f"; {self._call(f'skip={name!r}')} leaves it as it is here"
-        followers = [f"*{key}" for key in self._followers]
+        followers, shapes = [f"*{key}" for key in self._followers], self.shapes(i)
         # A parameter that has taken no step begins with what its rule begins with.
         needed = [*(self.needed(i) if entry["steps"] else ()), *followers]
         known = {*followers, ACCUMULATED}
@@ -293,7 +303,7 @@ class CheckedState:
             what = f"{word(key)} of {name!r}"
             if not self._described:
                 check_kind(array, what)
-            check_fit(array, what, p, remedy)
+            check_fit(array, what, p, remedy, shapes.get(key))
         if name in params:
             check_fit(params[name], f"the value of {name!r}", p, remedy)
         return taken

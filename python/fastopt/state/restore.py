@@ -121,8 +121,9 @@ def _states(
     name, p, entry = bound.parameters.names[i], bound.parameters.arrays[i], state.entries[i]
     if entry is None:
         return bound.states[i]
+    shapes = state.shapes(i)
     found = {
-        key: array if adopt else room.like(p, array, number)
+        key: array if adopt else room.like(p, array, number, shapes.get(key))
         for number, (key, array) in enumerate(given.items())
         if not key.startswith("*")
     }
@@ -134,7 +135,8 @@ def _states(
         if entry["steps"] and key in bound.states[i]:  # strict=False
             found[key] = bound.states[i][key]
         else:
-            found[key] = room.like(p, kind.initial_state(h, key, params.get(name, p)), number)
+            fill = kind.initial_state(h, key, params.get(name, p))
+            found[key] = room.like(p, fill, number, shapes.get(key))
     return found
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from fastopt import checkpoint
@@ -150,20 +151,22 @@ def _read_arrays(
 ) -> tuple[list[dict[str, NDArray[Any]]], dict[str, NDArray[Any]]]:
     """Read the arrays of a state, and the parameters under their names, into fresh memory."""
     expected: dict[str, checkpoint.ArraySpec] = {}
-    owners: dict[str, tuple[NDArray[Any], int]] = {}
+    owners: dict[str, tuple[NDArray[Any], int, tuple[int, ...] | None]] = {}
     names = bound.parameters.names
     for i, p in enumerate(bound.parameters.arrays):
         keys = [*state.arrays[i], *[_PARAMS] * (params and state.entries[i] is not None)]
+        shapes = state.shapes(i)
         for number, key in enumerate(keys):
             place = f"{key}/{saved[names[i]]}"
-            expected[place] = checkpoint.ArraySpec.of(p)
-            owners[place] = p, number
+            shape = shapes.get(key)
+            expected[place] = checkpoint.ArraySpec.of(p if shape is None else np.empty(shape, p.dtype))
+            owners[place] = p, number, shape
 
     room = Arena()
 
     def make(place: str) -> NDArray[Any]:
-        p, number = owners[place]
-        return room.like(p, 0.0, number)
+        p, number, shape = owners[place]
+        return room.like(p, 0.0, number, shape)
 
     found = file.read_all(expected, strict=False, progress=progress, make=make)
     if found.missing:

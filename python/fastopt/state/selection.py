@@ -82,17 +82,24 @@ def _renamed(saved: Sequence[str], own: Sequence[str], names: Any) -> dict[str, 
 
 
 def misfits(
-    entries: Mapping[str, Any], parameters: Parameters, values: Mapping[str, Any]
+    entries: Mapping[str, Any],
+    parameters: Parameters,
+    values: Mapping[str, Any],
+    shapes: Sequence[Mapping[str, tuple[int, ...]]],
 ) -> dict[str, str]:
     """Describe the parameters of a state that have another dtype or shape here, by name.
 
-    `values` are those of the parameters themselves, or their descriptions, where they are loaded too.
+    `values` are those of the parameters themselves, or their descriptions, where they are loaded too;
+    `shapes` those of states that have not that of their parameter.
     """
     found = {}
-    for name, p in zip(parameters.names, parameters.arrays, strict=True):
-        there = list(entries[name]["arrays"].values()) if name in entries else []
-        for array in [*there, *([values[name]] if name in values else [])]:
-            kind = getattr(array, "dtype", p.dtype), getattr(array, "shape", p.shape)
-            if kind != (p.dtype, p.shape):
+    for name, p, others in zip(parameters.names, parameters.arrays, shapes, strict=True):
+        there = dict(entries[name]["arrays"]) if name in entries else {}
+        if name in values:
+            there[""] = values[name]
+        for key, array in there.items():
+            shape = others.get(key, p.shape)
+            kind = getattr(array, "dtype", p.dtype), getattr(array, "shape", shape)
+            if kind != (p.dtype, shape):
                 found[name] = f"{name} as {kind[0]} of shape {kind[1]}"
     return found

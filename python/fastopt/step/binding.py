@@ -22,6 +22,7 @@ from fastopt.model import (
     completed,
     group_class,
     regroup,
+    scratches,
     taken,
 )
 from fastopt.step.attributes import GROUPS
@@ -138,24 +139,28 @@ def planned(bound: Bound, more: Sequence[int] | None = None) -> Bound:
     parameters, asked, portions = bound.parameters, rules(bound), bound.portions
     if portions is not None:
         portions.check_algorithms(bound.groups, parameters.group_of)
+    for name, p, number in zip(parameters.names, parameters.arrays, parameters.group_of, strict=True):
+        bound.groups[number].kind.check_array(bound.groups[number].h, name, p)
     tried = [
         rule if rule.is_ours else _tried(bound, rule, group)
         for rule, group in zip(asked, bound.groups, strict=True)
     ]
     states = completed(bound.states, parameters, bound.groups, tried)
     chosen = [tried[group] for group in parameters.group_of]
-    pick = [_picking(rule.states) for rule in tried]
-    arrays = [
+    pick = [_picking(rule.kept) for rule in tried]
+    arrays: list[tuple[Any, ...]] = [
         (p, *pick[group](state))
         for p, state, group in zip(parameters.arrays, states, parameters.group_of, strict=True)
     ]
+    scratch = scratches(parameters, tried)
+    arrays = [entry if o is None else (*entry, o) for entry, o in zip(arrays, scratch, strict=True)]
     found = held(bound.but(states=states), more)
     plan = backends.backend(bound.backend).make_plan(arrays, chosen, bound.count_of)
     bound.followers.attach(plan)
     if portions is not None:
         portions.attach(plan)
     risks = Risks(all([group.kind.is_ours() for group in bound.groups]))
-    return changed(followed(found.but(rules=asked, plan=plan, risks=risks)))
+    return changed(followed(found.but(rules=asked, plan=plan, risks=risks, scratches=scratch)))
 
 
 def _picking(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:

@@ -7,7 +7,7 @@ from fastopt.algorithm import Algorithm, Rule, guards
 from fastopt.arrays import KeepAlive
 from fastopt.backends import GradientForms, Plan, StepProgram
 from fastopt.followers import Followers, Portions
-from fastopt.model import Gate, Group, Parameters, States, StepCount
+from fastopt.model import Gate, Group, Parameters, Scratches, States, StepCount
 from fastopt.step.accumulator import Accumulator
 from fastopt.step.moderate import Risks
 from fastopt.step.progress import Progress
@@ -33,6 +33,7 @@ class Bound:
     groups: list[Group]  # one entry for each
     frozen: Sequence[bool]
     states: States
+    scratches: Scratches  # of the step
     followers: Followers
     portions: Portions | None  # of their steps, as far as elements take less or more
     sums: Accumulator | None  # of `accumulate`

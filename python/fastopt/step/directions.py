@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from fastopt.algorithm import Algorithm, Measured, Rule, Values, kept_before, of_the_gradient
 from fastopt.model import Change, Group, Row
 from fastopt.numerics import total
@@ -72,13 +74,15 @@ def rows_of_measured(
     groups = [bound.groups[group] for group in bound.parameters.group_of]
     found: list[Row | None] = list(rows)
     each: list[Measured | None] = []
-    numbers = list(used)
+    numbers, changes = list(used), list[Change]()
     for i, (number, group, p) in enumerate(zip(used, groups, bound.parameters.arrays, strict=True)):
         row, rule = rows[number], bound.rules[bound.parameters.group_of[i]]
         each.append(None)
         if row is None or rule.direction is None:
             continue
         look = measured(rule, row, sums[i], p.size, due.loss or 0.0)
+        if group.kind.scratch and due.gradients[i] is not None:
+            changes += _changed_as_a_whole(bound, i, group, row)
         if group.kind.measures_all:
             each[i] = look if due.gradients[i] is not None else None
             continue
@@ -90,7 +94,21 @@ def rows_of_measured(
         members = [i for i, group in enumerate(groups) if group.kind is kind and each[i] is not None]
         if members:
             carried = {**carried, kind.__name__: _of_all(kind, groups, members, used, each, found)}
-    return found, numbers, [(bound.progress, "carried", carried)]
+    return found, numbers, [*changes, (bound.progress, "carried", carried)]
+
+
+def _changed_as_a_whole(bound: Bound, i: int, group: Group, row: Row) -> list[Change]:
+    """Let an algorithm change what its direction has returned; list what becomes of other states."""
+    states, u = bound.states[i], bound.scratches[i]
+    assert u is not None
+    shapes = group.kind.shapes(group.h, u)
+    kept = {name: states[name].copy() for name in shapes}
+    with np.errstate(all="ignore"):
+        group.kind.whole(group.h, row[1], bound.counts[bound.count_of[i]].t + 1, u, kept)
+    fresh = {name: np.empty_like(states[name]) for name in shapes}
+    for name, array in fresh.items():
+        array[...] = kept[name]
+    return [(states[name], None, array) for name, array in fresh.items()]
 
 
 def _of_all(

@@ -130,10 +130,12 @@ def _tried(step: Step, i: int) -> str | bool:
     name, p = bound.parameters.names[i], bound.parameters.arrays[i]
     rule = bound.rules[bound.parameters.group_of[i]]
     rule = rule if rule.is_ours else rule._replace(coefficients=type(row[1]))
-    states = {f"state {state!r} of {name!r}": bound.states[i][state] for state in rule.states}
+    states = {f"state {state!r} of {name!r}": bound.states[i][state] for state in rule.kept}
     beside = bound.followers.beside(i)
-    whole = [p, *states.values(), *beside]
-    names = [f"parameter {name!r}", *states, "the slow weights of it", "the average of it"]
+    scratch = [] if bound.scratches[i] is None else [bound.scratches[i]]
+    whole = [p, *states.values(), *scratch, *beside]
+    names = [f"parameter {name!r}", *states, *["the update of it"] * len(scratch)]
+    names += ["the slow weights of it", "the average of it"]
     limit, wild = WILD[p.dtype], False
     for piece in _pieces(p):
         before = [None if array is None else array[piece] for array in whole]

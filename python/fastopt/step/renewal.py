@@ -60,11 +60,22 @@ def _reset(bound: Bound, i: int, rows: Any, room: Arena) -> dict[str, Array]:
     if p.ndim == 0:
         raise ValueError(f"{name!r} has no dimension, and so no rows: opt.reset({name!r}) resets it")
     numbers = _numbers(rows, len(p), f"rows of {name!r}")
+    _check_shapes(bound, i, f"opt.reset({name!r}) resets all of it")
     found = {}
     for number, (key, state) in enumerate(bound.states[i].items()):
         found[key] = room.like(p, state, number)
         found[key][numbers] = _initial(bound, i, key, p)[numbers]
     return found
+
+
+def _check_shapes(bound: Bound, i: int, remedy: str) -> None:
+    """Raise ValueError for a parameter with states in which its rows cannot be found."""
+    group, p = bound.groups[bound.parameters.group_of[i]], bound.parameters.arrays[i]
+    for key, shape in group.kind.shapes(group.h, p).items():
+        raise ValueError(
+            f"state {key!r} of {bound.parameters.names[i]!r} has shape {shape}, and its parameter "
+            f"{p.shape}: rows of one are none of the other; {remedy}"
+        )
 
 
 def _initial(bound: Bound, i: int, key: str, p: Array) -> Array:
@@ -181,6 +192,7 @@ def _place(bound: Bound, k: int) -> tuple[Any, Any]:
 
 def _moved(bound: Bound, i: int, new: Array, sources: NDArray[np.intp]) -> Bound:
     """Bind states and followers of a parameter that have moved with its rows."""
+    _check_shapes(bound, i, "opt.remove_params and opt.add_params begin with new ones")
     room, has = Arena(), sources >= 0
 
     def moved(old: Array, fill: Array, number: int) -> Array:
