@@ -62,6 +62,9 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
              py::arg("extras") = py::none(), py::arg("changes") = py::tuple(),
              py::arg("row_of") = py::tuple())
         .def("attach_directions", &NumpyPlan::attach_directions, py::arg("directions"))
+        .def("attach_spreads", &NumpyPlan::attach_spreads, py::arg("spreads"), py::arg("reductions"))
+        .def("reduce", &NumpyPlan::reduce, py::arg("which"), py::arg("rows"), py::arg("threads"),
+             py::arg("row_of"), py::arg("into"))
         .def("measure", &NumpyPlan::measure, py::arg("rows"), py::arg("threads"), py::arg("row_of"))
         .def("run_with_sums", running(&NumpyPlan::run_with_sums), py::arg("rows"), py::arg("threads"),
              py::arg("extras"), py::arg("changes"), py::arg("row_of"))

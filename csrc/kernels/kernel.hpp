@@ -68,6 +68,8 @@ using Gather = void (*)(const char* g, std::ptrdiff_t row_stride, std::ptrdiff_t
 using SumOfSquares = double (*)(const void* elements, std::ptrdiff_t n, bool ahead) noexcept;
 using SumOfValues = double (*)(const void* elements, std::ptrdiff_t n) noexcept;
 using SumOfDifferences = double (*)(const void* a, const void* b, std::ptrdiff_t n) noexcept;
+// Add n elements to as many sums, make numbers the largest of themselves and an element each, or one that of all.
+using Gathering = void (*)(double* to, const void* elements, std::ptrdiff_t n) noexcept;
 constexpr std::ptrdiff_t reduce_block = 4096, lane_count = 32;
 
 // What every rule of a dtype has in common.
@@ -85,6 +87,7 @@ struct Common {
     TakePortion scale, hold_scaled, hold_masked;    // see kernels/portions.hpp
     SumOfSquares sum_of_squares;
     SumOfValues sum_of_values;
+    Gathering add_each, raise_each, raise_one;
     SumOfDifferences sum_of_differences;
 };
 

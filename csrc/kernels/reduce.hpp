@@ -4,6 +4,7 @@
 #pragma once
 #include <cstddef>
 
+#include "kernels/arithmetic.hpp"
 #include "kernels/kernel.hpp"
 
 namespace fastopt::FASTOPT_LEVEL {
@@ -82,6 +83,22 @@ template <class T> double sum_of_values(const void* given, std::ptrdiff_t n) noe
     const T* x = static_cast<const T*>(given);
     const auto one = [x](std::ptrdiff_t i) { return double(x[i]); };
     return sum<false>(n, Elements<T>{x}, one, [](std::ptrdiff_t) {});
+}
+
+// To so many numbers one element each, or all to one.
+template <class T> void add_each(double* to, const void* given, std::ptrdiff_t n) noexcept {
+    const T* x = static_cast<const T*>(given);
+#pragma omp simd
+    for (std::ptrdiff_t i = 0; i < n; ++i) to[i] += double(x[i]);
+}
+template <class T> void raise_each(double* to, const void* given, std::ptrdiff_t n) noexcept {
+    const T* x = static_cast<const T*>(given);
+#pragma omp simd
+    for (std::ptrdiff_t i = 0; i < n; ++i) to[i] = maximum(to[i], double(x[i]));
+}
+template <class T> void raise_one(double* to, const void* given, std::ptrdiff_t n) noexcept {
+    const T* x = static_cast<const T*>(given);
+    for (std::ptrdiff_t i = 0; i < n; ++i) *to = maximum(*to, double(x[i]));
 }
 
 template <class T>

@@ -65,6 +65,9 @@ static constexpr Common common = {
     .hold_masked = &take_portion<Held, T, std::uint8_t>,
     .sum_of_squares = &sum_of_squares<T>,
     .sum_of_values = &sum_of_values<T>,
+    .add_each = &add_each<T>,
+    .raise_each = &raise_each<T>,
+    .raise_one = &raise_one<T>,
     .sum_of_differences = &sum_of_differences<T>,
 };
 

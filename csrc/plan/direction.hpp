@@ -13,9 +13,15 @@ enum class Summed : int { nothing, squares, values };
 struct Direction {
     const Kernel* kernel = nullptr;
     std::array<Summed, max_states + 1> summed{};    // of the parameter, of the states
-    bool kept = false;    // whether the result for the parameter is written where the rule has its last state
+    int kept = -1;    // the number of the state of the rule to which the result for the parameter is written
 
     int results() const { return kernel ? kernel->states + 1 : 0; }
+};
+
+// What is reduced before: what a kernel makes of a parameter, to its largest or to sums.
+struct Reduction {
+    const Kernel* kernel;
+    bool largest;
 };
 
 }  // namespace fastopt

@@ -59,7 +59,7 @@ void Plan::measure(const Span& span, double* sums) const noexcept {
     const Direction& direction = *streams.direction;
     const Kernel& kernel = *direction.kernel;
     const std::size_t item = streams.item();
-    const int known = streams.kernel->states;
+    const int known = streams.kernel->states, own = known - streams.spreads();
     const auto tile = std::ptrdiff_t(measured_bytes / item);
     // What is summed is kept for a block, what is not for a tile.
     alignas(64) char results[most_results][reduce_block * sizeof(double)];
@@ -77,6 +77,8 @@ void Plan::measure(const Span& span, double* sums) const noexcept {
                 (k ? copies.states[k - 1] : copies.p) = copy;
                 if (k > known) {
                     std::memset(copy, 0, bytes);
+                } else if (k > own) {
+                    streams.portion->spread->read(std::size_t(k - own - 1), item, from, to - from, copy);
                 } else {
                     std::memcpy(copy, (k ? streams.states[k - 1] : streams.p) + at, bytes);
                 }
@@ -87,7 +89,7 @@ void Plan::measure(const Span& span, double* sums) const noexcept {
                 g = gathered;
             }
             update(0, to - from, g, false);
-            if (direction.kept) std::memcpy(streams.states[known - 1] + at, copies.p, bytes);
+            if (direction.kept >= 0) std::memcpy(streams.states[direction.kept] + at, copies.p, bytes);
         }
         for (int k = 0; k <= kernel.states; ++k) {
             const Summed what = direction.summed[std::size_t(k)];

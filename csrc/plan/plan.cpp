@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "plan/partition.hpp"
 
@@ -29,7 +30,7 @@ void Plan::add(std::span<const ArrayView> arrays, const Kernel& kernel, int row)
                 .fortran = !parameter.c_contiguous,
                 .assigned = row,
                 .streams = {.kernel = &kernel, .p = parameter.data, .states = {}}};
-    if (std::size_t(kernel.states) + 1 != arrays.size()) {
+    if (arrays.size() > std::size_t(kernel.states) + 1) {
         throw std::invalid_argument(std::string("the rule ") + kernel.rule +
                                     " has another number of states");
     }
@@ -101,12 +102,14 @@ void Plan::attach(const std::vector<char*>& data, char* Streams::* place) {
 }
 
 void Plan::attach_portions(const std::vector<Portion>& portions) {
+    std::vector<Portion> before = std::move(portions_);
     portions_ = portions;
+    for (std::size_t i = 0; i < before.size(); ++i) portions_.at(i).spread = before[i].spread;
     for (std::size_t i = 0; i < arrays_.size(); ++i) {
         Array& array = arrays_[i];
-        const auto [scale, mask] = portions_.at(i);
+        const auto [scale, mask, spread] = portions_.at(i);
         array.apart = {};
-        array.streams.portion = scale.data || mask.data ? &portions_[i] : nullptr;
+        array.streams.portion = scale.data || mask.data || spread ? &portions_[i] : nullptr;
         if (scale.data) will_write(scale.data, std::size_t(scale.period) * array.streams.item());
         if (mask.data) will_write(mask.data, std::size_t(mask.period));
     }
@@ -117,6 +120,27 @@ void Plan::attach_portions(const std::vector<Portion>& portions) {
         if (kept == 0 || range.second > written_[kept - 1].second) written_[kept++] = range;
     }
     written_.resize(kept);
+}
+
+void Plan::attach_spreads(std::vector<Spread> spreads) {
+    spreads_ = std::move(spreads);
+    portions_.resize(arrays_.size());
+    for (std::size_t i = 0; i < arrays_.size(); ++i) {
+        Spread& spread = spreads_.at(i);
+        Streams& streams = arrays_[i].streams;
+        const std::size_t count = spread.data.size();
+        if (spread.lengths.size() > Spread::most_axes || count > std::size_t(max_states)) {
+            throw std::invalid_argument("too much broadcasts to a parameter");
+        }
+        if (count > 0) {
+            portions_[i].spread = &spread;
+            streams.portion = &portions_[i];
+        }
+    }
+}
+
+void Plan::attach_reductions(std::vector<std::vector<Reduction>> reductions) {
+    reductions_ = std::move(reductions);
 }
 
 void Plan::attach_slow(const std::vector<char*>& data) { attach(data, &Streams::slow); }

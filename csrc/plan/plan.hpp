@@ -53,6 +53,12 @@ public:
     // they are as long as the plan.
     void attach_directions(const std::vector<Direction>& directions);
 
+    // Gives every parameter what broadcasts to it, in place of the last states of its rule; nothing where the
+    // spread has no arrays. To be called before the first step.
+    void attach_spreads(std::vector<Spread> spreads);
+    // Says what is reduced of each parameter, first and later. Kernels stay where they are as long as the plan.
+    void attach_reductions(std::vector<std::vector<Reduction>> reductions);
+
     // Says with which row of scalars each parameter is updated.
     void assign(const std::vector<int>& rows);
     // Lets the sweeps of later steps take subnormal numbers for zero, or not.
@@ -85,6 +91,11 @@ public:
     // became of the copies, 0 for those of which nothing is summed, and last of the squares of the parameter;
     // nothing for one without a direction. Nothing is changed.
     std::vector<std::vector<double>> measure(int threads, const std::vector<int>& row_of);
+
+    // Runs reduction number `which` on copies; for each parameter with a gradient writes what became of them, reduced
+    // to the shape of each array that broadcasts to it, to as many places; to none where there are none.
+    void reduce(std::size_t which, int threads, const std::vector<int>& row_of,
+                const std::vector<std::vector<double*>>& into);
 
     // Updates everything bound. `row_of` says for this step alone which row each parameter uses; if it
     // is empty, that is as assigned.
@@ -135,6 +146,14 @@ private:
     void measure(const Span& span, double* sums) const noexcept;
     // So many sums for each parameter, one parameter after the other.
     std::vector<double> run_summing(Work work, const Pass& pass, int threads, std::size_t sums);
+    static constexpr std::ptrdiff_t segment = 512;    // elements that are reduced at a time
+    static constexpr std::size_t segment_bytes = std::size_t(segment) * sizeof(double);
+    struct Reducing;
+    void reduce(const Reducing& work) const noexcept;
+    static void reduce_part(void* parts, std::uint32_t part) noexcept;
+    // Copies parameter and states of some elements, and spreads over them what is spread.
+    void copy_streams(const Streams& streams, std::ptrdiff_t begin, std::ptrdiff_t n,
+                      char (*copies)[segment_bytes]) const noexcept;
     static void run_chunk(void* plan, std::uint32_t chunk) noexcept;
     static void reduce_piece(void* pieces, std::uint32_t piece) noexcept;
 
@@ -143,6 +162,8 @@ private:
     std::vector<Array> arrays_;
     std::vector<Portion> portions_;        // one for each, or none at all
     std::vector<Direction> directions_;    // likewise
+    std::vector<Spread> spreads_;          // likewise
+    std::vector<std::vector<Reduction>> reductions_;
     std::vector<std::pair<const char*, const char*>> written_;    // sorted, disjoint
     std::vector<std::pair<const char*, const char*>> gradients_;  // where they lie, if they are written
     std::vector<Span> spans_;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "plan/spread.hpp"
+
 namespace fastopt {
 
 // Element e, in the order of the parameter's memory, has the entry e / run % period: an entry for each
@@ -26,8 +28,11 @@ struct Entries {
 };
 
 struct Portion {
-    Entries scale;    // in the dtype of the parameter: the step is multiplied by it
-    Entries mask;     // a byte each: no step where it is 0
+    Entries scale{};    // in the dtype of the parameter: the step is multiplied by it
+    Entries mask{};     // a byte each: no step where it is 0
+    const Spread* spread = nullptr;    // not a portion, but as rare: what broadcasts to the parameter
+
+    bool is_whole() const { return !scale.data && !mask.data; }
 };
 
 }  // namespace fastopt

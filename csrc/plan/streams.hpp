@@ -17,6 +17,8 @@ struct Streams {
     const Direction* direction = nullptr;    // null: nothing is measured
     DType copied = DType::bfloat16;    // the dtype of the copy
 
+    // How many of the states are spread.
+    int spreads() const { return portion && portion->spread ? int(portion->spread->data.size()) : 0; }
     std::size_t item() const { return itemsize(kernel->dtype); }
 };
 

@@ -55,7 +55,9 @@ void Update::operator()(std::ptrdiff_t begin, std::ptrdiff_t n, char* g, bool ze
         void* moved[max_states];
         for (int s = 0; s < states; ++s) moved[s] = streams_.states[s] + bytes;
         char* const from = g + std::size_t(done) * item;
-        if (portion_) {
+        if (portion_ && portion_->spread) {
+            with_spread(begin + done, from, count);
+        } else if (portion_) {
             take_portion(begin + done, from, moved, count);
         } else {
             apply_rule(streams_.p + bytes, from, moved, count);
@@ -76,6 +78,23 @@ void Update::apply_rule(char* p, const char* g, void* const* states, std::ptrdif
     around_.before(stage_, p, g, changed + phase, old + phase, n);
     sweep_(rule_, p, changed + phase, states, n);
     around_.after(stage_, p, old + phase, n);
+}
+
+void Update::with_spread(std::ptrdiff_t begin, const char* g, std::ptrdiff_t n) const noexcept {
+    const std::size_t item = streams_.item(), bytes = std::size_t(begin) * item;
+    char* const p = streams_.p + bytes;
+    const std::size_t phase = reinterpret_cast<std::uintptr_t>(p) % line;    // as p lies in a line
+    alignas(line) char spread[max_states][near_tile + line];
+    const int states = streams_.kernel->states, own = states - streams_.spreads();
+    void* moved[max_states];
+    for (int s = 0; s < own; ++s) moved[s] = streams_.states[s] + bytes;
+    for (int s = own; s < states; ++s) {
+        moved[s] = spread[s] + phase;
+        portion_->spread->read(std::size_t(s - own), item, begin, n, spread[s] + phase);
+    }
+    if (!portion_->is_whole()) return take_portion(begin, g, moved, n);
+    apply_rule(p, g, moved, n);
+    follow(begin, n);
 }
 
 void Update::take_portion(std::ptrdiff_t begin, const char* g, void* const* states,

@@ -26,6 +26,7 @@ public:
 
 private:
     void apply_rule(char* p, const char* g, void* const* states, std::ptrdiff_t n) const noexcept;
+    void with_spread(std::ptrdiff_t begin, const char* g, std::ptrdiff_t n) const noexcept;
     void take_portion(std::ptrdiff_t begin, const char* g, void* const* states, std::ptrdiff_t n) const noexcept;
     void hold(std::ptrdiff_t begin, char* p, const char* old, std::ptrdiff_t n, bool scales) const noexcept;
     // `old`: what the parameter was, where it takes a portion of the step.

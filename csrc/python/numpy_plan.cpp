@@ -19,6 +19,12 @@ const Kernel& kernel_of(const py::handle& rule, DType dtype) {
     return kernel;
 }
 
+Steps steps_of(py::handle given) {
+    Steps found;
+    for (const py::handle each : given) found.push_back(each.cast<std::ptrdiff_t>());
+    return found;
+}
+
 Summed summed_of(const std::string& name) {
     return name.empty() ? Summed::nothing : name == "values" ? Summed::values : Summed::squares;
 }
@@ -67,12 +73,35 @@ void NumpyPlan::attach_directions(const py::list& directions) {
         const auto fields = given.cast<py::tuple>();
         const auto summed = py::object(fields[1]).cast<py::tuple>();
         found[i].kernel = &kernel_of(py::object(fields[0]), plan_.dtype(i));
-        found[i].kept = py::object(fields[2]).cast<bool>();
+        found[i].kept = py::object(fields[2]).cast<int>();
         for (std::size_t k = 0; k < summed.size(); ++k) {
             found[i].summed.at(k) = summed_of(py::object(summed[k]).cast<std::string>());
         }
     }
     plan_.attach_directions(found);
+}
+
+void NumpyPlan::attach_spreads(const py::list& spreads, const py::list& reductions) {
+    std::vector<Spread> found(plan_.size());
+    std::vector<std::vector<Reduction>> reduced(plan_.size());
+    for (std::size_t i = 0; i < plan_.size(); ++i) {
+        if (py::object(spreads[i]).is_none()) continue;
+        const Fields pair(spreads[i], 2, "a spread");
+        found[i].lengths = steps_of(pair[0]);
+        for (const py::handle each : pair[1]) {
+            const Fields fields(each, 2, "an array and its steps");
+            kept_.push_back(py::reinterpret_borrow<py::object>(fields[0]));
+            found[i].data.push_back(NdArray(fields[0].ptr()).data());
+            found[i].steps.push_back(steps_of(fields[1]));
+        }
+        for (const py::handle each : py::reinterpret_borrow<py::object>(reductions[i])) {
+            const Fields fields(each, 2, "a rule and what is reduced");
+            kept_.push_back(py::reinterpret_borrow<py::object>(fields[0]));
+            reduced[i].push_back({&kernel_of(fields[0], plan_.dtype(i)), fields.flag(1)});
+        }
+    }
+    plan_.attach_spreads(std::move(found));
+    plan_.attach_reductions(std::move(reduced));
 }
 
 void NumpyPlan::keep(py::handle array, std::size_t parameter) {

@@ -47,6 +47,11 @@ public:
     // nothing is measured.
     void attach_directions(const py::list& directions);
 
+    // Gives every parameter what broadcasts to it: a pair of the lengths of its axes in the order of memory, and of
+    // pairs of an array and its steps along these; and what is reduced to their shapes: pairs of a rule and whether
+    // the largest is wanted. None for those that have none.
+    void attach_spreads(const py::list& spreads, const py::list& reductions);
+
     // Takes the gradients of the next step, and looks whether parameters and states are still those
     // that were bound; `params`, if not None, are the parameters as the caller's container has them
     // now.
@@ -73,6 +78,11 @@ public:
                                     const std::vector<int>& row_of);
     // What the step with these rows would be, as Plan::measure has it.
     std::vector<std::vector<double>> measure(py::handle rows, int threads, const std::vector<int>& row_of);
+
+    // Reduces, as Plan::reduce has it, into arrays of doubles that lie as those that broadcast do: a list of them for
+    // each parameter.
+    void reduce(std::size_t which, py::handle rows, int threads, const std::vector<int>& row_of,
+                const py::list& into);
 
 private:
     bool bind_gradient(std::size_t parameter, PyObject* gradient, bool overlap_checked,

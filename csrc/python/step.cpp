@@ -213,6 +213,17 @@ std::vector<std::vector<double>> NumpyPlan::measure(py::handle rows, int threads
     return plan_.measure(threads, row_of);
 }
 
+void NumpyPlan::reduce(std::size_t which, py::handle rows, int threads, const std::vector<int>& row_of,
+                       const py::list& into) {
+    read_rows(rows);
+    std::vector<std::vector<double*>> places;
+    for (const py::handle arrays : into) {
+        std::vector<double*>& each = places.emplace_back();
+        for (const py::handle array : arrays) each.push_back(reinterpret_cast<double*>(NdArray(array.ptr()).data()));
+    }
+    plan_.reduce(which, threads, row_of, places);
+}
+
 std::vector<Sums> NumpyPlan::run_with_sums(py::handle rows, int threads, const Pass& pass,
                                            const Commit& commit, const std::vector<int>& row_of) {
     read_rows(rows);

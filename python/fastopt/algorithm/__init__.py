@@ -25,7 +25,7 @@ from fastopt.algorithm.hyperparameters import (
     pair,
     several,
 )
-from fastopt.algorithm.measured import Measured
+from fastopt.algorithm.measured import Measured, Reduced
 from fastopt.algorithm.of_groups import algorithm_of
 from fastopt.algorithm.portions import held, scaled_step
 from fastopt.algorithm.regularization import CONVENTIONS

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fastopt.algorithm import regularization
 from fastopt.algorithm.facts import Facts
 from fastopt.algorithm.hyperparameters import Declared, Option, Values, choice, flag, number, setting
-from fastopt.algorithm.measured import Measured
+from fastopt.algorithm.measured import Measured, Reduced
 from fastopt.algorithm.rule import Rule, RuleFunction, is_shipped, rule_of
 from fastopt.algorithm.stages import StageScalars
 from fastopt.algorithm.typing import Scheduled, ScheduledOrNone
@@ -66,6 +66,12 @@ class Algorithm(Declared):
       direction returns for p is written there, and ``whole(h, c, t, u, kept)`` changes that array as a
       whole, in place, before the rule reads it. `kept` has the states of other shapes, to be set anew;
     - ``shapes(h, p)``: the shapes of states that have not the shape of p, by their names;
+    - ``reduced``: one or two functions like the direction. What they return for p is summed to the
+      shapes of what ``spread`` names, the last states of the rule, which are none: arrays that
+      broadcast to p, of the shapes that ``spreads(h, p)`` returns; or the largest of it is taken, with
+      ``largest = True``. ``factor(h, c, found)`` is given what is `Reduced`, and sets states and what
+      is spread: after the first, before the direction is run, after the second, before the rule, and
+      before all;
     - ``takes_loss = True``, where the step has to be given the loss: ``opt.step(grads, loss=loss)``.
     """
 
@@ -117,6 +123,9 @@ class Algorithm(Declared):
     rule: ClassVar[RuleFunction]
     direction: ClassVar[RuleFunction | None] = None
     scratch: ClassVar[str] = ""
+    spread: ClassVar[tuple[str, ...]] = ()
+    reduced: ClassVar[tuple[RuleFunction, ...]] = ()
+    largest: ClassVar[bool] = False
     sums: ClassVar[Mapping[str, str]] = MappingProxyType({"p": "squares"})
     carries_norms: ClassVar[bool] = False
     measures_all: ClassVar[bool] = False
@@ -149,7 +158,8 @@ class Algorithm(Declared):
         """Return the rule for a group's hyperparameters, with the direction that is measured for it."""
         direction = cls.select_direction(h)
         sums = tuple(cls.sums.items()) if direction else None
-        return rule_of(cls.select_rule(h), direction, sums, cls.scratch)
+        factored = cls.spread, cls.select_reduced(h), cls.largest, cls.form(h)
+        return rule_of(cls.select_rule(h), direction, sums, cls.scratch, *factored)
 
     @classmethod
     def select_direction(cls, h: Values) -> RuleFunction | None:
@@ -159,6 +169,16 @@ class Algorithm(Declared):
     @classmethod
     def adapt(cls, h: Values, c: Any, measured: Measured, carried: Values) -> None:
         """Set what is carried on from what was measured of all parameters."""
+
+    @classmethod
+    def select_reduced(cls, h: Values) -> tuple[RuleFunction, ...]:
+        """Choose what is reduced for a group's hyperparameters; by default ``reduced``."""
+        return cls.reduced
+
+    @classmethod
+    def form(cls, h: Values) -> str:
+        """Return what the shapes of states depend on: they begin anew where it is another."""
+        return ""
 
     @classmethod
     def between(cls, h: Values, c: Any, measured: Measured, *carried: Values) -> Any:
@@ -173,6 +193,15 @@ class Algorithm(Declared):
     def shapes(cls, h: Values, p: NDArray[Any]) -> Mapping[str, tuple[int, ...]]:
         """Return the shapes of states that have another than p."""
         return {}
+
+    @classmethod
+    def spreads(cls, h: Values, p: NDArray[Any]) -> Mapping[str, tuple[int, ...]]:
+        """Return the shapes of what is spread over p: of as many axes, each as long as p's or 1."""
+        return {}
+
+    @classmethod
+    def factor(cls, h: Values, c: Any, found: Reduced) -> None:
+        """Set anew states of other shapes, and what is spread, from what was reduced."""
 
     @classmethod
     def check_array(cls, h: Values, name: str, p: NDArray[Any]) -> None:

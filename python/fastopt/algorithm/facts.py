@@ -11,6 +11,7 @@ KINDS = {
     "layerwise": "A step size for each array",
     "schedule-free": "Without a schedule",
     "learning-rate-free": "Without a learning rate",
+    "factored": "Less memory: numbers for rows and columns",
     "matrix": "A step size for each matrix",
 }
 

@@ -2,9 +2,23 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 _NONE: Mapping[str, float] = MappingProxyType({})
+
+
+class Reduced(NamedTuple):
+    """What was reduced of a parameter to the shapes of what is spread over it, and what changes."""
+
+    number: int  # of the reduction, 1 or 2; 0 before the first
+    t: int  # of the step
+    size: int  # of the parameter
+    sums: Mapping[str, NDArray[np.float64]]  # or the largest, by the names of what is spread
+    kept: dict[str, NDArray[Any]]  # states of other shapes, to be set anew
+    spread: dict[str, NDArray[Any]]  # to be filled
 
 
 class Measured(NamedTuple):
@@ -13,5 +27,6 @@ class Measured(NamedTuple):
     direction: float  # of what the direction returns for p, where its squares are summed
     weight: float  # of the parameter itself, as the rule is given it
     size: int
+    before: float  # of the parameter itself, as the step finds it
     sums: Mapping[str, float] = _NONE  # as the class names them
     loss: float = 0.0  # of the step, for a class that needs it

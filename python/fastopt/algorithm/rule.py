@@ -26,7 +26,11 @@ class Rule(NamedTuple):
     coefficients: Any = None
     direction: RuleFunction | None = None  # what is measured before the update
     sums: tuple[tuple[str, str], ...] = ()  # of the results of the direction: their names, and of what
-    scratch: str = ""  # the name of the last one of the states, if it is none
+    scratch: str = ""  # the name of a state that is none: the last one before what is spread
+    spread: tuple[str, ...] = ()  # names of the last states, which are none, and broadcast to p
+    reduced: tuple[RuleFunction, ...] = ()  # whose results are summed to the shapes of these
+    largest: bool = False  # or the largest is taken
+    form: str = ""  # what the shapes of states depend on
 
     @property
     def is_ours(self) -> bool:
@@ -45,12 +49,20 @@ class Rule(NamedTuple):
             states=names[2:-1],
             direction=None,
             scratch="",
+            spread=(),
+            reduced=(),
         )
 
     @property
     def kept(self) -> tuple[str, ...]:
         """Names of the states that are kept from step to step."""
-        return self.states[:-1] if self.scratch else self.states
+        return self.states[: len(self.states) - len(self.spread) - bool(self.scratch)]
+
+    @property
+    def reductions(self) -> "list[Rule]":
+        """The functions that are reduced, as rules of their own."""
+        bare = self._replace(direction=None, scratch="", spread=(), reduced=(), sums=())
+        return [bare._replace(update=each, name=each.__name__) for each in self.reduced]
 
     @property
     def summed(self) -> tuple[str, ...]:
@@ -79,11 +91,16 @@ def rule_of(
     direction: RuleFunction | None = None,
     sums: tuple[tuple[str, str], ...] | None = None,
     scratch: str = "",
+    spread: tuple[str, ...] = (),
+    reduced: tuple[RuleFunction, ...] = (),
+    largest: bool = False,
+    form: str = "",
 ) -> Rule:
     """Read a rule off its function ``(p, g, <states>, c)``, and off that of its direction.
 
     `sums` are of what results of the direction what is summed; of p its squares if nothing is said.
-    `scratch` is the name of a last state that is none.
+    `scratch` and `spread` are the names of last states that are none, and functions that are `reduced`
+    to the shapes of what is spread take what the rule takes.
     """
     names = _names(update)
     if len(names) < 3 or names[0] != "p" or names[1] != "g" or names[-1] != "c":
@@ -91,13 +108,27 @@ def rule_of(
             f"the rule {update.__name__} has the signature ({', '.join(names)}); a rule is a function "
             "of (p, g, <states>, c) that returns the new p and states"
         )
-    if scratch and (names[-2] != scratch or direction is None):
+    last = (scratch, *spread) if scratch else spread
+    if last and names[-1 - len(last) : -1] != last:
         raise TypeError(
-            f"the rule {update.__name__}({', '.join(names)}) has no direction, or no last state "
-            f"{scratch!r}, its scratch: give it both, ({', '.join((*names[:-1], scratch, 'c'))})"
+            f"the last states of the rule {update.__name__}({', '.join(names)}) are not "
+            f"{', '.join(last)}: they come in front of c, ({', '.join((*names[:-1], *last, 'c'))})"
         )
+    for function in reduced:
+        if _names(function) != names:
+            raise TypeError(
+                f"{function.__name__}, which is reduced, has another signature than the rule "
+                f"{update.__name__}({', '.join(names)}): it takes the same"
+            )
+    if scratch and direction is None:
+        raise TypeError(
+            f"the rule {update.__name__} has a scratch, {scratch!r}, and no direction, whose result is "
+            "written there: give it a direction"
+        )
+    rule = Rule(update, update.__name__, names[2:-1], None, None, (), scratch, spread, reduced, largest)
+    rule = rule._replace(form=form)
     if direction is None:
-        return Rule(update, update.__name__, names[2:-1])
+        return rule
     given = _names(direction)
     if given[: len(names) - 1] != names[:-1] or given[-1] != "c":
         raise TypeError(
@@ -113,7 +144,7 @@ def rule_of(
                 f'{direction.__name__}: name one of {", ".join(("p", *given[2:-1]))}, and "squares" or '
                 '"values"'
             )
-    return Rule(update, update.__name__, names[2:-1], direction=direction, sums=sums, scratch=scratch)
+    return rule._replace(direction=direction, sums=sums)
 
 
 def _names(function: RuleFunction) -> tuple[str, ...]:

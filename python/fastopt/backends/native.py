@@ -1,11 +1,12 @@
 """The native backend: C++ kernels, one parallel pass over all arrays."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastopt.algorithm import Rule
-from fastopt.backends.protocol import Plan
+from fastopt.backends.protocol import Plan, Spreads
+from fastopt.numerics import axes_of
 from fastopt.runtime import extension, suggest, warn
 
 
@@ -19,9 +20,11 @@ def runs(rule: Rule) -> bool:
     return extension.native is not None and rule.is_ours and rule.name in extension.native.rules()
 
 
-def make_plan(arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int]) -> Plan:
+def make_plan(
+    arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int], spreads: Spreads = ()
+) -> Plan:
     """Bind the arrays to the kernels of the instruction-set level in use."""
-    return plan_of_kernels(arrays, rules, rows, lambda rule, _: rule.name)
+    return plan_of_kernels(arrays, rules, rows, lambda rule, _: rule.name, spreads)
 
 
 def plan_of_kernels(
@@ -29,6 +32,7 @@ def plan_of_kernels(
     rules: list[Rule],
     rows: list[int],
     kernel: Callable[[Rule, Any], Any],
+    spreads: Spreads = (),
 ) -> Plan:
     """Bind the arrays to the native plan; `kernel` returns a rule's, for a dtype."""
     assert extension.native is not None
@@ -36,12 +40,32 @@ def plan_of_kernels(
     plan = extension.native.Plan(arrays, list(map(kernel, rules, dtypes)), rows)
     if any([rule.direction for rule in rules]):
         directions = [
-            rule.measured and (kernel(rule.measured, dtype), rule.summed, bool(rule.scratch))
+            rule.measured and (kernel(rule.measured, dtype), rule.summed, _kept(rule))
             for rule, dtype in zip(rules, dtypes, strict=True)
         ]
         plan.attach_directions(directions)
+    if any(spreads):
+        plan.attach_spreads(
+            [_spread(entry[0], each) for entry, each in zip(arrays, spreads, strict=True)],
+            [
+                [(kernel(each, dtype), rule.largest) for each in rule.reductions]
+                for rule, dtype in zip(rules, dtypes, strict=True)
+            ],
+        )
     found: Plan = plan
     return found
+
+
+def _kept(rule: Rule) -> int:
+    """Return the number of the state to which the result of the direction is written, -1 for none."""
+    return len(rule.kept) if rule.scratch else -1
+
+
+def _spread(p: Any, arrays: Sequence[Any]) -> Any:
+    if not arrays:
+        return None
+    axes = axes_of(p, arrays)
+    return axes.lengths, tuple(zip(arrays, axes.steps, strict=True))
 
 
 def smooth(signal: Any, out: Any, state: Any, beta: float, corrections: Any) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastopt.algorithm import Rule
 from fastopt.backends.numba_there import disabled, missing
-from fastopt.backends.protocol import Plan
+from fastopt.backends.protocol import Plan, Spreads
 from fastopt.numerics import FloatingPointEnvironment
 from fastopt.runtime import extension
 
@@ -23,19 +23,21 @@ def runs(rule: Rule) -> bool:
     return True
 
 
-def make_plan(arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int]) -> Plan:
+def make_plan(
+    arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int], spreads: Spreads = ()
+) -> Plan:
     """Bind the arrays; to the native plan, where it is there, for a user's rules."""
     if extension.native is None or all(rule.coefficients is None for rule in rules):
         from fastopt.backends.numba_plan import NumbaPlan
 
-        return NumbaPlan(arrays, rules, rows)
+        return NumbaPlan(arrays, rules, rows, spreads)
     from fastopt.backends.native import plan_of_kernels
     from fastopt.backends.numba_kernel import own_kernel
 
     def kernel(rule: Rule, dtype: Any) -> Any:
         return rule.name if rule.coefficients is None else own_kernel(rule, dtype)
 
-    return plan_of_kernels(arrays, rules, rows, kernel)
+    return plan_of_kernels(arrays, rules, rows, kernel, spreads)
 
 
 def smooth(signal: Any, out: Any, state: Any, beta: float, corrections: Any) -> None:

@@ -75,11 +75,18 @@ class NumbaPlan(PythonPlan):
     def scalars(self, rows: Rows) -> Any:
         """Round the scalars of each row, and find all that is compiled."""
         check_environment()
+        self._given = rows
         with np.errstate(all="ignore"), FloatingPointEnvironment():
             self._kernels.set(rows, self._row_of)
 
     def update(self, i: int, scalars: Any, g: Any, a: int, b: int) -> None:
         """Update the elements a to b of a parameter."""
+        if self._spreads[i]:
+            row = self._given[self._row_of[i]]
+            assert row is not None
+            flats = [flat[a:b] for flat in self._flat[i][: self._bound_states(i) + 1]]
+            self._run_alone([*flats, *self.spread_over(i, a, b)], self._rules[i], row, g)
+            return
         self._table.walk_one(i, g, self._kernels.lines_at, a)
 
     @staticmethod
@@ -90,7 +97,7 @@ class NumbaPlan(PythonPlan):
     def sweep_all(self, scalars: Any, extras: Pass, threads: int) -> None:
         """Update all that is bound."""
         plain = extras is PLAIN_PASS or extras._replace(zero=False, backwards=False) == PLAIN_PASS
-        alone = plain and not self._copies and not self._takes_portions
+        alone = plain and not (self._copies or self._takes_portions or any(self._spreads))
         pieces = self.pieces(extras, self._apart() if alone else range(len(self._arrays)))
         elements = self._table.elements
         runs = min(threads, elements // WORTH_A_THREAD)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from fastopt.algorithm import STAGES, Rule, Stage
-from fastopt.backends.protocol import Pass, Plan, Rows
+from fastopt.backends.protocol import Pass, Plan, Rows, Spreads
 from fastopt.backends.python_plan import PythonPlan
 from fastopt.model import Row
 from fastopt.numerics import SUPPORTED, FloatingPointEnvironment, check_environment
@@ -24,9 +24,11 @@ def runs(rule: Rule) -> bool:
     return True
 
 
-def make_plan(arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int]) -> Plan:
+def make_plan(
+    arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int], spreads: Spreads = ()
+) -> Plan:
     """Bind the arrays."""
-    return NumpyPlan(arrays, rules, rows)
+    return NumpyPlan(arrays, rules, rows, spreads)
 
 
 def smooth(signal: Any, out: Any, state: Any, beta: float, corrections: Any) -> None:
@@ -57,6 +59,7 @@ class NumpyPlan(PythonPlan):
     def update(self, i: int, scalars: AllScalars, g: Any, a: int, b: int) -> None:
         """Compute the new values of some pieces, and write them."""
         p, *states = (flat[a:b] for flat in self._flat[i])
+        states += self.spread_over(i, a, b)
         stage, s, c = scalars[self._row_of[i]][p.dtype]
         p_new, g = stage.before(p, g, s)
         new = self._rules[i].update(p_new, g, *states, c)

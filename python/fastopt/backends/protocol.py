@@ -29,6 +29,9 @@ class GradientForms(NamedTuple):
     cast: bool  # other float dtypes are taken too, each element rounded once
 
 
+Spreads = Sequence[Sequence[Any]]
+Reduced = Sequence[Any]
+
 UNUSED = (0.0, 0.0)  # keep and take of what is not asked for
 
 
@@ -137,6 +140,15 @@ class Plan(Protocol):
     def sums_of_squares(self, threads: int) -> Sequence[float]:
         """Sum the squares of each gradient that is bound, 0 where it is None; see `reduce`."""
 
+    def reduce(
+        self, which: int, rows: Rows, threads: int, row_of: RowOf, into: Sequence[Reduced]
+    ) -> None:
+        """Run the functions number `which` that are reduced, changing nothing.
+
+        `into` are for each parameter with a gradient flat arrays of doubles, one for each that is
+        spread and in its order of memory, which get the sums, or the largest; none for no others.
+        """
+
     def measure(self, rows: Rows, threads: int, row_of: RowOf) -> Sequence[Sequence[float]]:
         """Run the directions of the rules, changing nothing.
 
@@ -176,8 +188,17 @@ class Backend(Protocol):
     def runs(self, rule: Rule) -> bool:
         """Return whether it has the rule."""
 
-    def make_plan(self, arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int]) -> Plan:
-        """Bind parameters and states, one tuple (p, states...) for each; all have been checked."""
+    def make_plan(
+        self,
+        arrays: list[tuple[Any, ...]],
+        rules: list[Rule],
+        rows: list[int],
+        spreads: Spreads = (),
+    ) -> Plan:
+        """Bind parameters and states, one tuple (p, states...) for each; all have been checked.
+
+        `spreads` are what broadcasts to each parameter, as the last of its states; nothing if to none.
+        """
 
     def smooth(self, signal: Any, out: Any, state: Any, beta: float, corrections: Any) -> None:
         """Smooth a signal of shape (outer, length, inner); see csrc/plan/smoothing.hpp."""

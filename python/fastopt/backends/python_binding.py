@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fastopt.algorithm import Rule
 from fastopt.arrays import Extents, Fingerprint, bounds, flat, outermost, overlaps_itself
-from fastopt.backends.protocol import BOUND, SOME_ABSENT, GradientForms, OfEach, Portion, RowOf
+from fastopt.backends.protocol import BOUND, SOME_ABSENT, GradientForms, OfEach, Portion, RowOf, Spreads
 from fastopt.numerics import format_of, read
 
 
@@ -17,11 +17,16 @@ class Binding:
     """Arrays, flat views of them in the order of their memory, and gradients."""
 
     def __init__(
-        self, arrays: list[tuple[NDArray[Any], ...]], rules: list[Rule], rows: list[int]
+        self,
+        arrays: list[tuple[NDArray[Any], ...]],
+        rules: list[Rule],
+        rows: list[int],
+        spreads: Spreads = (),
     ) -> None:
-        """Bind parameters and states, one tuple (p, states...) for each."""
+        """Bind parameters and states, one tuple (p, states...) for each, and what is spread."""
         self._arrays = arrays
         self._rules = rules
+        self._spreads: Spreads = spreads or [()] * len(arrays)
         self._rows = rows
         self._row_of: RowOf = rows  # of the step that is being taken
         self._flat = [tuple(flat(a, entry[0]) for a in entry) for entry in arrays]

@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm import held, scaled_step
+from fastopt.algorithm import Rule, held, scaled_step
 from fastopt.backends.protocol import (
     BOUND,
     PLAIN_PASS,
     Changes,
     Pass,
+    Reduced,
     RowOf,
     Rows,
     StepProgram,
@@ -20,8 +21,10 @@ from fastopt.backends.python_binding import Binding, Gradient
 from fastopt.model import Row, StepCount, make
 from fastopt.numerics import (
     FloatingPointEnvironment,
+    axes_of,
     block_sums,
     narrow_into,
+    reduced,
 )
 
 TILE = 1 << 14  # elements of a gradient that are copied at a time, where it lies otherwise
@@ -134,6 +137,45 @@ class PythonPlan(Binding):
         self.commit(changes)
         return sums
 
+    def reduce(
+        self, which: int, rows: Rows, threads: int, row_of: RowOf, into: Sequence[Reduced]
+    ) -> None:
+        """Run functions on copies, on this thread; see the protocol."""
+        used = row_of or self._rows
+        with np.errstate(all="ignore"), FloatingPointEnvironment():
+            for i, places in enumerate(into):
+                row, rule = rows[used[i]], self._rules[i]
+                if not len(places) or self._gradients[i] is None or row is None:
+                    continue
+                p = self._arrays[i][0]
+                gradient = Gradient(self._gradients[i], p)
+                copies = self._copies_of(i, 0, p.size)
+                g = gradient.read(0, p.size)
+                self._run_alone(copies, rule.reductions[which], row, g)
+                found = reduced(copies[0], axes_of(p, self._spreads[i]), rule.largest)
+                for place, values in zip(places, found, strict=True):
+                    place[...] = values
+
+    def _copies_of(self, i: int, a: int, b: int) -> list[NDArray[Any]]:
+        """Copy a piece of a parameter and its states, and spread over it what is spread."""
+        copies = [flat[a:b].copy() for flat in self._flat[i][: self._bound_states(i) + 1]]
+        return copies + self.spread_over(i, a, b)
+
+    def _bound_states(self, i: int) -> int:
+        return len(self._rules[i].states) - len(self._spreads[i])
+
+    def spread_over(self, i: int, a: int, b: int) -> list[NDArray[Any]]:
+        """Spread what broadcasts to a parameter over a piece of it."""
+        p = self._arrays[i][0]
+        found = [np.broadcast_to(each, p.shape) for each in self._spreads[i]]
+        return [(each if p.flags.c_contiguous else each.T).flat[a:b] for each in found]
+
+    def _run_alone(self, arrays: Sequence[NDArray[Any]], rule: Rule, row: Row, g: Any) -> None:
+        """Run a rule on flat arrays by a plan of their own."""
+        plan = type(self)([tuple(arrays)], [rule], [0])
+        plan.bind([g], None, True)
+        plan.run([row], 1)
+
     def measure(self, rows: Rows, threads: int, row_of: RowOf) -> list[list[float]]:
         """Run the directions on copies, on this thread; see the protocol."""
         used = row_of or self._rows
@@ -149,16 +191,13 @@ class PythonPlan(Binding):
         if row is None or self._gradients[i] is None:
             return sums
         gradient = Gradient(self._gradients[i], self._arrays[i][0])
-        flats = self._flat[i][: len(rule.states) + 1]  # of the rule, which may have fewer
         for begin in range(0, gradient.size, MEASURED):
             piece = p[begin : begin + MEASURED]
-            copies = [flat[begin : begin + MEASURED].copy() for flat in flats]
-            copies += [np.zeros_like(piece) for _ in range(len(rule.states) + 1 - len(flats))]
-            plan = type(self)([tuple(copies)], [rule], [0])
-            plan.bind([gradient.read(begin, begin + MEASURED)], None, True)
-            plan.run([row], 1)
+            copies = self._copies_of(i, begin, begin + MEASURED)
+            copies += [np.zeros_like(piece) for _ in range(len(rule.states) + 1 - len(copies))]
+            self._run_alone(copies, rule, row, gradient.read(begin, begin + MEASURED))
             if self._rules[i].scratch:
-                self._flat[i][len(self._rules[i].states)][begin : begin + MEASURED] = copies[0]
+                self._flat[i][len(self._rules[i].kept) + 1][begin : begin + MEASURED] = copies[0]
             for k, what in enumerate(summed):
                 if what:
                     sums[k] = self._added(sums[k], copies[k], what == "squares")

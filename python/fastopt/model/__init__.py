@@ -9,7 +9,15 @@ from fastopt.model.group_values import Given, moderate_changes
 from fastopt.model.groups import ALGORITHM, Group, group_class
 from fastopt.model.parameters import Parameters, leaves_like
 from fastopt.model.patterns import Named, Which, chosen, still_meant
-from fastopt.model.states import Scratches, States, completed, names_of, scratches
+from fastopt.model.states import (
+    Scratches,
+    Spreads,
+    States,
+    completed,
+    names_of,
+    scratches,
+    spread_arrays,
+)
 from fastopt.model.step_counts import Row, StepCount, divide, own_count, regroup
 from fastopt.model.tapes import blank_tape
 from fastopt.model.ties import check_copied, check_gradients

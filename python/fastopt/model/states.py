@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.algorithm import Rule
@@ -13,6 +14,7 @@ from fastopt.model.parameters import Parameters
 Shapes = Mapping[str, tuple[int, ...]]  # of states that have not that of their parameter
 States = list[dict[str, NDArray[Any]]]  # by name, one entry for each parameter
 
+Spreads = Sequence[Sequence[NDArray[Any]]]  # what is spread over each parameter
 Scratches = Sequence[NDArray[Any] | None]  # one entry for each parameter
 
 
@@ -30,6 +32,20 @@ def scratches(parameters: Parameters, rules: list[Rule]) -> Scratches:
     ]
 
 
+def spread_arrays(parameters: Parameters, groups: list[Group], rules: list[Rule]) -> Spreads:
+    """Allocate what is spread over each parameter, in the order of its memory."""
+    found = []
+    for p, number in zip(parameters.arrays, parameters.group_of, strict=True):
+        shapes = groups[number].kind.spreads(groups[number].h, p) if rules[number].spread else {}
+        order: Any = "C" if p.flags.c_contiguous else "F"
+        found.append([np.zeros(shapes[name], p.dtype, order) for name in rules[number].spread])
+    return found
+
+
+def _others(states: Mapping[str, NDArray[Any]], shapes: Shapes) -> bool:
+    return any([states[name].shape != shape for name, shape in shapes.items()])
+
+
 def completed(states: States, parameters: Parameters, groups: list[Group], rules: list[Rule]) -> States:
     """Add what the groups' rules need and is not there yet; what is there stays, needed or not."""
     found, room = list(states), Arena()
@@ -37,11 +53,13 @@ def completed(states: States, parameters: Parameters, groups: list[Group], rules
     for i, number_of_group in enumerate(parameters.group_of):
         group, p = groups[number_of_group], parameters.arrays[i]
         shapes = group.kind.shapes(group.h, p)
-        if states[i].keys() >= needed[number_of_group] | shapes.keys():
+        if states[i].keys() >= needed[number_of_group] | shapes.keys() and not _others(
+            states[i], shapes
+        ):
             continue
         has = dict(states[i])
         for number, name in enumerate(names_of(rules[number_of_group], shapes)):
-            if name not in has:
+            if name not in has or has[name].shape != shapes.get(name, p.shape):
                 fill = group.kind.initial_state(group.h, name, p)
                 has[name] = room.like(p, fill, number, shapes.get(name))
         found[i] = has

@@ -29,4 +29,5 @@ from fastopt.numerics.recording import (
     is_recorded,
     sqrt,
 )
+from fastopt.numerics.reductions import Axes, axes_of, of_columns, reduced
 from fastopt.numerics.sums import BLOCK, LANES, block_sums, total

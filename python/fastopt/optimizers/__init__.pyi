@@ -7,6 +7,7 @@ from fastopt.optimizers.adabelief import AdaBelief as AdaBelief
 from fastopt.optimizers.adabound import AdaBound as AdaBound
 from fastopt.optimizers.adabound import AdaMod as AdaMod
 from fastopt.optimizers.adadelta import Adadelta as Adadelta
+from fastopt.optimizers.adafactor import Adafactor as Adafactor
 from fastopt.optimizers.adagrad import Adagrad as Adagrad
 from fastopt.optimizers.adam import Adam as Adam
 from fastopt.optimizers.adam import AdamW as AdamW
@@ -19,6 +20,9 @@ from fastopt.optimizers.ademamix import SimplifiedAdEMAMix as SimplifiedAdEMAMix
 from fastopt.optimizers.adopt import ADOPT as ADOPT
 from fastopt.optimizers.aggmo import AggMo as AggMo
 from fastopt.optimizers.asgd import ASGD as ASGD
+from fastopt.optimizers.by_blocks import AdamMini as AdamMini
+from fastopt.optimizers.by_blocks import RowwiseAdagrad as RowwiseAdagrad
+from fastopt.optimizers.came import CAME as CAME
 from fastopt.optimizers.cocob import COCOB as COCOB
 from fastopt.optimizers.diffgrad import DiffGrad as DiffGrad
 from fastopt.optimizers.fromage import Fromage as Fromage
@@ -50,6 +54,7 @@ from fastopt.optimizers.sgd import SGD as SGD
 from fastopt.optimizers.signum import SignSGD as SignSGD
 from fastopt.optimizers.signum import Signum as Signum
 from fastopt.optimizers.signum import Tiger as Tiger
+from fastopt.optimizers.sm3 import SM3 as SM3
 from fastopt.optimizers.smorms3 import SMORMS3 as SMORMS3
 from fastopt.optimizers.stable_adamw import StableAdamW as StableAdamW
 from fastopt.optimizers.yogi import Yogi as Yogi
@@ -60,6 +65,7 @@ INDEX: Mapping[str, str]
 __all__ = [
     "ADOPT",
     "ASGD",
+    "CAME",
     "COCOB",
     "FTRL",
     "LAMB",
@@ -67,6 +73,7 @@ __all__ = [
     "MADGRAD",
     "QHM",
     "SGD",
+    "SM3",
     "SMORMS3",
     "ACProp",
     "AdEMAMix",
@@ -75,9 +82,11 @@ __all__ = [
     "AdaMod",
     "AdaMuon",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamAtan2",
+    "AdamMini",
     "AdamW",
     "AdamWScheduleFree",
     "Adamax",
@@ -101,6 +110,7 @@ __all__ = [
     "RAdam",
     "RAdamScheduleFree",
     "RMSprop",
+    "RowwiseAdagrad",
     "Rprop",
     "SGDScheduleFree",
     "SignSGD",

@@ -23,6 +23,7 @@ from fastopt.model import (
     group_class,
     regroup,
     scratches,
+    spread_arrays,
     taken,
 )
 from fastopt.step.attributes import GROUPS
@@ -155,12 +156,15 @@ def planned(bound: Bound, more: Sequence[int] | None = None) -> Bound:
     scratch = scratches(parameters, tried)
     arrays = [entry if o is None else (*entry, o) for entry, o in zip(arrays, scratch, strict=True)]
     found = held(bound.but(states=states), more)
-    plan = backends.backend(bound.backend).make_plan(arrays, chosen, bound.count_of)
+    spreads = spread_arrays(parameters, bound.groups, tried)
+    plan = backends.backend(bound.backend).make_plan(arrays, chosen, bound.count_of, spreads)
     bound.followers.attach(plan)
     if portions is not None:
         portions.attach(plan)
     risks = Risks(all([group.kind.is_ours() for group in bound.groups]))
-    return changed(followed(found.but(rules=asked, plan=plan, risks=risks, scratches=scratch)))
+    return changed(
+        followed(found.but(rules=asked, plan=plan, risks=risks, scratches=scratch, spreads=spreads))
+    )
 
 
 def _picking(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:

@@ -7,7 +7,7 @@ from fastopt.algorithm import Algorithm, Rule, guards
 from fastopt.arrays import KeepAlive
 from fastopt.backends import GradientForms, Plan, StepProgram
 from fastopt.followers import Followers, Portions
-from fastopt.model import Gate, Group, Parameters, Scratches, States, StepCount
+from fastopt.model import Gate, Group, Parameters, Scratches, Spreads, States, StepCount
 from fastopt.step.accumulator import Accumulator
 from fastopt.step.moderate import Risks
 from fastopt.step.progress import Progress
@@ -34,6 +34,7 @@ class Bound:
     frozen: Sequence[bool]
     states: States
     scratches: Scratches  # of the step
+    spreads: Spreads  # likewise
     followers: Followers
     portions: Portions | None  # of their steps, as far as elements take less or more
     sums: Accumulator | None  # of `accumulate`
@@ -77,8 +78,8 @@ class Bound:
 
     @property
     def measures(self) -> bool:
-        """True where a rule depends on norms of its direction and its parameter."""
-        return any([rule.direction is not None for rule in self.rules])
+        """True where a rule depends on sums: over what its direction returns, of rows or columns."""
+        return any([rule.direction is not None or bool(rule.reduced) for rule in self.rules])
 
     @property
     def needs_loss(self) -> bool:

@@ -1,10 +1,7 @@
 """Directions: what is measured of a step before it is taken, and the scalars that follow from it."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
-
-import numpy as np
+from collections.abc import Iterator, Mapping, Sequence
 
 from fastopt.algorithm import Algorithm, Measured, Rule, Values, kept_before, of_the_gradient
 from fastopt.model import Change, Group, Row
@@ -12,6 +9,7 @@ from fastopt.numerics import total
 from fastopt.runtime import get_num_threads
 from fastopt.step.bound import Bound
 from fastopt.step.due import StepRequest
+from fastopt.step.other_shapes import OtherShapes
 
 _SQUARES = (("p", "squares"),)
 
@@ -25,9 +23,10 @@ def measuring(row: Row) -> Row:
 
 def measured(rule: Rule, row: Row, sums: Sequence[float], size: int, loss: float) -> Measured:
     """Name what was measured of a parameter."""
-    weight = math.sqrt(sums[-1]) * kept_before(row[0])
+    before = math.sqrt(sums[-1])
+    weight = before * kept_before(row[0])
     if rule.sums == _SQUARES:  # quick, for many parameters
-        return Measured(math.sqrt(sums[0]), weight, size)
+        return Measured(math.sqrt(sums[0]), weight, size, before)
     assert rule.measured is not None
     named = {
         name: value
@@ -35,7 +34,7 @@ def measured(rule: Rule, row: Row, sums: Sequence[float], size: int, loss: float
         if what
     }
     squares = dict(rule.sums).get("p") == "squares"
-    return Measured(math.sqrt(sums[0]) if squares else math.nan, weight, size, named, loss)
+    return Measured(math.sqrt(sums[0]) if squares else math.nan, weight, size, before, named, loss)
 
 
 def together(found: Sequence[Measured]) -> Measured:
@@ -44,6 +43,7 @@ def together(found: Sequence[Measured]) -> Measured:
         math.sqrt(total([each.direction * each.direction for each in found])),
         math.sqrt(total([each.weight * each.weight for each in found])),
         sum([each.size for each in found]),
+        math.sqrt(total([each.before * each.before for each in found])),
         {name: total([each.sums[name] for each in found]) for name in found[0].sums},
         found[0].loss,
     )
@@ -69,46 +69,47 @@ def rows_of_measured(
 
     Returns the rows, which of them each parameter uses, and what changes.
     """
-    sums = bound.plan.measure([row and measuring(row) for row in rows], get_num_threads(), row_of_each)
     used = row_of_each or bound.count_of
     groups = [bound.groups[group] for group in bound.parameters.group_of]
+    others = OtherShapes(bound, due, groups)
+    others.factor(0, rows, used)
+    others.factor(1, rows, used)
     found: list[Row | None] = list(rows)
-    each: list[Measured | None] = []
-    numbers, changes = list(used), list[Change]()
-    for i, (number, group, p) in enumerate(zip(used, groups, bound.parameters.arrays, strict=True)):
-        row, rule = rows[number], bound.rules[bound.parameters.group_of[i]]
-        each.append(None)
-        if row is None or rule.direction is None:
+    each: list[Measured | None] = [None] * len(groups)
+    numbers = list(used)
+    for i, look in enumerate(_looks(bound, due, rows, used)):
+        row, group = rows[used[i]], groups[i]
+        if look is None or row is None:
             continue
-        look = measured(rule, row, sums[i], p.size, due.loss or 0.0)
         if group.kind.scratch and due.gradients[i] is not None:
-            changes += _changed_as_a_whole(bound, i, group, row)
+            others.change_whole(i, row)
         if group.kind.measures_all:
             each[i] = look if due.gradients[i] is not None else None
             continue
         numbers[i] = len(found)
-        count = bound.counts[bound.count_of[i]]
-        found.append(between(group.kind, group.h, row, look, count.pending))
+        found.append(between(group.kind, group.h, row, look, bound.counts[bound.count_of[i]].pending))
     carried: Mapping[str, Mapping[str, float]] = bound.progress.carried
     for kind in {group.kind: None for group in groups if group.kind.measures_all}:
         members = [i for i, group in enumerate(groups) if group.kind is kind and each[i] is not None]
         if members:
             carried = {**carried, kind.__name__: _of_all(kind, groups, members, used, each, found)}
-    return found, numbers, [*changes, (bound.progress, "carried", carried)]
+    others.factor(2, found, numbers)
+    return found, numbers, [*others.changes(), (bound.progress, "carried", carried)]
 
 
-def _changed_as_a_whole(bound: Bound, i: int, group: Group, row: Row) -> list[Change]:
-    """Let an algorithm change what its direction has returned; list what becomes of other states."""
-    states, u = bound.states[i], bound.scratches[i]
-    assert u is not None
-    shapes = group.kind.shapes(group.h, u)
-    kept = {name: states[name].copy() for name in shapes}
-    with np.errstate(all="ignore"):
-        group.kind.whole(group.h, row[1], bound.counts[bound.count_of[i]].t + 1, u, kept)
-    fresh = {name: np.empty_like(states[name]) for name in shapes}
-    for name, array in fresh.items():
-        array[...] = kept[name]
-    return [(states[name], None, array) for name, array in fresh.items()]
+def _looks(
+    bound: Bound, due: StepRequest, rows: Rows, used: Sequence[int]
+) -> Iterator[Measured | None]:
+    """Measure each parameter whose rule has a direction."""
+    rules = [bound.rules[group] for group in bound.parameters.group_of]
+    if all([rule.direction is None for rule in rules]):
+        return
+    looks = [row and measuring(row) for row in rows]
+    sums = bound.plan.measure(looks, get_num_threads(), used)
+    for rule, number, own, p in zip(rules, used, sums, bound.parameters.arrays, strict=True):
+        row = rows[number]
+        known = row is not None and rule.direction is not None
+        yield measured(rule, row, own, p.size, due.loss or 0.0) if row is not None and known else None
 
 
 def _of_all(
@@ -125,12 +126,8 @@ def _of_all(
     assert row is not None
     carried = first.carried
     kind.adapt(first.h, row[1], all_of_them, carried)
-    for number, group in _distinct((used[i], groups[i]) for i in members):
+    for number, group in {used[i]: groups[i] for i in members}.items():
         row = found[number]
         assert row is not None
         found[number] = between(kind, group.h, row, all_of_them, carried)
     return dict(vars(carried))
-
-
-def _distinct(pairs: Iterable[tuple[int, Group]]) -> Any:
-    return dict(pairs).items()

@@ -137,11 +137,12 @@ def _tried(step: Step, i: int) -> str | bool:
     names = [f"parameter {name!r}", *states, *["the update of it"] * len(scratch)]
     names += ["the slow weights of it", "the average of it"]
     limit, wild = WILD[p.dtype], False
-    for piece in _pieces(p):
+    spreads = bound.spreads[i]
+    for piece in _pieces(p) if not spreads else [...]:
         before = [None if array is None else array[piece] for array in whole]
         after = [None if array is None else np.array(array, order="K") for array in before]
         slow, average = [None if array is None else [array] for array in after[-2:]]
-        plan = backend(bound.backend).make_plan([tuple(after[:-2])], [rule], [0])
+        plan = backend(bound.backend).make_plan([tuple(after[:-2])], [rule], [0], [spreads])
         if not (slow is average is None):
             plan.attach(slow, average, None)
         if bound.portions is not None:

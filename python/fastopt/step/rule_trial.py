@@ -24,8 +24,9 @@ def try_rule(rule: Rule, row: Row, name: str, dtypes: Iterable[Any], owner: str)
     """
     shown = f"the rule {rule.name} of {owner}"
     rule = rule._replace(coefficients=type(row[1]))
-    if rule.measured is not None:
-        try_rule(rule.measured, row, name, dtypes, owner)
+    for each in (rule.measured, *rule.reductions):
+        if each is not None:
+            try_rule(each, row, name, dtypes, owner)
     for dtype in dtypes:
         scalars = row[1]
         try:

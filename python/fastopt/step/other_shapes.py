@@ -1,0 +1,84 @@
+"""States that have not the shape of their parameter, and arrays that are changed as a whole."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastopt.algorithm import Reduced, of_the_gradient
+from fastopt.model import Change, Group, Row
+from fastopt.runtime import get_num_threads
+from fastopt.step.bound import Bound
+from fastopt.step.due import StepRequest
+
+
+class OtherShapes:
+    """What becomes of them in a step: made beside what there is, until it is taken."""
+
+    def __init__(self, bound: Bound, due: StepRequest, groups: Sequence[Group]) -> None:
+        self._bound, self._groups = bound, groups
+        self._takes_part = [g is not None for g in due.gradients]
+        self._kept: dict[int, dict[str, NDArray[Any]]] = {}
+
+    def factor(self, number: int, rows: Sequence[Row | None], used: Sequence[int]) -> None:
+        """Reduce each parameter to the shapes of what is spread over it, and let that be set anew.
+
+        `number` is that of the reduction, 1 or 2; or 0, to set what is spread for the first.
+        """
+        bound, arrays = self._bound, self._bound.parameters.arrays
+        rules = [bound.rules[group] for group in bound.parameters.group_of]
+        into = [
+            [np.zeros(each.size) for each in spreads]
+            if rule.reduced and len(rule.reduced) >= number and takes_part and p.size
+            else []
+            for rule, spreads, takes_part, p in zip(
+                rules, bound.spreads, self._takes_part, arrays, strict=True
+            )
+        ]
+        if not any(into):
+            return
+        if number > 0:
+            looks = [row and (of_the_gradient(row[0]), row[1]) for row in rows]
+            bound.plan.reduce(number - 1, looks, get_num_threads(), used, into)
+        for i, sums in enumerate(into):
+            row, group = rows[used[i]], self._groups[i]
+            if sums and row is not None:
+                spreads = dict(zip(rules[i].spread, bound.spreads[i], strict=True))
+                order: Any = "C" if arrays[i].flags.c_contiguous else "F"
+                named = {
+                    name: found.reshape(each.shape, order=order)
+                    for found, (name, each) in zip(sums, spreads.items(), strict=True)
+                }
+                found_here = Reduced(number, self._t(i), arrays[i].size, named, self._of(i), spreads)
+                with np.errstate(all="ignore"):
+                    group.kind.factor(group.h, row[1], found_here)
+
+    def change_whole(self, i: int, row: Row) -> None:
+        """Let an algorithm change what its direction has returned for a parameter."""
+        group, u = self._groups[i], self._bound.scratches[i]
+        assert u is not None
+        with np.errstate(all="ignore"):
+            group.kind.whole(group.h, row[1], self._t(i), u, self._of(i))
+
+    def changes(self) -> list[Change]:
+        """List what becomes of the states."""
+        found: list[Change] = []
+        for i, kept in self._kept.items():
+            for name, new in kept.items():
+                state = self._bound.states[i][name]
+                contents = np.empty_like(state)
+                contents[...] = new
+                found.append((state, None, contents))
+        return found
+
+    def _t(self, i: int) -> int:
+        return self._bound.counts[self._bound.count_of[i]].t + 1
+
+    def _of(self, i: int) -> dict[str, NDArray[Any]]:
+        """Copy the states of a parameter that have not its shape."""
+        if i not in self._kept:
+            group, p = self._groups[i], self._bound.parameters.arrays[i]
+            states = self._bound.states[i]
+            self._kept[i] = {name: states[name].copy() for name in group.kind.shapes(group.h, p)}
+        return self._kept[i]
