@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support.hashing import digest
 from support.places import Words, check_message, good, named
-from support.variants import AFTER_THE_STEP, OWN_DECAY, each_hyperparameter
+from support.variants import AFTER_THE_STEP, OWN_DECAY, each_hyperparameter, other
 
 import fastopt
 from fastopt.algorithm.hyperparameters import Option
@@ -16,6 +16,10 @@ from fastopt.algorithm.validators import Choice, Number, Several
 from fastopt.registry import ALGORITHMS, optimizer_class
 
 HYPERPARAMETERS = each_hyperparameter()
+FIRST_ABOVE_ZERO = {  # of two numbers
+    *(("adamwschedulefree", "betas"), ("radamschedulefree", "betas")),
+    ("rprop", "etas"),
+}
 
 
 def attribute(opt: fastopt.Optimizer, name: str, value: Any) -> None:
@@ -83,7 +87,7 @@ def good_values(option: Option) -> Iterator[tuple[Any, Any]]:
         if validator.optional:
             yield None, None
     elif isinstance(validator, Several):
-        a, *rest = (0.5, *[0.75] * (len(option.default) - 1))
+        a, *rest = (float(np.float32(other(x))) for x in option.default)
         for some in (
             (a, *rest),
             [a, *rest],
@@ -111,8 +115,8 @@ def test_good_hyperparameter(algorithm: str, name: str) -> None:
             continue  # needs another to change with it
         if algorithm in OWN_DECAY and name in AFTER_THE_STEP and value:
             continue
-        if algorithm in ("adamwschedulefree", "radamschedulefree") and stored == (0.0, 0.75):
-            continue  # needs a first beta > 0
+        if (algorithm, name) in FIRST_ABOVE_ZERO and stored[0] == 0.0:
+            continue
         set_at_once = cls([{"params": good(0), name: value}], **{name: default})
         for change in (attribute, lambda o, n, v: o.groups[0].__setitem__(n, v)):
             opt.groups[0][name] = default

@@ -17,6 +17,8 @@ VALUES: dict[str, Any] = {
     "lr": 0.25,
     "betas": (0.5, 0.75),
     "eps": 0.125,
+    "etas": (0.25, 2.0),
+    "step_sizes": (0.25, 2.0),
     "alpha": 0.5,
     "rho": 0.5,
     "lr_decay": 0.5,
@@ -87,9 +89,10 @@ def test_the_keyword_that_is_named_works(ours: str, theirs: str) -> None:
 
 @pytest.mark.parametrize("form", [form for form in other_names.OPTIONS if "=" in form])
 def test_what_is_shown_of_a_value_works(form: str) -> None:
-    opt = eval(f"fastopt.Adam(np.ones(2), {form})", {"fastopt": fastopt, "np": np})
-    name = form.split("=")[0]
-    assert repr(getattr(opt, name)) == form.partition("=")[2]
+    name, _, value = form.partition("=")
+    cls = next(c for c in CLASSES.values() if name in {**c.hyperparameters, **SETTINGS})
+    opt = eval(f"cls(np.ones(2), {form})", {"cls": cls, "np": np})
+    assert getattr(opt, name) == eval(value)
 
 
 PLACES: dict[str, tuple[type[Exception], Callable[[str], object]]] = {

@@ -9,7 +9,7 @@ from support.hashing import digest
 
 import fastopt
 from fastopt import frameworks
-from fastopt.algorithm.hyperparameters import number
+from fastopt.algorithm.hyperparameters import Values, number
 from fastopt.algorithm.validators import Number, Several
 from fastopt.registry import ALGORITHMS, optimizer_class
 
@@ -198,7 +198,9 @@ def test_the_defaults_of_every_dialect_can_be_held(like: str) -> None:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_every_number_of_every_algorithm(algorithm: str) -> None:
-    for name, hyper in optimizer_class(algorithm).hyperparameters.items():
+    cls = optimizer_class(algorithm)
+    defaults = {name: hyper.default for name, hyper in cls.hyperparameters.items()}
+    for name, hyper in cls.hyperparameters.items():
         validator = hyper.validator
         if isinstance(validator, Several):
             first, *others, last = hyper.default
@@ -210,8 +212,10 @@ def test_every_number_of_every_algorithm(algorithm: str) -> None:
         for value in wrong:
             if isinstance(validator, Number) and not validator.holds(value):
                 continue
-            if name in ("min_step_size", "max_step_size"):
-                continue  # one is not below the other
+            try:
+                cls.check_hyperparameters(Values(**{**defaults, name: value}))
+            except ValueError:
+                continue  # for another reason, such as a largest below the smallest
             with pytest.raises(ValueError, match=rf"^{name}(\[\d\])? is .* {SINGLE}"):
                 fastopt.get(algorithm, single(), **{name: value})
 

@@ -54,7 +54,7 @@ KINDS = [
 def scheduled(hyper: Any) -> Any:
     """Make a value for a hyperparameter that changes with each step."""
     if isinstance(hyper.validator, Several):
-        return (*[wavy(0.3, 0.8)] * (len(hyper.default) - 1), wavy(0.6, 0.95))
+        return tuple(wavy(0.9 * x, x) if x else wavy(0.3, 0.8) for x in hyper.default)
     assert isinstance(hyper.validator, Number)
     return wavy(*range_of(hyper.validator, hyper.default))
 

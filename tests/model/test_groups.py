@@ -13,6 +13,7 @@ from support.variants import (
     OWN_DECAY,
     decays_by_stage,
     each_hyperparameter,
+    other,
 )
 
 import fastopt
@@ -140,7 +141,7 @@ def changed(algorithm: str, name: str, current: Any) -> Any:
         return next(x for x in (0.7, 0.6, 1.7, 7.0) if x != current and validator.holds(x))
     if isinstance(validator, Choice):
         return next(value for value in validator.values if value != current)
-    return (0.5, 0.75)
+    return tuple(map(other, current))
 
 
 def train(
@@ -168,7 +169,6 @@ THE_SAME = {
     ("sgdschedulefree", "decoupled_weight_decay"),  # in all its kinds
     ("cocob", "eps"),  # once there is state
     ("rprop", "lr"),  # once there is state
-    ("rprop", "max_step_size"),  # the steps are few
     ("radamschedulefree", "eps"),  # the same
     *(("prodigy", name) for name in ("d_coef", "growth_rate")),  # the estimate does not grow here
     *(("signsgd", name) for name in ("clipnorm", "clipvalue")),  # which change no sign

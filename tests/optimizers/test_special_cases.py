@@ -21,7 +21,7 @@ def test_ftrl_leaves_a_parameter_that_has_had_no_gradient(backend: str) -> None:
 
 def test_rprop_sees_the_signs_of_gradients_whose_product_vanishes(backend: str) -> None:
     p = np.zeros(2, np.float32)
-    opt = fastopt.Rprop([p], lr=0.25, eta_plus=2.0, eta_minus=0.5, backend=backend)
+    opt = fastopt.Rprop([p], lr=0.25, etas=(0.5, 2.0), backend=backend)
     opt.step([np.array([1e-30, 1e-30], np.float32)])
     opt.step([np.array([1e-30, -1e-30], np.float32)])
     assert opt.state["0"]["d"].tolist() == [0.5, 0.125]
@@ -52,9 +52,18 @@ def test_a_silent_step_takes_no_harm_from_a_large_gradient(backend: str) -> None
         ("qhadam", {"nus": (0.5, 1.5)}, r"nus\[1\] is 1.5.* nus=\(0.7, 1.0\)", [{"nus": (0.7, 1.0)}]),
         (
             "rprop",
-            {"min_step_size": 1.0, "max_step_size": 0.5},
-            "min_step_size is 1.0 .* 0.5; .*give min_step_size=1e-6, max_step_size=50.0",
-            [{"min_step_size": 1e-6, "max_step_size": 50.0}],
+            {"step_sizes": (1.0, 0.5)},
+            r"step_sizes is \(1.0, 0.5\); .*give step_sizes=\(1e-6, 50.0\)",
+            [{"step_sizes": (1e-6, 50.0)}],
+        ),
+        *(
+            (
+                "rprop",
+                {"etas": etas},
+                r"etas is \(.*\); the first must be > 0 and < 1, .* give etas=\(0.5, 1.2\)",
+                [{"etas": (0.5, 1.2)}],
+            )
+            for etas in ((0.0, 1.2), (1.0, 1.2), (0.5, 1.0))
         ),
     ],
 )

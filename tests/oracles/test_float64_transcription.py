@@ -480,11 +480,11 @@ def qhadam(p: Any, g: Any, s: State, t: int, h: Options) -> Any:
 
 
 def rprop(p: Any, g: Any, s: State, t: int, h: Options) -> Any:
-    h = defaults(h, lr=1e-2, eta_minus=0.5, eta_plus=1.2, min_step_size=1e-6, max_step_size=50.0)
+    h = defaults(h, lr=1e-2, etas=(0.5, 1.2), step_sizes=(1e-6, 50.0))
     p, g = decay(p, g, h)
     same = np.sign(g) * np.sign(s["g_prev"] if t > 1 else 0.0)
-    factor = np.where(same > 0.0, h["eta_plus"], np.where(same < 0.0, h["eta_minus"], 1.0))
-    s["d"] = np.clip(s.get("d", h["lr"]) * factor, h["min_step_size"], h["max_step_size"])
+    factor = np.where(same > 0.0, h["etas"][1], np.where(same < 0.0, h["etas"][0], 1.0))
+    s["d"] = np.clip(s.get("d", h["lr"]) * factor, *h["step_sizes"])
     s["g_prev"] = np.where(same < 0.0, 0.0, g)
     return p - np.sign(s["g_prev"]) * s["d"]
 
@@ -900,8 +900,8 @@ CASES: dict[str, list[Options]] = {
     "qhm": [{"beta": 0.8, "nu": 1.5, "maximize": True}],
     "qhadam": [{"betas": (0.8, 0.95), "nus": (0.4, 0.6), "eps": 1e-2, "maximize": True}],
     "rprop": [
-        {"lr": 0.1, "eta_minus": 0.6, "eta_plus": 1.5, "maximize": True},
-        {"lr": 0.1, "min_step_size": 0.05, "max_step_size": 0.3},
+        {"lr": 0.1, "etas": (0.6, 1.5), "maximize": True},
+        {"lr": 0.1, "step_sizes": (0.05, 0.3)},
     ],
     "asgd": [{"lr": 0.1, "lambd": 0.01, "alpha": 0.6, "t0": 20.0, "maximize": True}],
     "aggmo": [

@@ -44,8 +44,11 @@ STATES = {
     "exp_avg_sq": "v",
     "max_exp_avg_sq": "v_max",
     "exp_inf": "u",
+    "prev": "g_prev",
+    "step_size": "d",
+    "ax": "average",
 }
-SCALARS = {"step", "mu_product"}  # what torch's state holds beside arrays
+SCALARS = {"step", "mu_product", "eta", "mu"}  # what torch's state holds beside arrays
 
 # Hyperparameters that say how torch computes, not what.
 SWITCHES = {"foreach", "capturable", "differentiable", "fused"}
@@ -147,6 +150,20 @@ CASES: Mapping[str, list[Options]] = {
         maximize=[False, True],
         where=_decay_matters,
     ),
+    "rprop": options(
+        lr=[0.1],
+        etas=[(0.4, 1.5)],
+        step_sizes=[(1e-6, 50.0), (1e-3, 0.5)],
+        maximize=[False, True],
+    ),
+    "asgd": options(
+        lr=[0.05],
+        lambd=[0.1],
+        alpha=[0.6],
+        t0=[20.0],
+        weight_decay=[0.0, 0.02],
+        maximize=[False, True],
+    ),
 }
 
 # Each has one case with two groups. The first is what the constructor is given, the second and
@@ -193,6 +210,16 @@ GROUPS: Mapping[str, tuple[Options, Options, Options]] = {
         {"betas": (0.5, 0.9), "maximize": True},
         {"lr": 5e-3, "decoupled_weight_decay": True, "eps": 1e-6},
     ),
+    "rprop": (
+        {"lr": 1e-3},
+        {"etas": (0.7, 1.1), "maximize": True},
+        {"lr": 5e-3, "step_sizes": (1e-4, 0.1)},
+    ),
+    "asgd": (
+        {"lr": 2e-3, "lambd": 0.1},
+        {"alpha": 0.5, "maximize": True},
+        {"lr": 1e-2, "t0": 50.0, "weight_decay": 0.01},
+    ),
 }
 
 # What is set before a step, in all groups: a learning rate that falls, a weight decay that is
@@ -207,7 +234,11 @@ LATER: Mapping[str, Options] = {
     "adamax": {"betas": (0.7, 0.9), "eps": 1e-2},
     "nadam": {"betas": (0.7, 0.9), "momentum_decay": 0.03},
     "radam": {"betas": (0.7, 0.9), "eps": 1e-2},
+    "rprop": {"etas": (0.4, 1.1), "step_sizes": (1e-3, 0.2)},
+    "asgd": {"alpha": 0.5, "t0": 600.0},
 }
+# What torch makes the scalars of the next step of, at the end of each.
+EARLY: Mapping[str, Sequence[str]] = {"asgd": ("lr", "alpha", "t0")}
 FIRST: Mapping[str, Options] = {"sgd": {"momentum": 0.9}, "rmsprop": {"momentum": 0.9}}
 
 
@@ -234,9 +265,7 @@ def torch_class(name: str) -> Any:
 
 
 # Ours that torch has as well. Those it has not are for other oracles.
-# Rprop and ASGD have other names of hyperparameters: for what they compute see test_libraries.py.
-OTHERWISE = ("asgd", "rprop")
-SHARED = [name for name in fastopt.names() if torch_class(name) is not None and name not in OTHERWISE]
+SHARED = [name for name in fastopt.names() if torch_class(name) is not None]
 
 
 def torch_defaults(name: str) -> Options:
@@ -294,10 +323,13 @@ def compare(
             name, [{"params": [theirs[k] for k in part], **h} for part, h in groups], **given
         )
     for step, grads in enumerate(problem.grads):
-        for key, value in (changes or {}).get(step, {}).items():
+        for key, value in changed(name, changes, step).items():
             setattr(opt, key, value)
-            for group in oracle.param_groups:
-                group[key] = value
+            if key not in EARLY.get(name, ()):
+                set_all(oracle, key, value)
+        for key, value in changed(name, changes, step + 1).items():
+            if key in EARLY.get(name, ()):
+                set_all(oracle, key, value)
         opt.step(grads if own is None else [{k: grads[k] for k in part} for part in split])
         for key, g in grads.items():
             theirs[key].grad = None if g is None else torch.from_numpy(g)
@@ -307,6 +339,17 @@ def compare(
                 off = difference(ours[key], p.numpy())
                 assert off <= TOLERANCE, f"parameter {key!r} at step {step + 1}: {off:.2e}"
                 compare_states(opt.state[key], oracle.state.get(p, {}), difference)
+
+
+def changed(name: str, changes: Mapping[int, Options] | None, step: int) -> Options:
+    """Say what is set before a step, of what the algorithm has."""
+    return {k: v for k, v in (changes or {}).get(step, {}).items() if k in torch_defaults(name)}
+
+
+def set_all(oracle: Any, key: str, value: Any) -> None:
+    """Set it in all groups there."""
+    for group in oracle.param_groups:
+        group[key] = value
 
 
 def compare_states(
@@ -380,15 +423,16 @@ def test_two_groups(name: str, problem: "ProblemMaker", difference: "Difference"
 def test_hyperparameters_that_change(
     name: str, problem: "ProblemMaker", difference: "Difference"
 ) -> None:
-    given = FIRST.get(name, {})
-    compare(name, problem(STEPS), difference, given=given, changes=changes(name))
+    some = problem(STEPS, absent=name not in EARLY)
+    compare(name, some, difference, given=FIRST.get(name, {}), changes=changes(name))
 
 
 @pytest.mark.parametrize("name", SHARED)
 def test_two_groups_that_change(name: str, problem: "ProblemMaker", difference: "Difference") -> None:
     given, *own = GROUPS[name]
     later = {300: {"lr": 1e-4}, 600: {"weight_decay": 0.01}, 800: {"lr": 5e-3, "weight_decay": 0.0}}
-    compare(name, problem(STEPS), difference, given=given, own=(own[0], own[1]), changes=later)
+    some = problem(STEPS, absent=name not in EARLY)
+    compare(name, some, difference, given=given, own=(own[0], own[1]), changes=later)
 
 
 # The ends of the ranges, where a formula loses a term. eps=0 divides by nothing but the
@@ -404,6 +448,8 @@ EDGES: Mapping[str, list[Options]] = {
     "adamax": [{"betas": (0.0, 0.0)}, {"betas": (0.9, 0.0), "eps": 0.0}, {"lr": 0.0}],
     "nadam": [{"betas": (0.0, 0.0)}, {"betas": (0.9, 0.9), "eps": 0.0}, {"lr": 0.0}],
     "radam": [{"betas": (0.0, 0.0)}, {"betas": (0.9, 0.9), "eps": 0.0}, {"lr": 0.0}],
+    "rprop": [{"lr": 0.0}, {"step_sizes": (0.0, 0.0)}, {"lr": 1.0, "step_sizes": (0.1, 0.1)}],
+    "asgd": [{"lr": 0.0}, {"lambd": 0.0}, {"alpha": 0.0, "lambd": 0.1}, {"t0": 0.0}],
 }  # fmt: skip
 
 
@@ -414,7 +460,9 @@ def test_ends_of_the_ranges(
     compare(name, problem(100), difference, given=given)
 
 
-@pytest.mark.parametrize(("name", "given"), listed(CASES))
+@pytest.mark.parametrize(
+    ("name", "given"), listed({name: cases for name, cases in CASES.items() if name != "rprop"})
+)
 def test_nonfinite_gradients_spread_alike(
     name: str, given: Options, problem: "ProblemMaker", difference: "Difference"
 ) -> None:
@@ -464,11 +512,15 @@ NUMBERS = [-math.inf, -1.0, -1e-300, -0.0, 0.0, 0.5, math.nextafter(1.0, 0.0), 1
            math.nextafter(1.0, 2.0), 1.5, 1e3, math.inf, math.nan]  # fmt: skip
 
 
+# What torch takes as it comes, and we do not: a shortest length above the longest.
+UNCHECKED = {("rprop", "step_sizes"), *(("asgd", key) for key in ("lambd", "alpha", "t0"))}
+
+
 def _range_cases() -> list[Any]:
     cases = []
     for name in SHARED:
         for key, default in torch_defaults(name).items():
-            if isinstance(default, bool):
+            if isinstance(default, bool) or (name, key) in UNCHECKED:
                 continue
             values: list[Any] = list(NUMBERS)
             if isinstance(default, tuple):
@@ -495,7 +547,7 @@ def test_range_checks(name: str, given: Options) -> None:
     except ValueError:
         refused = True
     if refused or not all(map(_is_finite, given.values())):
-        with pytest.raises(ValueError, match=r"must be a finite number|nesterov=True needs"):
+        with pytest.raises(ValueError, match=r"must be a finite number|nesterov=True needs|^etas"):
             fastopt.get(name, [np.zeros(3)], **given)
     else:
         fastopt.get(name, [np.zeros(3)], **given)
@@ -575,6 +627,17 @@ def test_rmsprop_centered_is_finite_where_torch_is_not() -> None:
         oracle.step()
     assert np.isfinite(p).all()
     assert torch.isnan(q).any()
+
+
+def test_rprop_is_nan_where_torch_takes_a_gradient_that_is_nan_for_zero() -> None:
+    p, q = np.zeros(2), torch.zeros(2)
+    opt, oracle = fastopt.get("rprop", [p]), reference("rprop", [q])
+    g = np.array([np.nan, 1.0])
+    q.grad = torch.from_numpy(g)
+    opt.step([g])
+    oracle.step()
+    np.testing.assert_array_equal(p, [np.nan, -0.01])
+    np.testing.assert_array_equal(q.numpy(), [0.0, -0.01])
 
 
 def test_adam_accepts_whole_betas_where_torch_refuses_them() -> None:

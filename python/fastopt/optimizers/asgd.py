@@ -35,7 +35,7 @@ class ASGD(Optimizer):
     30, 1992); the rate that falls: Xu, *Towards optimal one pass large scale learning with averaged
     stochastic gradient descent* (arXiv:1107.2490). The average is read as
     ``opt.state["w"]["average"]``. Differs from PyTorch where the learning rate is scheduled: it acts in
-    the step that it is for, and not in the next.
+    the step that it is for, and not in the next; and eta is no float32, PyTorch's default dtype.
 
     Parameters
     ----------

@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 from fastopt.algorithm import (
     Facts,
     Scheduled,
+    ScheduledPair,
     Values,
     clip,
     number,
+    pair,
     select,
     shipped,
     sign,
@@ -43,8 +45,8 @@ class Rprop(Optimizer):
     ::
 
         s = g * g_prev
-        d = d * (eta_plus if s > 0, eta_minus if s < 0, else 1)                    d begins as lr
-        d = clip(d, min_step_size, max_step_size)
+        d = d * (etas[1] if s > 0, etas[0] if s < 0, else 1)                    d begins as lr
+        d = clip(d, *step_sizes)
         g = 0 where s < 0
         p = p - sign(g) * d
         g_prev = g
@@ -52,21 +54,17 @@ class Rprop(Optimizer):
     Riedmiller and Braun, *A direct adaptive method for faster backpropagation learning: the RPROP
     algorithm* (ICNN 1993); this is iRprop- of Igel and Hüsken (NC 2000). It looks at signs alone, and
     needs gradients of all data: those of mini-batches make it fail. Differs from PyTorch: a product of
-    two small gradients that rounds to zero still has a sign.
+    two small gradients that rounds to zero still has a sign, and a gradient that is NaN is not zero.
 
     Parameters
     ----------
     lr : float >= 0
         What the lengths begin with. After the first step it is what weight decay is multiplied by,
         alone.
-    eta_minus : float >= 0 and < 1
-        What a length is multiplied by where signs change.
-    eta_plus : float > 1
-        What it is multiplied by where they do not.
-    min_step_size : float >= 0
-        The shortest length.
-    max_step_size : float > 0
-        The longest length, not below the shortest.
+    etas : two floats, the first > 0 and < 1, the second > 1
+        What a length is multiplied by where signs change, and where they do not.
+    step_sizes : two floats >= 0, the first <= the second
+        The shortest and the longest length.
     **options
         Those of every `Optimizer`: of the update, regularization, gradients, averages, bookkeeping.
 
@@ -96,10 +94,8 @@ class Rprop(Optimizer):
     )
 
     lr: Scheduled = number(default=1e-2, at_least=0.0)
-    eta_minus: Scheduled = number(default=0.5, at_least=0.0, below=1.0)
-    eta_plus: Scheduled = number(default=1.2, above=1.0)
-    min_step_size: Scheduled = number(default=1e-6, at_least=0.0)
-    max_step_size: Scheduled = number(default=50.0, above=0.0)
+    etas: ScheduledPair = pair(default=(0.5, 1.2))
+    step_sizes: ScheduledPair = pair(default=(1e-6, 50.0))
 
     rule = staticmethod(rprop)
 
@@ -110,14 +106,19 @@ class Rprop(Optimizer):
 
     @classmethod
     def check_hyperparameters(cls, h: Values) -> None:
-        if h.min_step_size > h.max_step_size:
+        if not 0.0 < h.etas[0] < 1.0 < h.etas[1]:
             raise ValueError(
-                f"min_step_size is {h.min_step_size!r} and max_step_size {h.max_step_size!r}; the "
-                "first must be <= the second: give min_step_size=1e-6, max_step_size=50.0"
+                f"etas is {h.etas!r}; the first must be > 0 and < 1, and the second > 1: give "
+                "etas=(0.5, 1.2)"
+            )
+        if h.step_sizes[0] > h.step_sizes[1]:
+            raise ValueError(
+                f"step_sizes is {h.step_sizes!r}; the first must be <= the second: give "
+                "step_sizes=(1e-6, 50.0)"
             )
 
     @staticmethod
     def coefficients(h: Values, t: int) -> tuple[float, ...]:
         keep, start = (0.0, h.lr) if t == 1 else (1.0, 0.0)
-        limits = (h.min_step_size, h.max_step_size)
-        return RpropCoefficients(keep, start, h.eta_minus, h.eta_plus, *limits, 0.0, 1.0)
+        (shorter, longer), (shortest, longest) = h.etas, h.step_sizes
+        return RpropCoefficients(keep, start, shorter, longer, shortest, longest, 0.0, 1.0)

@@ -13,6 +13,8 @@ OPTIONS: Table = {
     "lr": ("learning_rate", "learning_rate_init", "learn_rate", "alpha", "eta", "eta0", "step_size"),
     "betas=(0.9, 0.999)": ("beta_1", "beta_2", "b1", "b2"),
     "eps": ("epsilon",),
+    "etas=(0.5, 1.2)": ("eta_minus", "eta_plus"),
+    "step_sizes=(1e-6, 50.0)": ("min_step_size", "max_step_size", "step_size_min", "step_size_max"),
     "alpha": ("rho", "decay", "decay_rate", "gamma", "beta"),
     "rho": ("decay", "decay_rate", "gamma", "beta"),
     "lr_decay": ("decay",),
