@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 torch = pytest.importorskip("torch")
 
 # The steps in torch are rounded otherwise than ours, as test_torch says. The largest measured is
-# 4.2e-14.
+# 4.7e-14.
 TOLERANCE = 1e-12
 
 STAGE = 40  # steps between two moves
@@ -33,7 +33,7 @@ STAGE = 40  # steps between two moves
 
 @pytest.fixture
 def doubles() -> Iterator[None]:
-    """Let torch keep NAdam's product in double, where it makes one."""
+    """Let torch keep NAdam's product and ASGD's rate in double, where it makes them."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     yield
@@ -97,6 +97,7 @@ def journey(
             assert off <= TOLERANCE, f"state {key!r} of {name!r}: {off:.2e}"
 
 
+@pytest.mark.usefixtures("doubles")
 @cases("torch")
 def test_there_and_back(
     name: str, options: Options, problem: "ProblemMaker", difference: "Difference"
@@ -134,6 +135,7 @@ def shared() -> list[Any]:
     ]
 
 
+@pytest.mark.usefixtures("doubles")
 @pytest.mark.parametrize("variant", shared())
 def test_every_option_goes_or_is_refused_by_name(
     variant: Variant, problem: "ProblemMaker", difference: "Difference"
@@ -166,18 +168,20 @@ def test_what_torch_has_is_never_refused(name: str) -> None:
     }
     for key in given:
         convert.to_torch(fastopt.get(name, [np.ones(3)], **{key: True}))
-    convert.to_torch(fastopt.get(name, [np.ones(3)], weight_decay=0.1))
+    if "weight_decay" in DEFAULTS[name]:
+        convert.to_torch(fastopt.get(name, [np.ones(3)], weight_decay=0.1))
 
 
 def grouped(name: str, params: Mapping[str, Any]) -> fastopt.Optimizer:
     """Three groups, of which two have options of their own; names are not in the order of params."""
-    given: Options = {"weight_decay": 0.02}
+    given: Options = {"weight_decay": 0.02} if "weight_decay" in DEFAULTS[name] else {}
     if name in ("sgd", "rmsprop"):
         given["momentum"] = 0.9
     groups = {"rare": {"lr": 2e-3, "maximize": True}, "[vs]*": {"multiply": {"lr": 0.5}}}
     return fastopt.get(name, params, groups=groups, **given)
 
 
+@pytest.mark.usefixtures("doubles")
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_groups(name: str, problem: "ProblemMaker", difference: "Difference") -> None:
     some = problem(3 * STAGE)
@@ -186,6 +190,7 @@ def test_groups(name: str, problem: "ProblemMaker", difference: "Difference") ->
     journey(lambda p: grouped(name, p), some, difference)
 
 
+@pytest.mark.usefixtures("doubles")
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_a_schedule_is_its_value(name: str, problem: "ProblemMaker", difference: "Difference") -> None:
     """One that stays where it is while the state is in torch; here it goes on."""
@@ -216,14 +221,14 @@ def test_a_run_that_begins_in_torch(
     ours = some.parameters()
     opt = fastopt.get(name, ours, like="torch")
     oracle = in_torch(opt, [ours], **switches)
+    given = {"weight_decay": 0.01, "momentum": 0.9}
     for group in oracle.param_groups:
-        group["weight_decay"] = 0.01
-        group.update({"momentum": 0.9} if "momentum" in group else {})
+        group.update({key: value for key, value in given.items() if key in group})
     for key, p in torch_steps(oracle, opt.names, some.grads[:STAGE]).items():
         ours[key][...] = p
     convert.from_torch(opt, oracle.state_dict())
     assert opt.lr == 0.5
-    assert opt.weight_decay == 0.01
+    assert opt.weight_decay == (0.01 if "weight_decay" in DEFAULTS[name] else 0.0)
     for grads in some.grads[STAGE:]:
         opt.step(grads)
     for key, p in torch_steps(oracle, opt.names, some.grads[STAGE:]).items():
@@ -252,7 +257,8 @@ def test_the_form_is_torchs(name: str) -> None:
         for key, tensor in entry.items():
             found = ours["state"][index][key]
             assert found.shape == tensor.shape
-            assert found.dtype == (torch.float64 if key == "mu_product" else tensor.dtype)
+            doubles = ("mu_product", "eta", "mu")
+            assert found.dtype == (torch.float64 if key in doubles else tensor.dtype)
 
 
 def test_tensors_share_nothing(problem: "ProblemMaker") -> None:
@@ -388,6 +394,18 @@ def test_a_buffer_that_torch_does_not_have_yet_begins_undamped() -> None:
     np.testing.assert_array_equal(opt.state["0"]["b"], 4.0)
 
 
+def test_lengths_begin_in_the_first_step_there() -> None:
+    opt = fastopt.Rprop([np.ones(3)], lr=0.5)
+    state = convert.to_torch(opt)
+    assert state["state"] == {}
+    p = torch.ones(3, dtype=torch.float64)
+    oracle = torch.optim.Rprop([p])
+    oracle.load_state_dict(state)
+    p.grad = torch.tensor([1.0, -1.0, 0.0], dtype=torch.float64)
+    oracle.step()
+    assert p.tolist() == [0.5, 1.5, 1.0]
+
+
 def test_steps_beyond_a_float32_need_a_float64() -> None:
     opt, _ = trained()
     state = opt.state_dict()
@@ -516,15 +534,9 @@ def test_steps_are_a_whole_number(steps: Any) -> None:
 
 
 def test_every_class_that_torch_has_is_in_the_table() -> None:
-    """Of ours that torch has by the same name, but those whose states go neither way so far."""
-    refused = set()
     for name, cls in CLASSES.items():
         if hasattr(torch.optim, name):
-            try:
-                convert.to_torch(cls([np.ones(3)]))
-            except TypeError:
-                refused.add(name)
-    assert refused == {"ASGD", "RAdam", "Rprop"}
+            convert.to_torch(cls([np.ones(3)]))
 
 
 def test_neither_package_is_needed_to_come(run_python: Callable[..., str]) -> None:

@@ -42,9 +42,13 @@ class Torch:
         self.optimizer = torch_class(name)([*self.now.values()], **h, foreach=False)
 
     def step(self, grads: Mapping[str, Any], lr: float) -> None:
-        self.optimizer.param_groups[0]["lr"] = lr
+        (group,) = self.optimizer.param_groups
+        group["lr"] = lr
         for key, p in self.now.items():
             p.grad = torch.from_numpy(grads[key])
+            state = self.optimizer.state[p]
+            if "eta" in state:  # of ASGD, which torch has made of the learning rate of the step before
+                state["eta"].copy_(lr / (1.0 + group["lambd"] * lr * state["step"]) ** group["alpha"])
         self.optimizer.step()
 
     def parameters(self) -> Mapping[str, Any]:

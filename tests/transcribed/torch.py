@@ -30,6 +30,9 @@ DEFAULTS: dict[str, Options] = {
         "momentum_decay": 4e-3,
         "decoupled_weight_decay": False,
     },
+    "radam": {**_ALL, **_BETAS, "lr": 1e-3, "decoupled_weight_decay": False},
+    "rprop": {"lr": 1e-2, "etas": (0.5, 1.2), "step_sizes": (1e-6, 50.0), "maximize": False},
+    "asgd": {**_ALL, "lr": 1e-2, "lambd": 1e-4, "alpha": 0.75, "t0": 1e6},
 }
 
 _DECAY = {"lr": 0.01, "weight_decay": 0.1}
@@ -55,6 +58,12 @@ CASES: dict[str, list[Options]] = {
         {**_DECAY, "betas": (0.8, 0.95), "eps": 1e-2, "momentum_decay": 0.1},
         {**_DECAY, "decoupled_weight_decay": True},
     ],
+    "radam": [
+        {**_DECAY, "betas": (0.8, 0.95), "eps": 1e-2},
+        {**_DECAY, "decoupled_weight_decay": True, "maximize": True},
+    ],
+    "rprop": [{"lr": 0.1, "etas": (0.6, 1.5), "step_sizes": (1e-3, 0.5), "maximize": True}],
+    "asgd": [{**_DECAY, "lambd": 0.1, "alpha": 0.6, "t0": 20.0, "maximize": True}],
 }
 
 
@@ -135,6 +144,41 @@ def nadam(p: Any, g: Any, s: State, t: int, h: Given) -> Any:
     return p - h.lr * mu_next / (1.0 - s["product"] * mu_next) * s["m"] / root
 
 
+def radam(p: Any, g: Any, s: State, t: int, h: Given) -> Any:
+    p, g = decayed(p, g, h)
+    beta1, beta2 = h.betas
+    s["m"] = beta1 * s.get("m", 0.0) + (1.0 - beta1) * g
+    s["v"] = beta2 * s.get("v", 0.0) + (1.0 - beta2) * g**2
+    m_hat, left2 = s["m"] / (1.0 - beta1**t), 1.0 - beta2**t
+    longest = 2.0 / (1.0 - beta2) - 1.0
+    length = longest - 2.0 * t * beta2**t / left2
+    if length <= 5.0:
+        return p - h.lr * m_hat
+    of_length = (length - 4.0) * (length - 2.0) / length
+    of_longest = (longest - 4.0) * (longest - 2.0) / longest
+    factor = np.sqrt(of_length / of_longest)
+    return p - h.lr * m_hat * factor * np.sqrt(left2) / (np.sqrt(s["v"]) + h.eps)
+
+
+def rprop(p: Any, g: Any, s: State, t: int, h: Given) -> Any:
+    g = -g if h.maximize else g
+    same = g * s.get("prev", 0.0)
+    factor = np.where(same > 0.0, h.etas[1], np.where(same < 0.0, h.etas[0], 1.0))
+    s["size"] = np.clip(s.get("size", h.lr) * factor, *h.step_sizes)
+    s["prev"] = np.where(same < 0.0, 0.0, g)
+    return p - np.sign(s["prev"]) * s["size"]
+
+
+def asgd(p: Any, g: Any, s: State, t: int, h: Given) -> Any:
+    """Make the rate of the learning rate as it is; PyTorch does so at the end of the step before."""
+    _, g = decayed(p, g, h)
+    rate = h.lr / (1.0 + h.lambd * h.lr * (t - 1)) ** h.alpha
+    p = p * (1.0 - h.lambd * rate) - rate * g
+    share = 1.0 / max(1.0, t - 1 - h.t0)
+    s["ax"] = p if share == 1.0 else s["ax"] + share * (p - s["ax"])
+    return p
+
+
 RULES: dict[str, Rule] = {
     "sgd": sgd,
     "adagrad": adagrad,
@@ -144,4 +188,7 @@ RULES: dict[str, Rule] = {
     "adamw": adamw,
     "adamax": adamax,
     "nadam": nadam,
+    "radam": radam,
+    "rprop": rprop,
+    "asgd": asgd,
 }

@@ -13,7 +13,7 @@ from fastopt.frameworks.counterpart import (
     rule_there,
 )
 from fastopt.frameworks.torch.groups import chosen, indices, plain
-from fastopt.frameworks.torch.names import TABLE, UNCOUNTED
+from fastopt.frameworks.torch.names import CARRIED, FOLLOWING, TABLE, UNCOUNTED
 from fastopt.runtime import describe, whole
 
 
@@ -32,7 +32,8 @@ def from_torch(
         fastopt.convert.from_torch(opt, torch_optimizer.state_dict())
 
     The groups have to be the same, in the same order. Arrays are copied, from any device, and nothing
-    is cast. torch need not be installed.
+    is cast. torch need not be installed. ASGD's ``eta`` and ``mu`` are left there, which follow from
+    the rest: torch has made them of the learning rate of its last step, fastopt of that of the next.
 
     Parameters
     ----------
@@ -91,8 +92,8 @@ def _parts(state_dict: Any) -> tuple[list[Mapping[str, Any]], Mapping[Any, Any]]
 def _entry(given: Mapping[str, Any], theirs: Counterpart, taken: int, which: str) -> Entry:
     """Return the state of one parameter; it is empty before its first step."""
     states = {there: here for here, there in theirs.states.items()}
-    carried = {"mu_product"} if theirs.name == "NAdam" else set()
-    unknown = sorted(set(given) - set(states) - carried - {"step"})
+    carried, following = CARRIED.get(theirs.name, set()), FOLLOWING.get(theirs.name, set())
+    unknown = sorted(set(given) - set(states) - carried - following - {"step"})
     if unknown:
         raise ValueError(
             f"the state {which} has {unknown[0]!r}, which torch.optim.{theirs.name} does not have"

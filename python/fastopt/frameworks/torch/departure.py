@@ -6,7 +6,7 @@ from typing import Any
 from fastopt.algorithm import SETTINGS, Values
 from fastopt.frameworks.buffer import lr_inside, rescaled
 from fastopt.frameworks.counterpart import Convertible, check_rule, counterpart
-from fastopt.frameworks.torch.names import TABLE, UNCOUNTED
+from fastopt.frameworks.torch.names import FOLLOWING, LATE, TABLE, UNCOUNTED
 
 _MOST = 2**24  # steps that a float32 counts
 
@@ -31,8 +31,9 @@ def to_torch(opt: Convertible) -> dict[str, Any]:
     -------
     dict
         ``"state"``: for each index a dict of tensors in the dtype and shape of the parameter, and
-        ``"step"`` in the dtype that torch gives it. ``"mu_product"`` of NAdam is a float64, so that
-        torch rounds it to the dtype of the parameter alone.
+        ``"step"`` in the dtype that torch gives it. ``"mu_product"`` of NAdam, ``"eta"`` and ``"mu"``
+        of ASGD are float64, so that torch rounds them to the dtype of the parameter alone. SGD and
+        Rprop have no state of parameters that have taken no step.
         ``"param_groups"``: the hyperparameters, with torch's switches (foreach, fused, ...) at rest.
 
     Raises
@@ -69,21 +70,30 @@ def to_torch(opt: Convertible) -> dict[str, Any]:
         groups.append({**template, **chosen, "params": indices})
         for index, name in zip(indices, names, strict=True):
             saved = state["parameters"][name]
-            arrays = _arrays(opt, h, saved, name)
+            if saved["steps"] == 0 and theirs.name in LATE:
+                continue
+            arrays = _arrays(h, saved, name)
             entry = {theirs.states[key]: torch.from_numpy(array) for key, array in arrays.items()}
             if theirs.name != UNCOUNTED:
                 entry["step"] = _step(saved["steps"], name)
-            for key, value in saved["carried"].items():
+            numbers = {**saved["carried"], **_following(opt, h, saved["steps"], theirs.name)}
+            for key, value in numbers.items():
                 entry[key] = torch.tensor(value, dtype=torch.float64)
             if entry:
                 entries[index] = entry
     return {"state": entries, "param_groups": groups}
 
 
-def _arrays(opt: Convertible, h: Values, saved: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the arrays of a parameter as torch's rule has them."""
-    if saved["steps"] == 0 and type(opt).__name__ == UNCOUNTED:
+def _following(opt: Any, h: Values, steps: int, name: str) -> dict[str, float]:
+    """Return the numbers of the step that comes which torch keeps in the state."""
+    if name not in FOLLOWING:
         return {}
+    scalars = opt.coefficients(h, steps + 1)
+    return {"eta": scalars.lr, "mu": scalars.share}
+
+
+def _arrays(h: Values, saved: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the arrays of a parameter as torch's rule has them."""
     # What lies beside the states, such as averages, has a star in its name.
     arrays = {key: array for key, array in saved["arrays"].items() if not key.startswith("*")}
     return rescaled(arrays, h.lr, lr_inside(h), False, name)

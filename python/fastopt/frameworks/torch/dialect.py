@@ -3,7 +3,11 @@
 from fastopt.frameworks.dialects import Names, Table
 
 TABLE: Table = {
-    name: {} for name in ("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "Adamax", "NAdam")
+    name: {}
+    for name in (
+        *("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "Adamax", "NAdam", "RAdam"),
+        *("Rprop", "ASGD"),
+    )
 }
 
 NAMES: Names = {}
