@@ -1,4 +1,4 @@
-"""Measures how far the dialects are from PyTorch's forms: the table of docs/dialects.md.
+"""Measures how far the dialects are from PyTorch's forms, or ours: the table of docs/dialects.md.
 
 Without an argument it prints the table, `--write` puts it in the page, and `--check` says whether the
 page has it: the same rows, words and zeros, and gaps within a half of each other, which leaves room for
@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 import fastopt
+from fastopt.algorithm.base import Algorithm
+from fastopt.algorithm.validators import Number, Several
 from fastopt.optimizers import CLASSES
 
 PAGE = Path(__file__).parent.parent / "docs/dialects.md"
@@ -20,7 +22,8 @@ BEGIN, END = "<!-- tools/dialect_gaps.py -->\n", "<!-- end -->\n"
 STEPS, FALLS_AT = 12, 7  # steps; before this one the learning rate falls to a tenth, where it falls
 NOTHING = 1e-13  # of the way: rounding errors, which 12 steps keep under it
 
-# What the caller says to both, so that the rule alone differs. The rest is the dialect's.
+# What the caller says to both, so that the rule alone differs. The rest is the dialect's. Of what
+# PyTorch has not, that is what `own_numbers` gives.
 SAID = {
     "SGD": {"lr": 0.05, "momentum": 0.0, "nesterov": False},
     "Adagrad": {"lr": 0.05, "eps": 1e-8},
@@ -42,6 +45,16 @@ COLUMNS: dict[str, dict[str, Any]] = {
 NO_EPSILON = 1e-20  # what is less stands for none, and is part of the rule
 
 
+def own_numbers(name: str) -> dict[str, Any]:
+    """Return the numbers of an algorithm, those that all have left out, at their own defaults."""
+    own = {
+        key: option.default
+        for key, option in CLASSES[name].hyperparameters.items()
+        if key not in vars(Algorithm) and isinstance(option.validator, Number | Several)
+    }
+    return {"lr": 0.01, "weight_decay": 0.0, **own}
+
+
 def trained(name: str, options: dict[str, Any], *, falls: bool) -> Any:
     """Fit a small linear model, and return where its weights began and where they are."""
     rng = np.random.default_rng(7)
@@ -58,7 +71,7 @@ def trained(name: str, options: dict[str, Any], *, falls: bool) -> Any:
 
 def gap(name: str, like: str, column: str) -> float | None:
     """Return the largest gap relative to the longer way; None where there is nothing to compare."""
-    said = SAID[name]
+    said = SAID.get(name) or own_numbers(name)
     changed = COLUMNS[column]
     own = fastopt.dialects(name)[like]
     if not set(changed) <= set(CLASSES[name].hyperparameters):
@@ -95,9 +108,9 @@ def table() -> str:
         f"| algorithm | `like=` | its options | {' | '.join(COLUMNS)} |",
         "|---|---|---|" + "---|" * len(COLUMNS),
     ]
-    for name in SAID:
+    for name in [*SAID, *(name for name in CLASSES if name not in SAID)]:
         for like, options in fastopt.dialects(name).items():
-            if like != "torch":
+            if like not in ("torch", "default"):
                 cells = " | ".join(cell(gap(name, like, column)) for column in COLUMNS)
                 lines.append(f"| {name} | {like} | `{words(options)}` | {cells} |")
     return "\n".join(lines) + "\n"

@@ -70,9 +70,9 @@ def dialects(name: str | None = None) -> Dialects:
         return Dialects("The algorithms of each dialect:", has)
     cls = optimizer_class(name)
     found = {like: frameworks.options(cls, like) for like in frameworks.frameworks_of(cls)}
-    ours = "torch" if "torch" in found else "default"
+    ours = "default" if found.pop("torch", None) is None else "torch"
     title = f"{cls.__name__}: its defaults, and where other dialects differ from them"
-    return Dialects(title, {**found, ours: own_defaults(cls)})
+    return Dialects(title, {ours: own_defaults(cls), **found})
 
 
 def own_defaults(cls: type[Algorithm]) -> dict[str, Any]:

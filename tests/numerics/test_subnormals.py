@@ -111,8 +111,9 @@ def test_subnormal_operands_are_zeros(variant: tuple[str, dict[str, Any]], dtype
             state[...] = prepared(np.abs(mixed(500, dtype, 10 + number)))
         opt.step(prepared(mixed(500, dtype, 1)))
         found.append({"p": p, **state_of(opt)})
+    kept = (*KEPT, "p") if name == "ftrl" else KEPT  # which stays where there is nothing to divide by
     for key, expected in found[1].items():
-        ours = flushed(found[0][key]) if key in KEPT else found[0][key]
+        ours = flushed(found[0][key]) if key in kept else found[0][key]
         assert np.array_equal(ours, flushed(expected), equal_nan=True), key
 
 

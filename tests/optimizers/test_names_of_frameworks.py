@@ -22,6 +22,7 @@ VALUES: dict[str, Any] = {
     "initial_accumulator_value": 0.75,
     "weight_decay": 0.5,
     "clipnorm": 0.5,
+    "beta3": 0.75,
 }
 
 
@@ -31,7 +32,7 @@ def pairs() -> list[tuple[str, str, str]]:
         (like, algorithm, ours)
         for like in FRAMEWORKS
         for algorithm in frameworks.table(like)
-        for ours in frameworks.names(like)
+        for ours in frameworks.names(like, CLASSES[algorithm])
         if ours in CLASSES[algorithm].hyperparameters
     ]
 
@@ -68,6 +69,14 @@ def test_not_under_both_names(like: str, algorithm: str, ours: str) -> None:
     with pytest.raises(TypeError, match=f"{ours} of {algorithm} is given twice.*: give {ours}=") as e:
         CLASSES[algorithm](np.ones(2), like=like, **options)
     assert "\n" not in str(e.value)
+
+
+def test_a_name_of_one_algorithm_means_nothing_elsewhere() -> None:
+    for cls in (fastopt.AdEMAMix, fastopt.OptimisticAdam):  # whose alpha is alpha there
+        make: Any = cls
+        with pytest.raises(TypeError, match=f"{cls.__name__} has no hyperparameter 'decay'"):
+            make(np.ones(2), like="optax", lr=0.5, decay=0.5)
+    assert "alpha" in frameworks.names("optax", fastopt.RMSprop)
 
 
 def test_one_half_of_a_pair() -> None:
@@ -126,7 +135,8 @@ def test_the_names_are_those_of_conversion(like: str) -> None:
         known = CLASSES[algorithm].hyperparameters
         has = {ours: theirs for ours, theirs in each.options.items() if ours != theirs}
         has.pop("eps_placement", None)
-        names = {k: v for k, v in frameworks.names(like).items() if k in known}
+        named = frameworks.names(like, CLASSES[algorithm])
+        names = {k: v for k, v in named.items() if k in known}
         has = {ours: tuple(x) if isinstance(x, list) else x for ours, x in has.items()}
         assert has.items() <= names.items(), algorithm
 
@@ -142,6 +152,7 @@ def test_a_name_is_of_something_that_the_framework_has(like: str) -> None:
 def test_no_name_means_two_things(like: str) -> None:
     for algorithm in frameworks.table(like):
         known = CLASSES[algorithm].hyperparameters
-        names = [x for ours, x in frameworks.names(like).items() if ours in known]
+        named = frameworks.names(like, CLASSES[algorithm])
+        names = [x for ours, x in named.items() if ours in known]
         each = [one for x in names for one in ([x] if isinstance(x, str) else x)]
         assert len({*each, *known}) == len(each) + len(known)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from support.peers import STEPS, cases, complete, side_by_side
+from support.peers import STEPS, cases, complete, few, side_by_side
 from transcribed import Options
 from transcribed.keras import DEFAULTS
 
@@ -40,9 +40,12 @@ OURS = {
     "amsgrad": "amsgrad",
     "weight_decay": "weight_decay",
     "clipnorm": "clipnorm",
+    **{key: key for key in vars(fastopt.FTRL) if key.endswith("strength")},
+    "beta": "beta",
 }
 # What is around the rule there, and elsewhere here.
 AROUND = {
+    "learning_rate_power",  # of Ftrl, for which ours has the root
     "clipvalue",
     "global_clipnorm",
     "use_ema",
@@ -118,7 +121,7 @@ def test_the_rule(
     name: str, options: Options, problem: "ProblemMaker", difference: "Difference"
 ) -> None:
     some = problem(STEPS, absent=False)
-    peer = Keras(name, options, some.parameters(), "float64")
+    peer = Keras(name, options, few(some.parameters()), "float64")
     for where, ours, theirs in side_by_side("keras", name, options, peer, some.grads):
         assert difference(ours, theirs) <= TOLERANCE, where
 

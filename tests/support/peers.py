@@ -1,6 +1,6 @@
 """Trains with a dialect and with the framework that it is named after, side by side."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any, Protocol
 
@@ -24,15 +24,20 @@ class Peer(Protocol):
         """Give the parameters as they are."""
 
 
-def cases(like: str) -> pytest.MarkDecorator:
-    """Run a test with the defaults and all cases of a framework's algorithms."""
+def few(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Choose some of the problem's arrays, where a compiler takes its time for each."""
+    return {key: arrays[key] for key in ("matrix", "scalar")}
+
+
+def cases(like: str, without: Collection[str] = ()) -> pytest.MarkDecorator:
+    """Run a test with the defaults and all cases of a framework's algorithms, but some."""
     return pytest.mark.parametrize(
         ("name", "options"),
         [
             pytest.param(name, options, id=f"{name}-{words}")
             for (framework, name), pair in transcriptions().items()
             for words, options in pair.options()
-            if framework == like
+            if framework == like and name not in without
         ],
     )
 

@@ -19,6 +19,17 @@ DEFAULTS: dict[str, Options] = {
     "adamw": {**_BETAS, "amsgrad": False, "weight_decay": 4e-3},
     "adamax": _BETAS,
     "nadam": _BETAS,
+    "ftrl": {
+        **_SGD,
+        "lr": 1e-3,
+        "initial_accumulator_value": 0.1,
+        "l1_regularization_strength": 0.0,
+        "l2_regularization_strength": 0.0,
+        "l2_shrinkage_regularization_strength": 0.0,
+        "beta": 0.0,
+    },
+    "lamb": _BETAS,
+    "lion": {**_SGD, "lr": 1e-3, "betas": (0.9, 0.99)},
 }
 
 _BOTH = {"lr": 0.02, "weight_decay": 0.1, "clipnorm": 0.5}
@@ -42,6 +53,18 @@ CASES: dict[str, list[Options]] = {
     "adamw": [{**_BOTH, "betas": (0.8, 0.95), "eps": 1e-2}, {"amsgrad": True}],
     "adamax": [{**_BOTH, "betas": (0.8, 0.95), "eps": 1e-2}],
     "nadam": [{**_BOTH, "betas": (0.8, 0.95), "eps": 1e-2}],
+    "ftrl": [
+        {
+            **_BOTH,
+            "initial_accumulator_value": 0.3,
+            "l1_regularization_strength": 0.2,
+            "l2_regularization_strength": 0.3,
+            "l2_shrinkage_regularization_strength": 0.05,
+            "beta": 0.4,
+        }
+    ],
+    "lamb": [{**_BOTH, "betas": (0.8, 0.95), "eps": 1e-2}],
+    "lion": [{**_BOTH, "betas": (0.8, 0.95)}],
 }
 
 
@@ -116,6 +139,35 @@ def nadam(p: Any, g: Any, s: State, t: int, h: Given) -> Any:
     return p - m_hat * h.lr / (np.sqrt(s["v"] / (1.0 - beta2**t)) + h.eps)
 
 
+def ftrl(p: Any, g: Any, s: State, t: int, h: Given) -> Any:
+    p, g = prepared(p, g, h)
+    before = s.get("accumulator", h.initial_accumulator_value)
+    s["accumulator"] = before + g**2
+    pull = (np.sqrt(s["accumulator"]) - np.sqrt(before)) / h.lr * p
+    s["linear"] = s.get("linear", 0.0) + g + 2.0 * h.l2_shrinkage_regularization_strength * p - pull
+    l1, l2 = h.l1_regularization_strength, h.l2_regularization_strength + h.beta / (2.0 * h.lr)
+    quadratic = np.sqrt(s["accumulator"]) / h.lr + 2.0 * l2
+    return (np.clip(s["linear"], -l1, l1) - s["linear"]) / quadratic
+
+
+def lamb(p: Any, g: Any, s: State, t: int, h: Given) -> Any:
+    p, g = prepared(p, g, h)
+    beta1, beta2 = h.betas
+    s["m"] = s.get("m", 0.0) + (g - s.get("m", 0.0)) * (1.0 - beta1)
+    s["v"] = s.get("v", 0.0) + (g**2 - s.get("v", 0.0)) * (1.0 - beta2)
+    update = s["m"] / (1.0 - beta1**t) / (np.sqrt(s["v"] / (1.0 - beta2**t)) + h.eps)
+    weight, length = (np.sqrt(np.sum(x**2)) for x in (p, update))
+    return p - (weight / length if weight > 0.0 and length > 0.0 else 1.0) * h.lr * update
+
+
+def lion(p: Any, g: Any, s: State, t: int, h: Given) -> Any:
+    p, g = prepared(p, g, h)
+    beta1, beta2 = h.betas
+    m = s.get("m", 0.0)
+    s["m"] = m * beta2 + g * (1.0 - beta2)
+    return p - h.lr * np.sign(m * beta1 + g * (1.0 - beta1))
+
+
 RULES: dict[str, Rule] = {
     "sgd": sgd,
     "adagrad": adagrad,
@@ -125,4 +177,7 @@ RULES: dict[str, Rule] = {
     "adamw": adam,
     "adamax": adamax,
     "nadam": nadam,
+    "ftrl": ftrl,
+    "lamb": lamb,
+    "lion": lion,
 }

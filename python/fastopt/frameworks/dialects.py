@@ -3,8 +3,9 @@
 A package for each framework has all that is known of it. Its `dialect` is a table: for every algorithm
 that it has, by the name of our class, the options in which its rule or its defaults differ from ours,
 which are torch's where torch has it; and its `NAMES` are its own for hyperparameters, where they are
-not ours, with `HINTS` for what has another form here. Where states can be converted, `names` are what
-it calls their parts, `arrival` converts from it and `departure` to it.
+not ours, `NAMES_OF` those of one algorithm, with `HINTS` for what has another form here. Where states
+can be converted, `names` are what it calls their parts, `arrival` converts from it and `departure` to
+it.
 """
 
 from collections.abc import Mapping
@@ -37,10 +38,12 @@ def table(like: str) -> Table:
     return found
 
 
-def names(like: str) -> Names:
-    """Return what a framework calls hyperparameters, by our names."""
-    found: Names = _dialect(like).NAMES
-    return found
+def names(like: str, cls: type[Algorithm] | None = None) -> Names:
+    """Return what a framework calls hyperparameters, by our names: those of an algorithm, or of all."""
+    page = _dialect(like)
+    own: Mapping[str, Names] = getattr(page, "NAMES_OF", {})
+    chosen = own.values() if cls is None else [own.get(cls.__name__, {})]
+    return {**page.NAMES, **{ours: theirs for each in chosen for ours, theirs in each.items()}}
 
 
 def _dialect(like: str) -> Any:
@@ -80,7 +83,7 @@ def as_ours(
         if name in given and name not in cls.hyperparameters:
             raise TypeError(f"{cls.__name__} has no hyperparameter {name!r}: {hint}")
     found = dict(given)
-    for ours, theirs in names(like).items():
+    for ours, theirs in names(like, cls).items():
         halves = (theirs,) if isinstance(theirs, str) else theirs
         there = [each for each in halves if each in given]
         if not there or ours not in cls.hyperparameters:

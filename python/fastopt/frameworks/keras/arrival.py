@@ -6,7 +6,7 @@ import numpy as np
 
 from fastopt.frameworks.arrival import Arrival, Entry, arrive
 from fastopt.frameworks.counterpart import Convertible, Counterpart, check_rule, counterpart, rule_there
-from fastopt.frameworks.keras.names import TABLE
+from fastopt.frameworks.keras.names import ONLY, TABLE
 from fastopt.runtime import describe
 
 
@@ -83,6 +83,13 @@ def _checked(opt: Convertible, optimizer: Any, theirs: Counterpart) -> list[Any]
             "the Keras optimizer has no state yet: it is built by optimizer.build(variables) or by the "
             "first step"
         )
+    for key, ours in ONLY.get(theirs.name, {}).items():
+        there = getattr(optimizer, key)
+        if there != ours:
+            raise ValueError(
+                f"{key} of the Keras optimizer is {there!r}, and {type(opt).__name__} has {ours!r} "
+                f"alone. If training may go on so, set optimizer.{key} = {ours!r} first"
+            )
     if optimizer.use_ema and optimizer.ema_overwrite_frequency:
         raise ValueError(
             "the Keras optimizer overwrites the variables with their averages "

@@ -1,6 +1,7 @@
 """Keras 3. Every weight decay is decoupled, and momentum has the learning rate in its buffer.
 
-Not copied: Keras computes bias corrections in the dtype of the parameter, ours are doubles.
+Not copied: Keras computes bias corrections in the dtype of the parameter, ours are doubles; its Ftrl
+divides 0 by 0 where there never was a gradient, and takes other powers than the root.
 """
 
 from fastopt.frameworks.dialects import Names, Table
@@ -18,6 +19,9 @@ TABLE: Table = {
     "AdamW": {**_HAT, "weight_decay": 4e-3},
     "Adamax": {**_KERAS, "lr": 1e-3, "eps": 1e-7, "eps_placement": "outside"},
     "NAdam": {**_KERAS, "lr": 1e-3, "eps": 1e-7, "momentum_decay": 1.0},
+    "FTRL": _KERAS,
+    "LAMB": {**_KERAS, "eps": 1e-7},
+    "Lion": {**_KERAS, "lr": 1e-3},
 }
 
 NAMES: Names = {"lr": "learning_rate", "alpha": "rho", "betas": ("beta_1", "beta_2"), "eps": "epsilon"}

@@ -29,7 +29,8 @@ def from_optax(opt: Convertible, optax_state: Any, *, steps: int | None = None) 
     cast; optax need not be installed.
 
     Optax counts the steps of all parameters alike; from here on each counts its own. The states of
-    Adam, NAdam and Adamax look alike: that it is the right one is the caller's to know.
+    Adam, NAdam, Adamax, RAdam, ADOPT, LAMB and Yogi look alike, and so do those of AdaBelief and
+    ACProp: that it is the right one is the caller's to know.
 
     Parameters
     ----------
@@ -41,7 +42,8 @@ def from_optax(opt: Convertible, optax_state: Any, *, steps: int | None = None) 
         clipping.
     steps : int, optional
         How many steps have been taken. By default what the state says, or, where it does not, as with
-        sgd, adagrad, adadelta and rmsprop at a constant learning rate, what it is here.
+        sgd, adagrad, adadelta, rmsprop, sign_sgd and fromage at a constant learning rate, what it is
+        here.
 
     Raises
     ------
@@ -81,7 +83,8 @@ def from_optax(opt: Convertible, optax_state: Any, *, steps: int | None = None) 
     for i, key in enumerate(opt.names):
         of = group_of[key]
         h = opt.groups[of].with_values({} if groups is None else groups[of]).h
-        carried = {"mu_product": power(h.betas[0], counted)} if name == "NAdam" else {}
+        has_product = "mu_product" in opt.initial_carried()
+        carried = {"mu_product": power(h.betas[0], counted)} if has_product else {}
         entries[key] = Entry(counted, {state: column[i] for state, column in columns.items()}, carried)
     arrive(opt, Arrival("optax", theirs, total, entries, groups))
 

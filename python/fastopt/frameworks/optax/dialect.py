@@ -1,8 +1,11 @@
 """Optax. No algorithm has a default learning rate; AMSGrad takes the maximum of corrected moments.
 
-Weight decay is decoupled, as in adamw, adamaxw and nadamw, but for adadelta's. Not copied: adadelta
-without a learning rate ascends.
+Weight decay is decoupled, as in adamw, adamaxw and nadamw, but for adadelta's, and that of LAMB and
+NovoGrad, which is a part of the rule. Not copied: adadelta without a learning rate ascends; radam is
+adaptive already where r is the threshold; novograd begins with a norm of 0 where the first gradient is.
 """
+
+from collections.abc import Mapping
 
 from fastopt.frameworks.dialects import REQUIRED, Names, Table
 
@@ -18,11 +21,28 @@ TABLE: Table = {
     "AdamW": {**_ADAM, "weight_decay": 1e-4},
     "Adamax": _OPTAX,
     "NAdam": {**_OPTAX, "momentum_decay": None},
+    "ACProp": _OPTAX,
+    "ADOPT": _OPTAX,
+    "AdEMAMix": _OPTAX,
+    "AdaBelief": _OPTAX,
+    "AdamaxW": _OPTAX,
+    "Fromage": {"lr": REQUIRED},
+    "LAMB": {"lr": REQUIRED},
+    "Lion": {**_OPTAX, "weight_decay": 1e-3},
+    "NAdamW": {**_OPTAX, "correct_ahead": True, "weight_decay": 1e-4},
+    "NovoGrad": {"lr": REQUIRED, "betas": (0.9, 0.25), "eps": 1e-6},
+    "OptimisticAdam": _OPTAX,
+    "OptimisticSGD": _OPTAX,
+    "RAdam": {**_OPTAX, "eps_placement": "outside"},
+    "SignSGD": _OPTAX,
+    "Signum": _OPTAX,
+    "SimplifiedAdEMAMix": _OPTAX,
+    "Yogi": _OPTAX,
 }
 
-NAMES: Names = {
-    "lr": "learning_rate",
-    "alpha": "decay",
-    "betas": ("b1", "b2"),
-    "initial_accumulator_value": "initial_scale",
+NAMES: Names = {"lr": "learning_rate", "betas": ("b1", "b2")}
+
+NAMES_OF: Mapping[str, Names] = {
+    "RMSprop": {"alpha": "decay", "initial_accumulator_value": "initial_scale"},
+    "AdEMAMix": {"beta3": "b3"},
 }

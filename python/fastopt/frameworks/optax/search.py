@@ -5,6 +5,8 @@ from typing import Any
 
 from fastopt.runtime import describe
 
+COUNTS = ("count", "t")  # the names of the number of steps
+
 
 class Found:
     """Parts that were found, under Optax's names."""
@@ -23,8 +25,8 @@ def search(state: Any, keepers: Collection[str]) -> Found:
         name = type(part).__name__
         if name in keepers:
             fields = part._asdict()
-            count = fields.pop("count", None)
-            found.count = found.count if count is None else int(count)
+            for count in [fields.pop(key) for key in COUNTS if key in fields]:
+                found.count = int(count)
             twice = fields.keys() & found.trees.keys()
             if twice:
                 raise ValueError(
