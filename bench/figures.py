@@ -60,7 +60,7 @@ def versus_torch_fused() -> Iterator[Figure]:
 def versus_ceiling() -> Iterator[Figure]:
     """Every algorithm on 25 M float32 against a sweep of the same streams that only adds."""
     for name in ALGORITHMS:
-        params, grads = arrays([25_000_000])
+        params, grads = arrays([25_000_000], algorithm=name)
         opt = fastopt.get(name, params)
         streams = Streams(grads[0], params[0], list(opt.state["0"].values()))
         t = in_turn({"ours": lambda: opt.step(grads), "add": lambda: streams.add(THREADS)})  # noqa: B023
@@ -173,7 +173,7 @@ def versus_numpy() -> Iterator[Figure]:
 def numba_versus_native() -> Iterator[Figure]:
     """The Numba backend against native."""
     for name in ALGORITHMS:
-        params, grads = arrays([25_000_000])
+        params, grads = arrays([25_000_000], algorithm=name)
         copies = [p.copy() for p in params]
         each = {b: ours(p, grads, name, backend=b) for b, p in (("native", params), ("numba", copies))}
         t = in_turn(each, rounds=7)

@@ -33,7 +33,7 @@ MAKERS: dict[str, tuple[str, MakeStep]] = {
 def measured(benchmark: Any, peer: str, name: str, sizes: list[int], threads: int) -> None:
     module, make = MAKERS[peer]
     pytest.importorskip(module)
-    params, grads = arrays(sizes)
+    params, grads = arrays(sizes, algorithm=name)
     step = make(name, params, grads, threads)
     if step is None:
         pytest.skip(f"{peer} has no {name}")

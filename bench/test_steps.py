@@ -30,7 +30,7 @@ SHAPES = {
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_step(benchmark: Any, name: str, dtype: str, shape: str, backend: str, threads: int) -> None:
-    params, grads = arrays(SHAPES[shape], dtype)
+    params, grads = arrays(SHAPES[shape], dtype, name)
     opt = fastopt.get(name, params, backend=backend)
     benchmark.group = f"{name} {dtype} {shape}"
     opt.step(grads)

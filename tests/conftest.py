@@ -8,15 +8,14 @@ from textwrap import dedent
 
 import pytest
 from support.environment import SETTINGS
-from support.variants import FOUNDING
+from support.variants import ANY_SHAPE, FOUNDING
 
 from fastopt import backends
 from fastopt.backends import choice
-from fastopt.registry import ALGORITHMS
 from fastopt.runtime import threads
 from fastopt.runtime.extension import native
 
-OTHERS = set(ALGORITHMS) - set(FOUNDING)
+OTHERS = set(ANY_SHAPE) - set(FOUNDING)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

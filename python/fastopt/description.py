@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
 
+import numpy as np
+
 from fastopt import frameworks
-from fastopt.algorithm import FLAG, Values, rule_of
+from fastopt.algorithm import FLAG, Values
 from fastopt.dialect import WIDTH, labelled, own_defaults
 from fastopt.optimizer import Optimizer
 from fastopt.registry import find
@@ -23,14 +25,17 @@ class Description:
         self.summary = (cls.__doc__ or cls.__name__).partition("\n")[0]
         self.paper, self.kind, self.good_for = facts.paper, facts.kind, facts.good_for
         self.hyperparameters = {name: {**defaults, **preset}[name] for name in own_defaults(cls)}
-        self.needed = rule_of(cls.select_rule(Values(**{**defaults, **preset}))).states
+        h, p = Values(**{**defaults, **preset}), np.empty((2, 3))  # a matrix, as all can have
+        shapes = cls.shapes(h, p)
+        self.needed = tuple(dict.fromkeys((*cls.rule_for(h).kept, *shapes)))
+        self._full = [name for name in self.needed if shapes.get(name, p.shape) == p.shape]
         self.states = {name: "" for name in self.needed} | dict(facts.states)
         self.dialects = frameworks.frameworks_of(cls)
         self._values = {name: cls.hyperparameters[name].validator for name in self.hyperparameters}
 
     def bytes_per_parameter(self, itemsize: int = 4) -> int:
-        """Return how much memory the states take, for each number in the parameters."""
-        return itemsize * len(self.needed)
+        """Return how much memory states of a parameter's shape take, for each of its numbers."""
+        return itemsize * len(self._full)
 
     def __repr__(self) -> str:
         known = {"paper": self.paper, "kind": self.kind, "good for": self.good_for}

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from support.hashing import digest
 from support.places import Words, check_message, good, named
-from support.variants import AFTER_THE_STEP, OWN_DECAY, each_hyperparameter, other
+from support.variants import AFTER_THE_STEP, ANY_SHAPE, OWN_DECAY, each_hyperparameter, other
 
 import fastopt
 from fastopt.algorithm.hyperparameters import Option
 from fastopt.algorithm.validators import Choice, Number, Several
-from fastopt.registry import ALGORITHMS, optimizer_class
+from fastopt.registry import optimizer_class
 
 HYPERPARAMETERS = each_hyperparameter()
 FIRST_ABOVE_ZERO = {  # of two numbers
@@ -30,7 +30,7 @@ def group(opt: fastopt.Optimizer, name: str, value: Any) -> None:
     opt.groups[1][name] = value
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", ANY_SHAPE)
 def test_hyperparameters_by_position(algorithm: str) -> None:
     cls: Any = optimizer_class(algorithm)
     for positional in ((0.1,), (0.1, (0.9, 0.999)), (None,)):

@@ -78,10 +78,10 @@ def test_the_keyword_that_is_named_works(ours: str, theirs: str) -> None:
             continue
         options: dict[str, Any] = {theirs: 0.5}
         with pytest.raises(TypeError, match=f"{cls.__name__} has no .*: fastopt calls it {ours}(=|$)"):
-            cls(np.ones(2), **options)
+            cls(np.ones((2, 2)), **options)
         value = value_for(known[ours], VALUES[ours])
         needs = {key: other for key, other in NEEDS.get(ours, {}).items() if key in known}
-        opt: Any = cls(np.ones(2), **{**needs, ours: value})
+        opt: Any = cls(np.ones((2, 2)), **{**needs, ours: value})
         assert getattr(opt, ours) == value != known[ours].default
         tried = True
     assert tried
@@ -141,11 +141,11 @@ def test_what_a_class_has_not_is_not_named(given: str) -> None:
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_attributes_are_answered_as_keywords_are(name: str) -> None:
-    opt: Any = CLASSES[name](np.ones(2))
+    opt: Any = CLASSES[name](np.ones((2, 2)))
     known = {**opt.hyperparameters, **SETTINGS}
     for theirs in {theirs for _, theirs in ROWS} - set(known):
         with pytest.raises(TypeError) as keyword:
-            type(opt)(np.ones(2), **{theirs: 0.5})
+            type(opt)(np.ones((2, 2)), **{theirs: 0.5})
         for use in (lambda x: getattr(opt, x), lambda x: setattr(opt, x, 0.5)):
             with pytest.raises(AttributeError) as attribute:
                 use(theirs)

@@ -11,12 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from support.by_hand import Array, same
-from support.variants import BY_NORM, OWN_DECAY, paired
+from support.variants import ANY_SHAPE, BY_NORM, OWN_DECAY, paired
 
 import fastopt
-from fastopt.registry import ALGORITHMS as EVERY
 
-ALGORITHMS = sorted(set(EVERY) - OWN_DECAY - BY_NORM)
+ALGORITHMS = sorted(set(ANY_SHAPE) - OWN_DECAY - BY_NORM)
 LR, MAX_LR, DECAY, L1 = 0.25, 0.75, 0.3, 0.0625
 Options = dict[str, Any]
 Number = type[np.floating[Any]]

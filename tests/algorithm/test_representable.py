@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 from support.hashing import digest
+from support.variants import ANY_SHAPE
 
 import fastopt
 from fastopt import frameworks
 from fastopt.algorithm.hyperparameters import Values, number
 from fastopt.algorithm.validators import Number, Several
-from fastopt.registry import ALGORITHMS, optimizer_class
+from fastopt.registry import optimizer_class
 
 SINGLE = re.escape("in float32, the dtype of 'w'")
 
@@ -196,7 +197,7 @@ def test_the_defaults_of_every_dialect_can_be_held(like: str) -> None:
         fastopt.get(name.lower(), single(), like=like, **given)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", ANY_SHAPE)
 def test_every_number_of_every_algorithm(algorithm: str) -> None:
     cls = optimizer_class(algorithm)
     defaults = {name: hyper.default for name, hyper in cls.hyperparameters.items()}

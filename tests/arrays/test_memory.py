@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.variants import label, own_options
+from support.variants import ANY_SHAPE, label, own_options
 
 import fastopt
 from fastopt.arrays.allocation import LINE, Arena
-from fastopt.optimizers import CLASSES
-from fastopt.registry import ALGORITHMS
 
 # State arrays of the parameter's size, from the papers' formulas; options add to it.
 STATES = {
@@ -44,10 +42,7 @@ STATES = {
 MORE = {"amsgrad": 1, "amsbound": 1, "centered": 1, "momentum": 1}
 
 CASES = [
-    (name.lower(), options)
-    for name, cls in CLASSES.items()
-    for options in own_options(cls)
-    if name.lower() in STATES
+    (name, options) for name, cls in ANY_SHAPE.items() for options in own_options(cls) if name in STATES
 ]
 
 
@@ -61,7 +56,7 @@ def test_state_is_exactly_what_the_formula_needs(case: tuple[str, dict[str, Any]
     assert sum(array.nbytes for array in state.values()) == expected * p.nbytes
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("name", ANY_SHAPE)
 def test_a_native_step_allocates_nothing_that_grows(name: str) -> None:
     grads = [np.ones(2_000_000, np.float32), np.ones((1000, 2000), np.float32).T]
     params = [np.zeros_like(grads[0]), np.zeros((2000, 1000), np.float32)]

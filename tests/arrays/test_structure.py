@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.variants import TOGETHER
+from support.variants import ANY_SHAPE, TOGETHER
 
 import fastopt
-from fastopt.registry import ALGORITHMS
 
 Array = NDArray[Any]
 
@@ -149,7 +148,7 @@ def test_a_defaultdict_of_gradients_is_not_filled(backend: str) -> None:
 # Gradients that are None.
 
 
-@pytest.mark.parametrize("algorithm", [a for a in ALGORITHMS if a not in TOGETHER])
+@pytest.mark.parametrize("algorithm", [a for a in ANY_SHAPE if a not in TOGETHER])
 def test_each_parameter_counts_its_own_steps(algorithm: str, backend: str) -> None:
     """With the bits of an optimizer that has this parameter alone and skips those steps."""
     present = [(1, 0, 1), (1, 0, 0), (1, 1, 1), (0, 0, 0), (0, 1, 1), (1, 1, 1), (1, 1, 1)]
@@ -172,7 +171,7 @@ def test_each_parameter_counts_its_own_steps(algorithm: str, backend: str) -> No
     assert [o.step_count for o in separate] == [5, 4, 5]
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", ANY_SHAPE)
 def test_as_many_steps_are_not_the_same_steps(algorithm: str, backend: str) -> None:
     """Both have taken one step, with other hyperparameters: what they carry on differs."""
     together, alone = [values(0), values(1)], [values(0), values(1)]

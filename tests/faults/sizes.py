@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from support.variants import FOUNDING
+from support.variants import ANY_SHAPE, FOUNDING
 
 import fastopt
-from fastopt.registry import ALGORITHMS
 from faults.guarded import empty, guarded, states_guarded
 from faults.scene import EVERYTHING, options
 
@@ -24,7 +23,7 @@ MOST = 16  # sizes in one optimizer
 def run(backend: str, now: Path) -> dict[str, int]:
     steps = changed = 0
     # Native loops are each rule's own; what Python's plans read and write is the same for all.
-    names = ALGORITHMS if backend == "native" else FOUNDING
+    names = ANY_SHAPE if backend == "native" else FOUNDING
     for k, (algorithm, at_end) in enumerate(product(names, (True, False))):
         dtype = (np.float32, np.float64)[k // 2 % 2]
         rng = np.random.default_rng(k)

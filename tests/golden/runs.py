@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from golden.data import Array, extremes, values
-from support.variants import FOUNDING, dialects, known, pairs, products
+from support.variants import ANY_SHAPE, FOUNDING, dialects, known, pairs, products
 
 import fastopt
-from fastopt.optimizers import CLASSES
 from fastopt.registry import optimizer_class
 from fastopt.schedules import linear
 
@@ -181,8 +180,8 @@ def runs() -> list[Run]:
     ]
     steps = [
         variant
-        for name, cls in CLASSES.items()
-        for variant in (products if name.lower() in FOUNDING else pairs)(cls)
+        for name, cls in ANY_SHAPE.items()
+        for variant in (products if name in FOUNDING else pairs)(cls)
     ]
     return [
         *(Run("step", *variant) for variant in [*steps, *dialects()]),

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from support.variants import (
     AFTER_THE_STEP,
+    ANY_SHAPE,
     BY_NORM,
     OWN_DECAY,
     decays_by_stage,
@@ -22,7 +23,7 @@ import fastopt
 from fastopt.algorithm.hyperparameters import Values
 from fastopt.algorithm.validators import Choice, Number
 from fastopt.optimizers import CLASSES
-from fastopt.registry import ALGORITHMS, optimizer_class
+from fastopt.registry import optimizer_class
 
 Array = NDArray[Any]
 
@@ -49,7 +50,7 @@ FIRST = {"lr": 0.1, "weight_decay": 0.2, "momentum": 0.9, "betas": (0.5, 0.75)}
 SECOND = {"lr": 0.01, "maximize": True, "eps": 1e-3, "alpha": 0.5, "amsgrad": True, "centered": True}
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", ANY_SHAPE)
 def test_a_group_is_an_optimizer_of_its_own(algorithm: str, backend: str) -> None:
     options = defaults(algorithm, **FIRST), defaults(algorithm, **SECOND)
     together = [values(0), values(1, dtype=np.float64)], [values(2)]
@@ -262,7 +263,7 @@ def test_change_in_one_group_leaves_the_other_alone(backend: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "algorithm", [a for a in ALGORITHMS if decays_by_stage(optimizer_class(a), False)]
+    "algorithm", [a for a in ANY_SHAPE if decays_by_stage(optimizer_class(a), False)]
 )
 def test_coupled_decay_is_a_term_of_the_gradient(algorithm: str, backend: str) -> None:
     for dtype in (np.float32, np.float64):
@@ -277,7 +278,7 @@ def test_coupled_decay_is_a_term_of_the_gradient(algorithm: str, backend: str) -
         assert bits(opt, [a]) == bits(twin, [b])
 
 
-@pytest.mark.parametrize("algorithm", sorted(set(ALGORITHMS) - OWN_DECAY - BY_NORM))
+@pytest.mark.parametrize("algorithm", sorted(set(ANY_SHAPE) - OWN_DECAY - BY_NORM))
 def test_decoupled_decay_shrinks_the_parameter(algorithm: str, backend: str) -> None:
     for dtype in (np.float32, np.float64):
         a, b = values(0, dtype=dtype), values(0, dtype=dtype)
@@ -292,7 +293,7 @@ def test_decoupled_decay_shrinks_the_parameter(algorithm: str, backend: str) -> 
         assert bits(opt, [a]) == bits(twin, [b])
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", ANY_SHAPE)
 def test_maximize_turns_the_gradient_round(algorithm: str, backend: str) -> None:
     for decay in (0.0, 0.1):
         a, b = values(0), values(0)

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.variants import ANY_SHAPE
 
 import fastopt
 from fastopt import schedules
 from fastopt.model.usual_groups import is_bias_or_norm
-from fastopt.registry import ALGORITHMS
 
 Array = NDArray[Any]
 Adam: Any = fastopt.Adam  # to type checkers, hyperparameters are numbers
@@ -123,7 +123,7 @@ def test_groups_that_nobody_is_left_out_of() -> None:
 # The bits are those of groups that are written out.
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", ANY_SHAPE)
 def test_the_bits_of_a_list_of_groups(algorithm: str, backend: str) -> None:
     options: dict[str, Any] = {"lr": 0.3, "weight_decay": 0.2}
     params, others = model(), model()
@@ -314,7 +314,7 @@ def test_a_factor_is_checked_against_the_range() -> None:
 # frozen.
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", ANY_SHAPE)
 def test_frozen_ones_sit_out(algorithm: str, backend: str) -> None:
     params, others = model(), model()
     options: Any = {"weight_decay": 0.1, "backend": backend}

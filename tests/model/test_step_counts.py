@@ -6,10 +6,10 @@ import mpmath
 import numpy as np
 import pytest
 from support.by_hand import same
+from support.variants import ANY_SHAPE
 
 import fastopt
 from fastopt.numerics.powers import power
-from fastopt.registry import ALGORITHMS
 from fastopt.runtime.arguments import MOST_STEPS
 
 BETAS = [0.0, 1e-12, 0.5, 0.9, 0.999, 0.999999, 1 - 2**-53]
@@ -41,7 +41,7 @@ def counted(name: str, options: dict[str, Any], steps: int, backend: str) -> tup
 
 
 @pytest.mark.parametrize("steps", [2**24 - 1, 2**24, 2**31 - 1, 2**32, 10**12, 2**53 - 3])
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("name", ANY_SHAPE)
 def test_goes_on_from_any_count(name: str, steps: int) -> None:
     """Where float32 and 32 bits stop counting, steps go on, with the same bits from all backends."""
     found = []
@@ -73,7 +73,7 @@ def test_no_bias_is_left_after_many_steps(name: str, steps: int) -> None:
     assert same(*found)
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("name", ANY_SHAPE)
 def test_more_steps_than_are_counted_exactly(name: str) -> None:
     opt, p = counted(name, {}, MOST_STEPS, "native")
     before = p.tobytes()

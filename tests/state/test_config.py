@@ -90,7 +90,7 @@ def test_names_of_the_teaching_documents() -> None:
     assert set(ALGORITHMS) <= set(fastopt.names())
     for name in fastopt.names():
         for spelt in (name, name.upper(), name.title()):
-            assert type(fastopt.get(spelt, np.ones(2))) is optimizer_class(name)
+            assert type(fastopt.get(spelt, np.ones((2, 2)))) is optimizer_class(name)
 
 
 def test_presets() -> None:

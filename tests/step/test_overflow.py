@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from support.hashing import digest
 from support.places import Array, options
+from support.variants import ANY_SHAPE
 
 import fastopt
 from fastopt import backends
 from fastopt.algorithm.hyperparameters import number
-from fastopt.registry import ALGORITHMS
 from fastopt.step import overflow
 
 HUGE: dict[str, tuple[Any, list[float]]] = {
@@ -36,7 +36,7 @@ def all_finite(opt: fastopt.Optimizer) -> bool:
     return all([bool(np.isfinite(a).all()) for a in arrays])
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", ANY_SHAPE)
 @pytest.mark.parametrize("dtype", HUGE)
 @pytest.mark.parametrize("first", [True, False])
 def test_nothing_that_is_not_finite_enters(
@@ -129,7 +129,7 @@ def test_an_eps_of_zero(backend: str) -> None:
     assert opt.step(g)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", ANY_SHAPE)
 @pytest.mark.parametrize("eps", [0.0, 1.4e-45, 1.2e-38])
 def test_hardly_any_eps(eps: float, algorithm: str, backend: str) -> None:
     cls = type(fastopt.get(algorithm, np.ones(1, np.float32)))
@@ -315,7 +315,7 @@ def test_moderate_steps_are_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("tried")
 
     monkeypatch.setattr(overflow, "_tried", tried)
-    for algorithm in sorted(set(ALGORITHMS) - {"cocob"}):  # which divides by as little as 1e-8 at first
+    for algorithm in sorted(set(ANY_SHAPE) - {"cocob"}):  # which divides by as little as 1e-8 at first
         for given in ({}, {"weight_decay": 0.1}, {"clipnorm": 1.0}, {"loss_scale": "dynamic"}):
             more: dict[str, Any] = {"nonfinite": "skip", **options(algorithm), **given}
             opt = fastopt.get(algorithm, model(np.float32), **more)

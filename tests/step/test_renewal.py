@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.variants import BY_NORM, TOGETHER
+from support.variants import ANY_SHAPE, BY_NORM, TOGETHER
 
 import fastopt
-from fastopt.registry import ALGORITHMS
 
 Array = NDArray[Any]
 AS_P = ("z", "start", "average")  # states that begin as the parameter
@@ -39,7 +38,7 @@ def bits(opt: Any) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", [a for a in ALGORITHMS if a not in TOGETHER])
+@pytest.mark.parametrize("name", [a for a in ANY_SHAPE if a not in TOGETHER])
 def test_reset_is_a_new_optimizer(name: str, backend: str) -> None:
     params, opt = trained(name, table(), backend=backend)
     assert opt.reset("w") == ["w"]
@@ -78,7 +77,7 @@ def test_rows_are_reset(name: str, rows: Any, backend: str) -> None:
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("name", sorted(set(ALGORITHMS) - BY_NORM))
+@pytest.mark.parametrize("name", sorted(set(ANY_SHAPE) - BY_NORM))
 def test_a_table_that_grows_and_is_permuted(name: str, order: Any, backend: str) -> None:
     """Every row goes on as it would have done: each element has its own states."""
     new = np.zeros((6, 3), np.float32, order)

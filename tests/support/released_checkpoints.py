@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import fastopt
 from fastopt import schedules
-from fastopt.registry import ALGORITHMS
+from fastopt.registry import ALGORITHMS, optimizer_class
 
 Arrays = dict[str, NDArray[Any]]
 DATA = Path(__file__).parents[1] / "data" / "checkpoints"
@@ -25,7 +25,10 @@ EXTRA = {"epoch": 3, "note": "é"}
 
 # One for every optimizer, and between them every array that follows the parameters.
 OPTIONS: dict[str, dict[str, Any]] = {
-    **{name: {} for name in ALGORITHMS},
+    **{
+        name: {"groups": fastopt.vectors_by_adamw} if optimizer_class(name).scratch else {}
+        for name in ALGORITHMS
+    },
     "sgd": {"lr": schedules.step(0.1, 2, 0.5), "momentum": 0.9, "nesterov": True},
     "adagrad": {"lr_decay": 0.1, "initial_accumulator_value": 0.5, "swa_start": 1},
     "adadelta": {"rho": 0.8, "weight_decay": 0.01},

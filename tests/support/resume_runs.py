@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 import fastopt
 from fastopt import schedules
 from fastopt.algorithm.base import SETTINGS
-from fastopt.registry import ALGORITHMS, optimizer_class
-from support.variants import WITH_ALL, label, variants
+from fastopt.registry import optimizer_class
+from support.variants import ANY_SHAPE, WITH_ALL, label, variants
 
 PARTS = 4
 STEPS = int(os.environ.get("FASTOPT_TEST_RESUME_STEPS", "8"))  # 200: at 199 of 199 points
@@ -159,7 +159,7 @@ def of_variants(algorithm: str) -> dict[str, Run]:
 
 def of_others(part: int) -> dict[str, Run]:
     """Those of one part of the other algorithms: a process for each would take longer to begin."""
-    others = [name for name in ALGORITHMS if name not in WITH_ALL]
+    others = [name for name in ANY_SHAPE if name not in WITH_ALL]
     return {key: run for name in others[part::PARTS] for key, run in of_variants(name).items()}
 
 
@@ -275,7 +275,7 @@ def wrappers() -> dict[str, Run]:
 RUNS: dict[str, Callable[[], dict[str, Run]]] = {
     **{name: lambda name=name: of_variants(name) for name in WITH_ALL},  # type: ignore[misc]
     **{f"others-{k}": lambda k=k: of_others(k) for k in range(PARTS)},  # type: ignore[misc]
-    "everything": lambda: {name: everything(name) for name in ALGORITHMS},
+    "everything": lambda: {name: everything(name) for name in ANY_SHAPE},
     "wrappers": wrappers,
     "everything with nadam": lambda: {"nadam": everything("nadam")},
 }

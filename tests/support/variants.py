@@ -14,6 +14,9 @@ Options = dict[str, Any]
 Variant = tuple[str, Options]
 Case = TypeVar("Case")
 
+# The algorithms for arrays of any shape, by name. Those for matrices: optimizers/test_matrices.py.
+ANY_SHAPE = {name.lower(): cls for name, cls in CLASSES.items() if not cls.scratch}
+
 STAGES: list[Options] = [
     {},
     {"weight_decay": 0.05, "decoupled_weight_decay": False, "maximize": True},
@@ -77,8 +80,8 @@ def has_own_decay(cls: type[Optimizer]) -> bool:
 
 # Whose scalars depend on norms of each array, and so every element on all others.
 BY_NORM = {
-    name.lower()
-    for name, cls in CLASSES.items()
+    name
+    for name, cls in ANY_SHAPE.items()
     if cls.direction or cls.select_direction.__func__ is not Algorithm.select_direction.__func__  # type: ignore[attr-defined]
 }
 # Whose scalars depend on all parameters together, and so each parameter on all others.
@@ -114,7 +117,7 @@ def values_of(cls: type[Optimizer]) -> dict[str, list[Any]]:
         elif name != "lr" and name in shared:
             continue
         elif isinstance(validator, Number):
-            found[name] = [next(filter(validator.holds, (other(hyper.default), 1.5)))]
+            found[name] = [next(filter(validator.holds, (other(hyper.default), 1.5, 2.0)))]
             without = name == "momentum" and validator.holds(0.0)
             if hyper.default == 0.0 or validator.optional or without:
                 found[name].append(None if validator.optional else 0.0)
@@ -230,27 +233,27 @@ def each_hyperparameter() -> list[tuple[str, str]]:
     """Give each hyperparameter of each algorithm; those that all have, with `WITH_ALL` alone."""
     shared = set(vars(Algorithm)) - {"lr"}
     return [
-        (name.lower(), key)
-        for name, cls in CLASSES.items()
+        (name, key)
+        for name, cls in ANY_SHAPE.items()
         for key in cls.hyperparameters
-        if name.lower() in WITH_ALL or key not in shared
+        if name in WITH_ALL or key not in shared
     ]
 
 
 def one_for_each_number_of_states() -> list[str]:
     """Name an algorithm for each number of states that one has, where the number of streams counts."""
     found: dict[int, str] = {}
-    for name, cls in CLASSES.items():
-        if name.lower() in BY_NORM:
+    for name, cls in ANY_SHAPE.items():
+        if name in BY_NORM:
             continue
         rule = cls.rule_for(Values(**{k: v.default for k, v in cls.hyperparameters.items()}))
-        found.setdefault(len(rule.states), name.lower())
+        found.setdefault(len(rule.states), name)
     return [*found.values()]
 
 
 def variants() -> list[Variant]:
     """Each class by name with its options: every rule, every option, every dialect, every stage."""
-    found = [v for c in CLASSES.values() for v in (products if c in WHOLE else pairs)(c)]
+    found = [v for c in ANY_SHAPE.values() for v in (products if c in WHOLE else pairs)(c)]
     return [*found, *dialects()]
 
 

@@ -87,12 +87,16 @@ def number(
     below: float = math.inf,
     initial: bool = False,
     optional: bool = False,
+    whole: bool = False,
 ) -> Any:
     """Declare a number.
 
-    `initial` if it says what state begins with, and nothing after; `optional` if it may be None.
+    `initial` if it says what state begins with, and nothing after; `optional` if it may be None;
+    `whole` for a count.
     """
-    limits = Number(at_least=at_least, above=above, at_most=at_most, below=below, optional=optional)
+    limits = Number(
+        at_least=at_least, above=above, at_most=at_most, below=below, optional=optional, whole=whole
+    )
     return Option(default, limits, initial=initial)
 
 

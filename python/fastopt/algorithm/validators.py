@@ -39,7 +39,7 @@ class Validator:
 
 
 class Number(Validator):
-    """A finite real number in a range; None too, if it is optional."""
+    """A finite real number in a range, or a whole one; None too, if it is optional."""
 
     def __init__(
         self,
@@ -49,9 +49,10 @@ class Number(Validator):
         at_most: float = math.inf,
         below: float = math.inf,
         optional: bool = False,
+        whole: bool = False,
     ) -> None:
         self.at_least, self.above, self.at_most, self.below = at_least, above, at_most, below
-        self.optional = optional
+        self.optional, self.whole = optional, whole
 
     def check(self, value: Any, where: str) -> Any:
         """Return it as a float, or None; any library's numbers are taken by their value."""
@@ -70,7 +71,7 @@ class Number(Validator):
     def holds(self, number: Any) -> bool:
         """Return whether a float, or a recorded number, is finite and in the range."""
         inside = self.at_least <= number <= self.at_most and self.above < number < self.below
-        return bool(inside and abs(number) < math.inf)
+        return bool(inside and abs(number) < math.inf and not (self.whole and number % 1))
 
     def accept(self, value: Any, where: str) -> Any:
         """Return it as a float, None, or a function of the step."""
@@ -87,7 +88,7 @@ class Number(Validator):
 
     def words(self) -> str:
         """Put in words what a value must be."""
-        return f"a number{self.range()}{', or None' if self.optional else ''}"
+        return f"a {'whole ' * self.whole}number{self.range()}{', or None' if self.optional else ''}"
 
     def range(self) -> str:
         """Put the range in words."""

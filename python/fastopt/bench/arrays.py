@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastopt.registry import optimizer_class
+
 Array = NDArray[Any]
 
 
@@ -40,16 +42,25 @@ def _count(text: str) -> int:
         return 0
 
 
-def arrays(sizes: list[int], dtype: Any = "float32") -> tuple[list[Array], list[Array]]:
-    """Draw parameters and gradients."""
+def arrays(
+    sizes: list[int], dtype: Any = "float32", algorithm: str = "adam"
+) -> tuple[list[Array], list[Array]]:
+    """Draw parameters and gradients: vectors, or matrices for an algorithm that is for those."""
     rng = np.random.default_rng(0)
-    params = [rng.standard_normal(n, np.float32).astype(dtype, copy=False) for n in sizes]
-    return params, [rng.standard_normal(n, np.float32).astype(dtype, copy=False) for n in sizes]
+    shapes = [_matrix(n) if optimizer_class(algorithm).scratch else (n,) for n in sizes]
+    params = [rng.standard_normal(s, np.float32).astype(dtype, copy=False) for s in shapes]
+    return params, [rng.standard_normal(s, np.float32).astype(dtype, copy=False) for s in shapes]
 
 
-def drawn(shape: Shape) -> tuple[list[Array], list[Array]]:
+def _matrix(elements: int) -> tuple[int, int]:
+    """Choose few rows, so that the work grows with the number of elements as that of the others."""
+    rows = max(n for n in range(1, 65) if elements % n == 0)
+    return rows, elements // rows
+
+
+def drawn(shape: Shape, algorithm: str = "adam") -> tuple[list[Array], list[Array]]:
     """Draw float32 parameters and gradients of such a shape."""
-    return arrays([shape.elements] * shape.arrays)
+    return arrays([shape.elements] * shape.arrays, algorithm=algorithm)
 
 
 def copies(arrays: list[Array]) -> list[Array]:

@@ -55,7 +55,7 @@ def measure(settings: Settings) -> Iterator[Beside]:
     for size, count in PAIRS:
         shape = Shape(1, count)
         settings.say(f"matmul {size} and {name}, {shape}")
-        params, grads = drawn(shape)
+        params, grads = drawn(shape, name)
         each: dict[str, Call] = {
             f"fastopt, {n} thread{'s' * (n > 1)}": on_threads(n, name, copies(params), grads)
             for n in sorted({1, settings.threads}, reverse=True)

@@ -37,7 +37,7 @@ def measure(settings: Settings) -> Iterator[Scaling]:
     """Measure the example at each size."""
     for shape in settings.shapes:
         settings.say(f"threads, {shape}")
-        params, grads = drawn(shape)
+        params, grads = drawn(shape, settings.example)
         each = {
             str(count): on_threads(count, settings.example, copies(params), grads)
             for count in settings.thread_counts

@@ -56,7 +56,7 @@ def measure(settings: Settings) -> Iterator[Step]:
     for algorithm in settings.algorithms:
         for shape in settings.shapes:
             settings.say(f"{algorithm}, {shape}")
-            params, grads = drawn(shape)
+            params, grads = drawn(shape, algorithm)
             opt = fastopt.get(algorithm, copies(params))
             states = len(opt.state["0"])
             others = admitted(_others(algorithm, states, params, grads, settings), settings.notes)

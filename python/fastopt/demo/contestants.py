@@ -23,6 +23,8 @@ class Contestant:
         """Make the optimizer."""
         options = {"backend": backend, **self.hyperparameters}
         if isinstance(self.algorithm, str):
+            if fastopt.registry.optimizer_class(self.algorithm).scratch:
+                options["groups"] = fastopt.vectors_by_adamw
             return fastopt.get(self.algorithm, params, **options)
         return self.algorithm(params, **options)
 

@@ -51,17 +51,12 @@ class OfMatrices(Optimizer):
     momentum: Scheduled = number(default=0.95, at_least=0.0, below=1.0)
     nesterov: bool = flag(default=True)
     ns_coefficients: str = choice(*COEFFICIENTS, default="jordan")
-    ns_steps: Scheduled = number(default=5.0, at_least=1.0)
+    ns_steps: Scheduled = number(default=5.0, at_least=1.0, whole=True)
     eps: Scheduled = number(default=1e-7, above=0.0)
 
     rule = staticmethod(muon)
     direction = staticmethod(muon_direction)
     scratch = "o"
-
-    @classmethod
-    def check_hyperparameters(cls, h: Values) -> None:
-        if h.ns_steps != int(h.ns_steps):
-            raise ValueError(f"ns_steps is {h.ns_steps}; it must be a whole number, such as 5")
 
     @classmethod
     def check_array(cls, h: Values, name: str, p: Array) -> None:
@@ -120,6 +115,10 @@ class Muon(OfMatrices):
     adjust_lr_fn : str
         The scale: "original", ``sqrt(max(1, rows / columns))``, or "match_rms_adamw", ``0.2 *
         sqrt(max(rows, columns))``, with which learning rates are about AdamW's.
+    weight_decay : float >= 0
+        Shrinks parameters by ``lr * weight_decay`` before the update.
+    decoupled_weight_decay : {True, False, "fixed", "corrected", "after", "proximal"}
+        What kind of weight decay; False adds it to the gradient.
     **options
         Those of every `Optimizer`: of the update, regularization, gradients, averages, bookkeeping.
 
@@ -191,6 +190,10 @@ class NorMuon(OfMatrices):
         The number of iterations.
     eps : float > 0
         The smallest norm that is divided by.
+    weight_decay : float >= 0
+        Shrinks parameters by ``lr * weight_decay`` before the update.
+    decoupled_weight_decay : {True, False, "fixed", "corrected", "after", "proximal"}
+        What kind of weight decay; False adds it to the gradient.
     **options
         Those of every `Optimizer`: of the update, regularization, gradients, averages, bookkeeping.
 
@@ -272,6 +275,10 @@ class AdaMuon(OfMatrices):
         Added to the root and to the norm, and the smallest norm that the iteration divides by.
     sign : bool
         Take the sign before the iteration.
+    weight_decay : float >= 0
+        Shrinks parameters by ``lr * weight_decay`` before the update.
+    decoupled_weight_decay : {True, False, "fixed", "corrected", "after", "proximal"}
+        What kind of weight decay; False adds it to the gradient.
     **options
         Those of every `Optimizer`: of the update, regularization, gradients, averages, bookkeeping.
 

@@ -55,7 +55,7 @@ class OtherShapes:
                     group.kind.factor(group.h, row[1], found_here)
 
     def change_whole(self, i: int, row: Row) -> None:
-        """Let an algorithm change what its direction has returned for a parameter."""
+        """Change what a direction has returned for a parameter, as a whole."""
         group, u = self._groups[i], self._bound.scratches[i]
         assert u is not None
         with np.errstate(all="ignore"):

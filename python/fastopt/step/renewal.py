@@ -72,10 +72,11 @@ def _check_shapes(bound: Bound, i: int, remedy: str) -> None:
     """Raise ValueError for a parameter with states in which its rows cannot be found."""
     group, p = bound.groups[bound.parameters.group_of[i]], bound.parameters.arrays[i]
     for key, shape in group.kind.shapes(group.h, p).items():
-        raise ValueError(
-            f"state {key!r} of {bound.parameters.names[i]!r} has shape {shape}, and its parameter "
-            f"{p.shape}: rows of one are none of the other; {remedy}"
-        )
+        if shape != p.shape:
+            raise ValueError(
+                f"state {key!r} of {bound.parameters.names[i]!r} has shape {shape}, and its parameter "
+                f"{p.shape}: rows of one are none of the other; {remedy}"
+            )
 
 
 def _initial(bound: Bound, i: int, key: str, p: Array) -> Array:
