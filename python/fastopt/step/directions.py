@@ -26,7 +26,7 @@ def measured(rule: Rule, row: Row, sums: Sequence[float], size: int, loss: float
     before = math.sqrt(sums[-1])
     weight = before * kept_before(row[0])
     if rule.sums == _SQUARES:  # quick, for many parameters
-        return Measured(math.sqrt(sums[0]), weight, size, before)
+        return Measured(math.sqrt(sums[0]), weight, size, before, loss=loss)
     assert rule.measured is not None
     named = {
         name: value
