@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from support.hashing import digest
 from support.places import Words, check_message, good, named
+from support.steps import take_step
 from support.variants import AFTER_THE_STEP, ANY_SHAPE, OWN_DECAY, each_hyperparameter, other
 
 import fastopt
@@ -124,7 +125,7 @@ def test_good_hyperparameter(algorithm: str, name: str) -> None:
             for found in (opt.groups[0][name], getattr(opt, name), set_at_once.groups[0][name]):
                 assert found == stored
                 assert type(found) is type(stored)
-        opt.step(good(1))
+        take_step(opt, good(1))
 
 
 def test_hyperparameters_that_do_not_go_together_change_nothing() -> None:

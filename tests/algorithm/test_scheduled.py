@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.resume_runs import digest, gradients, model
+from support.steps import take_step
 from support.variants import each_hyperparameter
 
 import fastopt
@@ -76,8 +77,8 @@ def test_the_bits_of_values_that_are_set_by_hand(algorithm: str, name: str) -> N
     for step in range(STEPS):
         setattr(by_hand, name, at(value, step))
         assert getattr(opt, name) == getattr(by_hand, name) == at(value, step)
-        opt.step(gradients(step))
-        by_hand.step(gradients(step))
+        take_step(opt, gradients(step))
+        take_step(by_hand, gradients(step))
         assert bits(params, *opt.state.values()) == bits(others, *by_hand.state.values())
         found.append(params["l.w"].tobytes())
     assert len(set(found)) == STEPS

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
-from support.variants import ANY_SHAPE
+from support.steps import take_step
+from support.variants import ANY_SHAPE, TOGETHER
 
 import fastopt
 
@@ -93,7 +94,7 @@ def train(p: Array, gradients: list[Array], backend: str, algorithm: str = "adam
     """Give the bits of a parameter and its state after a step with each gradient."""
     opt = fastopt.get(algorithm, {"w": p}, lr=0.01, weight_decay=0.1, backend=backend)
     for g in gradients:
-        opt.step({"w": g})
+        take_step(opt, {"w": g})
     return [p.tobytes(), *(a.tobytes() for a in opt.state["w"].values())]
 
 
@@ -222,7 +223,7 @@ def test_process_makes_no_whole_copy(run_python: Callable[..., str]) -> None:
 EMPTY: list[tuple[int, ...]] = [(0,), (0, 3), (3, 0), (2, 0, 4)]
 
 
-@pytest.mark.parametrize("algorithm", ANY_SHAPE)
+@pytest.mark.parametrize("algorithm", [a for a in ANY_SHAPE if a not in TOGETHER])
 def test_empty_and_0d_arrays_at_every_place(algorithm: str, backend: str) -> None:
     shapes: list[tuple[int, ...]] = [(), (0,), (5, 3), (2, 0), (1,)]
     alone = {}

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from golden.data import Array, extremes, values
+from support.steps import take_step
 from support.variants import ANY_SHAPE, FOUNDING, dialects, known, pairs, products
 
 import fastopt
@@ -36,7 +37,7 @@ def step(run: Run, dtype: Any, backend: str) -> Iterator[Array]:
     params = arrays(0)
     opt = fastopt.get(run.algorithm, params, backend=backend, **run.options)
     for t in range(1, STEPS + 1):
-        opt.step(arrays(t))
+        take_step(opt, arrays(t))
     yield from params.values()
     for state in opt.state.values():
         yield from state.values()
@@ -67,11 +68,11 @@ def pipeline(run: Run, dtype: Any, backend: str) -> Iterator[Array]:
         grads[0] = np.asfortranarray(grads[0])
         grads[4] = grads[4].astype(np.float16)
         grads[t % 3] = None
-        opt.step(grads)
+        take_step(opt, grads)
         yield np.array([opt.grad_norm, opt.loss_scale, opt.skipped], float)
         yield from np.array(opt.report() if opt.stats else [], float)
         yield from (g for g in grads if g is not None)
-    assert not opt.step([np.full_like(p, np.inf) for p in params]), "it skips"
+    assert not take_step(opt, [np.full_like(p, np.inf) for p in params]), "it skips"
     yield from [*params, *copies]
     for state in opt.state.values():
         yield from state.values()
@@ -84,7 +85,7 @@ def long(run: Run, dtype: Any, backend: str) -> Iterator[Array]:
     params = [values((n,), dtype, n) for n in (4097, 300_007)]
     opt = fastopt.get(run.algorithm, params, backend=backend, **run.options)
     for t in range(2):
-        opt.step([values(p.shape, dtype, t) for p in params])
+        take_step(opt, [values(p.shape, dtype, t) for p in params])
         yield np.array([opt.grad_norm])
     yield from [*params, *(a for state in opt.state.values() for a in state.values())]
 
@@ -95,7 +96,7 @@ def many(run: Run, dtype: Any, backend: str) -> Iterator[Array]:
     params = [values((1, n), dtype, n) for n in range(1, 40)]
     opt = fastopt.get(run.algorithm, params, backend=backend, **run.options)
     for t in range(STEPS):
-        opt.step([scales[t % 2] * values(p.shape, dtype, 40 * t + p.size) for p in params])
+        take_step(opt, [scales[t % 2] * values(p.shape, dtype, 40 * t + p.size) for p in params])
         yield np.array([opt.grad_norm])
         yield np.array(opt.report(), float)
     yield from params

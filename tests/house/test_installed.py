@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.steps import take_step
 from support.variants import ANY_SHAPE
 
 import fastopt
@@ -24,7 +25,7 @@ def trained(name: str, backend: str, dtype: Any) -> Arrays:
     params = [rng.standard_normal(size).astype(dtype) for size in SIZES]
     opt = fastopt.get(name, params, backend=backend, weight_decay=0.01, maximize=True, ema=0.9)
     for _ in range(4):
-        opt.step([rng.standard_normal(size).astype(dtype) for size in SIZES])
+        take_step(opt, [rng.standard_normal(size).astype(dtype) for size in SIZES])
     return params + [array for state in opt.state.values() for array in state.values()]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from support.own_momentum import Own
+from support.steps import take_step
 from support.variants import WITH_ALL
 
 import fastopt
@@ -57,9 +58,9 @@ def check_same(one: str, other: str, steps: int = 3, **options: Any) -> None:
     ]
     for seed in range(1, 1 + steps):
         g = model(seed)
-        both.step(g)
+        take_step(both, g)
         for opt, key in zip(alone, "ab", strict=True):
-            opt.step({key: model(seed)[key]})
+            take_step(opt, {key: model(seed)[key]})
         assert bits(both) == bits(alone[0]) | bits(alone[1]), seed
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.schedule_cases import CASES, LONGEST, label
+from support.steps import take_step
 from support.variants import BY_NORM, variants
 from support.variants import label as variant_label
 
@@ -31,7 +32,7 @@ def both(name: str, options: Any, steps: int = STEPS, change: Any = None) -> lis
         for k in range(steps):
             if change is not None:
                 change(opt, k)
-            opt.step([rng.standard_normal(p.shape) for p in params])
+            take_step(opt, [rng.standard_normal(p.shape) for p in params])
             h = {key: repr(value) for key, value in vars(opt.groups[0].h).items()}
             states = [[*state] for state in opt.state.values()]  # of the rule that was chosen
             seen.append(([p.tobytes() for p in params], h, states, repr(opt.state_dict()["groups"])))

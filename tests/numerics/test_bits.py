@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.steps import take_step
 from support.variants import BY_NORM, WITH_ALL, label, one_for_each_number_of_states, variants
 
 import fastopt
@@ -92,7 +93,7 @@ def train(
             for array, bits in zip(each, pieces(STEPS + 1 + k), strict=True):
                 array[...] = bits
     for step in range(STEPS):
-        opt.step(pieces(1 + step))
+        take_step(opt, pieces(1 + step))
     return np.concatenate([*params, *(array for each in states for array in each)])
 
 

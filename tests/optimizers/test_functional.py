@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.steps import loss_for, take_step
 from support.variants import label, variants
 
 import fastopt
@@ -39,10 +40,11 @@ def test_same_bits_as_the_class(variant: tuple[str, dict[str, Any]]) -> None:
             opt = fastopt.get(algorithm, p, backend=backend, **options)
             states = [np.copy(a) for a in opt.state["params"].values()]
             carried: dict[str, float] = {}
+            loss = {"loss": loss_for(opt)} if opt.needs_loss else {}
             for t in range(1, 5):
                 g = values(t, dtype) if t % 2 else values(t, dtype)[::-1]
-                opt.step(g)
-                carried = call(q, g, *states, t=t, backend=backend, **given, **carried)
+                take_step(opt, g)
+                carried = call(q, g, *states, t=t, backend=backend, **given, **carried, **loss)
             assert bits(p, *opt.state["params"].values()) == bits(q, *states)
             moves = not options.get("silent_sgd_phase", algorithm == "radamschedulefree")
             assert (bits(q) != bits(values(0, dtype))) == moves

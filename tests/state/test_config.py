@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.steps import take_step
 from support.variants import Variant, label, variants
 
 import fastopt
@@ -26,8 +27,8 @@ def test_round_trip_through_json(variant: Variant) -> None:
         assert [dict(g) | {"params": 0} for g in twin.groups] == [
             dict(g) | {"params": 0} for g in opt.groups
         ]
-    opt.step(np.full(5, 0.3))
-    twin.step(np.full(5, 0.3))
+    take_step(opt, np.full(5, 0.3))
+    take_step(twin, np.full(5, 0.3))
     assert p.tobytes() == q.tobytes()
 
 

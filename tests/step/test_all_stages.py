@@ -8,6 +8,7 @@ import pytest
 from numerics.test_bits import CHUNK_BYTES, LEVELS, finite, raw_bits
 from support.by_hand import Array, bfloat16, same
 from support.own_momentum import Own
+from support.steps import take_step
 from support.variants import ANY_SHAPE, known, paired
 
 import fastopt
@@ -108,8 +109,8 @@ def train(
     for step in range(STEPS):
         grads = [gradient(i, step, g) for i, g in enumerate(arrays())]
         if step == 0 and opt.nonfinite == "skip":
-            assert not opt.step([np.full(n, np.inf) for n in sizes])
-        assert opt.step(grads)
+            assert not take_step(opt, [np.full(n, np.inf) for n in sizes])
+        assert take_step(opt, grads)
         said += [opt.grad_norm, opt.skipped, opt.loss_scale, opt.stats and opt.report()]
         assert not any(g.any() for g in grads if g is not None)
     states = [a for state in opt.state.values() for a in state.values()]

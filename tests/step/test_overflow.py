@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from support.hashing import digest
 from support.places import Array, options
+from support.steps import take_step
 from support.variants import ANY_SHAPE
 
 import fastopt
@@ -54,24 +55,24 @@ def test_nothing_that_is_not_finite_enters(
             }
             for opt in made.values():
                 if not first:
-                    opt.step(model(kind, 1))
+                    take_step(opt, model(kind, 1))
             g = model(kind, 2)
             g[name][place] = value
             before = written(made["skip"])
-            made["propagate"].step(g)
-            taken = made["skip"].step(g)
+            take_step(made["propagate"], g)
+            taken = take_step(made["skip"], g)
             assert taken == all_finite(made["propagate"])
             assert written(made["skip"]) == (written(made["propagate"]) if taken else before)
             if taken:
-                made["raise"].step(g)
+                take_step(made["raise"], g)
             else:
                 with pytest.raises(
                     FloatingPointError, match=rf" of '{name}' infinite|parameter '{name}'"
                 ):
-                    made["raise"].step(g)
+                    take_step(made["raise"], g)
             assert written(made["raise"]) == written(made["skip"])
             assert made["skip"].skipped == (not taken)
-            assert made["skip"].step(model(kind, 3))
+            assert take_step(made["skip"], model(kind, 3))
             assert all_finite(made["skip"])
 
 
@@ -142,7 +143,7 @@ def test_hardly_any_eps(eps: float, algorithm: str, backend: str) -> None:
             algorithm, p, eps=eps, nonfinite="skip", flush_subnormals=flush, backend=backend
         )
         for g in ([1e-20, 1, 1, 1], [1e-30, 1e-22, 1e-15, 0], [1e-45, 1e9, 0, -1]):
-            opt.step(np.array(g, np.float32))
+            take_step(opt, np.array(g, np.float32))
             arrays = [p, *opt.state["params"].values()]
             assert all([bool(np.isfinite(a).all()) for a in arrays])
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import fastopt
 from support.by_hand import Array, same
+from support.steps import take_step
 from support.variants import BY_NORM, Options, Variant, variants
 
 Arrays = list[Array]
@@ -127,7 +128,7 @@ class Scene:
         params = self.params()
         opt = self.make(params, **more)
         for k in range(1, steps + 1):
-            opt.step(self.grads(k))
+            take_step(opt, self.grads(k))
         return written(opt, params)
 
 

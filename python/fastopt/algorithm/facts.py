@@ -12,6 +12,7 @@ KINDS = {
     "schedule-free": "Without a schedule",
     "learning-rate-free": "Without a learning rate",
     "factored": "Less memory: numbers for rows and columns",
+    "loss-aware": "A step size from the loss",
     "matrix": "A step size for each matrix",
 }
 

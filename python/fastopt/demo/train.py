@@ -88,8 +88,9 @@ def train(
     with bar if own_bar else nullcontext(), np.errstate(all="ignore"):
         # A step on copies first, so that no compiler runs against the clock.
         copies = {name: p.copy() for name, p in params.items()}
-        _, grads = network.loss_and_gradients(copies, data.x_train[:batch], data.y_train[:batch])
-        contestant.optimizer(copies, backend).step(grads)
+        loss, grads = network.loss_and_gradients(copies, data.x_train[:batch], data.y_train[:batch])
+        first = contestant.optimizer(copies, backend)
+        first.step(grads, loss=loss if first.needs_loss else None)
         epochs = -(-steps // len(drawn))
         fit(loss_and_grad, params, optimizer, drawn, epochs, [recorder], progress=False)
 

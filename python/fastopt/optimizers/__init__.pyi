@@ -24,7 +24,15 @@ from fastopt.optimizers.by_blocks import AdamMini as AdamMini
 from fastopt.optimizers.by_blocks import RowwiseAdagrad as RowwiseAdagrad
 from fastopt.optimizers.came import CAME as CAME
 from fastopt.optimizers.cocob import COCOB as COCOB
+from fastopt.optimizers.dadaptation import DAdaptAdaGrad as DAdaptAdaGrad
+from fastopt.optimizers.dadaptation import DAdaptAdam as DAdaptAdam
+from fastopt.optimizers.dadaptation import DAdaptAdan as DAdaptAdan
+from fastopt.optimizers.dadaptation import DAdaptLion as DAdaptLion
+from fastopt.optimizers.dadaptation import DAdaptSGD as DAdaptSGD
 from fastopt.optimizers.diffgrad import DiffGrad as DiffGrad
+from fastopt.optimizers.dog import DoG as DoG
+from fastopt.optimizers.dog import DoWG as DoWG
+from fastopt.optimizers.dog import LDoG as LDoG
 from fastopt.optimizers.fromage import Fromage as Fromage
 from fastopt.optimizers.ftrl import FTRL as FTRL
 from fastopt.optimizers.lamb import LAMB as LAMB
@@ -32,6 +40,8 @@ from fastopt.optimizers.laprop import LaProp as LaProp
 from fastopt.optimizers.lars import LARS as LARS
 from fastopt.optimizers.lion import Lion as Lion
 from fastopt.optimizers.madgrad import MADGRAD as MADGRAD
+from fastopt.optimizers.momo import MoMo as MoMo
+from fastopt.optimizers.momo import MoMoAdam as MoMoAdam
 from fastopt.optimizers.muon import AdaMuon as AdaMuon
 from fastopt.optimizers.muon import Muon as Muon
 from fastopt.optimizers.muon import NorMuon as NorMuon
@@ -41,6 +51,8 @@ from fastopt.optimizers.novograd import NovoGrad as NovoGrad
 from fastopt.optimizers.optimistic import OptimisticAdam as OptimisticAdam
 from fastopt.optimizers.optimistic import OptimisticSGD as OptimisticSGD
 from fastopt.optimizers.padam import PAdam as PAdam
+from fastopt.optimizers.polyak import ALIG as ALIG
+from fastopt.optimizers.polyak import PolyakSGD as PolyakSGD
 from fastopt.optimizers.prodigy import Prodigy as Prodigy
 from fastopt.optimizers.quasi_hyperbolic import QHM as QHM
 from fastopt.optimizers.quasi_hyperbolic import QHAdam as QHAdam
@@ -64,6 +76,7 @@ INDEX: Mapping[str, str]
 
 __all__ = [
     "ADOPT",
+    "ALIG",
     "ASGD",
     "CAME",
     "COCOB",
@@ -93,10 +106,20 @@ __all__ = [
     "AdamaxW",
     "Adan",
     "AggMo",
+    "DAdaptAdaGrad",
+    "DAdaptAdam",
+    "DAdaptAdan",
+    "DAdaptLion",
+    "DAdaptSGD",
     "DiffGrad",
+    "DoG",
+    "DoWG",
     "Fromage",
+    "LDoG",
     "LaProp",
     "Lion",
+    "MoMo",
+    "MoMoAdam",
     "Muon",
     "NAdam",
     "NAdamW",
@@ -105,6 +128,7 @@ __all__ = [
     "OptimisticAdam",
     "OptimisticSGD",
     "PAdam",
+    "PolyakSGD",
     "Prodigy",
     "QHAdam",
     "RAdam",

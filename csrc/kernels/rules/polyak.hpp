@@ -1,0 +1,35 @@
+// Steps of Polyak's size: plain, or with momentum that looks ahead.
+#pragma once
+#include "kernels/arithmetic.hpp"
+
+namespace fastopt::FASTOPT_LEVEL {
+
+template <class T> struct polyak_direction {
+    T keep, step, momentum;
+    void operator()(T& p, T g) const { p = g; }
+};
+
+template <class T> struct polyak {
+    T keep, step, momentum;
+    void operator()(T& p, T g) const { p = keep * p - step * g; }
+};
+
+template <class T> struct polyak_momentum_direction {
+    T keep, step, momentum;
+    void operator()(T& p, T g, T&) const { p = g; }
+};
+
+template <class T> struct polyak_momentum {
+    T keep, step, momentum;
+    void operator()(T& p, T g, T& b) const {
+        b = momentum * b - step * g;
+        p = keep * p - step * g + momentum * b;
+    }
+};
+
+FASTOPT_RULE(polyak_direction)
+FASTOPT_RULE(polyak)
+FASTOPT_RULE(polyak_momentum_direction)
+FASTOPT_RULE(polyak_momentum)
+
+}  // namespace fastopt::FASTOPT_LEVEL
