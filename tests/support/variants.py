@@ -84,6 +84,9 @@ BY_NORM = {
     for name, cls in ANY_SHAPE.items()
     if cls.direction or cls.select_direction.__func__ is not Algorithm.select_direction.__func__  # type: ignore[attr-defined]
 }
+# With numbers for rows and columns in place of states of the shape of a parameter.
+FACTORED = [name.lower() for name, cls in CLASSES.items() if cls.facts.kind == "factored"]
+
 # Whose scalars depend on all parameters together, and so each parameter on all others.
 TOGETHER = {name.lower() for name, cls in CLASSES.items() if cls.measures_all}
 OWN_DECAY = {name.lower() for name, cls in CLASSES.items() if has_own_decay(cls)}

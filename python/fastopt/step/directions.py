@@ -64,10 +64,11 @@ def between(
 
 def rows_of_measured(
     bound: Bound, due: StepRequest, rows: Rows, row_of_each: Sequence[int]
-) -> tuple[Rows, Sequence[int], list[Change]]:
+) -> tuple[Rows, Sequence[int], list[Change], str]:
     """Compute rows from what is measured of each parameter, or of all; and what is carried on then.
 
-    Returns the rows, which of them each parameter uses, and what changes.
+    Returns the rows, which of them each parameter uses, what changes, and what in that speaks against
+    the step where nothing may become infinite.
     """
     used = row_of_each or bound.count_of
     groups = [bound.groups[group] for group in bound.parameters.group_of]
@@ -94,7 +95,8 @@ def rows_of_measured(
         if members:
             carried = {**carried, kind.__name__: _of_all(kind, groups, members, used, each, found)}
     others.factor(2, found, numbers)
-    return found, numbers, [*others.changes(), (bound.progress, "carried", carried)]
+    spoilt = others.spoilt() if bound.guarded else ""
+    return found, numbers, [*others.changes(), (bound.progress, "carried", carried)], spoilt
 
 
 def _looks(

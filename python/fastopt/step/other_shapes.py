@@ -72,6 +72,18 @@ class OtherShapes:
                 found.append((state, None, contents))
         return found
 
+    def spoilt(self) -> str:
+        """Return what would become infinite or NaN that is not; nothing where all is well."""
+        for i, kept in self._kept.items():
+            for name, new in kept.items():
+                state = self._bound.states[i][name]
+                with np.errstate(over="ignore"):  # as it is when it has been written
+                    bad = ~np.isfinite(new.astype(state.dtype)) & np.isfinite(state)
+                if bad.any():
+                    what = f"state {name!r} of {self._bound.parameters.names[i]!r}"
+                    return f"the step would make {what} infinite or NaN, though all is finite before"
+        return ""
+
     def _t(self, i: int) -> int:
         return self._bound.counts[self._bound.count_of[i]].t + 1
 

@@ -96,7 +96,9 @@ def _decided(bound: Bound, due: StepRequest) -> bool:
     extras = whole.extras(bound.followers, progress.steps, due.zero, norms is not None)
     rows, row_of_each = _scaled(bound, due.rows, unscale, factors)
     if bound.measures:
-        measured, row_of_each, carried = rows_of_measured(bound, due, rows, row_of_each)
+        measured, row_of_each, carried, spoilt = rows_of_measured(bound, due, rows, row_of_each)
+        if spoilt:
+            return decide.leave_out(bound, due, norm, partial(overflow.complaint, spoilt))
         rows = list(measured)
         changes += carried
     if bound.guarded and norms is not None:
