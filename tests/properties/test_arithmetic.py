@@ -7,6 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from support.by_hand import LR, MOMENTUM, ByHand, bfloat16, copies_for, portions_for
 from support.scenes import Scene, assert_same, scenes, tame, written
+from support.steps import take_step
 
 import fastopt
 
@@ -21,7 +22,7 @@ def test_maximizing_is_minimizing_with_the_gradient_turned_round(scene: Scene) -
     params = scene.params()
     opt = scene.with_options(maximize=turned).make(params)
     for k in range(1, 4):
-        opt.step(negated(scene.grads(k)))
+        take_step(opt, negated(scene.grads(k)))
     assert_same(written(opt, params), scene.train())
 
 
@@ -38,7 +39,7 @@ def test_learning_rate_of_nothing_moves_nothing(scene: Scene) -> None:
     if opt.decoupled_weight_decay == "fixed":  # an option, or what a dialect means
         opt.weight_decay = 0.0
     for k in range(1, 4):
-        opt.step(scene.grads(k))
+        take_step(opt, scene.grads(k))
     for p, was in zip(params, scene.params(), strict=True):
         assert np.array_equal(p, was)
 
@@ -58,7 +59,7 @@ def test_loss_scale_of_a_power_of_two(scene: Scene, power: int, late: bool) -> N
     if late:
         opt.loss_scale = scale
     for k in range(1, 4):
-        opt.step([None if g is None else g * g.dtype.type(scale) for g in scene.grads(k)])
+        take_step(opt, [None if g is None else g * g.dtype.type(scale) for g in scene.grads(k)])
     assert_same(written(opt, params), scene.train())
 
 

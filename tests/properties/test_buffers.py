@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.framed import Framed, guarded
 from support.scenes import ELEMENTWISE, Arrays, Gradients, Scene, assert_same, scenes, tame, written
+from support.steps import take_step
 
 from fastopt import functional
 
@@ -23,7 +24,7 @@ def test_offset_in_a_buffer(scene: Scene, at: list[int]) -> None:
     params = [each.array for each in framed(scene.params(), at)]
     opt = scene.make(params)
     for k in range(1, 4):
-        opt.step([None if g is None else Framed(g, at[k]).array for g in scene.grads(k)])
+        take_step(opt, [None if g is None else Framed(g, at[k]).array for g in scene.grads(k)])
     assert_same(written(opt, params), scene.train())
 
 
@@ -45,8 +46,8 @@ def test_layout_of_parameters_and_gradients(scene: Scene, data: st.DataObject) -
     opt, wanted = scene.make(params), scene.make(plain)
     for k in range(1, 4):
         grads = [laid(g, i) for i, g in enumerate(scene.grads(k))]
-        opt.step(grads)
-        wanted.step([np.array(g, order="K", copy=True) for g in grads])
+        take_step(opt, grads)
+        take_step(wanted, [np.array(g, order="K", copy=True) for g in grads])
     assert_same(written(opt, params), written(wanted, plain))
 
 
@@ -63,7 +64,7 @@ def test_canaries(scene: Scene, at: list[int], zero_grads: bool, ema: float | No
     )
     for k in range(1, 3):
         grads = [None if g is None else Framed(g, at[2]) for g in scene.grads(k)]
-        opt.step([None if g is None else g.array for g in grads])
+        take_step(opt, [None if g is None else g.array for g in grads])
         for each in [*params, *copies, *(g for g in grads if g is not None)]:
             each.check()
 
@@ -89,7 +90,7 @@ def test_memory_that_cannot_be_touched(scene: Scene, at_end: bool, zero_grads: b
     params = [guarded(p, at_end) for p in scene.params()]
     opt = scene.make(params, zero_grads=zero_grads, global_clipnorm=None)
     for k in range(1, 3):
-        opt.step([None if g is None else guarded(g, at_end) for g in scene.grads(k)])
+        take_step(opt, [None if g is None else guarded(g, at_end) for g in scene.grads(k)])
     assert_same(written(opt, params), scene.train(steps=2))
 
 
@@ -105,7 +106,7 @@ def test_gradients_are_read_alone(scene: Scene, zero_grads: bool, clips: bool) -
             if g is not None:
                 g.setflags(write=zero_grads)
         before = [None if g is None else g.tobytes() for g in grads]
-        opt.step(grads)
+        take_step(opt, grads)
         for g, was in zip(grads, before, strict=True):
             if g is not None:
                 assert g.tobytes() == (bytes(g.nbytes) if zero_grads else was)
@@ -128,7 +129,7 @@ def test_arrays_stay_what_and_where_they_are(scene: Scene, settings: dict[str, A
 
     before = places(written(opt, params))
     for k in range(1, 4):
-        opt.step({"all": scene.grads(k)})
+        take_step(opt, {"all": scene.grads(k)})
         assert places(written(opt, params)) == before
     opt.load_state_dict(opt.state_dict())
     assert [p is was for p, was in zip(params, items, strict=True)] == [True] * len(items)

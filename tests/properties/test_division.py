@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from support.scenes import ELEMENTWISE, OF_TORCH, Arrays, Scene, assert_same, scenes
+from support.scenes import APART, ELEMENTWISE, Arrays, Scene, assert_same, scenes
+from support.steps import take_step
 from support.variants import Variant
 
 import fastopt
@@ -24,13 +25,13 @@ def test_arrays_cut_in_pieces(scene: Scene, at: list[int]) -> None:
     opt = scene.make(params)
     for k in range(1, 4):
         grads = scene.grads(k)
-        whole.step(grads)
-        opt.step([cut(g, at) for g in grads])
+        take_step(whole, grads)
+        take_step(opt, [cut(g, at) for g in grads])
     joined = [np.concatenate(pieces) for pieces in params]
     assert_same(joined, [p.ravel(order="K") for p in wanted])
 
 
-@given(scenes(), st.randoms(use_true_random=False))
+@given(scenes(of=APART), st.randoms(use_true_random=False))
 def test_any_order(scene: Scene, random: Any) -> None:
     wanted = scene.train()
     order = list(range(len(scene.shapes)))
@@ -39,7 +40,7 @@ def test_any_order(scene: Scene, random: Any) -> None:
     opt = scene.make([params[i] for i in order])
     for k in range(1, 4):
         grads = scene.grads(k)
-        opt.step([grads[i] for i in order])
+        take_step(opt, [grads[i] for i in order])
     states = dict(zip(order, opt.state.values(), strict=True))
     found = [*params, *(a for i in range(len(order)) for a in states[i].values())]
     assert_same(found, wanted)
@@ -58,8 +59,8 @@ def test_none_is_not_being_there(scene: Scene, data: st.DataObject) -> None:
     wanted = scene.make(alone)
     for k in range(1, 4):
         grads = [g if here else None for g, here in zip(scene.grads(k), there, strict=True)]
-        opt.step(grads)
-        wanted.step([g for g in grads if g is not None])
+        take_step(opt, grads)
+        take_step(wanted, [g for g in grads if g is not None])
     states = iter(wanted.state.values())
     kept = iter(alone)
     for p, state, was, here in zip(params, opt.state.values(), before, there, strict=True):
@@ -84,11 +85,12 @@ def test_empty_arrays_and_single_numbers_among_them(
     opt = scene.make(all_params)
     for k in range(1, 4):
         grads = scene.grads(k)
-        opt.step(
+        take_step(
+            opt,
             [
                 np.ones_like(p) if i is None else grads[i]
                 for i, p in zip(all_hosts, all_params, strict=True)
-            ]
+            ],
         )
     states = [s for i, s in zip(all_hosts, opt.state.values(), strict=True) if i is not None]
     assert_same([*params, *(a for s in states for a in s.values())], wanted)
@@ -100,9 +102,9 @@ def test_empty_arrays_and_single_numbers_among_them(
 @st.composite
 def groups(draw: st.DrawFn) -> list[Variant]:
     """Draw an algorithm with options for two to four groups, half of the time one for all."""
-    name = draw(st.sampled_from(sorted({name for name, _ in OF_TORCH})))
+    name = draw(st.sampled_from(sorted({name for name, _ in APART})))
     one = draw(st.booleans())
-    own = [variant for variant in OF_TORCH if variant[0] == name or not one]
+    own = [variant for variant in APART if variant[0] == name or not one]
     return draw(st.lists(st.sampled_from(own), min_size=2, max_size=4))
 
 
@@ -123,9 +125,9 @@ def test_groups_are_optimizers(drawn: list[Variant], scene: Scene) -> None:
     ]
     for k in range(1, 4):
         grads = scene.grads(k)
-        opt.step([[grads[i] for i in members] for members in lists])
+        take_step(opt, [[grads[i] for i in members] for members in lists])
         for each, members in zip(separate, lists, strict=True):
-            each.step([grads[i] for i in members])
+            take_step(each, [grads[i] for i in members])
     states = [a for each in separate for state in each.state.values() for a in state.values()]
     assert_same([a for state in opt.state.values() for a in state.values()], states)
     assert_same(params, alone)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.by_hand import Array
 from support.scenes import ELEMENTWISE, Gradients, Scene, assert_same, scenes, tame, written
+from support.steps import take_step
 
 import fastopt
 
@@ -37,22 +38,22 @@ def test_policies_for_nonfinite_gradients(scene: Scene, at: int, value: float) -
     params = {policy: scene.params() for policy in ("propagate", "raise", "skip")}
     opts = {policy: scene.make(p, nonfinite=policy) for policy, p in params.items()}
     for opt in opts.values():
-        assert opt.step(scene.grads(1))
+        assert take_step(opt, scene.grads(1))
     bad = scene.grads(2)
     is_bad = put(bad, at, value)
     before = {policy: bits(opt, params[policy]) for policy, opt in opts.items()}
     if is_bad:
         with pytest.raises(FloatingPointError, match="is not finite"):
-            opts["raise"].step(bad)
-        assert not opts["skip"].step(bad)
+            take_step(opts["raise"], bad)
+        assert not take_step(opts["skip"], bad)
         assert opts["skip"].skipped == 1
         for policy in ("raise", "skip"):
             assert bits(opts[policy], params[policy]) == before[policy]
     plain = scene.params()
     ordinary = scene.make(plain)
-    ordinary.step(scene.grads(1))
-    assert ordinary.step(bad)
-    assert opts["propagate"].step(bad)
+    take_step(ordinary, scene.grads(1))
+    assert take_step(ordinary, bad)
+    assert take_step(opts["propagate"], bad)
     assert_same(written(opts["propagate"], params["propagate"]), written(ordinary, plain))
 
 
@@ -69,11 +70,11 @@ def test_bad_element_is_alone(scene: Scene, at: int, value: float) -> None:
             for g, mark in zip(grads, marks, strict=True):
                 if g is not None:
                     g[mark == 1.0] = value
-        opt.step(grads)
+        take_step(opt, grads)
     plain = scene.params()
     wanted = scene.make(plain)
     for k in range(1, 4):
-        wanted.step(scene.grads(k))
+        take_step(wanted, scene.grads(k))
     sides = zip([opt, wanted], [params, plain], strict=True)
     found, expected = (
         [[p, *s.values()] for p, s in zip(ps, o.state.values(), strict=True)] for o, ps in sides
@@ -111,14 +112,14 @@ def test_call_that_fails(scene: Scene, at: int, fault: Callable[[Array], Any], r
     """One wrong gradient among good ones: the error names it, and no byte has changed."""
     params = scene.params()
     opt = scene.make(params, nonfinite="skip" if reads else "propagate")
-    opt.step(scene.grads(1))
+    take_step(opt, scene.grads(1))
     before = bits(opt, params)
     bad = scene.grads(2)
     place = at % len(bad)
     bad[place] = fault(bad[place])
     with pytest.raises((TypeError, ValueError), match=rf"'{place}'|{place}"):
-        opt.step(bad)
+        take_step(opt, bad)
     assert bits(opt, params) == before
-    opt.step(scene.grads(2))
-    opt.step(scene.grads(3))
+    take_step(opt, scene.grads(2))
+    take_step(opt, scene.grads(3))
     assert_same(written(opt, params), scene.train())

@@ -11,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from support.scenes import OF_TORCH, assert_same, dtypes, seeds, shapes, tame, written
+from support.steps import take_step
 
 import fastopt
 
@@ -68,7 +69,7 @@ class Life(RuleBasedStateMachine):
     @rule(seed=seeds, absent=st.booleans())
     def step(self, seed: int, absent: bool) -> None:
         for opt in self.opts:
-            opt.step(self.grads(seed, absent))
+            take_step(opt, self.grads(seed, absent))
 
     @rule(seed=seeds, what=st.sampled_from(["shape", "dtype", "missing", "nan"]))
     def bad_step(self, seed: int, what: str) -> None:
@@ -92,7 +93,7 @@ class Life(RuleBasedStateMachine):
                 opt.nonfinite = "propagate"  # what sits out is not looked at
                 continue
             with pytest.raises(error):
-                opt.step(grads)
+                take_step(opt, grads)
             opt.nonfinite = "propagate"
             assert self.digest(opt) == before
 
@@ -104,7 +105,7 @@ class Life(RuleBasedStateMachine):
         child = os.fork()
         if child == 0:  # nothing of pytest may run here
             try:
-                self.opts[0].step(grads)
+                take_step(self.opts[0], grads)
                 os.write(writing, self.digest(self.opts[0]).encode())
             finally:
                 os._exit(0)
@@ -113,7 +114,7 @@ class Life(RuleBasedStateMachine):
             found = pipe.read()
         assert os.waitpid(child, 0)[1] == 0
         for opt in self.opts:
-            opt.step(grads)
+            take_step(opt, grads)
         assert found == self.digest(self.opts[0])
 
     # Changes.
@@ -158,7 +159,7 @@ class Life(RuleBasedStateMachine):
             name = sorted(model)[which % len(model)]
             bound, model[name] = model[name], model[name].copy(order="K")
             with pytest.raises((TypeError, ValueError), match=name):
-                opt.step(self.grads(which, False))
+                take_step(opt, self.grads(which, False))
             model[name] = bound
 
     @rule(which=st.integers(0, 99))

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.scenes import OF_TORCH, Scene, assert_same, scenes, whole_numbers, without, written
+from support.scenes import APART, OF_TORCH, Scene, assert_same, scenes, whole_numbers, without, written
+from support.steps import take_step
 
 import fastopt
 from fastopt import functional
@@ -43,11 +44,11 @@ def test_hyperparameters_set_late(scene: Scene, at_once: bool) -> None:
                 given_late[key] = value
         opt.groups[0].update(late)
     for k in range(1, 4):
-        opt.step(scene.grads(k))
+        take_step(opt, scene.grads(k))
     plain = scene.params()
     wanted = scene.make(plain)
     for k in range(1, 4):
-        wanted.step(scene.grads(k))
+        take_step(wanted, scene.grads(k))
     assert_same(params, plain)
     for found, state in zip(opt.state.values(), wanted.state.values(), strict=True):
         assert_same([found[key] for key in state], list(state.values()))
@@ -58,13 +59,13 @@ def test_state_taken_and_put_back(scene: Scene, stop: int, copy: bool) -> None:
     params = scene.params()
     opt = scene.make(params)
     for k in range(1, stop + 1):
-        opt.step(scene.grads(k))
+        take_step(opt, scene.grads(k))
     params = [p.copy(order="K") for p in params]
     resumed = scene.make(params)
     with diverged():
         resumed.load_state_dict(opt.state_dict(copy=copy))
     for k in range(stop + 1, 4):
-        resumed.step(scene.grads(k))
+        take_step(resumed, scene.grads(k))
     assert_same(written(resumed, params), scene.train())
 
 
@@ -77,18 +78,18 @@ def test_file_written_and_read(
     params = scene.params()
     opt = scene.make(params)
     for k in range(1, stop + 1):
-        opt.step(scene.grads(k))
+        take_step(opt, scene.grads(k))
     opt.save(path, params=True)
     params = scene.arrays(9)
     resumed = scene.make(params)
     with diverged():
         resumed.load(path)
     for k in range(stop + 1, 4):
-        resumed.step(scene.grads(k))
+        take_step(resumed, scene.grads(k))
     assert_same(written(resumed, params), scene.train())
 
 
-@given(scenes(values=[whole_numbers]), st.sampled_from([1, 2, 4, 8]))
+@given(scenes(of=APART, values=[whole_numbers]), st.sampled_from([1, 2, 4, 8]))
 def test_accumulated_gradients(scene: Scene, count: int) -> None:
     """Steps with the mean of some gradients; small whole numbers make it exact."""
     params, plain = scene.params(), scene.params()
@@ -100,11 +101,13 @@ def test_accumulated_gradients(scene: Scene, count: int) -> None:
         assert taken == [False] * (count - 1) + [True]
         columns = [[g for g in column if g is not None] for column in zip(*parts, strict=True)]
         means = [sum(column) * (1.0 / count) if column else None for column in columns]
-        wanted.step([m if m is None else m.astype(p.dtype) for m, p in zip(means, plain, strict=True)])
+        take_step(
+            wanted, [m if m is None else m.astype(p.dtype) for m, p in zip(means, plain, strict=True)]
+        )
     assert_same(written(opt, params), written(wanted, plain))
 
 
-@given(scenes(most=12))
+@given(scenes(of=APART, most=12))
 def test_functional(scene: Scene) -> None:
     """One call for each array, with state of the caller's own."""
     name, options = scene.variant
@@ -117,7 +120,7 @@ def test_functional(scene: Scene) -> None:
     call = getattr(functional, name)
     for k in range(1, 4):
         grads = scene.grads(k)
-        opt.step(grads)
+        take_step(opt, grads)
         for i, g in enumerate(grads):
             if g is not None:
                 counts[i] += 1
@@ -126,7 +129,7 @@ def test_functional(scene: Scene) -> None:
     assert_same(written(opt, params), [*plain, *(a for states in own for a in states)])
 
 
-@given(scenes(most=12, absent=False), st.data())
+@given(scenes(of=APART, most=12, absent=False), st.data())
 def test_frozen_removed_and_added(scene: Scene, data: st.DataObject) -> None:
     """Who is frozen, or gone, or not yet there, is as one without a gradient."""
     count = len(scene.shapes)
@@ -150,13 +153,14 @@ def test_frozen_removed_and_added(scene: Scene, data: st.DataObject) -> None:
                 elif role == "late":
                     opt.add_params({key: all_params[key]})
         grads = {f"p{i}": g for i, g in enumerate(scene.grads(k))}
-        opt.step({key: grads[key] for key in now})
+        take_step(opt, {key: grads[key] for key in now})
         silent = {"frozen": k >= 3, "gone": k >= 3, "late": k < 3, "there": False}
-        wanted.step(
+        take_step(
+            wanted,
             {
                 key: None if silent[role] else g
                 for (key, g), role in zip(grads.items(), roles, strict=True)
-            }
+            },
         )
     states |= opt.state
     assert_same(list(all_params.values()), list(plain.values()))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import fastopt
 from fastopt import schedules
 from fastopt.registry import ALGORITHMS, optimizer_class
+from support.steps import take_step
 
 Arrays = dict[str, NDArray[Any]]
 DATA = Path(__file__).parents[1] / "data" / "checkpoints"
@@ -92,7 +93,7 @@ def write(folder: Path) -> None:
         params = model(0)
         opt = fastopt.get(name, params, **options)
         for k in range(3):
-            opt.step(model(1 + k))
+            take_step(opt, model(1 + k))
         for suffix in SUFFIXES:
             opt.save(folder / f"{name}{suffix}", params=True, extra=EXTRA, progress=False)
         digests[name] = digest(opt, params)
