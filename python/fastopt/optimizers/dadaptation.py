@@ -477,7 +477,8 @@ class DAdaptLion(DAdaptation):
     Defazio and Mishchenko, *Learning-rate-free learning by D-Adaptation* (arXiv:2301.07733), as the
     authors' package, which leaves out a step where all gradients have been 0: here it is counted. One
     estimate holds for all groups; it begins with the d0, and grows with the hyperparameters, of the
-    first. A group's own lr is a factor of it.
+    first. A group's own lr is a factor of it. With small batches this estimate can grow
+    too far: begin with ``lr=0.03`` there.
 
     Parameters
     ----------

@@ -20,6 +20,7 @@ LEARNING_RATES = {
     "adamw": 0.0003,
     "adamwschedulefree": 0.001,
     "amsgrad": 0.0003,
+    "dadaptlion": 0.03,
     "lamb": 0.001,
     "lion": 0.0003,
     "momentum": 0.01,
