@@ -46,11 +46,12 @@ def orthogonalized(u: NDArray[Any], steps: int, triples: Sequence[Triple], eps: 
     """
     tall = u.shape[0] > u.shape[1]
     x = u.T if tall else u
-    norm = max(sqrt(float(np.vdot(x, x))), eps)
-    if not 0.0 < norm < np.inf:  # squares that are out of range, or NaN
+    squared, info = float(np.vdot(x, x)), np.finfo(u.dtype)
+    norm = sqrt(squared)
+    if not info.tiny / info.eps < squared < np.inf:  # squares that are out of range, or NaN
         largest = float(np.abs(x).max(initial=0.0))
-        norm = max(largest * float(np.linalg.norm(x / largest)) if largest > 0.0 else 0.0, eps)
-    x = np.ascontiguousarray(x) / u.dtype.type(norm)
+        norm = largest * float(np.linalg.norm(x / u.dtype.type(largest))) if largest > 0.0 else 0.0
+    x = np.ascontiguousarray(x) / u.dtype.type(max(norm, eps))
     for a, b, c in islice(chain(triples, repeat(triples[-1])), steps):
         square = x @ x.T
         power = square @ square

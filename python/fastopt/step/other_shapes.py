@@ -58,6 +58,8 @@ class OtherShapes:
         """Change what a direction has returned for a parameter, as a whole."""
         group, u = self._groups[i], self._bound.scratches[i]
         assert u is not None
+        if not u.size:  # no matrix
+            return
         with np.errstate(all="ignore"):
             group.kind.whole(group.h, row[1], self._t(i), u, self._of(i))
 
