@@ -42,8 +42,8 @@ def states_guarded() -> Iterator[None]:
     """Let fastopt allocate states, averages and sums in guarded memory."""
     from fastopt.arrays.allocation import Arena
 
-    def like(arena: Arena, p: Array, fill: Any, number: int) -> Array:
-        state = empty(p.shape, p.dtype, "C" if p.flags.c_contiguous else "F", number % 2 == 0)
+    def like(arena: Arena, p: Array, fill: Any, number: int, shape: Any = None) -> Array:
+        state = empty(shape or p.shape, p.dtype, "C" if p.flags.c_contiguous else "F", number % 2 == 0)
         state[...] = fill
         return state
 
