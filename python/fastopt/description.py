@@ -1,5 +1,6 @@
 """Descriptions of algorithms: `fastopt.describe`."""
 
+import math
 from collections.abc import Mapping
 from textwrap import fill
 from typing import Any

@@ -431,6 +431,14 @@ class Optimizer(Algorithm, attributes.OtherNames):
         """Call ``hook(opt)`` after each step that was taken; else as `before_step`."""
         return _added(self._after, hook)
 
+    def _stepped(self, take: Callable[[Core], bool]) -> bool:
+        """Take a step in another way, between the hooks."""
+        self._call(self._before)
+        taken = take(self._core)
+        if taken:
+            self._call(self._after)
+        return taken
+
     def _call(self, hooks: list[Hook]) -> None:
         """Call hooks, which may remove themselves meanwhile."""
         for hook in tuple(hooks):

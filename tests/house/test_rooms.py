@@ -18,9 +18,9 @@ PACKAGE = Path(fastopt.__file__).parent
 # when it is named, and is imported by what uses the package as anyone does.
 ROOMS = [
     *("version", "runtime", "numerics", "arrays", "algorithm", "schedules", "model", "followers"),
-    *("frameworks", "backends", "step", "moves", "checkpoint", "state", "optimizer", "optimizers"),
-    *("registry", "functional", "loading", "smoothing", "dialect", "description", "convert", "rules"),
-    *("training", "__init__", "demo", "bench", "__main__"),
+    *("frameworks", "backends", "step", "moves", "closure", "checkpoint", "state", "optimizer"),
+    *("optimizers", "registry", "functional", "loading", "smoothing", "dialect", "description"),
+    *("convert", "rules", "training", "__init__", "demo", "bench", "__main__"),
 ]
 MOST_IN_THE_ROOT = 12
 

@@ -24,6 +24,7 @@ from fastopt.algorithm.hyperparameters import (
     number,
     pair,
     several,
+    whole_number,
 )
 from fastopt.algorithm.measured import Measured, Reduced
 from fastopt.algorithm.of_groups import algorithm_of

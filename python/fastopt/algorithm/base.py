@@ -72,7 +72,8 @@ class Algorithm(Declared):
       ``largest = True``. ``factor(h, c, found)`` is given what is `Reduced`, and sets states and what
       is spread: after the first, before the direction is run, after the second, before the rule, and
       before all;
-    - ``takes_loss = True``, where the step has to be given the loss: ``opt.step(grads, loss=loss)``.
+    - ``takes_loss = True``, where the step has to be given the loss: ``opt.step(grads, loss=loss)``;
+    - ``takes_function = True``, where the step is given a function that returns loss and gradients.
     """
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)
@@ -130,6 +131,7 @@ class Algorithm(Declared):
     carries_norms: ClassVar[bool] = False
     measures_all: ClassVar[bool] = False
     takes_loss: ClassVar[bool] = False
+    takes_function: ClassVar[bool] = False
     coefficients: ClassVar[Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -263,7 +265,8 @@ class Algorithm(Declared):
         if not hasattr(cls, "coefficients"):
             raise TypeError(f"{cls.__name__} has no coefficients(h, t), which its rule needs")
         directs = cls.select_direction.__func__ is not Algorithm.select_direction.__func__  # type: ignore[attr-defined]
-        if (cls.measures_all or cls.takes_loss) and not (cls.direction or directs):
+        measures = (cls.measures_all or cls.takes_loss) and not cls.takes_function
+        if measures and not (cls.direction or directs):
             raise TypeError(
                 f"{cls.__name__} has no direction, and takes its scalars from what is measured: give "
                 "it a direction, or neither measures_all nor takes_loss"

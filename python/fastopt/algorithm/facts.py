@@ -14,6 +14,7 @@ KINDS = {
     "factored": "Less memory: numbers for rows and columns",
     "loss-aware": "A step size from the loss",
     "matrix": "A step size for each matrix",
+    "quasi-newton": "With a function that returns loss and gradients",
 }
 
 

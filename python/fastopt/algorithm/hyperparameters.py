@@ -8,7 +8,16 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, dataclass_transform
 
-from fastopt.algorithm.validators import FLAG, Choice, Measurement, Number, Pair, Several, Validator
+from fastopt.algorithm.validators import (
+    FLAG,
+    Choice,
+    Count,
+    Measurement,
+    Number,
+    Pair,
+    Several,
+    Validator,
+)
 
 
 class Option:
@@ -131,9 +140,14 @@ def flag(*, default: bool) -> Any:
     return Option(default, FLAG)
 
 
-def choice(*values: bool | str, default: bool | str) -> Any:
-    """Declare a choice between a few values: words, True and False."""
-    return Option(default, Choice(*values))
+def choice(*values: bool | str, default: bool | str | None, optional: bool = False) -> Any:
+    """Declare a choice between a few values: words, True and False; `optional` if it may be None."""
+    return Option(default, Choice(*values, optional=optional))
+
+
+def whole_number(*, default: int | None, at_least: int, optional: bool = False) -> Any:
+    """Declare a whole number; `optional` if it may be None."""
+    return Option(default, Count(at_least=at_least, optional=optional))
 
 
 def setting(
@@ -151,7 +165,8 @@ def given(*, kw_only: bool) -> Any:
 
 
 @dataclass_transform(
-    kw_only_default=True, field_specifiers=(given, number, pair, several, flag, choice, setting)
+    kw_only_default=True,
+    field_specifiers=(given, number, pair, several, flag, choice, whole_number, setting),
 )
 class Declared:
     """A class whose declarations are keywords of its constructor, for type checkers."""

@@ -2,6 +2,6 @@
 
 from fastopt.moves import evaluation
 from fastopt.moves.averages import averaged, averages_of
-from fastopt.moves.base import copied, give_back
+from fastopt.moves.base import away, copied, give_back
 from fastopt.moves.nesterov import at_nesterov_point
 from fastopt.moves.sharpness import Ball, perturbed

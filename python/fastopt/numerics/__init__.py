@@ -30,4 +30,4 @@ from fastopt.numerics.recording import (
     sqrt,
 )
 from fastopt.numerics.reductions import Axes, axes_of, of_columns, reduced
-from fastopt.numerics.sums import BLOCK, LANES, block_sums, total
+from fastopt.numerics.sums import BLOCK, LANES, block_sums, dot, total

@@ -34,6 +34,11 @@ def block_sums(x: NDArray[Any], squares: bool = True) -> NDArray[np.float64]:
     return np.concatenate(sums) if sums else np.zeros(0)
 
 
+def dot(x: NDArray[Any], y: NDArray[Any]) -> float:
+    """Return the inner product of two flat arrays."""
+    return float(total(block_sums(x * y, squares=False)))
+
+
 def _lanes(blocks: NDArray[Any], squares: bool) -> NDArray[np.float64]:
     lanes = np.zeros((len(blocks), LANES))
     for k in range(blocks.shape[1]):

@@ -38,6 +38,7 @@ from fastopt.optimizers.ftrl import FTRL as FTRL
 from fastopt.optimizers.lamb import LAMB as LAMB
 from fastopt.optimizers.laprop import LaProp as LaProp
 from fastopt.optimizers.lars import LARS as LARS
+from fastopt.optimizers.lbfgs import LBFGS as LBFGS
 from fastopt.optimizers.lion import Lion as Lion
 from fastopt.optimizers.madgrad import MADGRAD as MADGRAD
 from fastopt.optimizers.momo import MoMo as MoMo
@@ -83,6 +84,7 @@ __all__ = [
     "FTRL",
     "LAMB",
     "LARS",
+    "LBFGS",
     "MADGRAD",
     "QHM",
     "SGD",

@@ -38,6 +38,7 @@ INDEX: Mapping[str, str] = {
     "Fromage": "fromage",
     "LAMB": "lamb",
     "LARS": "lars",
+    "LBFGS": "lbfgs",
     "LDoG": "dog",
     "LaProp": "laprop",
     "Lion": "lion",

@@ -5,9 +5,10 @@ from fastopt.step.accumulator import AccumulateCoefficients, Accumulator, accumu
 from fastopt.step.attributes import GROUPS, check_same, is_shown, refuse, remedy_for
 from fastopt.step.binding import bind, follow, install, planned, prepare
 from fastopt.step.bound import Bound, Core, core_of
-from fastopt.step.decide import complaint, zero
+from fastopt.step.decide import complaint, leave_out, zero
 from fastopt.step.directions import between, measured, measuring, together
-from fastopt.step.gradients import take_gradients, zero_gradients
+from fastopt.step.due import StepRequest
+from fastopt.step.gradients import readable, take_gradients, take_part, zero_gradients
 from fastopt.step.loss import checked_loss
 from fastopt.step.loss_scaling import LossScale
 from fastopt.step.norms import clip_factor, norms_of

@@ -28,6 +28,7 @@ from fastopt.model import (
 )
 from fastopt.step.attributes import GROUPS
 from fastopt.step.bound import Bound, Core
+from fastopt.step.functions import check_functions
 from fastopt.step.loss_scaling import LossScale
 from fastopt.step.moderate import Risks, check_calm
 from fastopt.step.progress import Progress
@@ -214,6 +215,7 @@ def followed(bound: Bound) -> Bound:
     """Find out what a step has to do; raise ValueError for settings that contradict each other."""
     given = bound.settings
     declared.check_together(given, bound.clips_each)
+    check_functions(bound.groups, given, bound.grads)
     check_settings(given, [group.h for group in bound.groups], bound.parameters.singles)
     check_gradients(bound.parameters.places, bound.grads is not None, given["zero_grads"])
     forms = None

@@ -44,9 +44,7 @@ def bind_gradients(
         found = plan.bind(gradients, None, True, forms)
         if found >= 0:
             raise RuntimeError(f"parameter {parameters.names[found]!r} cannot be updated")
-    present = None if found == backends.BOUND else [g is not None for g in gradients]
-    if present != bound.present:
-        _divide(core, present)
+    take_part(core, None if found == backends.BOUND else [g is not None for g in gradients])
     return gradients
 
 
@@ -79,9 +77,11 @@ def _writeable(bound: Bound) -> list[Any]:
     return [g for g in gradients if g is not None]
 
 
-def _divide(core: Core, present: list[bool] | None) -> None:
-    """Divide the step counts by which parameters take part."""
+def take_part(core: Core, present: list[bool] | None) -> Bound:
+    """Divide the step counts by which parameters take part; None if all do."""
     bound = core.bound
+    if present == bound.present:
+        return bound
     takes_part = present or [True] * len(bound.count_of)
     counts, count_of = divide(bound.counts, bound.count_of, takes_part)
-    install(core, changed(bound, counts=counts, count_of=count_of, present=present))
+    return install(core, changed(bound, counts=counts, count_of=count_of, present=present))

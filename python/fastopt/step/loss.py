@@ -41,6 +41,11 @@ def checked_loss(given: Any, name: str, guarded: bool) -> float:
 def check_needs_none(bound: Bound) -> None:
     """Raise TypeError where an algorithm needs the loss of each step, which sums do not have."""
     for group in bound.groups:
+        if group.kind.takes_function:
+            raise TypeError(
+                f"{group.algorithm} calls a function for loss and gradients, and accumulate is given "
+                "gradients: call opt.step(loss_and_grad), with a function that adds them up itself"
+            )
         if group.kind.takes_loss:
             raise TypeError(
                 f"{group.algorithm} needs the loss of each step, and accumulate is given none: add "

@@ -1,0 +1,1 @@
+"""Steps that call a function for loss and gradients."""
