@@ -20,7 +20,6 @@ from support.variants import (
     other,
     own_options,
 )
-from support.variants import FROM_GRADIENTS as ALGORITHMS
 
 import fastopt
 from fastopt.algorithm.hyperparameters import Values

@@ -49,7 +49,7 @@ class Memory:
         self.step, self.g = step, g
 
     def direction(self, g: Array) -> Array:
-        """Take the last step in, if there was one, and return the next direction."""
+        """Add the last step to the pairs, if there was one, and return the next direction."""
         if self.iterations:
             pair = pair_of(self.step, g - self.g)
             if pair is not None:

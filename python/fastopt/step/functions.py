@@ -1,4 +1,4 @@
-"""What goes with steps that call a function for loss and gradients, and what does not."""
+"""Checks of steps that call a function for loss and gradients: which options go with them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
