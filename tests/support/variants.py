@@ -48,10 +48,6 @@ MORE_STAGES: list[Options] = [
 ]
 FUSED, RARE = STAGES[:3:2], [*STAGES[1::2], STAGES[4], *MORE_STAGES]
 
-# The classes whose step takes gradients, and their names; others are given a function.
-CLASSES_FROM_GRADIENTS = {name: cls for name, cls in CLASSES.items() if not cls.takes_function}
-FROM_GRADIENTS = sorted(map(str.lower, CLASSES_FROM_GRADIENTS))
-
 # The algorithms of 0.1. Golden rows of theirs are every rule with every stage, and what goes wrong with
 # arrays and settings, whatever the rule, is tried with these.
 FOUNDING = (
