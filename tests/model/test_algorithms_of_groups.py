@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from support.own_momentum import Own
 from support.steps import take_step
-from support.variants import WITH_ALL
+from support.variants import ANY_SHAPE, WITH_ALL
 
 import fastopt
 from fastopt import frameworks, schedules
@@ -67,7 +67,7 @@ def check_same(one: str, other: str, steps: int = 3, **options: Any) -> None:
 # The same bits.
 
 
-@pytest.mark.parametrize("one", fastopt.names())
+@pytest.mark.parametrize("one", ANY_SHAPE)
 def test_two_algorithms_have_the_bits_of_two_optimizers(one: str, backend: str) -> None:
     for other in WITH_ALL:
         if one in PRESETS and find(one)[0] is find(other)[0]:
