@@ -79,7 +79,7 @@ struct Common {
         After after;
     };
     const void* neutral;           // the scalars of a stage that change nothing
-    Around around[stage_count];    // null for the first two, which every rule has loops with
+    Around around[stage_count];    // null for the first, which every rule has a loop with
     Gather gather[dtype_count];    // from gradients of each dtype
     Narrow narrow[dtype_count];    // to copies of each dtype
     Pull pull;
@@ -99,9 +99,10 @@ struct Kernel {
     int states;
     int coefficients;
     Sweep fused[most_fused];    // its loops with the first stages; null where there is none
+    bool staged;                // whether stages go around it
     const Common* common;
 
-    bool takes_stages() const { return fused[int(Stage::decoupled)] != nullptr; }
+    bool takes_stages() const { return staged; }
 };
 
 // Every level's table has the same kernels in the same order.

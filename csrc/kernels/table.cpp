@@ -13,19 +13,22 @@ namespace fastopt::FASTOPT_LEVEL {
 
 // A rule header ends with FASTOPT_RULE(name) for each rule in it, which takes the next number; with
 // FASTOPT_POPULAR_RULE(name) for a rule that many use with coupled weight decay, whose loop costs some 2 KB
-// for each dtype and level, and which saves a fifth of the time where memory is far; or with
-// FASTOPT_MOVE(name) where it is no optimizer's rule, and nothing rides along around it.
+// for each dtype and level, and which saves a fifth of the time where memory is far; with
+// FASTOPT_DIRECTION(name) where it is run to be summed, which is worth one loop; or with FASTOPT_MOVE(name) where
+// it is no optimizer's rule, and nothing rides along around it.
 template <int Number, class T> struct RuleNumber;
 constexpr int rules_before = __COUNTER__ + 1;
-#define FASTOPT_NUMBERED(name, stages)                                       \
+#define FASTOPT_NUMBERED(name, stages, rides)                                \
     template <class T> struct RuleNumber<__COUNTER__ - rules_before, T> {   \
         using type = name<T>;                                                \
         static constexpr const char* label = #name;                          \
         static constexpr int fused = stages;                                 \
+        static constexpr bool staged = rides;                                \
     };
-#define FASTOPT_MOVE(name) FASTOPT_NUMBERED(name, 1)
-#define FASTOPT_RULE(name) FASTOPT_NUMBERED(name, 2)
-#define FASTOPT_POPULAR_RULE(name) FASTOPT_NUMBERED(name, 3)
+#define FASTOPT_MOVE(name) FASTOPT_NUMBERED(name, 1, false)
+#define FASTOPT_DIRECTION(name) FASTOPT_NUMBERED(name, 1, true)
+#define FASTOPT_RULE(name) FASTOPT_NUMBERED(name, 2, true)
+#define FASTOPT_POPULAR_RULE(name) FASTOPT_NUMBERED(name, 3, true)
 
 }  // namespace fastopt::FASTOPT_LEVEL
 
@@ -42,7 +45,6 @@ static_assert(sizeof neutral<double> == stage_scalars * sizeof(double));
 template <class T, template <class> class Stage>
 constexpr Common::Around around = {&before_rule<T, Stage<T>>, &after_rule<T, Stage<T>>};
 template <class T> constexpr Common::Around around<T, bare> = {};
-template <class T> constexpr Common::Around around<T, decoupled> = {};
 #define FASTOPT_AROUND(stage) around<T, stage>,
 
 template <class T, class Copy> constexpr Narrow narrowing() {
@@ -82,6 +84,7 @@ template <class T, DType dtype, int Number> constexpr Kernel kernel_of() {
                      .states = states,
                      .coefficients = static_cast<int>(sizeof(Rule) / sizeof(T)),
                      .fused = {&sweep<T, bare, Rule>},
+                     .staged = Numbered::staged,
                      .common = &common<T>};
     constexpr int fused = Numbered::fused;
     if constexpr (fused > 1) kernel.fused[int(Stage::decoupled)] = &sweep<T, decoupled, Rule>;

@@ -1,6 +1,5 @@
 """Descriptions of algorithms: `fastopt.describe`."""
 
-import math
 from collections.abc import Mapping
 from textwrap import fill
 from typing import Any

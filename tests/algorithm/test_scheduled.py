@@ -39,8 +39,11 @@ def bits(*models: Any) -> list[bytes]:
 def range_of(number: Number, default: float | None) -> tuple[float, float]:
     """Two values that are both allowed, and not the default."""
     low = max(number.at_least, number.above + 0.01)
-    low = 0.1 if math.isinf(low) else max(low, 0.1) if default is None else low + 0.01
     high = min(number.at_most, number.below - 0.05)
+    if math.isinf(low):
+        low = 0.1 if high > 0.1 else high - 0.6
+    else:
+        low = max(low, 0.1) if default is None else low + 0.01
     return low, (low + 0.5 if math.isinf(high) else max(high, low))
 
 

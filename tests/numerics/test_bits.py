@@ -91,7 +91,7 @@ def train(
     if make is raw_bits:
         for k, each in enumerate(states):
             for array, bits in zip(each, pieces(STEPS + 1 + k), strict=True):
-                array[...] = bits
+                array[...] = np.resize(bits, array.shape)
     for step in range(STEPS):
         take_step(opt, pieces(1 + step))
     return np.concatenate([*params, *(array for each in states for array in each)])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from support.steps import take_step
-from support.variants import label, variants
+from support.variants import FACTORED, label, variants
 
 import fastopt
 from fastopt.runtime.extension import native
@@ -21,7 +21,9 @@ pytestmark = pytest.mark.skipif(
 
 LARGE = 1_000_000  # elements: enough for several threads
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
-VARIANTS = pytest.mark.parametrize("variant", variants(), ids=label)
+# What is kept of rows and columns is computed by NumPy, which keeps subnormal numbers.
+BY_KERNELS = [variant for variant in variants() if variant[0] not in FACTORED]
+VARIANTS = pytest.mark.parametrize("variant", BY_KERNELS, ids=label)
 
 Array = NDArray[Any]
 KEPT = ("v_max", "g_prev", "largest", "start")  # maxima and copies

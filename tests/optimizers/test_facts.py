@@ -16,7 +16,8 @@ from fastopt.optimizers import CLASSES
 
 def states_of(cls: type[fastopt.Optimizer]) -> set[str]:
     """The states that any of the rules has."""
-    each = [Values(**options) for options in own_options(cls)]
+    defaults = {name: option.default for name, option in cls.hyperparameters.items()}
+    each = [Values(**{**defaults, **options}) for options in own_options(cls)]
     shapes = {state for h in each for state in cls.shapes(h, np.ones((2, 3)))}
     return shapes.union(*(cls.rule_for(h).kept for h in each))
 
@@ -96,6 +97,7 @@ def test_names_by_pattern() -> None:
         "adamatan2",
         "adamax",
         "adamaxw",
+        "adammini",
         "adamod",
         "adamuon",
         "adamw",

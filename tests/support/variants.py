@@ -15,7 +15,9 @@ Variant = tuple[str, Options]
 Case = TypeVar("Case")
 
 # The algorithms for arrays of any shape, by name. Those for matrices: optimizers/test_matrices.py.
-ANY_SHAPE = {name.lower(): cls for name, cls in CLASSES.items() if not (cls.scratch or cls.takes_function)}
+ANY_SHAPE = {
+    name.lower(): cls for name, cls in CLASSES.items() if not (cls.scratch or cls.takes_function)
+}
 
 STAGES: list[Options] = [
     {},
@@ -78,15 +80,15 @@ def has_own_decay(cls: type[Optimizer]) -> bool:
     return "proximal" not in kinds.values
 
 
-# Whose scalars depend on norms of each array, and so every element on all others.
-BY_NORM = {
+# With numbers for rows and columns in place of states of the shape of a parameter.
+FACTORED = [name.lower() for name, cls in CLASSES.items() if cls.facts.kind == "factored"]
+
+# Whose scalars depend on norms of each array, or on such numbers, and so every element on others.
+BY_NORM = set(FACTORED) | {
     name
     for name, cls in ANY_SHAPE.items()
     if cls.direction or cls.select_direction.__func__ is not Algorithm.select_direction.__func__  # type: ignore[attr-defined]
 }
-# With numbers for rows and columns in place of states of the shape of a parameter.
-FACTORED = [name.lower() for name, cls in CLASSES.items() if cls.facts.kind == "factored"]
-
 # Whose scalars depend on all parameters together, and so each parameter on all others.
 TOGETHER = {name.lower() for name, cls in CLASSES.items() if cls.measures_all}
 OWN_DECAY = {name.lower() for name, cls in CLASSES.items() if has_own_decay(cls)}

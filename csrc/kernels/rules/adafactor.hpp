@@ -44,11 +44,11 @@ template <class T> struct adafactor_momentum {
     }
 };
 
-FASTOPT_RULE(adafactor_squares)
-FASTOPT_RULE(adafactor_direction)
+FASTOPT_DIRECTION(adafactor_squares)
+FASTOPT_DIRECTION(adafactor_direction)
 FASTOPT_RULE(adafactor)
-FASTOPT_RULE(adafactor_momentum_squares)
-FASTOPT_RULE(adafactor_momentum_direction)
+FASTOPT_DIRECTION(adafactor_momentum_squares)
+FASTOPT_DIRECTION(adafactor_momentum_direction)
 FASTOPT_RULE(adafactor_momentum)
 
 }  // namespace fastopt::FASTOPT_LEVEL

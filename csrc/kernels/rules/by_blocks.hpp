@@ -27,9 +27,9 @@ template <class T> struct rowwise_adagrad {
     void operator()(T& p, T g, T& row) const { p = p - step * (g / (root(row) + eps)); }
 };
 
-FASTOPT_RULE(adam_mini_squares)
+FASTOPT_DIRECTION(adam_mini_squares)
 FASTOPT_RULE(adam_mini)
-FASTOPT_RULE(rowwise_adagrad_squares)
+FASTOPT_DIRECTION(rowwise_adagrad_squares)
 FASTOPT_RULE(rowwise_adagrad)
 
 }  // namespace fastopt::FASTOPT_LEVEL

@@ -34,9 +34,9 @@ template <class T> struct came {
     }
 };
 
-FASTOPT_RULE(came_squares)
-FASTOPT_RULE(came_direction)
-FASTOPT_RULE(came_distances)
+FASTOPT_DIRECTION(came_squares)
+FASTOPT_DIRECTION(came_direction)
+FASTOPT_DIRECTION(came_distances)
 FASTOPT_RULE(came)
 
 }  // namespace fastopt::FASTOPT_LEVEL

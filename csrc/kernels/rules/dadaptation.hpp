@@ -111,15 +111,15 @@ template <class T> struct dadapt_adan {
     }
 };
 
-FASTOPT_RULE(dadapt_adam_direction)
+FASTOPT_DIRECTION(dadapt_adam_direction)
 FASTOPT_RULE(dadapt_adam)
-FASTOPT_RULE(dadapt_sgd_direction)
+FASTOPT_DIRECTION(dadapt_sgd_direction)
 FASTOPT_RULE(dadapt_sgd)
-FASTOPT_RULE(dadapt_adagrad_direction)
+FASTOPT_DIRECTION(dadapt_adagrad_direction)
 FASTOPT_RULE(dadapt_adagrad)
-FASTOPT_RULE(dadapt_lion_direction)
+FASTOPT_DIRECTION(dadapt_lion_direction)
 FASTOPT_RULE(dadapt_lion)
-FASTOPT_RULE(dadapt_adan_direction)
+FASTOPT_DIRECTION(dadapt_adan_direction)
 FASTOPT_RULE(dadapt_adan)
 
 }  // namespace fastopt::FASTOPT_LEVEL

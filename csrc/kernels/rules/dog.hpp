@@ -21,7 +21,7 @@ template <class T> struct dog {
     }
 };
 
-FASTOPT_RULE(dog_direction)
+FASTOPT_DIRECTION(dog_direction)
 FASTOPT_RULE(dog)
 
 }  // namespace fastopt::FASTOPT_LEVEL

@@ -18,6 +18,6 @@ template <class T> struct fromage_gradient {
 };
 
 FASTOPT_RULE(fromage)
-FASTOPT_RULE(fromage_gradient)
+FASTOPT_DIRECTION(fromage_gradient)
 
 }  // namespace fastopt::FASTOPT_LEVEL

@@ -22,7 +22,7 @@ template <class T> struct lamb {
     }
 };
 
-FASTOPT_RULE(lamb_direction)
+FASTOPT_DIRECTION(lamb_direction)
 FASTOPT_RULE(lamb)
 
 }  // namespace fastopt::FASTOPT_LEVEL

@@ -29,8 +29,8 @@ template <class T> struct lars_momentum_gradient {
 };
 
 FASTOPT_RULE(lars)
-FASTOPT_RULE(lars_gradient)
+FASTOPT_DIRECTION(lars_gradient)
 FASTOPT_RULE(lars_momentum)
-FASTOPT_RULE(lars_momentum_gradient)
+FASTOPT_DIRECTION(lars_momentum_gradient)
 
 }  // namespace fastopt::FASTOPT_LEVEL

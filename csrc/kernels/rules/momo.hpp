@@ -41,9 +41,9 @@ template <class T> struct momo_adam {
     }
 };
 
-FASTOPT_RULE(momo_direction)
+FASTOPT_DIRECTION(momo_direction)
 FASTOPT_RULE(momo)
-FASTOPT_RULE(momo_adam_direction)
+FASTOPT_DIRECTION(momo_adam_direction)
 FASTOPT_RULE(momo_adam)
 
 }  // namespace fastopt::FASTOPT_LEVEL

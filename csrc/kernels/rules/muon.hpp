@@ -20,7 +20,7 @@ template <class T> struct muon {
     }
 };
 
-FASTOPT_RULE(muon_direction)
+FASTOPT_DIRECTION(muon_direction)
 FASTOPT_RULE(muon)
 
 }  // namespace fastopt::FASTOPT_LEVEL

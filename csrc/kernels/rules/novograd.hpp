@@ -18,6 +18,6 @@ template <class T> struct novograd_gradient {
 };
 
 FASTOPT_RULE(novograd)
-FASTOPT_RULE(novograd_gradient)
+FASTOPT_DIRECTION(novograd_gradient)
 
 }  // namespace fastopt::FASTOPT_LEVEL

@@ -4,7 +4,7 @@
 
 namespace fastopt::FASTOPT_LEVEL {
 
-template <class T> struct polyak_direction {
+template <class T> struct polyak_gradient {
     T keep, step, momentum;
     void operator()(T& p, T g) const { p = g; }
 };
@@ -14,7 +14,7 @@ template <class T> struct polyak {
     void operator()(T& p, T g) const { p = keep * p - step * g; }
 };
 
-template <class T> struct polyak_momentum_direction {
+template <class T> struct polyak_momentum_gradient {
     T keep, step, momentum;
     void operator()(T& p, T g, T&) const { p = g; }
 };
@@ -27,9 +27,9 @@ template <class T> struct polyak_momentum {
     }
 };
 
-FASTOPT_RULE(polyak_direction)
+FASTOPT_DIRECTION(polyak_gradient)
 FASTOPT_RULE(polyak)
-FASTOPT_RULE(polyak_momentum_direction)
+FASTOPT_DIRECTION(polyak_momentum_gradient)
 FASTOPT_RULE(polyak_momentum)
 
 }  // namespace fastopt::FASTOPT_LEVEL

@@ -24,7 +24,7 @@ template <class T> struct prodigy {
     }
 };
 
-FASTOPT_RULE(prodigy_direction)
+FASTOPT_DIRECTION(prodigy_direction)
 FASTOPT_RULE(prodigy)
 
 }  // namespace fastopt::FASTOPT_LEVEL

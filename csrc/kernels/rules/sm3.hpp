@@ -20,7 +20,7 @@ template <class T> struct sm3 {
     }
 };
 
-FASTOPT_RULE(sm3_sums)
+FASTOPT_DIRECTION(sm3_sums)
 FASTOPT_RULE(sm3)
 
 }  // namespace fastopt::FASTOPT_LEVEL

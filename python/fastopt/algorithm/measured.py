@@ -11,7 +11,7 @@ _NONE: Mapping[str, float] = MappingProxyType({})
 
 
 class Reduced(NamedTuple):
-    """What was reduced of a parameter to the shapes of what is spread over it, and what changes."""
+    """Sums over a parameter to the shapes of what is spread over it, and what they change."""
 
     number: int  # of the reduction, 1 or 2; 0 before the first
     t: int  # of the step

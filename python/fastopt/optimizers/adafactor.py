@@ -100,6 +100,8 @@ class Adafactor(Optimizer):
     ----------
     lr : float >= 0
         Learning rate, or its limit.
+    decoupled_weight_decay : {True, False, "fixed", "corrected", "after", "proximal"}
+        What kind of weight decay; False adds it to the gradient.
     beta2_decay : float <= 0
         How fast a step's share in the second moment falls.
     eps0 : float >= 0
@@ -121,9 +123,9 @@ class Adafactor(Optimizer):
 
     States
     ------
-    r : running mean of squared gradients, one for each row; of an array with two axes or more
-    c : running mean of squared gradients, one for each column, or each element
-    m : running mean of steps, with beta1
+    m : running mean of steps
+    r : running mean of squared gradients, one for each row
+    c : running mean of squared gradients, one for each column
 
     Examples
     --------
@@ -141,9 +143,9 @@ class Adafactor(Optimizer):
         kind="factored",
         good_for="transformers, where two numbers for each weight are too many",
         states={
+            "m": "running mean of steps",
             "r": "running mean of squared gradients, one for each row",
             "c": "running mean of squared gradients, one for each column",
-            "m": "running mean of steps",
         },
     )
 

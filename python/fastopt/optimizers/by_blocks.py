@@ -82,6 +82,8 @@ class AdamMini(Optimizer):
     ----------
     lr : float >= 0
         Learning rate.
+    decoupled_weight_decay : {True, False, "fixed", "corrected", "after", "proximal"}
+        What kind of weight decay; False adds it to the gradient.
     betas : two floats, >= 0 and < 1
         How much of the first and of the second moment is kept.
     eps : float >= 0
@@ -166,7 +168,10 @@ class RowwiseAdagrad(Optimizer):
         p = p - lr * g / (sqrt(v) + eps)
 
     Rows lie along the first axis; those of a vector are its elements. It is what recommender systems
-    train tables with (FBGEMM).
+    train their tables with (FBGEMM).
+
+    Mudigere et al., *Software-hardware co-design for fast and scalable training of deep learning
+    recommendation models* (arXiv:2104.05158).
 
     Parameters
     ----------
@@ -193,6 +198,7 @@ class RowwiseAdagrad(Optimizer):
     """
 
     facts = Facts(
+        paper="arXiv:2104.05158",
         kind="factored",
         good_for="large embeddings",
         states={"v": "sum of the means of squared gradients, one for each row"},

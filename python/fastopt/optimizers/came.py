@@ -91,6 +91,8 @@ class CAME(Optimizer):
     ----------
     lr : float >= 0
         Learning rate.
+    decoupled_weight_decay : {True, False, "fixed", "corrected", "after", "proximal"}
+        What kind of weight decay; False adds it to the gradient.
     betas : three floats, >= 0 and < 1
         How much is kept of the momentum, of the second moment, and of the distances.
     eps1 : float > 0
@@ -105,8 +107,10 @@ class CAME(Optimizer):
     States
     ------
     m : running mean of directions
-    r, c : running means of squared gradients, one for each row and column; of vectors c alone
-    r2, c2 : running means of squared distances, likewise; none of vectors
+    r : running mean of squared gradients, one for each row
+    c : running mean of squared gradients, one for each column
+    r2 : running mean of squared distances, one for each row
+    c2 : running mean of squared distances, one for each column
 
     Examples
     --------

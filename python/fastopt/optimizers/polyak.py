@@ -22,7 +22,7 @@ from fastopt.optimizer import Optimizer
 
 
 @shipped
-def polyak_direction(p: Any, g: Any, c: Any) -> Any:
+def polyak_gradient(p: Any, g: Any, c: Any) -> Any:
     """Return the gradient, which is measured."""
     return g
 
@@ -34,7 +34,7 @@ def polyak(p: Any, g: Any, c: Any) -> Any:
 
 
 @shipped
-def polyak_momentum_direction(p: Any, g: Any, b: Any, c: Any) -> Any:
+def polyak_momentum_gradient(p: Any, g: Any, b: Any, c: Any) -> Any:
     """Return the gradient, which is measured."""
     return g, b
 
@@ -113,7 +113,7 @@ class PolyakSGD(Optimizer):
     measures_all = True
     takes_loss = True
     rule = staticmethod(polyak)
-    direction = staticmethod(polyak_direction)
+    direction = staticmethod(polyak_gradient)
 
     @classmethod
     def stage_scalars(cls, h: Values) -> StageScalars:
@@ -191,7 +191,7 @@ class ALIG(PolyakSGD):
 
     @classmethod
     def select_direction(cls, h: Values) -> RuleFunction:
-        return polyak_direction if h.momentum == 0.0 else polyak_momentum_direction
+        return polyak_gradient if h.momentum == 0.0 else polyak_momentum_gradient
 
     @staticmethod
     def coefficients(h: Values, t: int) -> tuple[float, ...]:

@@ -64,7 +64,8 @@ class SM3(Optimizer):
     States
     ------
     m : running mean of directions
-    a0, a1, ... : sums of squares, one for each place along an axis
+    a0 : sums of squares, one for each place along the first axis
+    a1 : the same along the next axis, and so on
 
     Examples
     --------
@@ -83,7 +84,8 @@ class SM3(Optimizer):
         good_for="large embeddings and transformers, with half of Adam's memory",
         states={
             "m": "running mean of directions",
-            "a0": "sums of squares, one for each place along an axis; a1 along the next, and so on",
+            "a0": "sums of squares, one for each place along the first axis",
+            "a1": "the same along the next axis, and so on",
         },
     )
 

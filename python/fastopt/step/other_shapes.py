@@ -14,7 +14,7 @@ from fastopt.step.due import StepRequest
 
 
 class OtherShapes:
-    """What becomes of them in a step: made beside what there is, until it is taken."""
+    """The states of a step that have not the shape of their parameter: made beside what there is."""
 
     def __init__(self, bound: Bound, due: StepRequest, groups: Sequence[Group]) -> None:
         self._bound, self._groups = bound, groups
