@@ -37,6 +37,11 @@ def names(pattern: str = "*") -> list[str]:
     return fnmatch.filter(sorted([*_BY_NAME, *PRESETS]), pattern.lower())
 
 
+def names_from_gradients() -> list[str]:
+    """List those whose step takes gradients; that of others takes a function that returns them."""
+    return [name for name in names() if not optimizer_class(name).takes_function]
+
+
 def find(name: str) -> tuple[type[Optimizer], Mapping[str, Any]]:
     """Find the class and the options of a name, in any case; an error for an unknown one."""
     if not isinstance(name, str):

@@ -21,6 +21,7 @@ from fastopt.bench.arrays import Shape
 from fastopt.bench.settings import Settings, quickly
 from fastopt.bench.steps import Step
 from fastopt.bench.turns import Call, Prepared
+from fastopt.registry import names_from_gradients
 
 Capture = pytest.CaptureFixture[str]
 HAS_NUMBA = not fastopt.backends.backend("numba").why_not()
@@ -90,8 +91,10 @@ def test_a_quick_run_says_and_writes_all(tiny: Path, capsys: Capture) -> None:
 
 
 def test_every_name_of_the_registry_can_be_measured(tiny: Path, capsys: Capture) -> None:
-    found = quick("--algorithms", *fastopt.names(), "--sizes", "10", "--no-peers", "--threads", "1")
-    assert [row["algorithm"] for row in found["steps"]] == fastopt.names()
+    found = quick(
+        "--algorithms", *names_from_gradients(), "--sizes", "10", "--no-peers", "--threads", "1"
+    )
+    assert [row["algorithm"] for row in found["steps"]] == names_from_gradients()
     by_hand = [row["algorithm"] for row in found["steps"] if "NumPy" in row["seconds"]]
     assert by_hand == sorted(handwritten.BY_NAME)
     assert found["threads"] == []
@@ -104,7 +107,9 @@ def test_many_peers_and_long_numbers_fit_in_80_columns() -> None:
     from fastopt.bench.steps import Step
 
     slow = dict.fromkeys(report.RIVALS, 0.0123456)
-    found = [Step(name, Shape(1000, 1000), 2, {"fastopt": 1e-6, **slow}) for name in fastopt.names()]
+    found = [
+        Step(name, Shape(1000, 1000), 2, {"fastopt": 1e-6, **slow}) for name in names_from_gradients()
+    ]
     lines = report.rivals(found).splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[3].split("x ")[:2] == ["  1,000 ", "1,000  >9999"]
@@ -121,15 +126,15 @@ def test_a_peer_takes_steps_and_leaves_our_arrays_alone(label: str) -> None:
         pytest.skip("it takes a minute to compile")
     pytest.importorskip(peer.module)
     params, grads = [np.ones(7, np.float32)], [np.full(7, 2, np.float32)]
-    names = [*fastopt.names(), "none"]
+    names = [*names_from_gradients(), "none"]
     makers: list[Callable[[], Call | Prepared | None]]
     makers = [partial(peer.step, name, params, grads, 1) for name in names]
     if peer.sequence is not None:
         makers.append(partial(peer.sequence, ("clip", "zero", "ema", "cast"), params, grads, 1))
     made = [peers.tried(make) for make in makers]
     assert [why for _, why in made if why] == []
-    assert made[fastopt.names().index("adam")][0] is not None
-    assert made[len(fastopt.names())][0] is None
+    assert made[names_from_gradients().index("adam")][0] is not None
+    assert made[len(names_from_gradients())][0] is None
     np.testing.assert_array_equal(params[0], 1)
     np.testing.assert_array_equal(grads[0], 2)
 

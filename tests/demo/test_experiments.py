@@ -14,12 +14,12 @@ pytest.importorskip("tqdm")
 
 from support.demo_runs import compare
 
-import fastopt
 from fastopt.__main__ import main
 from fastopt.demo import data, plot, rates
 from fastopt.demo.contestants import Contestant
 from fastopt.demo.experiments import EXPERIMENTS, breast_cancer, five_points, mnist, smoothing
 from fastopt.demo.train import train
+from fastopt.registry import names_from_gradients
 
 Capture = pytest.CaptureFixture[str]
 FEW = {name: ["--steps", "3"] if "steps" in e.defaults else [] for name, e in EXPERIMENTS.items()}
@@ -94,7 +94,7 @@ def test_every_experiment_shows_a_table_and_saves_files(
 def test_72_styles_differ() -> None:
     styles = plot.styles(map(str, range(72))).values()
     assert len({(style["color"], str(style["linestyle"])) for style in styles}) == 72
-    assert len(fastopt.names()) <= 72
+    assert len(names_from_gradients()) <= 72
 
 
 def test_several_files_are_written_at_once(tmp_path: Path, capsys: Capture) -> None:
@@ -241,4 +241,4 @@ def test_a_rate_is_that_of_the_rule() -> None:
 
 
 def test_the_library_has_what_the_experiments_name() -> None:
-    assert {c.label for c in mnist.FORMS} <= {*fastopt.names()}
+    assert {c.label for c in mnist.FORMS} <= {*names_from_gradients()}

@@ -10,7 +10,6 @@ from support.variants import WITH_ALL
 pytest.importorskip("sklearn")
 pytest.importorskip("tqdm")
 
-import fastopt
 from fastopt import backends
 from fastopt.demo import contestants, data
 from fastopt.demo.contestants import Contestant
@@ -19,6 +18,7 @@ from fastopt.demo.experiments import breast_cancer
 from fastopt.demo.model import Network
 from fastopt.demo.report import table
 from fastopt.demo.train import train, train_teams
+from fastopt.registry import names_from_gradients
 
 ROSTER = {contestant.label: contestant for contestant in breast_cancer.roster()}
 
@@ -37,7 +37,7 @@ def network() -> Network:
 
 
 def test_every_optimizer_takes_part() -> None:
-    assert {*ROSTER} == {*fastopt.names()}
+    assert {*ROSTER} == {*names_from_gradients()}
 
 
 def test_an_optimizer_without_a_rate_of_ours_has_its_default(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,9 +81,11 @@ def _settings(args: Namespace) -> Settings:
 def _algorithms(given: list[str] | None) -> tuple[str, ...]:
     names = arguments.words(given or ())
     if names == ("all",):
-        return tuple(registry.names())
+        return tuple(registry.names_from_gradients())
     if given is not None:
-        arguments.check_names(names, "optimizer", registry.names(), "--algorithms names none")
+        arguments.check_names(
+            names, "optimizer", registry.names_from_gradients(), "--algorithms names none"
+        )
     return names
 
 

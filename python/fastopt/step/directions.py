@@ -57,7 +57,7 @@ def between(
     carried: Values | None,
 ) -> Row:
     """Compute the row of a parameter, and what it carries on, from what was measured of it."""
-    own = kind.carries_norms or kind.measures_all
+    own = kind.carried and (kind.carries_norms or kind.measures_all)
     more = (carried,) if own and carried is not None else ()
     return row[0], kind.between(h, row[1], found, *more)
 

@@ -1,6 +1,5 @@
 """Breast cancer: a classifier of tumours, trained with any optimizer of the library."""
 
-import fastopt
 from fastopt import registry
 from fastopt.demo import plot, rates, report
 from fastopt.demo.contestants import Contestant
@@ -39,7 +38,7 @@ def roster() -> list[Contestant]:
     """List every optimizer of the library, with its learning rate."""
     return [
         Contestant(name, name, {"lr": LEARNING_RATES[name]} if name in LEARNING_RATES else {})
-        for name in fastopt.names()
+        for name in registry.names_from_gradients()
     ]
 
 
