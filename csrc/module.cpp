@@ -43,8 +43,9 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
 
     py::class_<NumpyPlan> plan(module, "Plan");
     plan
-        .def(py::init<const py::list&, const py::list&, const std::vector<int>&>(),
-             py::arg("arrays"), py::arg("rules"), py::arg("rows"))
+        .def(py::init<const py::list&, const py::list&, const std::vector<int>&,
+                      const std::vector<std::size_t>&>(),
+             py::arg("arrays"), py::arg("rules"), py::arg("rows"), py::arg("spreads") = py::tuple())
         .def("attach", &NumpyPlan::attach, py::arg("slow"), py::arg("averages"), py::arg("copies"))
         .def("attach_portions", &NumpyPlan::attach_portions, py::arg("portions"))
         .def("bind",

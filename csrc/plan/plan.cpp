@@ -23,14 +23,14 @@ void Plan::reserve(std::size_t parameters, std::size_t axes) {
     lengths_.reserve(axes);    // shapes point into it
 }
 
-void Plan::add(std::span<const ArrayView> arrays, const Kernel& kernel, int row) {
+void Plan::add(std::span<const ArrayView> arrays, const Kernel& kernel, int row, std::size_t spread) {
     const ArrayView& parameter = arrays.front();
     Array array{.shape = keep_lengths(parameter.shape),
                 .size = parameter.size(),
                 .fortran = !parameter.c_contiguous,
                 .assigned = row,
                 .streams = {.kernel = &kernel, .p = parameter.data, .states = {}}};
-    if (arrays.size() > std::size_t(kernel.states) + 1) {
+    if (arrays.size() + spread != std::size_t(kernel.states) + 1) {
         throw std::invalid_argument(std::string("the rule ") + kernel.rule +
                                     " has another number of states");
     }
@@ -129,7 +129,7 @@ void Plan::attach_spreads(std::vector<Spread> spreads) {
         Spread& spread = spreads_.at(i);
         Streams& streams = arrays_[i].streams;
         const std::size_t count = spread.data.size();
-        if (spread.lengths.size() > Spread::most_axes || count > std::size_t(max_states)) {
+        if (spread.lengths.size() > Spread::most_axes || count > std::size_t(streams.kernel->states)) {
             throw std::invalid_argument("too much broadcasts to a parameter");
         }
         if (count > 0) {

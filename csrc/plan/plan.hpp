@@ -34,7 +34,8 @@ public:
     void reserve(std::size_t parameters, std::size_t axes);
     // Adds a parameter: it and its states, the kernel of its rule, and the row of scalars that it is
     // updated with. The kernel stays where it is as long as the plan.
-    void add(std::span<const ArrayView> arrays, const Kernel& kernel, int row);
+    // Of the last states of the rule, `spread` are given later, by attach_spreads.
+    void add(std::span<const ArrayView> arrays, const Kernel& kernel, int row, std::size_t spread = 0);
     // Cuts all parameters into chunks, when all have been added.
     void cut();
 

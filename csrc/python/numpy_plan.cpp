@@ -31,7 +31,8 @@ Summed summed_of(const std::string& name) {
 
 }  // namespace
 
-NumpyPlan::NumpyPlan(const py::list& arrays, const py::list& rules, const std::vector<int>& rows)
+NumpyPlan::NumpyPlan(const py::list& arrays, const py::list& rules, const std::vector<int>& rows,
+                     const std::vector<std::size_t>& spreads)
     : plan_(&without_gil) {
     if (rules.size() != arrays.size() || rows.size() != arrays.size()) {
         throw std::invalid_argument("a plan needs a rule and a row for every parameter");
@@ -56,7 +57,7 @@ NumpyPlan::NumpyPlan(const py::list& arrays, const py::list& rules, const std::v
             views.push_back(written.view(*dtype));
             keep(array, i);
         }
-        plan_.add(views, kernel, rows[i]);
+        plan_.add(views, kernel, rows[i], spreads.empty() ? 0 : spreads.at(i));
         parameters_.push_back(first_of(entry).ptr());
         bound_.emplace_back(parameters_.back(), plan_.shape(i), i);
     }

@@ -32,7 +32,9 @@ public:
     // One entry for each parameter: `arrays` holds (parameter, state, ...), already checked by
     // fastopt.arrays; `rules` the name of its rule, or an OwnKernel; `rows` the row of scalars that it
     // is updated with.
-    NumpyPlan(const py::list& arrays, const py::list& rules, const std::vector<int>& rows);
+    // Of the last states of each rule, so many as `spreads` says are given later, by attach_spreads; none if empty.
+    NumpyPlan(const py::list& arrays, const py::list& rules, const std::vector<int>& rows,
+              const std::vector<std::size_t>& spreads);
 
     // Gives every parameter an array for its slow weights, one for the average, and one of 16 bits for
     // its copy, float16 or else bfloat16; each list may be None.

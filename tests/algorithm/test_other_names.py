@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.variants import ANY_SHAPE
 
 import fastopt
 from fastopt.algorithm import SETTINGS, Option
@@ -90,7 +91,7 @@ def test_the_keyword_that_is_named_works(ours: str, theirs: str) -> None:
 @pytest.mark.parametrize("form", [form for form in other_names.OPTIONS if "=" in form])
 def test_what_is_shown_of_a_value_works(form: str) -> None:
     name, _, value = form.partition("=")
-    cls = next(c for c in CLASSES.values() if name in {**c.hyperparameters, **SETTINGS})
+    cls = next(c for c in ANY_SHAPE.values() if name in {**c.hyperparameters, **SETTINGS})
     opt = eval(f"cls(np.ones(2), {form})", {"cls": cls, "np": np})
     assert getattr(opt, name) == eval(value)
 

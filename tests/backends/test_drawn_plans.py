@@ -13,7 +13,7 @@ ROUNDS = 60
 # The kernels first, whose level all of a unit has.
 TESTED = ["kernels/table.cpp", "pool/threads.cpp", "dispatch/levels.cpp"]
 TESTED += [f"plan/{name}.cpp" for name in ("plan", "step", "update", "norms", "measure", "parallel")]
-TESTED += ["plan/strided_gradient.cpp"]
+TESTED += [f"plan/{name}.cpp" for name in ("strided_gradient", "spread", "reductions")]
 
 
 def test_drawn_plans(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from support.steps import take_step
 from support.variants import ANY_SHAPE, FOUNDING
 
 import fastopt
@@ -39,7 +40,7 @@ def run(backend: str, now: Path) -> dict[str, int]:
             for _ in range(2):
                 grads = [guarded(rng.standard_normal(n).astype(dtype), at_end) for n in sizes]
                 before = [g.tobytes() for g in grads]
-                opt.step(grads)
+                take_step(opt, grads)
                 changed += sum(g.tobytes() != b for g, b in zip(grads, before, strict=True))
                 steps += len(sizes)
     return {"steps": steps, "gradients_changed": changed}

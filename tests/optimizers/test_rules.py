@@ -51,7 +51,7 @@ def test_every_native_rule_is_used() -> None:
         for cls in CLASSES.values()
         for options in own_options(cls)
         for rule in [cls.rule_for(Values(**options))]
-        for each in (rule, rule.measured)
+        for each in (rule, rule.measured, *rule.reductions)
         if each
     }
     others = {"accumulate", "weighed", "perturb_adaptively", "schedule_free_average"}

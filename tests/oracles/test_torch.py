@@ -265,7 +265,9 @@ def torch_class(name: str) -> Any:
 
 
 # Ours that torch has as well. Those it has not are for other oracles.
-SHARED = [name for name in fastopt.names() if torch_class(name) is not None]
+# Of which test_field_matrix, test_field_factored and test_lbfgs have it.
+ELSEWHERE = ("muon", "adafactor", "lbfgs")
+SHARED = [n for n in fastopt.names() if torch_class(n) is not None and n not in ELSEWHERE]
 
 
 def torch_defaults(name: str) -> Options:

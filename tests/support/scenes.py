@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import fastopt
 from support.by_hand import Array, same
 from support.steps import take_step
-from support.variants import BY_NORM, TOGETHER, Options, Variant, variants
+from support.variants import BY_NORM, FACTORED, TOGETHER, Options, Variant, variants
 
 Arrays = list[Array]
 Gradients = list[Any]  # arrays, or None
@@ -28,7 +28,7 @@ VARIANTS = variants()
 ELEMENTWISE = [variant for variant in VARIANTS if looks_at_elements(variant)]
 OF_TORCH = [(name, options) for name, options in VARIANTS if "like" not in options]
 # Those whose parameters do not depend on each other.
-APART = [variant for variant in OF_TORCH if variant[0] not in TOGETHER]
+APART = [v for v in OF_TORCH if v[0] not in TOGETHER and v[0] not in FACTORED]
 
 WIDTHS = (4, 8, 16, 32, 64)  # elements of a vector register, and of some together
 CHUNK_BYTES = 256 * 1024  # csrc/plan/partition.hpp

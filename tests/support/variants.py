@@ -90,7 +90,7 @@ BY_NORM = set(FACTORED) | {
     if cls.direction or cls.select_direction.__func__ is not Algorithm.select_direction.__func__  # type: ignore[attr-defined]
 }
 # Whose scalars depend on all parameters together, and so each parameter on all others.
-TOGETHER = {name.lower() for name, cls in CLASSES.items() if cls.measures_all}
+TOGETHER = {name for name, cls in ANY_SHAPE.items() if cls.measures_all}
 OWN_DECAY = {name.lower() for name, cls in CLASSES.items() if has_own_decay(cls)}
 
 

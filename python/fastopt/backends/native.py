@@ -37,7 +37,8 @@ def plan_of_kernels(
     """Bind the arrays to the native plan; `kernel` returns a rule's, for a dtype."""
     assert extension.native is not None
     dtypes = [entry[0].dtype for entry in arrays]
-    plan = extension.native.Plan(arrays, list(map(kernel, rules, dtypes)), rows)
+    counts = [len(each) for each in spreads]
+    plan = extension.native.Plan(arrays, list(map(kernel, rules, dtypes)), rows, counts)
     if any([rule.direction for rule in rules]):
         directions = [
             rule.measured and (kernel(rule.measured, dtype), rule.summed, _kept(rule))

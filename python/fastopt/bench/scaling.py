@@ -48,9 +48,10 @@ def measure(settings: Settings) -> Iterator[Scaling]:
 def on_threads(count: int, algorithm: str, params: list[Any], grads: list[Any]) -> Call:
     """Make a step that takes so many threads, whatever others have set."""
     opt = fastopt.get(algorithm, params)
+    loss = 1.0 if opt.needs_loss else None
 
     def call() -> None:
         fastopt.set_num_threads(count)
-        opt.step(grads)
+        opt.step(grads, loss=loss)
 
     return call

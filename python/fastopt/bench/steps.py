@@ -60,8 +60,13 @@ def measure(settings: Settings) -> Iterator[Step]:
             opt = fastopt.get(algorithm, copies(params))
             states = len(opt.state["0"])
             others = admitted(_others(algorithm, states, params, grads, settings), settings.notes)
-            each = {OURS: partial(opt.step, grads), **others}
+            each = {OURS: step_of(opt, grads), **others}
             yield Step(algorithm, shape, states, in_turn(each, settings.rounds, settings.seconds))
+
+
+def step_of(opt: fastopt.Optimizer, grads: list[Array]) -> Any:
+    """Return a step with these gradients, and with a loss where one is needed."""
+    return partial(opt.step, grads, loss=1.0) if opt.needs_loss else partial(opt.step, grads)
 
 
 def _others(
@@ -72,9 +77,7 @@ def _others(
     if not ceiling.why_not():
         makers[CEILING] = lambda: ceiling.adder(states, copies(params), grads)
     if has_numba_backend():
-        makers[NUMBA] = lambda: partial(
-            fastopt.get(algorithm, copies(params), backend="numba").step, grads
-        )
+        makers[NUMBA] = lambda: step_of(fastopt.get(algorithm, copies(params), backend="numba"), grads)
     if algorithm in handwritten.BY_NAME:
         makers[NUMPY] = lambda: handwritten.stepper(algorithm, copies(params), grads)
     for label, peer in settings.peers.items():
