@@ -16,7 +16,7 @@ from fastopt.runtime import other_names
 # Values for each of ours that has other names: one that the class takes, and is not its default.
 VALUES: dict[str, Any] = {
     "lr": 0.25,
-    "betas": (0.5, 0.75),
+    "betas": [(0.5, 0.75), (0.5, 0.75, 0.9)],
     "eps": 0.125,
     "etas": (0.25, 2.0),
     "step_sizes": (0.25, 2.0),
@@ -73,7 +73,7 @@ def value_for(option: Option, values: Any) -> Any:
 def test_the_keyword_that_is_named_works(ours: str, theirs: str) -> None:
     """In every class that has it; where it is another one's own name, that one is taken."""
     tried = False
-    for cls in CLASSES.values():
+    for cls in ANY_SHAPE.values():
         known = {**cls.hyperparameters, **SETTINGS}
         if ours not in known or theirs in known or meant(cls, theirs) != ours:
             continue

@@ -163,9 +163,8 @@ def planned(bound: Bound, more: Sequence[int] | None = None) -> Bound:
     if portions is not None:
         portions.attach(plan)
     risks = Risks(all([group.kind.is_ours() for group in bound.groups]))
-    return changed(
-        followed(found.but(rules=asked, plan=plan, risks=risks, scratches=scratch, spreads=spreads))
-    )
+    made = {"plan": plan, "scratches": scratch, "spreads": spreads}
+    return changed(followed(found.but(rules=asked, risks=risks, **made)))
 
 
 def _picking(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
