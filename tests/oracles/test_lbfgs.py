@@ -1,15 +1,17 @@
 """L-BFGS beside torch.optim.LBFGS, in float64, on the same function."""
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from support.functions import model, softmax
-from torch.optim.lbfgs import _strong_wolfe
 
 import fastopt
 from fastopt.closure import Point, strong_wolfe
+
+torch: Any = pytest.importorskip("torch")
+of_torch: Any = import_module("torch.optim.lbfgs")  # a class hides it
 
 CASES: list[dict[str, Any]] = [
     {"lr": 0.08, "max_iter": 5, "history_size": 4},
@@ -72,7 +74,7 @@ def test_the_line_search(most: int) -> None:
         if start.slope >= 0.0:
             continue
         g, one = torch.from_numpy(start.g), torch.ones(1, dtype=torch.float64)
-        expected = _strong_wolfe(theirs, None, first, one, start.loss, g, g[0], max_ls=most)
+        expected = of_torch._strong_wolfe(theirs, None, first, one, start.loss, g, g[0], max_ls=most)
         found, evaluations = strong_wolfe(look, start, first, most, 1.0, 1e-9)
         # A cubic's minimum has rounding of the losses, whose difference it divides.
         assert found.t == pytest.approx(float(expected[2]), rel=1e-9, abs=1e-12)

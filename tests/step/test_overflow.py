@@ -316,9 +316,11 @@ def test_moderate_steps_are_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("tried")
 
     monkeypatch.setattr(overflow, "_tried", tried)
-    for algorithm in sorted(set(ANY_SHAPE) - {"cocob"}):  # which divides by as little as 1e-8 at first
+    for algorithm in sorted(
+        set(ANY_SHAPE) - {"cocob", "sm3"}
+    ):  # which divide by 1e-8 and less at first
         for given in ({}, {"weight_decay": 0.1}, {"clipnorm": 1.0}, {"loss_scale": "dynamic"}):
             more: dict[str, Any] = {"nonfinite": "skip", **options(algorithm), **given}
             opt = fastopt.get(algorithm, model(np.float32), **more)
             for seed in range(3):
-                assert opt.step(model(np.float32, seed))
+                assert take_step(opt, model(np.float32, seed))
