@@ -148,6 +148,17 @@ def test_a_state_of_another_shape(name: str) -> None:
     assert bits(opt, [p]) == before
 
 
+@pytest.mark.parametrize("name", FACTORED)
+def test_a_parameter_that_sits_out(name: str, backend: str) -> None:
+    """Nothing of it changes, whatever becomes of the others."""
+    params = [np.ones((3, 4)), np.ones((2, 5))]
+    opt = fastopt.get(name, params, backend=backend)
+    opt.step([np.ones((3, 4)), np.ones((2, 5))])
+    before = [params[0].tobytes(), *[a.tobytes() for a in opt.state["0"].values()]]
+    opt.step([None, np.ones((2, 5))])
+    assert [params[0].tobytes(), *[a.tobytes() for a in opt.state["0"].values()]] == before
+
+
 def test_rows_cannot_be_told_apart() -> None:
     p = np.ones((3, 4))
     opt = fastopt.Adafactor([p])

@@ -155,10 +155,11 @@ LOSSES: list[tuple[Any, type[Exception], str]] = [
     ("much", TypeError, r"loss is 'much' \(str\); it must be one number"),
     (np.ones(2), TypeError, r"it must be one number: opt\.step\(grads, loss=float\(loss\)\)"),
     (math.nan, ValueError, "loss is nan, and Polyak takes its step from it: leave this step out, or"),
+    (math.inf, ValueError, "loss is inf, and Polyak takes its step from it"),
 ]
 
 
-@pytest.mark.parametrize(("loss", "error", "says"), LOSSES, ids=["none", "word", "array", "nan"])
+@pytest.mark.parametrize(("loss", "error", "says"), LOSSES, ids=["none", "word", "array", "nan", "inf"])
 def test_a_loss_that_is_none(loss: Any, error: type[Exception], says: str) -> None:
     p = np.ones(3)
     opt = Polyak([p], backend="numpy")
