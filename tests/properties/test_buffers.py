@@ -7,7 +7,17 @@ from arrays.test_layouts import LAYOUTS
 from hypothesis import given
 from hypothesis import strategies as st
 from support.framed import Framed, guarded
-from support.scenes import ELEMENTWISE, Arrays, Gradients, Scene, assert_same, scenes, tame, written
+from support.scenes import (
+    APART,
+    ELEMENTWISE,
+    Arrays,
+    Gradients,
+    Scene,
+    assert_same,
+    scenes,
+    tame,
+    written,
+)
 from support.steps import take_step
 
 from fastopt import functional
@@ -69,7 +79,7 @@ def test_canaries(scene: Scene, at: list[int], zero_grads: bool, ema: float | No
             each.check()
 
 
-@given(scenes(most=1, absent=False), offsets)
+@given(scenes(of=APART, most=1, absent=False), offsets)
 def test_canaries_around_states(scene: Scene, at: list[int]) -> None:
     name, options = scene.variant
     params = scene.params()
