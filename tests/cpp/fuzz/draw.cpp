@@ -80,7 +80,12 @@ void draw_portion(Random& random, Subject& subject) {
 std::vector<Subject> draw_subjects(Random& random, const fastopt::KernelTable& table) {
     const std::ptrdiff_t rules = 1 + random.below(3), kind = random.below(100);
     std::vector<int> numbers;    // of kernels; the second half of a table are those of float64
-    for (std::ptrdiff_t k = 0; k < rules; ++k) numbers.push_back(int(random.below(table.count / 2)));
+    while (std::ptrdiff_t(numbers.size()) < rules) {
+        const auto number = int(random.below(table.count / 2));
+        const Kernel& kernel = table.kernels[number];
+        // No directions, which are run to be summed: what a rule copies stays subnormal or not, as it comes.
+        if (kernel.fused[1] || !kernel.takes_stages()) numbers.push_back(number);
+    }
     // Many small ones, some, a few large ones, or one beyond the caches.
     const std::ptrdiff_t count = kind < 30   ? random.below(41)
                                  : kind < 88 ? random.below(9)
