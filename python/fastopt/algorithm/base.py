@@ -128,6 +128,9 @@ class Algorithm(Declared):
     reduced: ClassVar[tuple[RuleFunction, ...]] = ()
     largest: ClassVar[bool] = False
     sums: ClassVar[Mapping[str, str]] = MappingProxyType({"p": "squares"})
+    decays: ClassVar[bool | None] = (
+        None  # the rule by itself, where weight decay is decoupled, or is not
+    )
     carries_norms: ClassVar[bool] = False
     measures_all: ClassVar[bool] = False
     takes_loss: ClassVar[bool] = False
@@ -226,7 +229,8 @@ class Algorithm(Declared):
     @classmethod
     def stage_scalars(cls, h: Values) -> StageScalars:
         """Compute what a step does around the rule; a rule that itself decays leaves that out."""
-        return regularization.scalars(h)
+        own = h.decoupled_weight_decay is cls.decays
+        return regularization.scalars(h.but({"weight_decay": 0.0}) if own else h)
 
     @classmethod
     def ahead(cls, h: Values) -> Move:

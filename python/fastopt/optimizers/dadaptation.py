@@ -13,13 +13,11 @@ from fastopt.algorithm import (
     Scheduled,
     ScheduledOrNone,
     ScheduledPair,
-    StageScalars,
     Values,
     flag,
     measurement,
     number,
     pair,
-    regularization,
     shipped,
     sign,
 )
@@ -154,6 +152,7 @@ class DAdaptation(Optimizer):
     growth_rate: ScheduledOrNone = number(default=None, at_least=1.0, optional=True)
 
     carried: ClassVar = {"d": measurement(), "r": measurement(at_least=-inf)}
+    decays = True  # the rule itself, where it is decoupled
     measures_all = True
     sums: ClassVar = {"p": "values", "s": "values"}
 
@@ -161,10 +160,6 @@ class DAdaptation(Optimizer):
     def state_of_new_rows(cls, h: Values, name: str, p: NDArray[Any]) -> Any:
         """Return p for start, which begins so in the first step of a parameter."""
         return p if name == "start" else super().state_of_new_rows(h, name, p)
-
-    @classmethod
-    def stage_scalars(cls, h: Values) -> StageScalars:
-        return regularization.scalars(h.but({"weight_decay": 0.0}) if h.decoupled_weight_decay else h)
 
     @classmethod
     def kept(cls, h: Values, step: float) -> float:

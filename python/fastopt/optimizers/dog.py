@@ -10,12 +10,10 @@ from fastopt.algorithm import (
     Facts,
     Measured,
     Scheduled,
-    StageScalars,
     Values,
     flag,
     measurement,
     number,
-    regularization,
     shipped,
 )
 from fastopt.optimizer import Optimizer
@@ -45,6 +43,7 @@ class OverGradients(Optimizer):
     lr: Scheduled = number(default=1.0, at_least=0.0)
     decoupled_weight_decay: bool = flag(default=False)
 
+    decays = True  # the rule itself, where it is decoupled
     measures_all = True
     rule = staticmethod(dog)
     direction = staticmethod(dog_direction)
@@ -54,10 +53,6 @@ class OverGradients(Optimizer):
     def state_of_new_rows(cls, h: Values, name: str, p: NDArray[Any]) -> Any:
         """Return p for start, which begins so in the first step of a parameter."""
         return p
-
-    @classmethod
-    def stage_scalars(cls, h: Values) -> StageScalars:
-        return regularization.scalars(h.but({"weight_decay": 0.0}) if h.decoupled_weight_decay else h)
 
     @staticmethod
     def coefficients(h: Values, t: int, carried: Values) -> tuple[float, ...]:

@@ -10,12 +10,10 @@ from fastopt.algorithm import (
     Measured,
     Scheduled,
     ScheduledPair,
-    StageScalars,
     Values,
     flag,
     number,
     pair,
-    regularization,
     shipped,
 )
 from fastopt.numerics import power, sqrt
@@ -118,12 +116,9 @@ class LAMB(Optimizer):
     trust_clip: bool = flag(default=False)
     always_adapt: bool = flag(default=True)
 
+    decays = False  # the rule itself, where it is not decoupled
     rule = staticmethod(lamb)
     direction = staticmethod(lamb_direction)
-
-    @classmethod
-    def stage_scalars(cls, h: Values) -> StageScalars:
-        return regularization.scalars(h if h.decoupled_weight_decay else h.but({"weight_decay": 0.0}))
 
     @staticmethod
     def coefficients(h: Values, t: int) -> tuple[float, ...]:

@@ -8,11 +8,9 @@ from fastopt.algorithm import (
     Measured,
     RuleFunction,
     Scheduled,
-    StageScalars,
     Values,
     flag,
     number,
-    regularization,
     shipped,
 )
 from fastopt.optimizer import Optimizer
@@ -119,6 +117,8 @@ class LARS(Optimizer):
     trust_clip: bool = flag(default=False)
     always_adapt: bool = flag(default=True)
 
+    decays = False  # the rule itself, where it is not decoupled
+
     @classmethod
     def check_hyperparameters(cls, h: Values) -> None:
         if h.nesterov and (h.momentum == 0.0 or h.dampening != 0.0):
@@ -126,10 +126,6 @@ class LARS(Optimizer):
                 f"nesterov=True needs momentum > 0 and dampening = 0; they are {h.momentum:g} and "
                 f"{h.dampening:g}: give momentum=0.9, dampening=0.0"
             )
-
-    @classmethod
-    def stage_scalars(cls, h: Values) -> StageScalars:
-        return regularization.scalars(h if h.decoupled_weight_decay else h.but({"weight_decay": 0.0}))
 
     @classmethod
     def select_rule(cls, h: Values) -> RuleFunction:

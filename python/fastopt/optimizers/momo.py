@@ -11,13 +11,11 @@ from fastopt.algorithm import (
     Measured,
     Scheduled,
     ScheduledPair,
-    StageScalars,
     Values,
     flag,
     measurement,
     number,
     pair,
-    regularization,
     shipped,
 )
 from fastopt.numerics import power
@@ -75,17 +73,14 @@ class ModelOfTheLoss(Optimizer):
         "power": measurement(default=1.0),
         **{key: measurement(at_least=-inf) for key in ("mean_loss", "back", "bound", "next_bound")},
     }
+    decays = True  # the rule itself, where it is decoupled
     measures_all = True
     takes_loss = True
 
     @classmethod
-    def stage_scalars(cls, h: Values) -> StageScalars:
-        return regularization.scalars(h.but({"weight_decay": 0.0}) if h.decoupled_weight_decay else h)
-
-    @classmethod
     def means(cls, h: Values) -> tuple[float, bool]:
         """Return how much of the means is kept, and whether they begin with 0 and are corrected."""
-        raise NotImplementedError
+        raise NotImplementedError  # pragma: no cover - both have their own
 
     @classmethod
     def kept(cls, h: Values, carried: Values) -> float:

@@ -9,13 +9,11 @@ from fastopt.algorithm import (
     Measured,
     Scheduled,
     ScheduledPair,
-    StageScalars,
     Values,
     flag,
     measurement,
     number,
     pair,
-    regularization,
     shipped,
 )
 from fastopt.optimizer import Optimizer
@@ -99,6 +97,7 @@ class NovoGrad(Optimizer):
     grad_averaging: bool = flag(default=False)
     amsgrad: bool = flag(default=False)
 
+    decays = False  # the rule itself, where it is not decoupled
     carried: ClassVar = {
         "v": measurement(),
         "v_max": measurement(),
@@ -106,10 +105,6 @@ class NovoGrad(Optimizer):
     carries_norms = True
     rule = staticmethod(novograd)
     direction = staticmethod(novograd_gradient)
-
-    @classmethod
-    def stage_scalars(cls, h: Values) -> StageScalars:
-        return regularization.scalars(h if h.decoupled_weight_decay else h.but({"weight_decay": 0.0}))
 
     @staticmethod
     def coefficients(h: Values, t: int, carried: Values) -> tuple[float, ...]:

@@ -10,12 +10,10 @@ from fastopt.algorithm import (
     RuleFunction,
     Scheduled,
     ScheduledOrNone,
-    StageScalars,
     Values,
     choice,
     flag,
     number,
-    regularization,
     shipped,
 )
 from fastopt.optimizer import Optimizer
@@ -110,14 +108,11 @@ class PolyakSGD(Optimizer):
     eps: Scheduled = number(default=0.0, at_least=0.0)
     variant: str = choice("sps", "sps+", default="sps")
 
+    decays = True  # the rule itself, where it is decoupled
     measures_all = True
     takes_loss = True
     rule = staticmethod(polyak)
     direction = staticmethod(polyak_gradient)
-
-    @classmethod
-    def stage_scalars(cls, h: Values) -> StageScalars:
-        return regularization.scalars(h.but({"weight_decay": 0.0}) if h.decoupled_weight_decay else h)
 
     @staticmethod
     def coefficients(h: Values, t: int) -> tuple[float, ...]:

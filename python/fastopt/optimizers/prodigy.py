@@ -13,13 +13,11 @@ from fastopt.algorithm import (
     Scheduled,
     ScheduledOrNone,
     ScheduledPair,
-    StageScalars,
     Values,
     flag,
     measurement,
     number,
     pair,
-    regularization,
     shipped,
 )
 from fastopt.numerics import power, sqrt
@@ -142,6 +140,7 @@ class Prodigy(Optimizer):
     safeguard_warmup: bool = flag(default=False)
 
     carried: ClassVar = {"d": measurement(), "d_max": measurement(), "r": measurement(at_least=-inf)}
+    decays = True  # the rule itself, where it is decoupled
     measures_all = True
     rule = staticmethod(prodigy)
     direction = staticmethod(prodigy_direction)
@@ -151,10 +150,6 @@ class Prodigy(Optimizer):
     def state_of_new_rows(cls, h: Values, name: str, p: NDArray[Any]) -> Any:
         """Return p for start, which begins so in the first step of a parameter."""
         return p if name == "start" else super().state_of_new_rows(h, name, p)
-
-    @classmethod
-    def stage_scalars(cls, h: Values) -> StageScalars:
-        return regularization.scalars(h.but({"weight_decay": 0.0}) if h.decoupled_weight_decay else h)
 
     @classmethod
     def coefficients(cls, h: Values, t: int, carried: Values) -> tuple[float, ...]:

@@ -11,13 +11,11 @@ from fastopt.algorithm import (
     Measured,
     Scheduled,
     ScheduledPair,
-    StageScalars,
     Values,
     flag,
     maximum,
     number,
     pair,
-    regularization,
     shipped,
 )
 from fastopt.numerics import power
@@ -103,12 +101,9 @@ class StableAdamW(Optimizer):
     weight_decay: Scheduled = number(default=1e-2, at_least=0.0)
     decoupled_weight_decay: bool = flag(default=True)
 
+    decays = True  # the rule itself, where it is decoupled
     rule = staticmethod(stable_adamw)
     direction = staticmethod(stable_adamw_excess)
-
-    @classmethod
-    def stage_scalars(cls, h: Values) -> StageScalars:
-        return regularization.scalars(h.but({"weight_decay": 0.0}) if h.decoupled_weight_decay else h)
 
     @staticmethod
     def coefficients(h: Values, t: int) -> tuple[float, ...]:
