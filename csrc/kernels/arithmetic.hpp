@@ -9,6 +9,9 @@
 
 namespace fastopt::FASTOPT_LEVEL {
 
+// A state that a direction does not look at.
+struct Unread {};
+
 inline float root(float x) { return __builtin_sqrtf(x); }
 inline double root(double x) { return __builtin_sqrt(x); }
 inline float absolute(float x) { return __builtin_fabsf(x); }

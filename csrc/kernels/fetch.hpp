@@ -17,4 +17,15 @@ template <class T> [[gnu::always_inline]] inline void fetch_ahead(const T* x, st
     }
 }
 
+// The same for so many elements that are read alone, of which more can be under way.
+template <class T> constexpr std::ptrdiff_t fetched = 512 / std::ptrdiff_t(sizeof(T));
+constexpr std::ptrdiff_t bytes_ahead_to_read = 8192;
+
+template <class T> [[gnu::always_inline]] inline void fetch_to_read(const T* x) {
+    const char* ahead = reinterpret_cast<const char*>(x) + bytes_ahead_to_read;
+    for (std::ptrdiff_t line = 0; line < fetched<T> * std::ptrdiff_t(sizeof(T)); line += 64) {
+        __builtin_prefetch(ahead + line);
+    }
+}
+
 }  // namespace fastopt::FASTOPT_LEVEL

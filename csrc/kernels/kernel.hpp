@@ -28,6 +28,11 @@ struct Scalars {
 using Sweep = void (*)(const Scalars& scalars, void* p, const void* g, void* const* states,
                        std::ptrdiff_t n) noexcept;
 
+// Writes what would become of n elements of p to `results[0]`, and of the states to those after it, as far as they
+// are results; changes nothing.
+using Look = void (*)(const Scalars& scalars, const void* p, const void* g, const void* const* states,
+                      void* const* results, std::ptrdiff_t n) noexcept;
+
 // What rides along around the rule.
 #define FASTOPT_NAMED(stage) stage,
 #define FASTOPT_SPELLED(stage) #stage,
@@ -99,6 +104,8 @@ struct Kernel {
     int states;
     int coefficients;
     Sweep fused[most_fused];    // its loops with the first stages; null where there is none
+    Look look;                  // of a direction, which has no other loop; null for what updates
+    unsigned read, results;     // which states it reads, and which it returns: a bit each
     bool staged;                // whether stages go around it
     const Common* common;
 

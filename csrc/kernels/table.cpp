@@ -4,6 +4,7 @@
 
 #include "kernels/gather.hpp"
 #include "kernels/kernel.hpp"
+#include "kernels/look.hpp"
 #include "kernels/portions.hpp"
 #include "kernels/reduce.hpp"
 #include "kernels/sweep.hpp"
@@ -14,7 +15,7 @@ namespace fastopt::FASTOPT_LEVEL {
 // A rule header ends with FASTOPT_RULE(name) for each rule in it, which takes the next number; with
 // FASTOPT_POPULAR_RULE(name) for a rule that many use with coupled weight decay, whose loop costs some 2 KB
 // for each dtype and level, and which saves a fifth of the time where memory is far; with
-// FASTOPT_DIRECTION(name) where it is run to be summed, which is worth one loop; or with FASTOPT_MOVE(name) where
+// FASTOPT_DIRECTION(name) where it changes nothing, and what it returns is summed; or with FASTOPT_MOVE(name) where
 // it is no optimizer's rule, and nothing rides along around it.
 template <int Number, class T> struct RuleNumber;
 constexpr int rules_before = __COUNTER__ + 1;
@@ -26,7 +27,7 @@ constexpr int rules_before = __COUNTER__ + 1;
         static constexpr bool staged = rides;                                \
     };
 #define FASTOPT_MOVE(name) FASTOPT_NUMBERED(name, 1, false)
-#define FASTOPT_DIRECTION(name) FASTOPT_NUMBERED(name, 1, true)
+#define FASTOPT_DIRECTION(name) FASTOPT_NUMBERED(name, 0, true)
 #define FASTOPT_RULE(name) FASTOPT_NUMBERED(name, 2, true)
 #define FASTOPT_POPULAR_RULE(name) FASTOPT_NUMBERED(name, 3, true)
 
@@ -83,10 +84,21 @@ template <class T, DType dtype, int Number> constexpr Kernel kernel_of() {
                      .dtype = dtype,
                      .states = states,
                      .coefficients = static_cast<int>(sizeof(Rule) / sizeof(T)),
-                     .fused = {&sweep<T, bare, Rule>},
+                     .fused = {},
+                     .look = nullptr,
+                     .read = 0,
+                     .results = 0,
                      .staged = Numbered::staged,
                      .common = &common<T>};
     constexpr int fused = Numbered::fused;
+    if constexpr (fused > 0) {
+        kernel.fused[int(Stage::bare)] = &sweep<T, bare, Rule>;
+    } else {
+        using Looks = decltype(look_of<T>(&Rule::operator()));
+        kernel.look = &Looks::look;
+        kernel.read = Looks::read;
+        kernel.results = Looks::results;
+    }
     if constexpr (fused > 1) kernel.fused[int(Stage::decoupled)] = &sweep<T, decoupled, Rule>;
     if constexpr (fused > 2) kernel.fused[int(Stage::coupled)] = &sweep<T, coupled, Rule>;
     return kernel;

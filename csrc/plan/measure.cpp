@@ -1,15 +1,14 @@
-// Measures a step before anything is changed: runs directions on copies of parameters and states, tile by tile,
-// and sums over the results.
+// Measures a step before anything is changed: sums over what directions return, tile by tile.
 #include <algorithm>
-#include <cstring>
 #include <stdexcept>
+#include <string>
 
+#include "plan/look.hpp"
 #include "plan/plan.hpp"
 
 namespace fastopt {
 namespace {
 
-constexpr std::size_t measured_bytes = 4096;    // of a stream
 constexpr int most_results = max_states + 1;
 
 double sum(const Common& common, Summed what, const char* elements, std::ptrdiff_t n) {
@@ -26,6 +25,15 @@ void Plan::attach_directions(const std::vector<Direction>& directions) {
         Streams& streams = arrays_[i].streams;
         if (direction.kernel && direction.kernel->dtype != streams.kernel->dtype) {
             throw std::invalid_argument("a direction has another dtype than its rule");
+        }
+        if (direction.kernel && direction.kernel->look) {
+            for (int s = 0; s < direction.kernel->states; ++s) {
+                const bool summed = direction.summed[std::size_t(s) + 1] != Summed::nothing;
+                if (summed && !(direction.kernel->results >> s & 1)) {
+                    throw std::invalid_argument(std::string("what is summed is no result of ") +
+                                                direction.kernel->rule);
+                }
+            }
         }
         streams.direction = direction.kernel ? &direction : nullptr;
     }
@@ -59,43 +67,37 @@ void Plan::measure(const Span& span, double* sums) const noexcept {
     const Direction& direction = *streams.direction;
     const Kernel& kernel = *direction.kernel;
     const std::size_t item = streams.item();
-    const int known = streams.kernel->states, own = known - streams.spreads();
-    const auto tile = std::ptrdiff_t(measured_bytes / item);
+    char* const kept = direction.kept >= 0 ? streams.states[direction.kept] : nullptr;
+    const auto tile = std::ptrdiff_t(Looking::most_bytes / item);
     // What is summed is kept for a block, what is not for a tile.
     alignas(64) char results[most_results][reduce_block * sizeof(double)];
-    alignas(64) char gathered[measured_bytes];
-    Streams copies{.kernel = &kernel, .p = nullptr, .states = {}};
-    const Update update(copies, &scalars_[std::size_t(array.row)], pass_, distance_);
+    alignas(64) char gathered[Looking::most_bytes];
+    const Looking look(streams, kernel, scalars_[std::size_t(array.row)], distance_.ahead);
     for (std::ptrdiff_t begin = span.begin; begin < span.end; begin += reduce_block, sums += width_) {
         const std::ptrdiff_t end = std::min(begin + reduce_block, span.end);
         for (std::ptrdiff_t from = begin, to; from < end; from = to) {
             to = std::min(from + tile, end);
-            const std::size_t bytes = std::size_t(to - from) * item, at = std::size_t(from) * item;
-            const std::size_t into = std::size_t(from - begin) * item;
+            const std::size_t at = std::size_t(from) * item, into = std::size_t(from - begin) * item;
+            char* places[most_results];
             for (int k = 0; k <= kernel.states; ++k) {
-                char* const copy = results[k] + (direction.summed[std::size_t(k)] != Summed::nothing ? into : 0);
-                (k ? copies.states[k - 1] : copies.p) = copy;
-                if (k > known) {
-                    std::memset(copy, 0, bytes);
-                } else if (k > own) {
-                    streams.portion->spread->read(std::size_t(k - own - 1), item, from, to - from, copy);
-                } else {
-                    std::memcpy(copy, (k ? streams.states[k - 1] : streams.p) + at, bytes);
-                }
+                places[k] = results[k] + (direction.summed[std::size_t(k)] != Summed::nothing ? into : 0);
             }
-            char* g = array.g + at;
+            const char* g = array.g + at;
             if (array.strided) {
                 array.strided->read(kernel, from, to, gathered);
                 g = gathered;
             }
-            update(0, to - from, g, false);
-            if (direction.kept >= 0) std::memcpy(streams.states[direction.kept] + at, copies.p, bytes);
+            if (kept) places[0] = kept + at;
+            look(from, to - from, g, places);
         }
         for (int k = 0; k <= kernel.states; ++k) {
             const Summed what = direction.summed[std::size_t(k)];
-            if (what != Summed::nothing) sums[k] = sum(*kernel.common, what, results[k], end - begin);
+            const char* const found = k || !kept ? results[k] : kept + std::size_t(begin) * item;
+            if (what != Summed::nothing) sums[k] = sum(*kernel.common, what, found, end - begin);
         }
-        sums[width_ - 1] = kernel.common->sum_of_squares(streams.p + std::size_t(begin) * item, end - begin, false);
+        if (!direction.weighs) continue;
+        const char* const p = streams.p + std::size_t(begin) * item;
+        sums[width_ - 1] = kernel.common->sum_of_squares(p, end - begin, distance_.ahead);
     }
 }
 

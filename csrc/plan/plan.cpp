@@ -30,6 +30,7 @@ void Plan::add(std::span<const ArrayView> arrays, const Kernel& kernel, int row,
                 .fortran = !parameter.c_contiguous,
                 .assigned = row,
                 .streams = {.kernel = &kernel, .p = parameter.data, .states = {}}};
+    if (kernel.look) throw std::invalid_argument(std::string(kernel.rule) + " is a direction, which updates nothing");
     if (arrays.size() + spread != std::size_t(kernel.states) + 1) {
         throw std::invalid_argument(std::string("the rule ") + kernel.rule +
                                     " has another number of states");

@@ -88,13 +88,13 @@ public:
     // The sum of the squares of each gradient, 0 where there is none.
     std::vector<double> sums_of_squares(int threads);
 
-    // Runs the directions on copies of parameters and states; returns for each parameter the sums over what
-    // became of the copies, 0 for those of which nothing is summed, and last of the squares of the parameter;
-    // nothing for one without a direction. Nothing is changed.
+    // Looks along the directions; returns for each parameter the sums over what they return, 0 for those of which
+    // nothing is summed, and last of the squares of the parameter, if it is weighed; nothing for one without a
+    // direction. Nothing is changed.
     std::vector<std::vector<double>> measure(int threads, const std::vector<int>& row_of);
 
-    // Runs reduction number `which` on copies; for each parameter with a gradient writes what became of them, reduced
-    // to the shape of each array that broadcasts to it, to as many places; to none where there are none.
+    // Runs reduction number `which`; for each parameter with a gradient writes what it returns, reduced to the shape
+    // of each array that broadcasts to it, to as many places; to none where there are none.
     void reduce(std::size_t which, int threads, const std::vector<int>& row_of,
                 const std::vector<std::vector<double*>>& into);
 
@@ -152,9 +152,6 @@ private:
     struct Reducing;
     void reduce(const Reducing& work) const noexcept;
     static void reduce_part(void* parts, std::uint32_t part) noexcept;
-    // Copies parameter and states of some elements, and spreads over them what is spread.
-    void copy_streams(const Streams& streams, std::ptrdiff_t begin, std::ptrdiff_t n,
-                      char (*copies)[segment_bytes]) const noexcept;
     static void run_chunk(void* plan, std::uint32_t chunk) noexcept;
     static void reduce_piece(void* pieces, std::uint32_t piece) noexcept;
 
@@ -174,7 +171,7 @@ private:
     Work work_ = Work::update;
     Pass pass_{};
     Distance distance_{};
-    PrefetchTrial prefetch_trial_;
+    PrefetchTrial prefetch_trial_, look_trial_;    // of what writes, and of what reads alone
     bool flush_subnormals_ = false;
     std::size_t width_ = 0;                    // sums of each reduce block
     std::vector<double> sums_;                 // of all blocks, in order

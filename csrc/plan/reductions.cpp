@@ -2,10 +2,10 @@
 // largest. Pieces are cut along the outermost axis by the sizes alone, and runs along the last one into segments,
 // so that the bits do not depend on the threads. python/fastopt/numerics/reductions.py is the same in Python.
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <stdexcept>
 
+#include "plan/look.hpp"
 #include "plan/parallel.hpp"
 #include "plan/plan.hpp"
 
@@ -94,23 +94,22 @@ void Plan::reduce(const Reducing& work) const noexcept {
     const Kernel& kernel = *work.reduction->kernel;
     const Common& common = *kernel.common;
     const std::size_t item = streams.item();
-    alignas(64) char copies[max_states + 1][segment_bytes], gathered[segment_bytes];
-    Streams copied{.kernel = &kernel, .p = copies[0], .states = {}};
-    for (int s = 0; s < kernel.states; ++s) copied.states[s] = copies[s + 1];
-    const Update update(copied, &scalars_[std::size_t(array.row)], pass_, distance_);
+    alignas(64) char results[max_states + 1][segment_bytes], gathered[segment_bytes];
+    char* places[max_states + 1];
+    for (int k = 0; k <= kernel.states; ++k) places[k] = results[k];
+    const Looking look(streams, kernel, scalars_[std::size_t(array.row)], far() && look_trial_.fetches());
     // Whole runs if they are short, else segments of one.
     const std::ptrdiff_t run = spread.lengths.size() > 1 ? spread.lengths.back() : work.end - work.begin;
     for (std::ptrdiff_t begin = work.begin, n; begin < work.end; begin += n) {
         const std::ptrdiff_t into_run = (begin - work.begin) % run;
         n = run <= segment ? std::min(segment / run * run, work.end - begin) : std::min(segment, run - into_run);
-        copy_streams(streams, begin, n, copies);
-        char* g = array.g + std::size_t(begin) * item;
+        const char* g = array.g + std::size_t(begin) * item;
         if (array.strided) {
             array.strided->read(kernel, begin, begin + n, gathered);
             g = gathered;
         }
-        update(0, n, g, false);
-        const char* from = copies[0];
+        look(begin, n, g, places);
+        const char* from = results[0];
         spread.each_run(begin, n, [&](std::ptrdiff_t at, std::ptrdiff_t length, const std::ptrdiff_t* offsets) {
             for (std::size_t a = 0; a < work.into.size(); ++a) {
                 double* const to = work.into[a] + offsets[a];
@@ -125,18 +124,6 @@ void Plan::reduce(const Reducing& work) const noexcept {
             }
             from += std::size_t(length) * item;
         });
-    }
-}
-
-void Plan::copy_streams(const Streams& streams, std::ptrdiff_t begin, std::ptrdiff_t n,
-                        char (*copies)[segment_bytes]) const noexcept {
-    const std::size_t item = streams.item(), at = std::size_t(begin) * item;
-    const Spread& spread = *streams.portion->spread;
-    const int own = streams.kernel->states - int(spread.data.size());
-    std::memcpy(copies[0], streams.p + at, std::size_t(n) * item);
-    for (int s = 0; s < own; ++s) std::memcpy(copies[s + 1], streams.states[s] + at, std::size_t(n) * item);
-    for (std::size_t k = 0; k < spread.data.size(); ++k) {
-        spread.read(k, item, begin, n, copies[own + 1 + int(k)]);
     }
 }
 

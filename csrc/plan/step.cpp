@@ -34,12 +34,13 @@ bool Plan::far() const { return bytes_.back() > bytes_in_caches; }
 void Plan::run_chunks(Work work, const Pass& pass, int threads) {
     work_ = work;
     pass_ = pass;
-    distance_ = {.far = far(), .ahead = fetches_ahead()};
+    PrefetchTrial& trial = work == Work::measure ? look_trial_ : prefetch_trial_;
+    distance_ = {.far = far(), .ahead = far() && trial.fetches()};
     const auto share = [&] { share_out(bytes_, threads, &Plan::run_chunk, this, pass.backwards, unlocked_); };
     if (!distance_.far) return share();    // without a look at the clock, which a small step would notice
     const auto begun = std::chrono::steady_clock::now();
     share();
-    prefetch_trial_.took(std::chrono::steady_clock::now() - begun);
+    trial.took(std::chrono::steady_clock::now() - begun);
 }
 
 void Plan::run_chunk(void* plan, std::uint32_t chunk) noexcept {

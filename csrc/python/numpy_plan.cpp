@@ -75,6 +75,7 @@ void NumpyPlan::attach_directions(const py::list& directions) {
         const auto summed = py::object(fields[1]).cast<py::tuple>();
         found[i].kernel = &kernel_of(py::object(fields[0]), plan_.dtype(i));
         found[i].kept = py::object(fields[2]).cast<int>();
+        found[i].weighs = py::object(fields[3]).cast<bool>();
         for (std::size_t k = 0; k < summed.size(); ++k) {
             found[i].summed.at(k) = summed_of(py::object(summed[k]).cast<std::string>());
         }

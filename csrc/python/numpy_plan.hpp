@@ -45,8 +45,8 @@ public:
     void attach_portions(const py::list& portions);
 
     // Says what is measured of each parameter: what is run, as the constructor's rules, what is summed of each
-    // result ("squares", "values" or nothing), and whether that for the parameter is kept; None for those of which
-    // nothing is measured.
+    // result ("squares", "values" or nothing), the number of the state to which that for the parameter is written, -1
+    // for none, and whether the parameter itself is weighed; None for those of which nothing is measured.
     void attach_directions(const py::list& directions);
 
     // Gives every parameter what broadcasts to it: a pair of the lengths of its axes in the order of memory, and of

@@ -1,4 +1,4 @@
-// Every kernel: rule, dtype, loop and level, for 0 to 257 elements at several places of a cache line.
+// Every kernel: rule or direction, dtype, loop and level, for 0 to 257 elements at several places of a cache line.
 // The bits must be those of baseline's kernel asked for one element at a time, which is no vector code.
 #include <cstdio>
 #include <memory>
@@ -58,6 +58,17 @@ struct Arrays {
         for (int s = 0; s < kernel.states; ++s) moved[s] = states[std::size_t(s)]->data() + offset;
         sweep(scalars, p.data() + offset, g.data() + offset, moved, n);
     }
+    // One look at the elements from `begin`, whose results go to the parameter and the states of others.
+    void look(const Kernel& kernel, const Scalars& scalars, std::ptrdiff_t begin, std::ptrdiff_t n, Arrays& into) {
+        const std::size_t offset = bytes(kernel, begin);
+        const void* from[fastopt::max_states];
+        void* to[fastopt::max_states + 1] = {into.p.data() + offset};
+        for (std::size_t s = 0; s < states.size(); ++s) {
+            from[s] = states[s]->data() + offset;
+            to[s + 1] = into.states[s]->data() + offset;
+        }
+        kernel.look(scalars, p.data() + offset, g.data() + offset, from, to, n);
+    }
 
 private:
     std::vector<Buffer*> all() {
@@ -93,6 +104,32 @@ long compare(int number, int stage) {
     return calls;
 }
 
+// The same for a direction, which must leave alone what it is given.
+long compare_looks(int number) {
+    const auto levels = tables();
+    const Kernel& one_by_one = levels.front()->kernels[number];
+    const GivenScalars scalars(one_by_one);
+    Arrays given(one_by_one, most, 0), expected(one_by_one, most, 0);
+    given.fill(one_by_one.dtype);
+    expected.copy_from(given);
+    for (std::ptrdiff_t i = 0; i < most; ++i) given.look(one_by_one, scalars.given(false), i, 1, expected);
+    long calls = 0;
+    for (const fastopt::KernelTable* level : levels) {
+        const Kernel& kernel = level->kernels[number];
+        for (std::ptrdiff_t n = 0; n <= most; ++n) {
+            const std::size_t phase = std::size_t(n) * itemsize(kernel.dtype) % line;
+            Arrays arrays(kernel, n, phase), found(kernel, n, phase);
+            arrays.copy_from(given);
+            found.copy_from(given);
+            arrays.look(kernel, scalars.given(n % 3 == 0), 0, n, found);
+            CHECK(found.begins(expected));
+            CHECK(arrays.begins(given));
+            ++calls;
+        }
+    }
+    return calls;
+}
+
 }  // namespace
 
 void kernels() {
@@ -102,6 +139,7 @@ void kernels() {
         for (int stage = 0; stage < fastopt::most_fused; ++stage) {
             if (kernel.fused[stage]) calls += compare(number, stage);
         }
+        if (kernel.look) calls += compare_looks(number);
     }
     std::printf("kernels: %ld calls on %zu levels gave the bits of baseline\n", calls, tables().size());
 }

@@ -216,3 +216,34 @@ def test_nothing_can_be_summed_of_what_is_no_result() -> None:
 
     with pytest.raises(TypeError, match='name one of p, m, back, and "squares" or "values"'):
         Wrong([np.ones(3)], backend="numpy")
+
+
+def test_no_state_of_a_direction_is_called_as_the_parameter_is() -> None:
+    def weighted(p: Any, g: Any, weight: Any, c: Any) -> Any:
+        return p - c.step * g, weight
+
+    class Wrong(Polyak):
+        rule = direction = staticmethod(weighted)  # type: ignore[assignment]
+        sums: ClassVar = {"weight": "squares"}
+
+    with pytest.raises(TypeError, match=r'calls a state weight.*another name, such as "weights"'):
+        Wrong([np.ones(3)], backend="numpy")
+
+
+@pytest.mark.parametrize("backend", ["native", "numba", "numpy"])
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_parameter_is_weighed_where_that_is_asked_for(backend: str, asked: bool) -> None:
+    found: list[tuple[float, float]] = []
+
+    class Looking(fastopt.MoMo):
+        sums: ClassVar = {**fastopt.MoMo.sums, **({"weight": "squares"} if asked else {})}
+
+        @classmethod
+        def between(cls, h: Values, c: Any, measured: Measured, *carried: Values) -> Any:
+            found.append((measured.before, measured.sums["p"]))
+            return c
+
+    Looking([np.array([3.0, 4.0])], backend=backend).step([np.ones(2)], loss=1.0)
+    ((before, values),) = found
+    assert values == 7.0
+    assert before == 5.0 if asked else math.isnan(before)

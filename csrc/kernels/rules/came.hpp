@@ -7,17 +7,17 @@ namespace fastopt::FASTOPT_LEVEL {
 
 template <class T> struct came_squares {
     T eps1, eps2, beta1, take1, limit, step;
-    void operator()(T& p, T g, T&, T&, T&, T&, T&) const { p = g * g + eps1; }
+    void operator()(T& p, T g, Unread, Unread, Unread, Unread, Unread) const { p = g * g + eps1; }
 };
 
 template <class T> struct came_direction {
     T eps1, eps2, beta1, take1, limit, step;
-    void operator()(T& p, T g, T&, T& row, T& column, T&, T&) const { p = g / root(row * column); }
+    void operator()(T& p, T g, Unread, T row, T column, Unread, Unread) const { p = g / root(row * column); }
 };
 
 template <class T> struct came_distances {
     T eps1, eps2, beta1, take1, limit, step;
-    void operator()(T& p, T g, T& m, T& row, T& column, T&, T&) const {
+    void operator()(T& p, T g, T m, T row, T column, Unread, Unread) const {
         const T u = limit * (g / root(row * column));
         m = beta1 * m + take1 * u;
         const T d = u - m;

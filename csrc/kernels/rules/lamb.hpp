@@ -6,7 +6,7 @@ namespace fastopt::FASTOPT_LEVEL {
 
 template <class T> struct lamb_direction {
     T beta1, take1, beta2, take2, correct, eps_root, unbias, eps, decay, step;
-    void operator()(T& p, T g, T& m, T& v) const {
+    void operator()(T& p, T g, T m, T v) const {
         m = beta1 * m + take1 * g;
         v = beta2 * v + take2 * g * g;
         p = correct * m / (root(v + eps_root) * unbias + eps) + decay * p;

@@ -25,7 +25,7 @@ template <class T> struct lars_momentum {
 
 template <class T> struct lars_momentum_gradient {
     T ratio, decay, mu, take, step_g, step_b;
-    void operator()(T& p, T g, T&) const { p = g; }
+    void operator()(T& p, T g, Unread) const { p = g; }
 };
 
 FASTOPT_RULE(lars)

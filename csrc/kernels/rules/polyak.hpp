@@ -16,7 +16,7 @@ template <class T> struct polyak {
 
 template <class T> struct polyak_momentum_gradient {
     T keep, step, momentum;
-    void operator()(T& p, T g, T&) const { p = g; }
+    void operator()(T& p, T g, Unread) const { p = g; }
 };
 
 template <class T> struct polyak_momentum {

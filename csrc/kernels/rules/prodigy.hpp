@@ -6,7 +6,7 @@ namespace fastopt::FASTOPT_LEVEL {
 
 template <class T> struct prodigy_direction {
     T begin, beta1, take1, beta2, take2, beta3, take3, weight, keep, step, eps;
-    void operator()(T& p, T g, T&, T&, T& s, T& start) const {
+    void operator()(T& p, T g, Unread, Unread, T& s, T start) const {
         start = start + begin * (p - start);
         s = absolute(beta3 * s + take3 * g);
         p = weight * g * (start - p);

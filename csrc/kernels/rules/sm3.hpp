@@ -6,7 +6,7 @@ namespace fastopt::FASTOPT_LEVEL {
 
 template <class T> struct sm3_sums {
     T keep, take, eps, momentum, share, zero, step;
-    void operator()(T& p, T g, T&, T& row, T& column) const {
+    void operator()(T& p, T g, Unread, T row, T column) const {
         p = keep * minimum(row, column) + take * g * g;
     }
 };

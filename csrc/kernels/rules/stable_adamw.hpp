@@ -15,13 +15,13 @@ template <class T> struct stable_adamw {
 
 template <class T> struct stable_adamw_excess {
     T beta1, one_minus_beta1, beta2, one_minus_beta2, shrink, step, eps;
-    void operator()(T& p, T g, T&, T& v) const {
+    void operator()(T& p, T g, Unread, T v) const {
         v = beta2 * v + one_minus_beta2 * g * g;
         p = g / maximum(root(v), eps);
     }
 };
 
 FASTOPT_RULE(stable_adamw)
-FASTOPT_RULE(stable_adamw_excess)
+FASTOPT_DIRECTION(stable_adamw_excess)
 
 }  // namespace fastopt::FASTOPT_LEVEL

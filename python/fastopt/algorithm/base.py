@@ -52,9 +52,10 @@ class Algorithm(Declared):
       depend on norms, as LAMB's do. The direction is like a rule, but what it returns for p is
       measured instead of written, and its states are forgotten. `between` is given the coefficients
       and what is `Measured` of each parameter, and returns its coefficients;
-    - ``sums``: of which results of the direction what is summed, ``{"p": "squares"}`` if nothing is
-      said: the squares, or with ``"values"`` the results themselves. A direction may return more than
-      the rule: it takes these as arguments in front of ``c``, where they are 0;
+    - ``sums``: of which results of the direction what is summed: the squares, or with ``"values"`` the
+      results themselves; and ``"weight": "squares"`` where the norm of the parameter is wanted, which
+      costs a look at it. ``{"p": "squares", "weight": "squares"}`` if nothing is said. A direction may
+      return more than the rule: it takes these as arguments in front of ``c``, where they are 0;
     - ``carried``: scalars that go from one step to the next, declared like hyperparameters. A class
       that has some gets them as a third argument of `coefficients`, to read and to set. Those of
       ``carries_norms = True`` are each parameter's own, and `between` gets them as a last argument;
@@ -127,7 +128,7 @@ class Algorithm(Declared):
     spread: ClassVar[tuple[str, ...]] = ()
     reduced: ClassVar[tuple[RuleFunction, ...]] = ()
     largest: ClassVar[bool] = False
-    sums: ClassVar[Mapping[str, str]] = MappingProxyType({"p": "squares"})
+    sums: ClassVar[Mapping[str, str]] = MappingProxyType({"p": "squares", "weight": "squares"})
     decays: ClassVar[bool | None] = (
         None  # the rule by itself, where weight decay is decoupled, or is not
     )

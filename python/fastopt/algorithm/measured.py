@@ -16,13 +16,13 @@ class Reduced(NamedTuple):
     number: int  # of the reduction, 1 or 2; 0 before the first
     t: int  # of the step
     size: int  # of the parameter
-    sums: Mapping[str, NDArray[np.float64]]  # or the largest, by the names of what is spread
+    sums: Mapping[str, NDArray[np.float64]]  # or the largest, by the names of what is spread; none at 0
     kept: dict[str, NDArray[Any]]  # states of other shapes, to be set anew
     spread: dict[str, NDArray[Any]]  # to be filled
 
 
 class Measured(NamedTuple):
-    """Two L2 norms of what is to be updated, the number of its elements, and sums besides."""
+    """L2 norms of what is to be updated, NaN where a class asks for none, and sums besides."""
 
     direction: float  # of what the direction returns for p, where its squares are summed
     weight: float  # of the parameter itself, as the rule is given it

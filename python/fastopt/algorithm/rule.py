@@ -25,7 +25,9 @@ class Rule(NamedTuple):
     states: tuple[str, ...]
     coefficients: Any = None
     direction: RuleFunction | None = None  # what is measured before the update
-    sums: tuple[tuple[str, str], ...] = ()  # of the results of the direction: their names, and of what
+    sums: tuple[
+        tuple[str, str], ...
+    ] = ()  # of the results of the direction, or the weight, and of what
     scratch: str = ""  # the name of a state that is none: the last one before what is spread
     spread: tuple[str, ...] = ()  # names of the last states, which are none, and broadcast to p
     reduced: tuple[RuleFunction, ...] = ()  # whose results are summed to the shapes of these
@@ -65,10 +67,20 @@ class Rule(NamedTuple):
         return [bare._replace(update=each, name=each.__name__) for each in self.reduced]
 
     @property
+    def places(self) -> dict[str, int]:
+        """Places, among the sums of a plan, of what is summed of the results of the direction."""
+        return _places(self.direction, self.sums)
+
+    @property
     def summed(self) -> tuple[str, ...]:
         """Names of what is summed of each result of the direction: squares, values, or nothing."""
         assert self.measured is not None
         return tuple([dict(self.sums).get(name, "") for name in ("p", *self.measured.states)])
+
+    @property
+    def weighs(self) -> bool:
+        """True where the norm of the parameter itself is measured."""
+        return ("weight", "squares") in self.sums
 
 
 _shipped: set[Any] = set()
@@ -98,7 +110,7 @@ def rule_of(
 ) -> Rule:
     """Read a rule off its function ``(p, g, <states>, c)``, and off that of its direction.
 
-    `sums` are of what results of the direction what is summed; of p its squares if nothing is said.
+    `sums` are of what results of the direction what is summed, and whether the parameter is weighed.
     `scratch` and `spread` are the names of last states that are none, and functions that are `reduced`
     to the shapes of what is spread take what the rule takes.
     """
@@ -136,16 +148,31 @@ def rule_of(
             f"{update.__name__}({', '.join(names)}): it takes the same, and what it returns besides "
             "in front of c"
         )
-    sums = sums or (("p", "squares"),)
+    sums = (("p", "squares"), ("weight", "squares")) if sums is None else sums
+    results = ("p", *given[2:-1])
+    if "weight" in results:
+        raise TypeError(
+            f"the direction {direction.__name__} calls a state weight, which is the parameter itself "
+            'where something is measured: give it another name, such as "weights"'
+        )
     for name, what in sums:
-        if name not in ("p", *given[2:-1]) or what not in ("squares", "values"):
+        if (name, what) != ("weight", "squares") and (
+            name not in results or what not in ("squares", "values")
+        ):
             raise TypeError(
                 f"{name!r}: {what!r} says nothing of what is summed of the direction "
-                f'{direction.__name__}: name one of {", ".join(("p", *given[2:-1]))}, and "squares" or '
-                '"values"'
+                f'{direction.__name__}: name one of {", ".join(results)}, and "squares" or '
+                '"values"; or "weight": "squares", for the norm of the parameter'
             )
     return rule._replace(direction=direction, sums=sums)
 
 
+@cache
+def _places(direction: RuleFunction, sums: tuple[tuple[str, str], ...]) -> dict[str, int]:
+    results = ("p", *_names(direction)[2:-1])
+    return {name: results.index(name) for name, _ in sums if name in results}
+
+
+@cache
 def _names(function: RuleFunction) -> tuple[str, ...]:
     return tuple(inspect.signature(function).parameters)

@@ -114,8 +114,8 @@ NOTHING = StageScalars(BARE, 1.0, math.inf, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0)
 
 def of_the_gradient(s: StageScalars) -> StageScalars:
     """Leave out what a stage does to the parameter."""
-    if s.stage == BARE:
-        return s
+    if s.stage == BARE or (s.stage in (DECOUPLED, CAUTIOUS) and s.scale == 1.0 and s.limit == math.inf):
+        return NOTHING
     return s._replace(keep=1.0, keep_after=1.0, shrink=0.0, threshold=0.0)
 
 

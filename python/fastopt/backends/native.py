@@ -41,7 +41,7 @@ def plan_of_kernels(
     plan = extension.native.Plan(arrays, list(map(kernel, rules, dtypes)), rows, counts)
     if any([rule.direction for rule in rules]):
         directions = [
-            rule.measured and (kernel(rule.measured, dtype), rule.summed, _kept(rule))
+            rule.measured and (kernel(rule.measured, dtype), rule.summed, _kept(rule), rule.weighs)
             for rule, dtype in zip(rules, dtypes, strict=True)
         ]
         plan.attach_directions(directions)

@@ -201,7 +201,8 @@ class PythonPlan(Binding):
             for k, what in enumerate(summed):
                 if what:
                     sums[k] = self._added(sums[k], copies[k], what == "squares")
-            sums[-1] = self._added(sums[-1], piece)
+            if self._rules[i].weighs:
+                sums[-1] = self._added(sums[-1], piece)
         return sums
 
     def sweep(

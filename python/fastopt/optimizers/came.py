@@ -145,6 +145,7 @@ class CAME(Optimizer):
     spread = ("row", "column", "far_row", "far_column")
     rule = staticmethod(came)
     direction = staticmethod(came_direction)
+    sums: ClassVar = {"p": "squares"}
     reduced: ClassVar = (came_squares, came_distances)
 
     @classmethod

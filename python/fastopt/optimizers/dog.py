@@ -125,6 +125,7 @@ class DoG(OverGradients):
     reps_rel: float = number(default=1e-6, above=0.0)
     eps: float = number(default=1e-8, above=0.0)
     init_eta: float | None = number(default=None, above=0.0, optional=True)
+    sums: ClassVar = {"p": "squares", "grad": "squares", "weight": "squares"}
 
     carried: ClassVar = {"r": measurement(), "G": measurement(), "eta": measurement()}
 

@@ -3,7 +3,7 @@
 from collections import namedtuple
 from collections.abc import Mapping
 from math import sqrt
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,7 @@ class OfMatrices(Optimizer):
     rule = staticmethod(muon)
     direction = staticmethod(muon_direction)
     scratch = "o"
+    sums: ClassVar[dict[str, str]] = {}
 
     @classmethod
     def check_array(cls, h: Values, name: str, p: Array) -> None:

@@ -105,6 +105,7 @@ class NovoGrad(Optimizer):
     carries_norms = True
     rule = staticmethod(novograd)
     direction = staticmethod(novograd_gradient)
+    sums: ClassVar = {"p": "squares"}
 
     @staticmethod
     def coefficients(h: Values, t: int, carried: Values) -> tuple[float, ...]:

@@ -2,7 +2,7 @@
 
 from collections import namedtuple
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
 from fastopt.algorithm import (
     Facts,
@@ -113,6 +113,7 @@ class PolyakSGD(Optimizer):
     takes_loss = True
     rule = staticmethod(polyak)
     direction = staticmethod(polyak_gradient)
+    sums: ClassVar = {"p": "squares"}
 
     @staticmethod
     def coefficients(h: Values, t: int) -> tuple[float, ...]:

@@ -2,7 +2,7 @@
 
 from collections import namedtuple
 from math import sqrt
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -104,6 +104,7 @@ class StableAdamW(Optimizer):
     decays = True  # the rule itself, where it is decoupled
     rule = staticmethod(stable_adamw)
     direction = staticmethod(stable_adamw_excess)
+    sums: ClassVar = {"p": "squares"}
 
     @staticmethod
     def coefficients(h: Values, t: int) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ from fastopt.step.bound import Bound
 from fastopt.step.due import StepRequest
 from fastopt.step.other_shapes import OtherShapes
 
-_SQUARES = (("p", "squares"),)
+_USUAL = (("p", "squares"), ("weight", "squares"))
 
 Rows = Sequence[Row | None]
 
@@ -23,18 +23,13 @@ def measuring(row: Row) -> Row:
 
 def measured(rule: Rule, row: Row, sums: Sequence[float], size: int, loss: float) -> Measured:
     """Name what was measured of a parameter."""
-    before = math.sqrt(sums[-1])
+    before = math.sqrt(sums[-1]) if rule.weighs else math.nan
     weight = before * kept_before(row[0])
-    if rule.sums == _SQUARES:  # quick, for many parameters
+    if rule.sums == _USUAL:  # quick, for many parameters
         return Measured(math.sqrt(sums[0]), weight, size, before, loss=loss)
-    assert rule.measured is not None
-    named = {
-        name: value
-        for name, value, what in zip(("p", *rule.measured.states), sums, rule.summed, strict=False)
-        if what
-    }
-    squares = dict(rule.sums).get("p") == "squares"
-    return Measured(math.sqrt(sums[0]) if squares else math.nan, weight, size, before, named, loss)
+    named = {name: sums[place] for name, place in rule.places.items()}
+    direction = math.sqrt(sums[0]) if ("p", "squares") in rule.sums else math.nan
+    return Measured(direction, weight, size, before, named, loss)
 
 
 def together(found: Sequence[Measured]) -> Measured:

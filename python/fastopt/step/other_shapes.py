@@ -18,41 +18,48 @@ class OtherShapes:
 
     def __init__(self, bound: Bound, due: StepRequest, groups: Sequence[Group]) -> None:
         self._bound, self._groups = bound, groups
-        self._takes_part = [g is not None for g in due.gradients]
+        self._rules = [bound.rules[group] for group in bound.parameters.group_of]
         self._kept: dict[int, dict[str, NDArray[Any]]] = {}
+        # Of those that take part, the ones that are reduced.
+        self._reduced = [
+            i
+            for i, (rule, g, p) in enumerate(
+                zip(self._rules, due.gradients, bound.parameters.arrays, strict=True)
+            )
+            if rule.reduced and g is not None and p.size
+        ]
 
     def factor(self, number: int, rows: Sequence[Row | None], used: Sequence[int]) -> None:
         """Reduce each parameter to the shapes of what is spread over it, and let that be set anew.
 
         `number` is that of the reduction, 1 or 2; or 0, to set what is spread for the first.
         """
-        bound, arrays = self._bound, self._bound.parameters.arrays
-        rules = [bound.rules[group] for group in bound.parameters.group_of]
-        into = [
-            [np.zeros(each.size) for each in spreads]
-            if rule.reduced and len(rule.reduced) >= number and takes_part and p.size
-            else []
-            for rule, spreads, takes_part, p in zip(
-                rules, bound.spreads, self._takes_part, arrays, strict=True
-            )
-        ]
-        if not any(into):
+        bound = self._bound
+        members = [i for i in self._reduced if len(self._rules[i].reduced) >= number]
+        if not members:
             return
+        into: list[list[NDArray[np.float64]]] = [[] for _ in self._rules]
         if number > 0:
+            for i in members:
+                into[i] = [np.zeros(each.size) for each in bound.spreads[i]]
             looks = [row and (of_the_gradient(row[0]), row[1]) for row in rows]
             bound.plan.reduce(number - 1, looks, get_num_threads(), used, into)
-        for i, sums in enumerate(into):
-            row, group = rows[used[i]], self._groups[i]
-            if sums and row is not None:
-                spreads = dict(zip(rules[i].spread, bound.spreads[i], strict=True))
-                order: Any = "C" if arrays[i].flags.c_contiguous else "F"
-                named = {
-                    name: found.reshape(each.shape, order=order)
-                    for found, (name, each) in zip(sums, spreads.items(), strict=True)
-                }
-                found_here = Reduced(number, self._t(i), arrays[i].size, named, self._of(i), spreads)
-                with np.errstate(all="ignore"):
-                    group.kind.factor(group.h, row[1], found_here)
+        with np.errstate(all="ignore"):
+            for i in members:
+                row = rows[used[i]]
+                if row is not None:
+                    self._factor(i, number, row, into[i])
+
+    def _factor(self, i: int, number: int, row: Row, sums: Sequence[NDArray[np.float64]]) -> None:
+        group, p = self._groups[i], self._bound.parameters.arrays[i]
+        spreads = dict(zip(self._rules[i].spread, self._bound.spreads[i], strict=True))
+        order: Any = "C" if p.flags.c_contiguous else "F"
+        named = {
+            name: found.reshape(each.shape, order=order)
+            for found, (name, each) in zip(sums, spreads.items(), strict=False)
+        }
+        found_here = Reduced(number, self._t(i), p.size, named, self._of(i), spreads)
+        group.kind.factor(group.h, row[1], found_here)
 
     def change_whole(self, i: int, row: Row) -> None:
         """Change what a direction has returned for a parameter, as a whole."""
