@@ -67,6 +67,7 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
         .def("reduce", &NumpyPlan::reduce, py::arg("which"), py::arg("rows"), py::arg("threads"),
              py::arg("row_of"), py::arg("into"))
         .def("measure", &NumpyPlan::measure, py::arg("rows"), py::arg("threads"), py::arg("row_of"))
+        .def("agreements", &NumpyPlan::agreements, py::arg("rows"), py::arg("threads"), py::arg("row_of"))
         .def("run_with_sums", running(&NumpyPlan::run_with_sums), py::arg("rows"), py::arg("threads"),
              py::arg("extras"), py::arg("changes"), py::arg("row_of"))
         .def_static("commit", [](py::handle changes) { Commit(changes).apply(); },

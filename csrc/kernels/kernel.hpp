@@ -40,7 +40,7 @@ enum class Stage : int { FASTOPT_STAGES(FASTOPT_NAMED) };
 constexpr const char* stage_names[] = {FASTOPT_STAGES(FASTOPT_SPELLED)};
 constexpr int stage_count = sizeof stage_names / sizeof *stage_names;
 constexpr int most_fused = 3;
-constexpr std::size_t stage_scalars = 8;
+constexpr std::size_t stage_scalars = 9;
 constexpr std::size_t most_coefficients = 32;    // of a rule
 
 // Tile operations: on n elements that stay in the first cache, compiled once for a dtype.
@@ -50,6 +50,12 @@ constexpr std::size_t most_coefficients = 32;    // of a rule
 using Before = void (*)(const Scalars& scalars, void* p, const void* g, void* changed, void* old,
                         std::ptrdiff_t n) noexcept;
 using After = void (*)(const Scalars& scalars, void* p, const void* old, std::ptrdiff_t n) noexcept;
+
+// What is done between the two: multiplies the rule's step from `old` to p by `agree` where it goes along the gradient
+// that the rule was given, and leaves out the rest; or, where that is below 0, gives it the signs of the gradient.
+// Counts the elements whose step goes along it.
+using Agree = void (*)(void* p, const void* old, const void* g, std::ptrdiff_t n, double agree) noexcept;
+using Agreeing = std::ptrdiff_t (*)(const void* p, const void* old, const void* g, std::ptrdiff_t n) noexcept;
 
 // What follows the rule: p and slow weights both become keep * slow + take * p; the average becomes
 // keep * average + take * p; the copy becomes p, rounded to another dtype.
@@ -85,6 +91,8 @@ struct Common {
     };
     const void* neutral;           // the scalars of a stage that change nothing
     Around around[stage_count];    // null for the first, which every rule has a loop with
+    Agree agree;
+    Agreeing agreeing;
     Gather gather[dtype_count];    // from gradients of each dtype
     Narrow narrow[dtype_count];    // to copies of each dtype
     Pull pull;

@@ -13,9 +13,10 @@
 
 namespace fastopt::FASTOPT_LEVEL {
 
-// All stages have the same scalars, though not each needs every one.
+// All stages have the same scalars, though not each needs every one; `agree` is for what is done between their
+// parts, see kernels/tiles.hpp.
 template <class T> struct StageScalars {
-    T scale, limit, decay, keep, keep_after, shrink, slope, threshold;
+    T scale, limit, decay, keep, keep_after, shrink, slope, threshold, agree;
 };
 
 // Nothing: what the others do with scalars that change nothing, in less time.

@@ -40,7 +40,7 @@ namespace fastopt::FASTOPT_LEVEL {
 constexpr int rule_count = __COUNTER__ - rules_before;
 
 template <class T>
-static constexpr StageScalars<T> neutral = {1, T(__builtin_inf()), 0, 1, 1, 0, 0, 0};
+static constexpr StageScalars<T> neutral = {1, T(__builtin_inf()), 0, 1, 1, 0, 0, 0, 0};
 static_assert(sizeof neutral<double> == stage_scalars * sizeof(double));
 
 template <class T, template <class> class Stage>
@@ -59,6 +59,8 @@ template <class T>
 static constexpr Common common = {
     .neutral = &neutral<T>,
     .around = {FASTOPT_STAGES(FASTOPT_AROUND)},
+    .agree = &agree<T>,
+    .agreeing = &agreeing<T>,
     .gather = {FASTOPT_FORMATS(FASTOPT_GATHER)},
     .narrow = {FASTOPT_FORMATS(FASTOPT_NARROW)},
     .pull = &pull<T>,

@@ -70,6 +70,35 @@ void after_rule(const Scalars& scalars, void* p_given, const void* old_given,
 }
 
 template <class T>
+void agree(void* p_given, const void* old_given, const void* g_given, std::ptrdiff_t n, double share) noexcept {
+    T* __restrict p = static_cast<T*>(p_given);
+    const T* __restrict old = static_cast<const T*>(old_given);
+    const T* __restrict g = static_cast<const T*>(g_given);
+    const T factor = static_cast<T>(share);
+    if (share > 0.0) {
+#pragma omp simd
+        for (std::ptrdiff_t i = 0; i < n; ++i) {
+            const T step = old[i] - p[i];
+            p[i] = old[i] - select(step * g[i] > T(0), factor * step, step - step);
+        }
+    } else {
+#pragma omp simd
+        for (std::ptrdiff_t i = 0; i < n; ++i) p[i] = old[i] - sign(g[i]) * absolute(old[i] - p[i]);
+    }
+}
+
+template <class T>
+std::ptrdiff_t agreeing(const void* p_given, const void* old_given, const void* g_given, std::ptrdiff_t n) noexcept {
+    const T* p = static_cast<const T*>(p_given);
+    const T* old = static_cast<const T*>(old_given);
+    const T* g = static_cast<const T*>(g_given);
+    std::ptrdiff_t count = 0;
+#pragma omp simd reduction(+ : count)
+    for (std::ptrdiff_t i = 0; i < n; ++i) count += (old[i] - p[i]) * g[i] > T(0);
+    return count;
+}
+
+template <class T>
 void pull(void* p, void* slow, std::ptrdiff_t n, double keep, double take, bool ahead) noexcept {
     T* __restrict fast = static_cast<T*>(p);
     T* __restrict s = static_cast<T*>(slow);

@@ -35,6 +35,21 @@ void Looking::operator()(std::ptrdiff_t begin, std::ptrdiff_t n, const char* g, 
     around_.after(stage_, results[0], old, n);
 }
 
+std::ptrdiff_t Looking::agreeing(std::ptrdiff_t begin, std::ptrdiff_t n, const char* g,
+                                 char* const* results) const noexcept {
+    const std::size_t item = streams_.item();
+    const char* p = streams_.p + std::size_t(begin) * item;
+    alignas(64) Tile copied, changed, old;
+    if (around_.before) {
+        std::memcpy(copied, p, std::size_t(n) * item);
+        around_.before(stage_, copied, g, changed, old, n);
+        p = copied;
+        g = changed;
+    }
+    with_spread(begin, n, p, g, results);
+    return kernel_.common->agreeing(results[0], p, g, n);
+}
+
 void Looking::with_spread(std::ptrdiff_t begin, std::ptrdiff_t n, const char* p, const char* g,
                           char* const* results) const noexcept {
     const std::size_t item = streams_.item(), at = std::size_t(begin) * item;

@@ -15,6 +15,9 @@ public:
     // many places, as far as the kernel returns it.
     void operator()(std::ptrdiff_t begin, std::ptrdiff_t n, const char* g, char* const* results) const noexcept;
 
+    // Of a rule: how many of them step along the gradient that the rule is given.
+    std::ptrdiff_t agreeing(std::ptrdiff_t begin, std::ptrdiff_t n, const char* g, char* const* results) const noexcept;
+
     const Kernel& kernel() const { return kernel_; }
 
 private:

@@ -101,4 +101,31 @@ void Plan::measure(const Span& span, double* sums) const noexcept {
     }
 }
 
+std::vector<double> Plan::agreements(int threads, const std::vector<int>& row_of) {
+    choose_rows(row_of);
+    for (const Array& array : arrays_) check_row(array, array.kernel());
+    return run_summing(Work::agree, {}, threads, 1);
+}
+
+void Plan::agree(const Span& span, double* sums) const noexcept {
+    const Array& array = *span.array;
+    if (!array.g) return;
+    const Kernel& kernel = array.kernel();
+    const std::size_t item = array.streams.item();
+    const auto tile = std::ptrdiff_t(Looking::most_bytes / item);
+    alignas(64) char results[most_results][Looking::most_bytes], gathered[Looking::most_bytes];
+    char* places[most_results];
+    for (int k = 0; k <= kernel.states; ++k) places[k] = results[k];
+    const Looking look(array.streams, kernel, scalars_[std::size_t(array.row)], distance_.ahead);
+    for (std::ptrdiff_t begin = span.begin, end; begin < span.end; begin = end) {
+        end = std::min(begin + tile, span.end);
+        const char* g = array.g + std::size_t(begin) * item;
+        if (array.strided) {
+            array.strided->read(kernel, begin, end, gathered);
+            g = gathered;
+        }
+        *sums += double(look.agreeing(begin, end - begin, g, places));    // whole numbers: exact in any order
+    }
+}
+
 }  // namespace fastopt

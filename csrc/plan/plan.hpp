@@ -93,6 +93,9 @@ public:
     // direction. Nothing is changed.
     std::vector<std::vector<double>> measure(int threads, const std::vector<int>& row_of);
 
+    // How many elements of each parameter the rules move along the gradient. Nothing is changed.
+    std::vector<double> agreements(int threads, const std::vector<int>& row_of);
+
     // Runs reduction number `which`; for each parameter with a gradient writes what it returns, reduced to the shape
     // of each array that broadcasts to it, to as many places; to none where there are none.
     void reduce(std::size_t which, int threads, const std::vector<int>& row_of,
@@ -124,7 +127,7 @@ private:
         Array* array;
         std::ptrdiff_t begin, end;    // elements
     };
-    enum class Work { update, update_and_sum, measure };    // what is done with each span
+    enum class Work { update, update_and_sum, measure, agree };    // what is done with each span
     struct Piece {
         const Array* array;
         std::ptrdiff_t begin, end;    // elements, from the edge of a reduce block
@@ -145,6 +148,7 @@ private:
     void update(const Span& span) const noexcept;
     void update_and_sum(const Span& span, double* sums) const noexcept;
     void measure(const Span& span, double* sums) const noexcept;
+    void agree(const Span& span, double* sums) const noexcept;
     // So many sums for each parameter, one parameter after the other.
     std::vector<double> run_summing(Work work, const Pass& pass, int threads, std::size_t sums);
     static constexpr std::ptrdiff_t segment = 512;    // elements that are reduced at a time

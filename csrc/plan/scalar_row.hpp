@@ -11,6 +11,8 @@ class ScalarRow {
 public:
     Stage stage() const { return stage_; }
     std::size_t coefficients() const { return coefficients_; }
+    // What is done that the step agrees with the gradient; 0: nothing.
+    double agree() const { return float64_.stage[stage_scalars - 1]; }
 
     void begin(double number) {
         if (!(number >= 0.0 && number < stage_count)) {

@@ -34,7 +34,7 @@ bool Plan::far() const { return bytes_.back() > bytes_in_caches; }
 void Plan::run_chunks(Work work, const Pass& pass, int threads) {
     work_ = work;
     pass_ = pass;
-    PrefetchTrial& trial = work == Work::measure ? look_trial_ : prefetch_trial_;
+    PrefetchTrial& trial = work == Work::measure || work == Work::agree ? look_trial_ : prefetch_trial_;
     distance_ = {.far = far(), .ahead = far() && trial.fetches()};
     const auto share = [&] { share_out(bytes_, threads, &Plan::run_chunk, this, pass.backwards, unlocked_); };
     if (!distance_.far) return share();    // without a look at the clock, which a small step would notice
@@ -59,6 +59,8 @@ void Plan::run_chunk(void* plan, std::uint32_t chunk) noexcept {
         double* const sums = &self.sums_[first * self.width_];
         if (self.work_ == Work::measure) {
             self.measure(span, sums);
+        } else if (self.work_ == Work::agree) {
+            self.agree(span, sums);
         } else {
             self.update_and_sum(span, sums);
         }

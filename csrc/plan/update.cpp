@@ -33,7 +33,9 @@ Update::Update(const Streams& streams, const ScalarRow* row, const Pass& pass, D
     const Kernel& kernel = *streams.kernel;
     rule_ = row->of(kernel.dtype, distance.ahead);
     const int stage = int(row->stage());
-    if (stage < most_fused) sweep_ = kernel.fused[stage];
+    agree_ = row->agree();
+    by_tile_ |= agree_ != 0.0;
+    if (stage < most_fused && (agree_ == 0.0 || row->stage() == Stage::bare)) sweep_ = kernel.fused[stage];
     if (!sweep_) {
         by_tile_ = true;
         around_ = kernel.common->around[stage];
@@ -72,12 +74,20 @@ void Update::operator()(std::ptrdiff_t begin, std::ptrdiff_t n) const noexcept {
 }
 
 void Update::apply_rule(char* p, const char* g, void* const* states, std::ptrdiff_t n) const noexcept {
-    if (!around_.before) return sweep_(rule_, p, g, states, n);
-    alignas(line) char changed[near_tile + line], old[near_tile + line];
+    const bool staged = around_.before != nullptr, agrees = agree_ != 0.0;
+    if (!staged && !agrees) return sweep_(rule_, p, g, states, n);
+    alignas(line) char changed[near_tile + line], old[near_tile + line], start[near_tile + line];
     const std::size_t phase = reinterpret_cast<std::uintptr_t>(p) % line;    // as that of p
-    around_.before(stage_, p, g, changed + phase, old + phase, n);
-    sweep_(rule_, p, changed + phase, states, n);
-    around_.after(stage_, p, old + phase, n);
+    const char* seen = g;
+    if (staged) {
+        around_.before(stage_, p, g, changed + phase, old + phase, n);
+        seen = changed + phase;
+    }
+    const Common& common = *streams_.kernel->common;
+    if (agrees) std::memcpy(start + phase, p, std::size_t(n) * streams_.item());
+    sweep_(rule_, p, seen, states, n);
+    if (agrees) common.agree(p, start + phase, seen, n, agree_);
+    if (staged) around_.after(stage_, p, old + phase, n);
 }
 
 void Update::with_spread(std::ptrdiff_t begin, const char* g, std::ptrdiff_t n) const noexcept {

@@ -39,6 +39,7 @@ private:
     Scalars stage_{}, rule_{};    // what the stage's tile operations are given, and what the sweep is
     const Portion* portion_;
     std::size_t tile_bytes_;
+    double agree_ = 0.0;
     bool pulled_, averaged_, copied_, by_tile_;
 };
 

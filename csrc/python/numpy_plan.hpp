@@ -80,6 +80,7 @@ public:
                                     const std::vector<int>& row_of);
     // What the step with these rows would be, as Plan::measure has it.
     std::vector<std::vector<double>> measure(py::handle rows, int threads, const std::vector<int>& row_of);
+    std::vector<double> agreements(py::handle rows, int threads, const std::vector<int>& row_of);
 
     // Reduces, as Plan::reduce has it, into arrays of doubles that lie as those that broadcast do: a list of them for
     // each parameter.

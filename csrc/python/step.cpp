@@ -213,6 +213,11 @@ std::vector<std::vector<double>> NumpyPlan::measure(py::handle rows, int threads
     return plan_.measure(threads, row_of);
 }
 
+std::vector<double> NumpyPlan::agreements(py::handle rows, int threads, const std::vector<int>& row_of) {
+    read_rows(rows);
+    return plan_.agreements(threads, row_of);
+}
+
 void NumpyPlan::reduce(std::size_t which, py::handle rows, int threads, const std::vector<int>& row_of,
                        const py::list& into) {
     read_rows(rows);

@@ -97,6 +97,11 @@ class Optimizer(Algorithm, attributes.OtherNames):
         Learning rate. The options of each algorithm are described at its class.
     maximize : bool
         Ascend instead of descend.
+    cautious : {False, True, "grams"}
+        True leaves out a step where it goes against the gradient of that element, and multiplies all
+        others of an array by its size over the number of these, 1000 at most (Liang et al.,
+        arXiv:2411.16085); "grams" takes the length of each step along the gradient (Cao et al.,
+        arXiv:2412.17107).
     mask : optional
         Bool arrays in the structure of the parameters, None for those without one: where they are
         False, an element stays exactly as it is, whatever momentum, decay or Lookahead do; states

@@ -12,7 +12,9 @@ RULES = ["adam", "perturbation", "sgd"]  # with states and without, and some tha
 ROUNDS = 60
 # The kernels first, whose level all of a unit has.
 TESTED = ["kernels/table.cpp", "pool/threads.cpp", "dispatch/levels.cpp"]
-TESTED += [f"plan/{name}.cpp" for name in ("plan", "step", "update", "norms", "measure", "parallel")]
+TESTED += [
+    f"plan/{name}.cpp" for name in ("plan", "step", "update", "norms", "measure", "look", "parallel")
+]
 TESTED += [f"plan/{name}.cpp" for name in ("strided_gradient", "spread", "reductions")]
 
 

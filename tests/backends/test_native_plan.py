@@ -15,7 +15,7 @@ from fastopt.step.progress import Progress
 
 pytestmark = pytest.mark.skipif(native is None, reason="there is no extension")
 
-STAGE = (1, 2.0, np.inf, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0)  # decoupled, with twice the gradient
+STAGE = (1, 2.0, np.inf, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0)  # decoupled, with twice the gradient
 WRONG_STATES = [(np.ones(3), np.ones(3, np.float32)), (np.ones(3), np.ones(4))]
 
 
@@ -97,9 +97,9 @@ def test_gradients_of_another_form(gradients: Any, params: Any, text: str) -> No
         (0, ValueError, "rows are in a list or a tuple"),
         ([STAGE], ValueError, "a row is a pair"),
         ([[STAGE, rule()]], ValueError, "a row is a pair"),
-        ([(list(STAGE), rule())], ValueError, "a stage is a tuple of 9"),
-        ([((1.0,), rule())], ValueError, "a stage is a tuple of 9"),
-        ([((*STAGE, 1.0), rule())], ValueError, "a stage is a tuple of 9"),
+        ([(list(STAGE), rule())], ValueError, "a stage is a tuple of 10"),
+        ([((1.0,), rule())], ValueError, "a stage is a tuple of 10"),
+        ([((*STAGE, 1.0), rule())], ValueError, "a stage is a tuple of 10"),
         ([(STAGE, list(rule()))], ValueError, "the coefficients of a rule are in a tuple"),
         ([((6, *STAGE[1:]), rule())], ValueError, "a row has no stage of that number"),
         ([((-1, *STAGE[1:]), rule())], ValueError, "a row has no stage of that number"),

@@ -38,6 +38,7 @@ EACH_ITS_NORM: Options = {
     "ema_bias_correction": True,
     "weight_decay": 0.05,
     "decoupled_weight_decay": "after",
+    "cautious": True,
 }
 TAKES_ALL: Options = {
     "clipvalue": 0.4,
@@ -60,6 +61,7 @@ EQUAL_AVERAGE: Options = {
     "lookahead_steps": 1,
     "lookahead_alpha": 0.7,
     "weight_decay": 0.05,
+    "cautious": "grams",
 }
 VARIANTS = {
     "with sums": WITH_SUMS,

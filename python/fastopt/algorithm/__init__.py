@@ -42,11 +42,13 @@ from fastopt.algorithm.representable import (
 from fastopt.algorithm.rule import Rule, RuleFunction, is_shipped, rule_of, shipped
 from fastopt.algorithm.settings import check_together, guards
 from fastopt.algorithm.stages import (
+    ALONG_THE_GRADIENT,
     DECOUPLED,
     NOTHING,
     STAGES,
     Stage,
     StageScalars,
+    agreement,
     kept_before,
     of_the_gradient,
     scaled,

@@ -85,6 +85,7 @@ class Algorithm(Declared):
     l1: Scheduled = number(default=0.0, at_least=0.0)
     soft_threshold: bool = flag(default=False)
     maximize: bool = flag(default=False)
+    cautious: bool | str = choice(False, True, "grams", default=False)
     clipnorm: ScheduledOrNone = number(default=None, above=0.0, optional=True)
     clipvalue: ScheduledOrNone = number(default=None, above=0.0, optional=True)
 

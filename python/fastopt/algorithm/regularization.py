@@ -7,6 +7,7 @@ import math
 
 from fastopt.algorithm.hyperparameters import Values
 from fastopt.algorithm.stages import (
+    ALONG_THE_GRADIENT,
     CAUTIOUS,
     CAUTIOUS_L1,
     COUPLED,
@@ -38,20 +39,21 @@ def check(h: Values) -> None:
 
 def scalars(h: Values) -> StageScalars:
     """Choose the stage for the hyperparameters of a group, and compute its scalars."""
+    agree = ALONG_THE_GRADIENT if h.cautious == "grams" else 0.0
     if h.weight_decay == h.l1 == 0.0 and h.clipvalue is None and not h.maximize:  # mostly
-        return NOTHING
+        return NOTHING._replace(agree=agree) if agree else NOTHING
     scale = -1.0 if h.maximize else 1.0
     limit = math.inf if h.clipvalue is None else h.clipvalue
     decay, shrink, keep_after = _weight_decay(h)
-    cautious = h.cautious_weight_decay and h.weight_decay != 0.0
+    careful = h.cautious_weight_decay and h.weight_decay != 0.0
     if h.l1 != 0.0:
         slope, threshold = (0.0, h.lr * h.l1) if h.soft_threshold else (h.l1, 0.0)
-        stage = CAUTIOUS_L1 if cautious else L1
+        stage = CAUTIOUS_L1 if careful else L1
     else:
         slope, threshold = 0.0, 0.0
         # 0 * p is not 0 where p is infinite: no decay is not a decay of 0.
-        stage = CAUTIOUS if cautious else COUPLED if decay != 0.0 else DECOUPLED
-    found = (scale, limit, decay, 1.0 - shrink, keep_after, shrink, slope, threshold)
+        stage = CAUTIOUS if careful else COUPLED if decay != 0.0 else DECOUPLED
+    found = (scale, limit, decay, 1.0 - shrink, keep_after, shrink, slope, threshold, agree)
     return NOTHING if found == NOTHING[1:] else StageScalars(stage, *found)
 
 

@@ -9,11 +9,14 @@ from collections import namedtuple
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from fastopt.algorithm.elementwise import bounded, outward, select, sign
 
-# The scalars of all stages, for one group and one step, after the number of the stage in STAGES.
+# The scalars of all stages, for one group and one step, after the number of the stage in STAGES;
+# `agree` is for what is done between the parts of a stage: see `agreement`.
 StageScalars = namedtuple(
-    "StageScalars", "stage scale limit decay keep keep_after shrink slope threshold"
+    "StageScalars", "stage scale limit decay keep keep_after shrink slope threshold agree"
 )
 
 
@@ -98,6 +101,27 @@ def after_cautious_l1(p: Any, old: Any, s: Any) -> Any:
     return select(away, p, s.keep_after * p)
 
 
+def cautious_step(p: Any, old: Any, g: Any, agree: Any) -> Any:
+    """Multiply the rule's step from `old` to p where it goes along the gradient; leave out the rest.
+
+    What is not finite does not vanish: it becomes NaN.
+    """
+    step = old - p
+    return old - select(step * g > 0, agree * step, step - step)
+
+
+def step_along(p: Any, old: Any, g: Any, agree: Any) -> Any:
+    """Change the signs of the rule's step from `old` to p to those of the gradient."""
+    return old - sign(g) * np.abs(old - p)
+
+
+def agreement(agree: float) -> Callable[[Any, Any, Any, Any], Any] | None:
+    """Return what makes a step agree with the gradient that the rule is given, by the scalar for it."""
+    if agree == 0.0:
+        return None
+    return cautious_step if agree > 0.0 else step_along
+
+
 # In the order of csrc/kernels/kernel.hpp.
 STAGES = (
     Stage("bare", before_bare, after_bare),
@@ -109,14 +133,15 @@ STAGES = (
 )
 BARE, DECOUPLED, COUPLED, CAUTIOUS, L1, CAUTIOUS_L1 = range(len(STAGES))
 
-NOTHING = StageScalars(BARE, 1.0, math.inf, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0)
+NOTHING = StageScalars(BARE, 1.0, math.inf, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+ALONG_THE_GRADIENT = -1.0  # the `agree` of steps that keep their length alone
 
 
 def of_the_gradient(s: StageScalars) -> StageScalars:
     """Leave out what a stage does to the parameter."""
     if s.stage == BARE or (s.stage in (DECOUPLED, CAUTIOUS) and s.scale == 1.0 and s.limit == math.inf):
         return NOTHING
-    return s._replace(keep=1.0, keep_after=1.0, shrink=0.0, threshold=0.0)
+    return s._replace(keep=1.0, keep_after=1.0, shrink=0.0, threshold=0.0, agree=0.0)
 
 
 def kept_before(s: StageScalars) -> float:

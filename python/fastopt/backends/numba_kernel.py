@@ -4,6 +4,7 @@ The plan calls them as the native one calls its own, and a user's rule is a kern
 when the first is compiled, as it imports Numba.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -16,6 +17,7 @@ from fastopt.backends.numba_elementwise import piece, values
 from fastopt.backends.numba_function import for_c
 from fastopt.runtime import native
 
+Agreement = Callable[[Any, Any, Any, Any], Any]
 OF_STAGE = len(StageScalars._fields) - 1  # all but its number
 
 # `scalars` are those of the stage and those of the rule.
@@ -28,14 +30,17 @@ def kernel(scalars, p, g, states, n):
     for i in range(n):
         old = p[i]
         p_i, g_i = before(old, g[i], s)
-        {results} = values(update(p_i, g_i, {elements}c))
+        {results} = values(update(p_i, g_i, {elements}c)){agrees}
         p[i] = after(new, old, s)
 """
 
 
 @cache  # which also keeps the machine code alive
-def kernel(rule: Rule, stage: int, dtype: np.dtype[Any]) -> Any:
-    """Compile a kernel, or find it on disk; `rule.coefficients` are the type of the rule's scalars."""
+def kernel(rule: Rule, stage: int, dtype: np.dtype[Any], agrees: Agreement | None = None) -> Any:
+    """Compile a kernel, or find it on disk; `rule.coefficients` are the type of the rule's scalars.
+
+    `agrees` is what is done to the step between the parts of the stage.
+    """
     fields, count = rule.coefficients._fields, len(rule.states)
     number = from_dtype(dtype)
     one = types.CPointer(number)
@@ -47,6 +52,7 @@ def kernel(rule: Rule, stage: int, dtype: np.dtype[Any]) -> Any:
         states="; ".join(f"s{k} = states[{k}]" for k in range(count)) or "pass",
         results=", ".join(["new", *elements]) + ("" if count else ","),
         elements="".join(f"{each}, " for each in elements),
+        agrees="\n        new = agrees(new, p_i, g_i, s.agree)" if agrees else "",
     )
     around = STAGES[stage]
     names: dict[str, Any] = {
@@ -58,10 +64,11 @@ def kernel(rule: Rule, stage: int, dtype: np.dtype[Any]) -> Any:
         "before": piece(around.before),
         "after": piece(around.after),
         "update": piece(rule.update),
+        **({"agrees": piece(agrees)} if agrees else {}),
     }
     exec(text, names)
     parts = (rule.update, around.before, around.after, text, fields, StageScalars._fields)
-    found = digest(*parts, stage, dtype)
+    found = digest(*parts, *([agrees] if agrees else []), stage, dtype)
     return for_c(names["kernel"], signature, found)
 
 

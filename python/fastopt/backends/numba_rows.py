@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm import Rule
+from fastopt.algorithm import Rule, agreement
 from fastopt.arrays import address
 from fastopt.backends.numba_kernel import OF_STAGE, kernel
 from fastopt.backends.numba_walk import KERNEL, OF_KERNEL
@@ -25,7 +25,7 @@ class KernelRows:
         self._rules, self._table = rules, table
         self._row_of: RowOf = ()
         self._used: dict[int, Rule] = {}  # by the number of the line
-        self._known: list[Any] = []  # the stage and the type of the coefficients of each line
+        self._known: list[Any] = []  # by line: the stage, the type of the coefficients, ...
         self._shape = (0, 0)
         self.lines_at = 0
 
@@ -44,11 +44,12 @@ class KernelRows:
             if row is None:
                 continue
             (stage, *around), given = row
-            if self._known[number] != (stage, type(given), rule):
+            agrees = agreement(row[0].agree)
+            if self._known[number] != (stage, type(given), rule, agrees):
                 of_its_own = rule._replace(coefficients=type(given))
-                found = kernel(of_its_own, int(stage), SUPPORTED[number % KINDS])
+                found = kernel(of_its_own, int(stage), SUPPORTED[number % KINDS], agrees)
                 self._lines[number, 0] = found.address
-                self._known[number] = (stage, type(given), rule)
+                self._known[number] = (stage, type(given), rule, agrees)
             line = self._scalars[number % KINDS][number // KINDS]
             line[: OF_STAGE + len(given)] = (*around, *given)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.algorithm import STAGES, Rule, Stage
+from fastopt.algorithm import STAGES, Rule, Stage, agreement
 from fastopt.backends.protocol import Pass, Plan, Rows, Spreads
 from fastopt.backends.python_plan import PythonPlan
 from fastopt.model import Row
@@ -63,7 +63,9 @@ class NumpyPlan(PythonPlan):
         stage, s, c = scalars[self._row_of[i]][p.dtype]
         p_new, g = stage.before(p, g, s)
         new = self._rules[i].update(p_new, g, *states, c)
-        p_new, *states_new = new if states else (new,)
+        begin, (p_new, *states_new) = p_new, new if states else (new,)
+        agree = agreement(s.agree)
+        p_new = agree(p_new, begin, g, s.agree) if agree else p_new
         for old, value in zip((p, *states), (stage.after(p_new, p, s), *states_new), strict=True):
             old[...] = value
 

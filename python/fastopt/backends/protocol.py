@@ -156,6 +156,12 @@ class Plan(Protocol):
         nothing is summed, and last of the squares of the parameter; nothing for those that have none.
         """
 
+    def agreements(self, rows: Rows, threads: int, row_of: RowOf) -> Sequence[float]:
+        """Count the elements of each parameter that its rule moves along the gradient that it is given.
+
+        Nothing changes; for a parameter without a gradient the number is 0.
+        """
+
     def run(
         self,
         rows: Rows,

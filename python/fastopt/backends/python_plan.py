@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm import Rule, held, scaled_step
+from fastopt.algorithm import NOTHING, STAGES, Rule, held, scaled_step
 from fastopt.backends.protocol import (
     BOUND,
     PLAIN_PASS,
@@ -204,6 +204,26 @@ class PythonPlan(Binding):
             if self._rules[i].weighs:
                 sums[-1] = self._added(sums[-1], piece)
         return sums
+
+    def agreements(self, rows: Rows, threads: int, row_of: RowOf) -> list[float]:
+        """Run the rules on copies, on this thread; see the protocol."""
+        used = row_of or self._rows
+        with np.errstate(all="ignore"), FloatingPointEnvironment():
+            return [self._agreements(i, rows[row]) for i, row in enumerate(used)]
+
+    def _agreements(self, i: int, row: Row | None) -> float:
+        if row is None or self._gradients[i] is None:
+            return 0.0
+        stage, of = row[0], self._arrays[i][0].dtype.type
+        around, s = STAGES[stage.stage], type(stage)(*map(of, stage))
+        gradient, count = Gradient(self._gradients[i], self._arrays[i][0]), 0
+        for begin in range(0, gradient.size, MEASURED):
+            p, *states = self._copies_of(i, begin, begin + MEASURED)
+            p, g = around.before(p, gradient.read(begin, begin + MEASURED), s)
+            old = p.copy()
+            self._run_alone([p, *states], self._rules[i], (NOTHING, row[1]), g)
+            count += int(np.count_nonzero((old - p) * g > 0))
+        return float(count)
 
     def sweep(
         self,

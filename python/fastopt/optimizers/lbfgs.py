@@ -23,7 +23,10 @@ from fastopt.step import AccumulateCoefficients, accumulate
 
 _PENALTY = ", and add the penalty to the loss and to the gradients in the function"
 _SHORTER = "; line_search_fn='strong_wolfe' or a smaller lr keeps steps short"
-_REMEDIES = {"weight_decay": _PENALTY, "l1": _PENALTY, "clipnorm": _SHORTER, "clipvalue": _SHORTER}
+_REMEDIES = {
+    **{"weight_decay": _PENALTY, "l1": _PENALTY, "clipnorm": _SHORTER, "clipvalue": _SHORTER},
+    "cautious": "",
+}
 
 
 @shipped

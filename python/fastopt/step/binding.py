@@ -222,7 +222,7 @@ def followed(bound: Bound) -> Bound:
         forms = GradientForms(given["zero_grads"], given["cast_grads"])
     works = bound.reads or given["zero_grads"] or given["loss_scale"] != 1.0
     scheduled = [group for group in bound.groups if group.scheduled]
-    plain = not (works or bound.measures or any(bound.followers))
+    plain = not (works or bound.measures or bound.is_cautious or any(bound.followers))
     guarded = declared.guards(given)
     as_before = plain and hasattr(bound, "direct") and not (scheduled or bound.scheduled)
     if as_before and (bound.forms, bound.guarded, bound.plain) == (forms, guarded, plain):  # mostly

@@ -82,6 +82,11 @@ class Bound:
         return any([rule.direction is not None or bool(rule.reduced) for rule in self.rules])
 
     @property
+    def is_cautious(self) -> bool:
+        """True where steps of a group grow with the number of elements that they leave out."""
+        return any([group.h.cautious is True for group in self.groups])
+
+    @property
     def needs_loss(self) -> bool:
         """True where the algorithm of a group needs the loss of each step."""
         return any([group.kind.takes_loss for group in self.groups])
@@ -94,7 +99,13 @@ class Bound:
     @property
     def amplifies(self) -> bool:
         """True where a step can be larger than its rule makes it."""
-        return self.portions is not None and self.portions.largest > 1.0
+        return self.amplification > 1.0
+
+    @property
+    def amplification(self) -> float:
+        """The largest multiple of its rule's that a step can be; 1 where it is no larger."""
+        largest = 1.0 if self.portions is None else max(self.portions.largest, 1.0)
+        return largest * 1000.0 if self.is_cautious else largest
 
     @property
     def reads(self) -> bool:

@@ -83,7 +83,7 @@ def risk(row: Row | None, ours: bool) -> float:
 
 def _decay(stage: StageScalars) -> float:
     """Return the coupled decay of a stage, infinity where it makes parameters larger, or is large."""
-    _, _, _, decay, keep, keep_after, shrink, slope, threshold = stage
+    _, _, _, decay, keep, keep_after, shrink, slope, threshold, _ = stage
     kept = -1.0 <= keep <= 1.0 and -1.0 <= keep_after <= 1.0
     calm = kept and decay >= 0.0 and decay + abs(shrink) + abs(slope) + abs(threshold) <= SCALARS
     return decay if calm else math.inf

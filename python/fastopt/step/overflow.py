@@ -67,10 +67,10 @@ def look(step: Step) -> Found | None:
 
 
 def _amplified(bound: Bound, risks: Sequence[float]) -> Sequence[float]:
-    """Add the risk of what `lr_scale` multiplies: like a decay, it can be as large as the parameter."""
-    if bound.portions is None or not bound.amplifies:
+    """Add the risk of what multiplies steps: like a decay, it can be as large as the parameter."""
+    if not bound.amplifies:
         return risks
-    largest = bound.portions.largest
+    largest = bound.amplification
     return [risk + (largest if largest <= SCALARS else math.inf) for risk in risks]
 
 

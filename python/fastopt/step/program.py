@@ -16,6 +16,7 @@ from fastopt.step import decide, overflow, whole
 from fastopt.step.accumulator import check_nothing_waits
 from fastopt.step.binding import prepare, record
 from fastopt.step.bound import Bound, Core
+from fastopt.step.cautious import cautious_rows
 from fastopt.step.directions import rows_of_measured
 from fastopt.step.due import StepRequest
 from fastopt.step.gradients import bind_gradients, readable
@@ -101,6 +102,8 @@ def _decided(bound: Bound, due: StepRequest) -> bool:
             return decide.leave_out(bound, due, norm, partial(overflow.complaint, spoilt))
         rows = list(measured)
         changes += carried
+    if bound.is_cautious:
+        rows, row_of_each = cautious_rows(bound, due, rows, row_of_each)
     if bound.guarded and norms is not None:
         step = overflow.Step(bound, due, norms.each, unscale, factors, rows, row_of_each, extras)
         found = overflow.look(step)

@@ -12,7 +12,7 @@ _USUAL = GradientForms(False, False)
 def program_of(bound: Bound) -> StepProgram | None:
     """Return the program of a step; None where Python has to look at it."""
     given, forms = bound.settings, bound.forms or _USUAL
-    if (bound.guarded and bound.amplifies) or given["stats"] or bound.measures:
+    if (bound.guarded and bound.amplifies) or given["stats"] or bound.measures or bound.is_cautious:
         return None
     return StepProgram(
         forms,

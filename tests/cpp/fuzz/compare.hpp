@@ -5,6 +5,7 @@
 namespace driver::fuzz {
 
 // Ends the round that it is not so in; `where` says of which step and parameter.
-void compare(const Subject& subject, const Expected& expected, const char* where);
+// `flush`: subnormals were zero.
+void compare(const Subject& subject, const Expected& expected, const char* where, bool flush);
 
 }  // namespace driver::fuzz

@@ -84,6 +84,7 @@ Expected expect_of(Random& random, const Subject& subject, const Row& given, con
     for (const Memory& state : subject.states) now.states.push_back(elements<T>(state));
     std::vector<T> slow = elements<T>(subject.slow), average = elements<T>(subject.average);
     const std::vector<T> old = now.p;
+    std::vector<T> begin;
     found.copy = bytes(elements<char>(subject.copy));
     const StageByHand<T> stage(row);
     const bool present = subject.gradient.has_value();
@@ -93,11 +94,15 @@ Expected expect_of(Random& random, const Subject& subject, const Row& given, con
         flushed(asked.flush, [&] {
             now.g = converted<T>(*subject.gradient, subject.fortran);
             for (std::size_t i = 0; i < old.size(); ++i) stage.before(now.p[i], now.g[i]);
+            begin = now.p;
         });
         now.update(random, kernel, row.bare(), asked.flush);
     }
     flushed(asked.flush, [&] {
-        for (std::size_t i = 0; present && i < old.size(); ++i) stage.after(now.p[i], old[i]);
+        for (std::size_t i = 0; present && i < old.size(); ++i) {
+            stage.between(now.p[i], begin[i], now.g[i]);
+            stage.after(now.p[i], old[i]);
+        }
         if (present && asked.portions) take_portions(subject, old, now.p, true);
         if (present && asked.pass.pull && asked.slow) {
             mix(slow, now.p, asked.pass.pull_keep, asked.pass.pull_take);

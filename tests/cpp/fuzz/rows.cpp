@@ -20,6 +20,7 @@ Row Row::drawn(Random& random, const Kernel& kernel) {
         for (const std::size_t k : {3u, 4u}) maybe(k, 0.9, 1.0);
         for (const std::size_t k : {2u, 5u, 6u, 7u}) maybe(k, 0.0, 0.3);
     }
+    if (random.one_in(4)) row.scalars[8] = random.one_in(2) ? -1.0 : random.between(1.0, 3.0);
     if (random.one_in(5)) row.factor = random.between(0.1, 1.0);
     return row;
 }

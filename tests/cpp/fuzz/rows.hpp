@@ -12,9 +12,9 @@ using fastopt::Stage;
 
 struct Row {
     Stage stage = Stage::bare;
-    // Scale, limit, decay, keep, keep_after, shrink, slope, threshold: of a stage that changes nothing.
+    // Scale, limit, decay, keep, keep_after, shrink, slope, threshold, agree: of a stage that changes nothing.
     double scalars[fastopt::stage_scalars] = {
-        1.0, std::numeric_limits<double>::infinity(), 0.0, 1.0, 1.0, 0.0, 0.0, 0.0};
+        1.0, std::numeric_limits<double>::infinity(), 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0};
     std::vector<double> coefficients;
     double factor = 1.0;    // by which the scale is multiplied late
 

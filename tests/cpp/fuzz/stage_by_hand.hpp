@@ -10,7 +10,7 @@ namespace driver::fuzz {
 template <class T> class StageByHand {
 public:
     explicit StageByHand(const Row& row) : stage_(row.stage) {
-        T* to[] = {&scale_, &limit_, &decay_, &keep_, &keep_after_, &shrink_, &slope_, &threshold_};
+        T* to[] = {&scale_, &limit_, &decay_, &keep_, &keep_after_, &shrink_, &slope_, &threshold_, &agree_};
         for (std::size_t k = 0; k < fastopt::stage_scalars; ++k) *to[k] = static_cast<T>(row.scalars[k]);
     }
 
@@ -20,6 +20,13 @@ public:
         if (stage_ == Stage::coupled || stage_ == Stage::l1) g = g + decay_ * p;
         if (stage_ == Stage::l1 || stage_ == Stage::cautious_l1) g = g + slope_ * sign(p);
         if (!is_cautious()) p = keep_ * p;
+    }
+
+    // The step from `begin` to p, where it has to agree with the gradient that the rule was given.
+    void between(T& p, T begin, T g) const {
+        if (agree_ == 0) return;
+        const T step = begin - p, along = step * g > 0 ? agree_ * step : step - step;
+        p = begin - (agree_ > 0 ? along : sign(g) * std::fabs(step));
     }
 
     void after(T& p, T old) const {
@@ -37,7 +44,7 @@ private:
     static T sign(T x) { return x > 0 ? T(1) : x < 0 ? T(-1) : x + T(0); }
 
     Stage stage_;
-    T scale_, limit_, decay_, keep_, keep_after_, shrink_, slope_, threshold_;
+    T scale_, limit_, decay_, keep_, keep_after_, shrink_, slope_, threshold_, agree_;
 };
 
 }  // namespace driver::fuzz

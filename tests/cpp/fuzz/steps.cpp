@@ -86,7 +86,7 @@ void Round::run(const std::vector<Expected>& expected, const std::vector<int>& r
                       step_, i, level_.kernels[subject.number].rule,
                       fastopt::dtype_names[int(subject.dtype)], subject.size(),
                       fastopt::stage_names[int(row.stage)]);
-        compare(subject, expected[i], where);
+        compare(subject, expected[i], where, asked_.flush);
         if (!summed) continue;
         const auto& [update, weight] = expected[i].sums;
         if (!same_sum(sums[i].first, update) || !same_sum(sums[i].second, weight)) {
