@@ -9,8 +9,13 @@
 
 namespace fastopt::FASTOPT_LEVEL {
 
-// A state that a direction does not look at.
+// How a direction takes what it does not look at, and what it only returns.
 struct Unread {};
+template <class T> struct Result {
+    T& value;
+    Result(T& to) : value(to) {}
+    T operator=(T x) { return value = x; }
+};
 
 inline float root(float x) { return __builtin_sqrtf(x); }
 inline double root(double x) { return __builtin_sqrt(x); }

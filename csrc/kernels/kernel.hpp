@@ -28,10 +28,10 @@ struct Scalars {
 using Sweep = void (*)(const Scalars& scalars, void* p, const void* g, void* const* states,
                        std::ptrdiff_t n) noexcept;
 
-// Writes what would become of n elements of p to `results[0]`, and of the states to those after it, as far as they
-// are results; changes nothing.
-using Look = void (*)(const Scalars& scalars, const void* p, const void* g, const void* const* states,
-                      void* const* results, std::ptrdiff_t n) noexcept;
+// Writes what would become of n elements of `streams`, the parameter and its states, to as many places, as far as the
+// direction returns it; changes nothing.
+using Look = void (*)(const Scalars& scalars, const void* g, const void* const* streams, void* const* results,
+                      std::ptrdiff_t n) noexcept;
 
 // What rides along around the rule.
 #define FASTOPT_NAMED(stage) stage,
@@ -113,7 +113,7 @@ struct Kernel {
     int coefficients;
     Sweep fused[most_fused];    // its loops with the first stages; null where there is none
     Look look;                  // of a direction, which has no other loop; null for what updates
-    unsigned read, results;     // which states it reads, and which it returns: a bit each
+    unsigned read, results;     // what it reads of parameter and states, and what it returns: a bit each
     bool staged;                // whether stages go around it
     const Common* common;
 

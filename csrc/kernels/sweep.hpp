@@ -10,8 +10,8 @@
 namespace fastopt::FASTOPT_LEVEL {
 
 // How many states a rule has, read off its call operator: (p, g, states...).
-template <class Rule, class T, class... State>
-constexpr int count_states(void (Rule::*)(T&, T, State...) const) {
+template <class Rule, class P, class T, class... State>
+constexpr int count_states(void (Rule::*)(P, T, State...) const) {
     return sizeof...(State);
 }
 

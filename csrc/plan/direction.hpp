@@ -19,7 +19,7 @@ struct Direction {
     int results() const { return kernel ? kernel->states + 1 : 0; }
 };
 
-// What is reduced before: what a kernel returns for a parameter, to its largest or to sums.
+// What is reduced before: what a kernel returns for its last states, to the largest or to sums.
 struct Reduction {
     const Kernel* kernel;
     bool largest;

@@ -53,28 +53,25 @@ std::ptrdiff_t Looking::agreeing(std::ptrdiff_t begin, std::ptrdiff_t n, const c
 void Looking::with_spread(std::ptrdiff_t begin, std::ptrdiff_t n, const char* p, const char* g,
                           char* const* results) const noexcept {
     const std::size_t item = streams_.item(), at = std::size_t(begin) * item;
-    const char* states[max_states];
-    for (int s = 0; s < kernel_.states; ++s) states[s] = s < own_ ? streams_.states[s] + at : zeros;
-    if (own_ >= std::min(known_, kernel_.states)) return run(p, g, states, n, results);
-    alignas(64) Tile spread[max_states];
-    for (int s = own_; s < std::min(known_, kernel_.states); ++s) {
-        states[s] = spread[s];
-        const bool read = !kernel_.look || kernel_.read >> s & 1;
-        if (read) streams_.portion->spread->read(std::size_t(s - own_), item, begin, n, spread[s]);
+    const void* from[max_states + 1] = {p};
+    for (int s = 0; s < kernel_.states; ++s) from[s + 1] = s < own_ ? streams_.states[s] + at : zeros;
+    const int spread = std::min(known_, kernel_.states);
+    if (own_ >= spread) return run(from, g, n, results);
+    alignas(64) Tile tiles[max_states];
+    for (int s = own_; s < spread; ++s) {
+        from[s + 1] = tiles[s];
+        const bool read = !kernel_.look || kernel_.read >> (s + 1) & 1;
+        if (read) streams_.portion->spread->read(std::size_t(s - own_), item, begin, n, tiles[s]);
     }
-    run(p, g, states, n, results);
+    run(from, g, n, results);
 }
 
-void Looking::run(const char* p, const char* g, const char* const* states, std::ptrdiff_t n,
-                  char* const* results) const noexcept {
-    const void* from[max_states];
+void Looking::run(const void* const* from, const char* g, std::ptrdiff_t n, char* const* results) const noexcept {
     void* to[max_states + 1];
-    std::copy_n(states, kernel_.states, from);
     std::copy_n(results, kernel_.states + 1, to);
-    if (kernel_.look) return kernel_.look(rule_, p, g, from, to, n);
-    // Compiled elsewhere, as what updates in place.
-    std::memcpy(to[0], p, std::size_t(n) * streams_.item());
-    for (int s = 0; s < kernel_.states; ++s) std::memcpy(to[s + 1], from[s], std::size_t(n) * streams_.item());
+    if (kernel_.look) return kernel_.look(rule_, g, from, to, n);
+    // What updates, or was compiled elsewhere, does so in place.
+    for (int k = 0; k <= kernel_.states; ++k) std::memcpy(to[k], from[k], std::size_t(n) * streams_.item());
     kernel_.fused[int(Stage::bare)](rule_, to[0], g, to + 1, n);
 }
 

@@ -23,8 +23,7 @@ public:
 private:
     void with_spread(std::ptrdiff_t begin, std::ptrdiff_t n, const char* p, const char* g,
                      char* const* results) const noexcept;
-    void run(const char* p, const char* g, const char* const* states, std::ptrdiff_t n,
-             char* const* results) const noexcept;
+    void run(const void* const* from, const char* g, std::ptrdiff_t n, char* const* results) const noexcept;
 
     const Streams& streams_;
     const Kernel& kernel_;

@@ -26,13 +26,9 @@ void Plan::attach_directions(const std::vector<Direction>& directions) {
         if (direction.kernel && direction.kernel->dtype != streams.kernel->dtype) {
             throw std::invalid_argument("a direction has another dtype than its rule");
         }
-        if (direction.kernel && direction.kernel->look) {
-            for (int s = 0; s < direction.kernel->states; ++s) {
-                const bool summed = direction.summed[std::size_t(s) + 1] != Summed::nothing;
-                if (summed && !(direction.kernel->results >> s & 1)) {
-                    throw std::invalid_argument(std::string("what is summed is no result of ") +
-                                                direction.kernel->rule);
-                }
+        for (int k = 0; direction.kernel && direction.kernel->look && k <= direction.kernel->states; ++k) {
+            if (direction.summed[std::size_t(k)] != Summed::nothing && !(direction.kernel->results >> k & 1)) {
+                throw std::invalid_argument(std::string("what is summed is no result of ") + direction.kernel->rule);
             }
         }
         streams.direction = direction.kernel ? &direction : nullptr;

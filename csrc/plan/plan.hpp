@@ -96,8 +96,8 @@ public:
     // How many elements of each parameter the rules move along the gradient. Nothing is changed.
     std::vector<double> agreements(int threads, const std::vector<int>& row_of);
 
-    // Runs reduction number `which`; for each parameter with a gradient writes what it returns, reduced to the shape
-    // of each array that broadcasts to it, to as many places; to none where there are none.
+    // Runs reduction number `which`; for each parameter with a gradient writes what it returns for what broadcasts to
+    // the parameter, reduced to the shape of each, to as many places; to none where there are none.
     void reduce(std::size_t which, int threads, const std::vector<int>& row_of,
                 const std::vector<std::vector<double*>>& into);
 

@@ -1,5 +1,5 @@
-// Reduces what a kernel makes of each element to the shapes of arrays that broadcast to the parameter: sums, or the
-// largest. Pieces are cut along the outermost axis by the sizes alone, and runs along the last one into segments,
+// Reduces what a kernel makes of arrays that broadcast to the parameter, for each element, to their shapes: sums, or
+// the largest. Pieces are cut along the outermost axis by the sizes alone, and runs along the last one into segments,
 // so that the bits do not depend on the threads. python/fastopt/numerics/reductions.py is the same in Python.
 #include <algorithm>
 #include <limits>
@@ -109,9 +109,11 @@ void Plan::reduce(const Reducing& work) const noexcept {
             g = gathered;
         }
         look(begin, n, g, places);
-        const char* from = results[0];
+        const auto made = results + kernel.states + 1 - work.into.size();    // what is spread are the last states
+        std::size_t done = 0;
         spread.each_run(begin, n, [&](std::ptrdiff_t at, std::ptrdiff_t length, const std::ptrdiff_t* offsets) {
             for (std::size_t a = 0; a < work.into.size(); ++a) {
+                const char* const from = made[a] + done;
                 double* const to = work.into[a] + offsets[a];
                 const bool same = spread.steps[a].back() == 0;
                 if (work.reduction->largest) {
@@ -122,7 +124,7 @@ void Plan::reduce(const Reducing& work) const noexcept {
                     common.add_each(to + at, from, length);
                 }
             }
-            from += std::size_t(length) * item;
+            done += std::size_t(length) * item;
         });
     }
 }

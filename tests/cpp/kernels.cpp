@@ -61,13 +61,13 @@ struct Arrays {
     // One look at the elements from `begin`, whose results go to the parameter and the states of others.
     void look(const Kernel& kernel, const Scalars& scalars, std::ptrdiff_t begin, std::ptrdiff_t n, Arrays& into) {
         const std::size_t offset = bytes(kernel, begin);
-        const void* from[fastopt::max_states];
+        const void* from[fastopt::max_states + 1] = {p.data() + offset};
         void* to[fastopt::max_states + 1] = {into.p.data() + offset};
         for (std::size_t s = 0; s < states.size(); ++s) {
-            from[s] = states[s]->data() + offset;
+            from[s + 1] = states[s]->data() + offset;
             to[s + 1] = into.states[s]->data() + offset;
         }
-        kernel.look(scalars, p.data() + offset, g.data() + offset, from, to, n);
+        kernel.look(scalars, g.data() + offset, from, to, n);
     }
 
 private:

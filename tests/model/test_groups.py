@@ -185,6 +185,7 @@ THE_SAME = {
         for name in ("adam", "sgd", "adagrad", "lion", "adan")
         for option in ("d0", "growth_rate")
     ),
+    ("sgdp", "eps"),  # where nothing is left out of a step
     ("momo", "bias_correction"),  # once there is state, with 0 as the lower bound
     ("momoadam", "lower_bound"),  # the steps are as long as they may be
     ("rprop", "lr"),  # once there is state
@@ -202,6 +203,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "max_lr": {"decoupled_weight_decay": "corrected", "max_lr": 0.2},
     "cautious_weight_decay": {"decoupled_weight_decay": True},
     "soft_threshold": {"l1": 0.1},
+    "wd_ratio": {"delta": 2.0},
     **{name: {"gamma": 10.0} for name in ("final_lr", "base_lr")},  # or the bounds are wide at first
 }
 

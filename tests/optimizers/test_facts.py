@@ -99,6 +99,7 @@ def test_names_by_pattern() -> None:
         "adamaxw",
         "adammini",
         "adamod",
+        "adamp",
         "adamuon",
         "adamw",
         "adamwschedulefree",

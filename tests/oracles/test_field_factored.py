@@ -1,6 +1,7 @@
 """Algorithms with numbers for rows and columns, against torch, optax and their formulas, in float64."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -135,6 +136,48 @@ def rowwise_adagrad(p: Array, steps: list[Array]) -> None:
         p -= 0.1 * g / (np.sqrt(v) + 1e-3)
 
 
+def projected(p: Array, g: Array, u: Array, delta: float, eps: float) -> tuple[Array, str]:
+    """Leave out of a step what lies along the parameter, where the gradient is perpendicular enough."""
+    if p.ndim < 2:
+        return u, ""
+    for of, shape in (("rows", (len(p), -1)), ("whole", (1, -1))):
+        x, y, z = (a.reshape(shape) for a in (p, g, u))
+        lengths = np.linalg.norm(x, axis=1), np.linalg.norm(y, axis=1)
+        cosine = np.abs((x * y).sum(1)) / np.maximum(lengths[0], eps) / np.maximum(lengths[1], eps)
+        if cosine.max() < delta / np.sqrt(x.shape[1]):
+            unit = x / (lengths[0] + eps)[:, None]
+            return (z - unit * (unit * z).sum(1, keepdims=True)).reshape(p.shape), of
+    return u, ""
+
+
+def adamp(p: Array, steps: list[Array], nesterov: bool = False, delta: float = 2.0) -> None:
+    """As in timm."""
+    m, v, eps = np.zeros_like(p), np.zeros_like(p), 1e-3
+    for t, g in enumerate(steps, start=1):
+        m = 0.8 * m + 0.2 * g
+        v = 0.9 * v + 0.1 * g * g
+        u = (0.8 * m + 0.2 * g if nesterov else m) / (np.sqrt(v) / np.sqrt(1 - 0.9**t) + eps)
+        u, fits = projected(p, g, u, delta, eps)
+        p *= 1 - 0.01 * 0.3 * (0.4 if fits else 1.0)
+        p -= 0.01 / (1 - 0.8**t) * u
+
+
+def sgdp(p: Array, steps: list[Array], nesterov: bool = False) -> None:
+    """As in timm."""
+    b = np.zeros_like(p)
+    for g in steps:
+        b = 0.7 * b + 0.8 * g
+        u, fits = projected(p, g, g + 0.7 * b if nesterov else b, 2.0, 1e-3)
+        p *= 1 - 0.01 * 0.3 * (0.4 if fits else 1.0) / (1 - 0.7)
+        p -= 0.01 * u
+
+
+def ahead(formula: Any, **options: Any) -> Any:
+    return partial(formula, nesterov=True, **options)
+
+
+PROJECTED = {"lr": 0.01, "eps": 1e-3, "weight_decay": 0.3, "delta": 2.0, "wd_ratio": 0.4}
+ADAMP, SGDP = {**PROJECTED, "betas": (0.8, 0.9)}, {**PROJECTED, "momentum": 0.7, "dampening": 0.2}
 FORMULAS: list[tuple[str, dict[str, Any], Callable[[Array, list[Array]], None]]] = [
     (
         "came",
@@ -145,6 +188,10 @@ FORMULAS: list[tuple[str, dict[str, Any], Callable[[Array, list[Array]], None]]]
     ("adafactor", {"eps0": 1e-30, "eps1": 0.0, "beta1": 0.9}, adafactor_of_t5),
     ("adammini", {"lr": 0.01, "betas": (0.8, 0.9), "eps": 1e-3, "weight_decay": 0.3}, adam_mini),
     ("rowwiseadagrad", {"lr": 0.1, "eps": 1e-3}, rowwise_adagrad),
+    ("adamp", ADAMP, adamp),
+    ("adamp", {**ADAMP, "nesterov": True, "delta": 0.7}, ahead(adamp, delta=0.7)),
+    ("sgdp", SGDP, sgdp),
+    ("sgdp", {**SGDP, "nesterov": True}, ahead(sgdp)),
 ]
 
 
@@ -156,3 +203,9 @@ def test_the_formula(
     for i, p in enumerate(wanted):
         formula(p, [gradients(step)[i] for step in range(STEPS)])
     check(trained(name, options), wanted)
+
+
+def test_projections_are_tried() -> None:
+    """Of rows, of the array as a whole, and none, with what is compared above."""
+    steps = [pair for step in range(STEPS) for pair in zip(start(), gradients(step), strict=True)]
+    assert {projected(p, g, g, 2.0, 1e-3)[1] for p, g in steps} == {"rows", "whole", ""}

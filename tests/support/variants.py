@@ -80,8 +80,8 @@ def has_own_decay(cls: type[Optimizer]) -> bool:
     return "proximal" not in kinds.values
 
 
-# With numbers for rows and columns in place of states of the shape of a parameter.
-FACTORED = [name.lower() for name, cls in CLASSES.items() if cls.facts.kind == "factored"]
+# With numbers for rows and columns, most of them in place of states of the shape of a parameter.
+FACTORED = [name.lower() for name, cls in CLASSES.items() if cls.spread]
 
 # Whose scalars depend on norms of each array, or on such numbers, and so every element on others.
 BY_NORM = set(FACTORED) | {

@@ -7,12 +7,12 @@ namespace fastopt::FASTOPT_LEVEL {
 
 template <class T> struct adafactor_squares {
     T eps0, beta1, take1, step;
-    void operator()(T& p, T g, Unread, Unread, Unread) const { p = g * g + eps0; }
+    void operator()(Unread, T g, Result<T> row, Result<T> column, Unread) const { row = column = g * g + eps0; }
 };
 
 template <class T> struct adafactor_direction {
     T eps0, beta1, take1, step;
-    void operator()(T& p, T g, T row, T column, T floor) const {
+    void operator()(Result<T> p, T g, T row, T column, T floor) const {
         p = g / root(maximum(row * column, floor));
     }
 };
@@ -26,12 +26,12 @@ template <class T> struct adafactor {
 
 template <class T> struct adafactor_momentum_squares {
     T eps0, beta1, take1, step;
-    void operator()(T& p, T g, Unread, Unread, Unread, Unread) const { p = g * g + eps0; }
+    void operator()(Unread, T g, Unread, Result<T> row, Result<T> column, Unread) const { row = column = g * g + eps0; }
 };
 
 template <class T> struct adafactor_momentum_direction {
     T eps0, beta1, take1, step;
-    void operator()(T& p, T g, Unread, T row, T column, T floor) const {
+    void operator()(Result<T> p, T g, Unread, T row, T column, T floor) const {
         p = g / root(maximum(row * column, floor));
     }
 };

@@ -6,7 +6,7 @@ namespace fastopt::FASTOPT_LEVEL {
 
 template <class T> struct adam_mini_squares {
     T beta1, take1, unbias, eps, step;
-    void operator()(T& p, T g, Unread, Unread) const { p = g * g; }
+    void operator()(Unread, T g, Unread, Result<T> block) const { block = g * g; }
 };
 
 template <class T> struct adam_mini {
@@ -19,7 +19,7 @@ template <class T> struct adam_mini {
 
 template <class T> struct rowwise_adagrad_squares {
     T eps, step;
-    void operator()(T& p, T g, Unread) const { p = g * g; }
+    void operator()(Unread, T g, Result<T> row) const { row = g * g; }
 };
 
 template <class T> struct rowwise_adagrad {

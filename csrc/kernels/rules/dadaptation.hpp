@@ -6,7 +6,7 @@ namespace fastopt::FASTOPT_LEVEL {
 
 template <class T> struct dadapt_adam_direction {
     T beta1, take1, beta2, take2, beta3, take3, keep, eps;
-    void operator()(T& p, T g, Unread, T v, T& s) const {
+    void operator()(Result<T> p, T g, Unread, T v, T& s) const {
         p = take3 * (g * s / (root(v) + eps));
         s = absolute(beta3 * s + take3 * g);
     }
@@ -24,7 +24,7 @@ template <class T> struct dadapt_adam {
 
 template <class T> struct dadapt_sgd_direction {
     T begin, step, keep, take;
-    void operator()(T& p, T g, T& s, Unread, T& grad) const {
+    void operator()(Result<T> p, T g, T& s, Unread, Result<T> grad) const {
         p = step * g * s;
         s = s + step * g;
         grad = g;
@@ -42,7 +42,7 @@ template <class T> struct dadapt_sgd {
 
 template <class T> struct dadapt_adagrad_direction {
     T begin, step, keep, take, eps;
-    void operator()(T& p, T g, T a, T& s, Unread, T& grad) const {
+    void operator()(Result<T> p, T g, T a, T& s, Unread, Result<T> grad) const {
         const T x = step * g;
         a = a + g * g;
         s = s + x;
@@ -65,7 +65,7 @@ template <class T> struct dadapt_adagrad {
 
 template <class T> struct dadapt_lion_direction {
     T beta1, one_minus_beta1, beta2, take2, beta3, take3, keep, step;
-    void operator()(T& p, T g, T m, T& s) const {
+    void operator()(Result<T> p, T g, T m, T& s) const {
         const T u = sign(beta1 * m + one_minus_beta1 * g);
         p = take3 * u * s;
         s = absolute(beta3 * s + take3 * u);
@@ -84,7 +84,7 @@ template <class T> struct dadapt_lion {
 
 template <class T> struct dadapt_adan_direction {
     T change, beta1, take1, beta2, take2, beta3, one_minus_beta3, take3, grown, eps;
-    void operator()(T& p, T g, Unread, Unread, T n, T& s, T g_prev, T& grad) const {
+    void operator()(Result<T> p, T g, Unread, Unread, T n, T& s, T g_prev, Result<T> grad) const {
         const T d = change * (g - g_prev);    // change: 0 at the first step, else 1
         const T ahead = g + beta2 * d;
         n = beta3 * n + one_minus_beta3 * ahead * ahead;

@@ -6,7 +6,7 @@ namespace fastopt::FASTOPT_LEVEL {
 
 template <class T> struct dog_direction {
     T begin, keep, step;
-    void operator()(T& p, T g, T start, T& grad) const {
+    void operator()(T& p, T g, T start, Result<T> grad) const {
         start = start + begin * (p - start);
         p = p - start;
         grad = g;

@@ -14,7 +14,7 @@ template <class T> struct fromage {
 
 template <class T> struct fromage_gradient {
     T step, shrink;
-    void operator()(T& p, T g) const { p = g; }
+    void operator()(Result<T> p, T g) const { p = g; }
 };
 
 FASTOPT_RULE(fromage)

@@ -11,7 +11,7 @@ template <class T> struct lars {
 
 template <class T> struct lars_gradient {
     T ratio, decay, lr;
-    void operator()(T& p, T g) const { p = g; }
+    void operator()(Result<T> p, T g) const { p = g; }
 };
 
 template <class T> struct lars_momentum {
@@ -25,7 +25,7 @@ template <class T> struct lars_momentum {
 
 template <class T> struct lars_momentum_gradient {
     T ratio, decay, mu, take, step_g, step_b;
-    void operator()(T& p, T g, Unread) const { p = g; }
+    void operator()(Result<T> p, T g, Unread) const { p = g; }
 };
 
 FASTOPT_RULE(lars)

@@ -6,7 +6,7 @@ namespace fastopt::FASTOPT_LEVEL {
 
 template <class T> struct momo_direction {
     T beta, take, keep, step;
-    void operator()(T& p, T g, T& m, T& back) const {
+    void operator()(T& p, T g, T& m, Result<T> back) const {
         m = beta * m + take * g;
         back = g * p;
         p = m * p;
@@ -23,7 +23,7 @@ template <class T> struct momo {
 
 template <class T> struct momo_adam_direction {
     T beta, take, beta2, take2, correct, eps, keep, step;
-    void operator()(T& p, T g, T& m, T v, T& back) const {
+    void operator()(T& p, T g, T& m, T v, Result<T> back) const {
         m = beta * m + take * g;
         v = beta2 * v + take2 * g * g;
         back = g * p;

@@ -6,7 +6,7 @@ namespace fastopt::FASTOPT_LEVEL {
 
 template <class T> struct muon_direction {
     T mu, take, step_g, step_m, step;
-    void operator()(T& p, T g, T m, Unread) const {
+    void operator()(Result<T> p, T g, T m, Unread) const {
         m = mu * m + take * g;
         p = step_g * g + step_m * m;
     }

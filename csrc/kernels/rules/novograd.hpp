@@ -14,7 +14,7 @@ template <class T> struct novograd {
 
 template <class T> struct novograd_gradient {
     T beta1, take, denominator, decay, lr;
-    void operator()(T& p, T g, Unread) const { p = g; }
+    void operator()(Result<T> p, T g, Unread) const { p = g; }
 };
 
 FASTOPT_RULE(novograd)

@@ -6,7 +6,7 @@ namespace fastopt::FASTOPT_LEVEL {
 
 template <class T> struct polyak_gradient {
     T keep, step, momentum;
-    void operator()(T& p, T g) const { p = g; }
+    void operator()(Result<T> p, T g) const { p = g; }
 };
 
 template <class T> struct polyak {
@@ -16,7 +16,7 @@ template <class T> struct polyak {
 
 template <class T> struct polyak_momentum_gradient {
     T keep, step, momentum;
-    void operator()(T& p, T g, Unread) const { p = g; }
+    void operator()(Result<T> p, T g, Unread) const { p = g; }
 };
 
 template <class T> struct polyak_momentum {

@@ -6,8 +6,8 @@ namespace fastopt::FASTOPT_LEVEL {
 
 template <class T> struct sm3_sums {
     T keep, take, eps, momentum, share, zero, step;
-    void operator()(T& p, T g, Unread, T row, T column) const {
-        p = keep * minimum(row, column) + take * g * g;
+    void operator()(Unread, T g, Unread, T& row, T& column) const {
+        row = column = keep * minimum(row, column) + take * g * g;
     }
 };
 

@@ -15,7 +15,7 @@ template <class T> struct stable_adamw {
 
 template <class T> struct stable_adamw_excess {
     T beta1, one_minus_beta1, beta2, one_minus_beta2, shrink, step, eps;
-    void operator()(T& p, T g, Unread, T v) const {
+    void operator()(Result<T> p, T g, Unread, T v) const {
         v = beta2 * v + one_minus_beta2 * g * g;
         p = g / maximum(root(v), eps);
     }

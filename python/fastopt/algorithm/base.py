@@ -67,12 +67,12 @@ class Algorithm(Declared):
       direction returns for p is written there, and ``whole(h, c, t, u, kept)`` changes that array as a
       whole, in place, before the rule reads it. `kept` has the states of other shapes, to be set anew;
     - ``shapes(h, p)``: the shapes of states that have not the shape of p, by their names;
-    - ``reduced``: one or two functions like the direction. What they return for p is summed to the
-      shapes of what ``spread`` names, the last states of the rule, which are none: arrays that
-      broadcast to p, of the shapes that ``spreads(h, p)`` returns; or the largest of it is taken, with
-      ``largest = True``. ``factor(h, c, found)`` is given what is `Reduced`, and sets states and what
-      is spread: after the first, before the direction is run, after the second, before the rule, and
-      before all;
+    - ``reduced``: one or two functions like the direction. ``spread`` names the last states of the
+      rule, which are none: arrays that broadcast to p, of the shapes that ``spreads(h, p)`` returns.
+      What a function returns for each of them is summed to its shape; or the largest of it is taken,
+      with ``largest = True``. ``factor(h, c, found)`` is given what is `Reduced`, and sets states and
+      what is spread: after the first, before the direction is run, after the second, before the rule,
+      and before all;
     - ``takes_loss = True``, where the step has to be given the loss: ``opt.step(grads, loss=loss)``;
     - ``takes_function = True``, where the step is given a function that returns loss and gradients.
     """

@@ -30,7 +30,7 @@ class Rule(NamedTuple):
     ] = ()  # of the results of the direction, or the weight, and of what
     scratch: str = ""  # the name of a state that is none: the last one before what is spread
     spread: tuple[str, ...] = ()  # names of the last states, which are none, and broadcast to p
-    reduced: tuple[RuleFunction, ...] = ()  # whose results are summed to the shapes of these
+    reduced: tuple[RuleFunction, ...] = ()  # whose results for these are summed to their shapes
     largest: bool = False  # or the largest is taken
     form: str = ""  # what the shapes of states depend on
 
@@ -112,7 +112,7 @@ def rule_of(
 
     `sums` are of what results of the direction what is summed, and whether the parameter is weighed.
     `scratch` and `spread` are the names of last states that are none, and functions that are `reduced`
-    to the shapes of what is spread take what the rule takes.
+    take what the rule takes, and what they return for what is spread is summed to its shapes.
     """
     names = _names(update)
     if len(names) < 3 or names[0] != "p" or names[1] != "g" or names[-1] != "c":

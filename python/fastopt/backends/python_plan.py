@@ -152,7 +152,8 @@ class PythonPlan(Binding):
                 copies = self._copies_of(i, 0, p.size)
                 g = gradient.read(0, p.size)
                 self._run_alone(copies, rule.reductions[which], row, g)
-                found = reduced(copies[0], axes_of(p, self._spreads[i]), rule.largest)
+                spreads = self._spreads[i]
+                found = reduced(copies[-len(spreads) :], axes_of(p, spreads), rule.largest)
                 for place, values in zip(places, found, strict=True):
                     place[...] = values
 

@@ -46,14 +46,14 @@ def axes_of(p: NDArray[Any], arrays: Sequence[NDArray[Any]]) -> Axes:
     return Axes(tuple(lengths), tuple(map(tuple, steps)))
 
 
-def reduced(values: NDArray[Any], axes: Axes, largest: bool) -> list[NDArray[np.float64]]:
-    """Reduce flat values, in the order of memory, to the places of each array, in its own order."""
-    x = values.reshape(axes.lengths)
+def reduced(values: Sequence[NDArray[Any]], axes: Axes, largest: bool) -> list[NDArray[np.float64]]:
+    """Reduce flat values for each array, in the order of memory, to its places, in its own order."""
     outer = axes.lengths[0]
-    count = min(max(values.size // PIECE, 1), MOST_PIECES, outer)
+    count = min(max(values[0].size // PIECE, 1), MOST_PIECES, outer)
     edges = [outer * k // count for k in range(count + 1)]
     found = []
-    for steps in axes.steps:
+    for flat, steps in zip(values, axes.steps, strict=True):
+        x = flat.reshape(axes.lengths)
         whole = not steps[0] and count > 1
         parts = [_piece(x[a:b], steps, largest) for a, b in pairwise(edges)]
         if not whole:

@@ -14,6 +14,8 @@ from fastopt.optimizers.adam import AdamW as AdamW
 from fastopt.optimizers.adam_atan2 import AdamAtan2 as AdamAtan2
 from fastopt.optimizers.adamax import Adamax as Adamax
 from fastopt.optimizers.adamax import AdamaxW as AdamaxW
+from fastopt.optimizers.adamp import SGDP as SGDP
+from fastopt.optimizers.adamp import AdamP as AdamP
 from fastopt.optimizers.adan import Adan as Adan
 from fastopt.optimizers.ademamix import AdEMAMix as AdEMAMix
 from fastopt.optimizers.ademamix import SimplifiedAdEMAMix as SimplifiedAdEMAMix
@@ -88,6 +90,7 @@ __all__ = [
     "MADGRAD",
     "QHM",
     "SGD",
+    "SGDP",
     "SM3",
     "SMORMS3",
     "ACProp",
@@ -102,6 +105,7 @@ __all__ = [
     "Adam",
     "AdamAtan2",
     "AdamMini",
+    "AdamP",
     "AdamW",
     "AdamWScheduleFree",
     "Adamax",

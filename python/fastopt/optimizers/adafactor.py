@@ -31,7 +31,8 @@ Array = NDArray[Any]
 @shipped
 def adafactor_squares(p: Any, g: Any, row: Any, column: Any, floor: Any, c: Any) -> Any:
     """Return the squares that are summed to rows and columns."""
-    return g * g + c.eps0, row, column, floor
+    row = g * g + c.eps0
+    return p, row, row, floor
 
 
 @shipped
@@ -52,7 +53,8 @@ def adafactor_momentum_squares(
     p: Any, g: Any, m: Any, row: Any, column: Any, floor: Any, c: Any
 ) -> Any:
     """Return the squares that are summed to rows and columns."""
-    return g * g + c.eps0, m, row, column, floor
+    row = g * g + c.eps0
+    return p, m, row, row, floor
 
 
 @shipped

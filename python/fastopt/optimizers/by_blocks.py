@@ -30,7 +30,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 @shipped
 def adam_mini_squares(p: Any, g: Any, m: Any, block: Any, c: Any) -> Any:
     """Return the squares that are summed over each block."""
-    return g * g, m, block
+    return p, m, g * g
 
 
 @shipped
@@ -44,7 +44,7 @@ def adam_mini(p: Any, g: Any, m: Any, block: Any, c: Any) -> Any:
 @shipped
 def rowwise_adagrad_squares(p: Any, g: Any, row: Any, c: Any) -> Any:
     """Return the squares that are summed over each row."""
-    return g * g, row
+    return p, g * g
 
 
 @shipped

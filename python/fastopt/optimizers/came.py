@@ -33,7 +33,8 @@ def came_squares(
     p: Any, g: Any, m: Any, row: Any, column: Any, far_row: Any, far_column: Any, c: Any
 ) -> Any:
     """Return the squares that are summed to rows and columns."""
-    return g * g + c.eps1, m, row, column, far_row, far_column
+    row = g * g + c.eps1
+    return p, m, row, row, far_row, far_column
 
 
 @shipped
@@ -52,7 +53,8 @@ def came_distances(
     u = c.limit * (g / np.sqrt(row * column))
     m = c.beta1 * m + c.take1 * u
     d = u - m
-    return d * d + c.eps2, m, row, column, far_row, far_column
+    far_row = d * d + c.eps2
+    return p, m, row, column, far_row, far_row
 
 
 @shipped

@@ -17,7 +17,8 @@ Array = NDArray[Any]
 @shipped
 def sm3_sums(p: Any, g: Any, m: Any, row: Any, column: Any, c: Any) -> Any:
     """Return the sum of squares of each element, as far as it is known."""
-    return c.keep * minimum(row, column) + c.take * g * g, m, row, column
+    row = c.keep * minimum(row, column) + c.take * g * g
+    return p, m, row, row
 
 
 @shipped
