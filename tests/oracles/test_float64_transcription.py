@@ -77,6 +77,7 @@ BOUNDS = {
     "lars": (9.0, 39.0),  # measured 5.6, 25.6
     "novograd": (8.0, 34.0),  # measured 5.2, 22.1
     "fromage": (10.0, 32.0),  # measured 6.7, 20.7
+    "mars": (5.0, 39.0),  # measured 3.2, 26.0
     "stableadamw": (8.0, 25.0),  # measured 5.3, 16.4
     "radamschedulefree": (9.0, 8.0),  # measured 5.7, 5.3
     "ademamix": (28.0, 31.0),  # measured 18.4, 20.5
@@ -720,6 +721,20 @@ def stableadamw(p: Any, g: Any, s: State, t: int, h: Options) -> Any:
     return p - decayed - lr * s["m"] / (np.sqrt(s["v"]) + h["eps"])
 
 
+def mars(p: Any, g: Any, s: State, t: int, h: Options) -> Any:
+    h = defaults(h, lr=3e-3, betas=(0.95, 0.99), eps=1e-8, gamma=0.025, mars_type="adamw")
+    p, g = decay(p, g, defaults(h, decoupled_weight_decay=True))
+    beta1, beta2 = h["betas"]
+    x = g + h["gamma"] * beta1 / (1.0 - beta1) * (g - s.get("g_prev", 0.0))
+    x = x / max(1.0, norm(x))
+    s["g_prev"] = g
+    s["m"] = beta1 * s.get("m", 0.0) + (1.0 - beta1) * x
+    if h["mars_type"] == "lion":
+        return p - h["lr"] * np.sign(s["m"])
+    s["v"] = beta2 * s.get("v", 0.0) + (1.0 - beta2) * x**2
+    return p - h["lr"] * s["m"] / (1.0 - beta1**t) / (np.sqrt(s["v"] / (1.0 - beta2**t)) + h["eps"])
+
+
 FORMULAS: dict[str, Callable[[Any, Any, State, int, Options], Any]] = {
     "sgd": sgd,
     "adagrad": adagrad,
@@ -751,6 +766,7 @@ FORMULAS: dict[str, Callable[[Any, Any, State, int, Options], Any]] = {
     "novograd": novograd,
     "fromage": fromage,
     "stableadamw": stableadamw,
+    "mars": mars,
     "radamschedulefree": radamschedulefree,
     "ademamix": ademamix,
     "simplifiedademamix": simplifiedademamix,
@@ -875,6 +891,10 @@ CASES: dict[str, list[Options]] = {
         {"amsgrad": True, **DECOUPLED},
     ],
     "fromage": [{"min_norm": 20.0, **COUPLED}],
+    "mars": [
+        {"betas": (0.8, 0.95), "eps": 1e-2, "gamma": 0.3, **ADDED},
+        {"mars_type": "lion", "betas": (0.8, 0.95), "gamma": 0.3, **DECOUPLED},
+    ],
     "stableadamw": [
         {"betas": (0.8, 0.95), "eps": 1e-2, **DECOUPLED},
         {**COUPLED, "decoupled_weight_decay": False},

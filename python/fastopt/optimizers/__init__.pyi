@@ -43,6 +43,7 @@ from fastopt.optimizers.lars import LARS as LARS
 from fastopt.optimizers.lbfgs import LBFGS as LBFGS
 from fastopt.optimizers.lion import Lion as Lion
 from fastopt.optimizers.madgrad import MADGRAD as MADGRAD
+from fastopt.optimizers.mars import MARS as MARS
 from fastopt.optimizers.momo import MoMo as MoMo
 from fastopt.optimizers.momo import MoMoAdam as MoMoAdam
 from fastopt.optimizers.muon import AdaMuon as AdaMuon
@@ -88,6 +89,7 @@ __all__ = [
     "LARS",
     "LBFGS",
     "MADGRAD",
+    "MARS",
     "QHM",
     "SGD",
     "SGDP",

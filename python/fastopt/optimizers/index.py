@@ -44,6 +44,7 @@ INDEX: Mapping[str, str] = {
     "LaProp": "laprop",
     "Lion": "lion",
     "MADGRAD": "madgrad",
+    "MARS": "mars",
     "MoMo": "momo",
     "MoMoAdam": "momo",
     "Muon": "muon",
