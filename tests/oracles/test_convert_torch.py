@@ -432,6 +432,8 @@ REFUSED: list[tuple[str, Options, str]] = [
     ("adamw", {"decoupled_weight_decay": False}, "decoupled_weight_decay=False"),
     ("nadam", {"momentum_decay": None}, "momentum_decay=None"),
     ("rmsprop", {"nesterov": True, "momentum": 0.5}, "nesterov"),
+    ("adafactor", {"beta1": 0.9}, "beta1=0.9"),
+    ("adafactor", {"eps0": 1e-30, "relative_step": False}, "eps0=1e-30"),
     ("adam", {"global_clipnorm": 1.0}, "opt.global_clipnorm = None"),
     ("adam", {"loss_scale": "dynamic"}, "opt.loss_scale = 1.0"),
 ]
@@ -535,8 +537,92 @@ def test_steps_are_a_whole_number(steps: Any) -> None:
 
 def test_every_class_that_torch_has_is_in_the_table() -> None:
     for name, cls in CLASSES.items():
-        if hasattr(torch.optim, name) and name not in ("Adafactor", "LBFGS", "Muon"):
-            convert.to_torch(cls([np.ones(3)]))
+        if hasattr(torch.optim, name) and name != "LBFGS":
+            convert.to_torch(cls([np.ones((3, 2))]))
+
+
+# Of states in other shapes than the parameter's, without a number of steps.
+OTHERS: list[tuple[str, Options]] = [
+    ("adafactor", {}),
+    (
+        "adafactor",
+        {"lr": 0.3, "beta2_decay": -0.6, "d": 1.5, "eps1": 0.01, "eps2": 0.1, "weight_decay": 0.3}
+        | {"maximize": True},
+    ),
+    ("muon", {}),
+    (
+        "muon",
+        {"lr": 0.02, "weight_decay": 0.3, "momentum": 0.8, "nesterov": False, "eps": 1e-3}
+        | {"adjust_lr_fn": "match_rms_adamw", "ns_steps": 3},
+    ),
+]
+
+
+def newton_schulz(g: Any, coefficients: Any, steps: int, eps: float) -> Any:
+    """Iterate in float64; torch does in bfloat16."""
+    a, b, c = coefficients
+    x = g.T if g.shape[0] > g.shape[1] else g
+    x = x / max(float(x.norm()), eps)
+    for _ in range(steps):
+        square = x @ x.T
+        x = a * x + (b * square + c * square @ square) @ x
+    return x.T if g.shape[0] > g.shape[1] else x
+
+
+@pytest.mark.usefixtures("doubles")
+@pytest.mark.parametrize(("name", "options"), OTHERS, ids=str)
+def test_there_and_back_of_other_shapes(
+    name: str, options: Options, monkeypatch: pytest.MonkeyPatch, difference: "Difference"
+) -> None:
+    """At step 50 to torch, at step 100 back to here."""
+    monkeypatch.setattr("torch.optim._muon._zeropower_via_newtonschulz", newton_schulz)
+    shapes = {"w": (5, 4), "wide": (3, 7)} | ({} if name == "muon" else {"k": (2, 3, 4), "b": (6,)})
+
+    def arrays(step: int) -> dict[str, Any]:
+        rng = np.random.default_rng(step)
+        return {key: np.asarray(rng.standard_normal(shape)) for key, shape in shapes.items()}
+
+    still, moved = arrays(0), arrays(0)
+    opt, stayed = fastopt.get(name, moved, **options), fastopt.get(name, still, **options)
+    for step in range(1, 51):
+        opt.step(arrays(step))
+    tensors = [*map(torch.tensor, moved.values())]
+    oracle = getattr(torch.optim, type(opt).__name__)(tensors)
+    oracle.load_state_dict(pickle.loads(pickle.dumps(convert.to_torch(opt))))
+    there = torch_steps(oracle, [*moved], [arrays(step) for step in range(51, 101)])
+    for key, p in there.items():
+        moved[key][...] = p
+    back = fastopt.get(name, moved)
+    convert.from_torch(back, oracle.state_dict(), steps=100)
+    for step in range(101, 151):
+        back.step(arrays(step))
+    for step in range(1, 151):
+        stayed.step(arrays(step))
+    for key in options:
+        assert getattr(back, key) == getattr(stayed, key)
+    assert back.step_count == 150
+    for key, p in still.items():
+        assert difference(moved[key], p) <= TOLERANCE
+        for state, array in stayed.state[key].items():
+            assert difference(back.state[key][state], array) <= TOLERANCE
+
+
+@pytest.mark.usefixtures("doubles")
+@pytest.mark.parametrize("name", ["adafactor", "muon"])
+def test_the_form_of_other_shapes_is_torchs(name: str) -> None:
+    p, g = np.ones((3, 2), np.float32), np.arange(6, dtype=np.float32).reshape(3, 2)
+    opt = fastopt.get(name, [p])
+    opt.step([g])
+    oracle = in_torch(opt, [{"p": p}])
+    oracle.param_groups[0]["params"][0].grad = torch.tensor(g)
+    oracle.step()
+    ours, theirs = convert.to_torch(opt), oracle.state_dict()
+    given = {"lr": 0.5} | ({"adjust_lr_fn": None} if name == "muon" else {})
+    assert {**ours["param_groups"][0], **given} == theirs["param_groups"][0]
+    assert ours["state"][0].keys() == theirs["state"][0].keys()
+    for key, tensor in theirs["state"][0].items():
+        assert ours["state"][0][key].shape == tensor.shape
+        assert ours["state"][0][key].dtype == tensor.dtype
 
 
 def test_neither_package_is_needed_to_come(run_python: Callable[..., str]) -> None:
@@ -554,3 +640,36 @@ def test_neither_package_is_needed_to_come(run_python: Callable[..., str]) -> No
     print(opt.state["0"]["a"].tolist(), opt.step_count, "torch" in sys.modules)
     """
     assert run_python(script) == "[2.0, 2.0, 2.0] 3 False"
+
+
+MUON: list[tuple[Options, str]] = [
+    ({"ns_coefficients": "quintic"}, "opt.ns_coefficients = 'jordan'"),
+    ({"maximize": True}, "opt.maximize = False"),
+    ({"decoupled_weight_decay": False}, "opt.decoupled_weight_decay = True"),
+]
+
+
+@pytest.mark.parametrize(("options", "said"), MUON)
+def test_what_muon_of_torch_does_not_have(options: Options, said: str) -> None:
+    opt = fastopt.Muon([np.ones((2, 2))], **options)
+    with pytest.raises(ValueError, match=said):
+        convert.to_torch(opt)
+
+
+def test_coefficients_that_only_torch_has_are_refused() -> None:
+    state = convert.to_torch(fastopt.Muon([np.ones((2, 2))]))
+    state["param_groups"][0]["ns_coefficients"] = (3.0, -4.0, 2.0)
+    with pytest.raises((TypeError, ValueError), match=r"ns_coefficients is \(3.0, -4.0, 2.0\)"):
+        convert.from_torch(fastopt.Muon([np.ones((2, 2))]), state)
+
+
+def test_a_factor_of_another_shape_is_refused() -> None:
+    opt = fastopt.Adafactor([np.ones((3, 2))])
+    opt.step([np.ones((3, 2))])
+    state = convert.to_torch(opt)
+    state["state"][0]["row_var"] = torch.ones((2, 1), dtype=torch.float64)
+    with pytest.raises(ValueError, match=r"r of '0' is float64 of shape \(2, 1\).*shape \(3, 1\)"):
+        convert.from_torch(opt, state)
+    del state["state"][0]["row_var"]
+    with pytest.raises(ValueError, match="'0' lacks row_var"):
+        convert.from_torch(opt, state)

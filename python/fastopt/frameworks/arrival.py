@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fastopt.algorithm import Values, rule_of
+from fastopt.algorithm import Values
 from fastopt.arrays import check_fit
 from fastopt.frameworks.buffer import lr_inside, rescaled
 from fastopt.frameworks.counterpart import Convertible, Counterpart, rule_there
@@ -41,13 +42,14 @@ def arrive(opt: Convertible, given: Arrival) -> None:
         h = group.with_values(values, given.steps).h
         for name in saved["names"]:
             entry, kept = given.entries[name], state["parameters"][name]
-            _check_complete(opt, h, entry, given, name)
+            _check_complete(opt, h, entry, given, name, params[name])
             # What lies beside the states, such as averages, has a star in its name, and stays.
             beside = {key: a for key, a in kept["arrays"].items() if key.startswith("*")}
             arrays = rescaled(entry.arrays, h.lr, inside, lr_inside(h), name)
+            shapes = opt.shapes(h, params[name])
             for key, array in arrays.items():
                 if isinstance(array, np.ndarray):
-                    check_fit(array, f"{key} of {name!r}", params[name])
+                    check_fit(array, f"{key} of {name!r}", params[name], shape=shapes.get(key))
             kept["steps"], kept["arrays"] = entry.steps, {**arrays, **beside}
             kept["carried"] = {**opt.initial_carried(), **entry.carried}
         saved["hyperparameters"], saved["schedules"] = values, {}
@@ -56,10 +58,13 @@ def arrive(opt: Convertible, given: Arrival) -> None:
     opt.load_state_dict(state, hyperparameters=given.groups is not None)
 
 
-def _check_complete(opt: Convertible, h: Values, entry: Entry, given: Arrival, name: str) -> None:
+def _check_complete(
+    opt: Convertible, h: Values, entry: Entry, given: Arrival, name: str, p: NDArray[Any]
+) -> None:
     if entry.steps == 0:
         return
-    missing = [k for k in rule_of(opt.select_rule(h)).states if k not in entry.arrays]
+    needed = [*opt.rule_for(h).kept, *opt.shapes(h, p)]
+    missing = [key for key in needed if key not in entry.arrays]
     if missing:
         words = ", ".join(given.theirs.states.get(key, key) for key in missing)
         raise ValueError(

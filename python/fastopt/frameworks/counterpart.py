@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 from numpy.typing import NDArray
 
-from fastopt.algorithm import Algorithm, Option, RuleFunction, Values
+from fastopt.algorithm import Algorithm, Option, Rule, Values
 from fastopt.frameworks import dialects
 from fastopt.runtime import describe
 
@@ -38,8 +38,12 @@ class Convertible(Protocol):
         """Load a state."""
 
     @classmethod
-    def select_rule(cls, h: Values) -> RuleFunction:
-        """Choose the rule for a group's hyperparameters."""
+    def rule_for(cls, h: Values) -> Rule:
+        """Return the rule for a group's hyperparameters."""
+
+    @classmethod
+    def shapes(cls, h: Values, p: NDArray[Any]) -> Mapping[str, tuple[int, ...]]:
+        """Return the shapes of states that have another than p."""
 
     @classmethod
     def initial_carried(cls) -> dict[str, float]:
@@ -101,7 +105,8 @@ def _check_one_algorithm(opt: Any, like: str) -> None:
 def rule_there(opt: Any, like: str) -> dict[str, Any]:
     """Return the framework's rule of the same name, as our options: all but clipping."""
     defaults = {key: option.default for key, option in opt.hyperparameters.items()}
-    rule = {**defaults, **dialects.options(type(opt), like)}
+    # Adafactor and Muon of torch are no dialects: all of ours have their rule.
+    rule = {**defaults, **dialects.table(like).get(type(opt).__name__, {})}
     return {key: value for key, value in rule.items() if key not in CLIPPING}
 
 

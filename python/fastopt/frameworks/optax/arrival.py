@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.algorithm import rule_of
 from fastopt.frameworks.arrival import Arrival, Entry, arrive
 from fastopt.frameworks.counterpart import CLIPPING, Convertible, Counterpart, check_rule, counterpart
 from fastopt.frameworks.optax.names import KEEPERS, TABLE
@@ -92,7 +91,7 @@ def from_optax(opt: Convertible, optax_state: Any, *, steps: int | None = None) 
 def _check_needed(opt: Convertible, theirs: Counterpart, states: Collection[str]) -> None:
     """Raise where its states are not those of the rules of opt: its hyperparameters are others."""
     for group in opt.groups:
-        needed = rule_of(opt.select_rule(group.with_values({}).h)).states
+        needed = opt.rule_for(group.with_values({}).h).kept
         if set(needed) != set(states):
             has, needs = ([theirs.states[key] for key in sorted(keys)] for keys in (states, needed))
             raise ValueError(

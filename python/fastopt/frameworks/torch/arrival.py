@@ -13,7 +13,14 @@ from fastopt.frameworks.counterpart import (
     rule_there,
 )
 from fastopt.frameworks.torch.groups import chosen, indices, plain
-from fastopt.frameworks.torch.names import CARRIED, FOLLOWING, TABLE, UNCOUNTED
+from fastopt.frameworks.torch.names import (
+    CARRIED,
+    FOLLOWING,
+    ONE_CHOICE,
+    TABLE,
+    UNCOUNTED,
+    VECTORS,
+)
 from fastopt.runtime import describe, whole
 
 
@@ -50,7 +57,7 @@ def from_torch(
         their order; by default by name where there are names.
     steps : int, optional
         How many steps have been taken, for schedules. By default the most that any parameter has taken;
-        for SGD, which torch does not count, what it is here.
+        for SGD and Muon, which torch does not count, what it is here.
 
     Raises
     ------
@@ -63,7 +70,8 @@ def from_torch(
     theirs = counterpart(opt, TABLE, "torch")
     given, entries = _parts(state_dict)
     if not hyperparameters:
-        check_rule(opt, "torch", theirs.name, [*theirs.options, *CLIPPING])
+        free = [key for key in (*theirs.options, *CLIPPING) if key not in ONE_CHOICE]
+        check_rule(opt, "torch", theirs.name, free)
     rule = rule_there(opt, "torch")
     values = [{**rule, **chosen(g, theirs, rule, i), "multiply": {}} for i, g in enumerate(given)]
     mine = [group["names"] for group in opt.state_dict(copy=False)["groups"]]
@@ -72,7 +80,7 @@ def from_torch(
         name: _entry(entries.get(index) or {}, theirs, taken, f"of {name!r}, number {index},")
         for name, index in indices(mine, given, by_name).items()
     }
-    if steps is None and theirs.name != UNCOUNTED:
+    if steps is None and theirs.name not in UNCOUNTED:
         taken = max(entry.steps for entry in found.values())
     arrive(opt, Arrival("torch", theirs, taken, found, values if hyperparameters else None))
 
@@ -91,7 +99,8 @@ def _parts(state_dict: Any) -> tuple[list[Mapping[str, Any]], Mapping[Any, Any]]
 
 def _entry(given: Mapping[str, Any], theirs: Counterpart, taken: int, which: str) -> Entry:
     """Return the state of one parameter; it is empty before its first step."""
-    states = {there: here for here, there in theirs.states.items()}
+    names = [*theirs.states.items(), *VECTORS.get(theirs.name, {}).items()]
+    states = {there: here for here, there in names}
     carried, following = CARRIED.get(theirs.name, set()), FOLLOWING.get(theirs.name, set())
     unknown = sorted(set(given) - set(states) - carried - following - {"step"})
     if unknown:
@@ -103,7 +112,7 @@ def _entry(given: Mapping[str, Any], theirs: Counterpart, taken: int, which: str
         for key, a in given.items()
         if key in states and a is not None
     }
-    if theirs.name == UNCOUNTED:
+    if theirs.name in UNCOUNTED:
         return Entry(max(taken, 1) if arrays else 0, arrays)
     if not given:
         return Entry(0, {})

@@ -6,7 +6,16 @@ from typing import Any
 from fastopt.algorithm import SETTINGS, Values
 from fastopt.frameworks.buffer import lr_inside, rescaled
 from fastopt.frameworks.counterpart import Convertible, check_rule, counterpart
-from fastopt.frameworks.torch.names import FOLLOWING, LATE, TABLE, UNCOUNTED
+from fastopt.frameworks.torch.names import (
+    FOLLOWING,
+    LATE,
+    ONE_CHOICE,
+    TABLE,
+    UNCOUNTED,
+    VECTORS,
+    as_ours,
+    as_theirs,
+)
 
 _MOST = 2**24  # steps that a float32 counts
 
@@ -52,11 +61,11 @@ def to_torch(opt: Convertible) -> dict[str, Any]:
     import torch
 
     theirs = counterpart(opt, TABLE, "torch")
-    made = getattr(torch.optim, theirs.name)([torch.zeros(())])
+    made = getattr(torch.optim, theirs.name)([torch.zeros((1, 1))])
     template = made.state_dict()["param_groups"][0]
-    options = [key for key in theirs.options if key in template]
-    check_rule(opt, "torch", theirs.name, options, clips=True)
-    state = opt.state_dict()
+    options = theirs.options.keys() & as_ours(theirs.name, template).keys()
+    check_rule(opt, "torch", theirs.name, options.difference(ONE_CHOICE), clips=True)
+    state, params = opt.state_dict(), opt.named_parameters()
     _check_settings(state, theirs.name)
     groups: list[dict[str, Any]] = []
     entries: dict[int, dict[str, Any]] = {}
@@ -67,14 +76,17 @@ def to_torch(opt: Convertible) -> dict[str, Any]:
         chosen = {key: getattr(h, key) for key in options}
         if chosen.get("nesterov") and h.momentum == 0.0:
             chosen["nesterov"] = False  # no different, and torch refuses it
-        groups.append({**template, **chosen, "params": indices})
+        chosen = {**chosen, **as_theirs(theirs.name, h), "params": indices}
+        groups.append({key: chosen.get(key, value) for key, value in template.items()})
         for index, name in zip(indices, names, strict=True):
             saved = state["parameters"][name]
             if saved["steps"] == 0 and theirs.name in LATE:
                 continue
             arrays = _arrays(h, saved, name)
-            entry = {theirs.states[key]: torch.from_numpy(array) for key, array in arrays.items()}
-            if theirs.name != UNCOUNTED:
+            others = VECTORS.get(theirs.name, {}) if params[name].ndim < 2 else {}
+            there = {**theirs.states, **others}
+            entry = {there[key]: torch.from_numpy(array) for key, array in arrays.items()}
+            if theirs.name not in UNCOUNTED:
                 entry["step"] = _step(saved["steps"], name)
             numbers = {**saved["carried"], **_following(opt, h, saved["steps"], theirs.name)}
             for key, value in numbers.items():

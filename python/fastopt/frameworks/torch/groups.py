@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastopt.frameworks.counterpart import Counterpart
-from fastopt.frameworks.torch.names import TABLE
+from fastopt.frameworks.torch.names import TABLE, as_ours
 
 ParamGroup = Mapping[str, Any]
 
@@ -25,11 +25,13 @@ def chosen(group: ParamGroup, theirs: Counterpart, rule: Mapping[str, Any], i: i
             f"param_groups[{i}] has {misfit}: this does not look like the state of "
             f"torch.optim.{theirs.name}{hint}"
         )
-    return {key: plain(group[key]) for key in theirs.options if key in group}
+    given = as_ours(theirs.name, group)
+    return {key: plain(given[key]) for key in theirs.options if key in given}
 
 
 def _misfit(group: ParamGroup, theirs: Counterpart, rule: Mapping[str, Any]) -> str | None:
     """Return how a group differs from those of an algorithm, if it does."""
+    group = as_ours(theirs.name, group)
     for key in theirs.options:
         if key not in group and key not in _LATE:
             return f"no {key}"
