@@ -92,7 +92,7 @@ def _step(
     single = "p" if p.dtype == np.float32 else None
     for entry in entries(cls.hyperparameters, vars(h), h):
         check_number(entry, single)
-    if rule.scratch or cls.shapes(h, p):
+    if rule.scratch or rule.spread or cls.shapes(h, p):
         raise TypeError(
             f"{cls.__name__} changes arrays as a whole, which one call cannot: make an optimizer, "
             f"fastopt.{cls.__name__}([p])"

@@ -57,6 +57,14 @@ def test_same_bits_as_the_class(variant: tuple[str, dict[str, Any]]) -> None:
     assert finals[3] == finals[4]
 
 
+@pytest.mark.parametrize("algorithm", [*FACTORED, "noisysgd"])
+def test_what_needs_more_than_elements_is_refused(algorithm: str) -> None:
+    p, g = values(0), values(1)
+    with pytest.raises(TypeError, match="changes arrays as a whole, which one call cannot"):
+        getattr(functional, algorithm)(p, g, *[np.zeros_like(p)] * 6, t=1)
+    assert bits(p) == bits(values(0))
+
+
 def test_what_state_begins_with_is_not_an_option() -> None:
     p, g, a = values(0), values(1), np.abs(values(2))
     with pytest.raises(TypeError, match="here the state is yours"):

@@ -27,7 +27,7 @@ from fastopt.training import Batches, EarlyStopping
 
 Arrays = dict[str, NDArray[Any]]
 SHAPES = {"wide": (3, 7), "tall": (9, 4), "kernel": (4, 3, 2, 2), "empty": (0, 3), "row": (1, 5)}
-MATRICES = {name: cls for name, cls in CLASSES.items() if cls.scratch}
+MATRICES = {name: cls for name, cls in CLASSES.items() if cls.facts.kind == "matrix"}
 EACH = pytest.mark.parametrize("cls", MATRICES.values(), ids=MATRICES)
 CASES = [(cls, options) for cls in MATRICES.values() for options in own_options(cls)]
 EPS = float(np.finfo(np.float32).eps)

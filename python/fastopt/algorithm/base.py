@@ -65,7 +65,8 @@ class Algorithm(Declared):
       carried is the optimizer's own;
     - ``scratch``: the name of a last state of the rule and the direction that is none: what the
       direction returns for p is written there, and ``whole(h, c, t, u, kept)`` changes that array as a
-      whole, in place, before the rule reads it. `kept` has the states of other shapes, to be set anew;
+      whole, in place, before the rule reads it. `kept` has the states of other shapes, to be set anew.
+      With ``takes_name = True`` the name of the parameter is its last argument;
     - ``shapes(h, p)``: the shapes of states that have not the shape of p, by their names;
     - ``reduced``: one or two functions like the direction. ``spread`` names the last states of the
       rule, which are none: arrays that broadcast to p, of the shapes that ``spreads(h, p)`` returns.
@@ -136,6 +137,7 @@ class Algorithm(Declared):
     carries_norms: ClassVar[bool] = False
     measures_all: ClassVar[bool] = False
     takes_loss: ClassVar[bool] = False
+    takes_name: ClassVar[bool] = False
     takes_function: ClassVar[bool] = False
     coefficients: ClassVar[Any]
 

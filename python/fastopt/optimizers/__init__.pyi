@@ -51,6 +51,7 @@ from fastopt.optimizers.muon import Muon as Muon
 from fastopt.optimizers.muon import NorMuon as NorMuon
 from fastopt.optimizers.nadam import NAdam as NAdam
 from fastopt.optimizers.nadam import NAdamW as NAdamW
+from fastopt.optimizers.noisy_sgd import NoisySGD as NoisySGD
 from fastopt.optimizers.novograd import NovoGrad as NovoGrad
 from fastopt.optimizers.optimistic import OptimisticAdam as OptimisticAdam
 from fastopt.optimizers.optimistic import OptimisticSGD as OptimisticSGD
@@ -131,6 +132,7 @@ __all__ = [
     "Muon",
     "NAdam",
     "NAdamW",
+    "NoisySGD",
     "NorMuon",
     "NovoGrad",
     "OptimisticAdam",

@@ -50,6 +50,7 @@ INDEX: Mapping[str, str] = {
     "Muon": "muon",
     "NAdam": "nadam",
     "NAdamW": "nadam",
+    "NoisySGD": "noisy_sgd",
     "NorMuon": "muon",
     "NovoGrad": "novograd",
     "OptimisticAdam": "optimistic",

@@ -68,7 +68,8 @@ class OtherShapes:
         if not u.size:  # no matrix
             return
         with np.errstate(all="ignore"):
-            group.kind.whole(group.h, row[1], self._t(i), u, self._of(i))
+            name = (self._bound.parameters.names[i],) if group.kind.takes_name else ()
+            group.kind.whole(group.h, row[1], self._t(i), u, self._of(i), *name)
 
     def changes(self) -> list[Change]:
         """List what becomes of the states."""
