@@ -124,7 +124,7 @@ def _step(
     row = stage, coefficients
     if rule.direction is not None:
         (sums,) = plan.measure([measuring(row)], get_num_threads(), ())
-        found = measured(rule, row, sums, p.size, loss)
+        found = measured(rule, row, sums, p, loss)
         if cls.measures_all:
             cls.adapt(h, coefficients, together([found]), keep)
         row = between(cls, h, row, found, keep)

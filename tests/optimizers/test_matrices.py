@@ -1,4 +1,4 @@
-"""Muon, NorMuon and AdaMuon: algorithms that change matrices as a whole, in all that an optimizer does.
+"""Algorithms that change arrays as a whole, such as Muon and SOAP, in all that an optimizer does.
 
 Their values are compared with other libraries in oracles/test_field_matrix.py.
 """
@@ -22,6 +22,7 @@ import fastopt
 from fastopt import schedules
 from fastopt.numerics import COEFFICIENTS, orthogonalized
 from fastopt.optimizers import CLASSES
+from fastopt.optimizers.muon import OfMatrices
 from fastopt.runtime.extension import native
 from fastopt.training import Batches, EarlyStopping
 
@@ -29,6 +30,8 @@ Arrays = dict[str, NDArray[Any]]
 SHAPES = {"wide": (3, 7), "tall": (9, 4), "kernel": (4, 3, 2, 2), "empty": (0, 3), "row": (1, 5)}
 MATRICES = {name: cls for name, cls in CLASSES.items() if cls.facts.kind == "matrix"}
 EACH = pytest.mark.parametrize("cls", MATRICES.values(), ids=MATRICES)
+ORTHOGONAL = [cls for cls in MATRICES.values() if issubclass(cls, OfMatrices)]
+EACH_ORTHOGONAL = pytest.mark.parametrize("cls", ORTHOGONAL)
 CASES = [(cls, options) for cls in MATRICES.values() for options in own_options(cls)]
 EPS = float(np.finfo(np.float32).eps)
 LEVELS = native.runnable_levels() if native else []
@@ -36,8 +39,11 @@ AROUND: dict[str, dict[str, Any]] = {
     "clipnorm": {"clipnorm": 0.5, "weight_decay": 0.1, "decoupled_weight_decay": False},
     "global": {"global_clipnorm": 1.0, "maximize": True, "l1": 0.01},
     "ema": {"ema": 0.9, "ema_bias_correction": True, "lookahead_steps": 2},
-    "scheduled": {"lr": schedules.linear(0.1, 8, 0.01), "momentum": lambda t: 0.8 + 0.01 * t},
-    "more": {"cautious_weight_decay": True, "weight_decay": 0.1, "nonfinite": "skip", "stats": True},
+    "scheduled": {"lr": schedules.linear(0.1, 8, 0.01)},
+    "more": {
+        **{"cautious_weight_decay": True, "weight_decay": 0.1, "decoupled_weight_decay": True},
+        **{"nonfinite": "skip", "stats": True},
+    },
 }
 
 
@@ -71,7 +77,10 @@ def test_the_bits_are_those_of_numpy(
 @EACH
 @pytest.mark.parametrize("words", AROUND)
 def test_all_around_it_on_each_backend(cls: type[fastopt.Optimizer], words: str, backend: str) -> None:
-    found, wanted = (trained(cls, name, **AROUND[words])[1] for name in (backend, "numpy"))
+    rising = lambda t: 0.8 + 0.01 * t  # noqa: E731
+    kept = {"momentum": rising} if "momentum" in cls.hyperparameters else {"betas": (rising, 0.9)}
+    options = AROUND[words] | (kept if words == "scheduled" else {})
+    found, wanted = (trained(cls, name, **options)[1] for name in (backend, "numpy"))
     assert digest(found.params, found.state_dict()) == digest(wanted.params, wanted.state_dict())
     plain = trained(cls, backend)[1]
     assert digest(plain.params) != digest(found.params)
@@ -108,7 +117,7 @@ def test_any_layout_of_parameters_and_gradients(cls: type[fastopt.Optimizer], ba
         np.testing.assert_allclose(p, wanted[key], rtol=0, atol=200 * 4 * EPS)
 
 
-@EACH
+@EACH_ORTHOGONAL
 def test_a_kernel_is_a_matrix_of_its_first_axis(cls: type[fastopt.Optimizer], backend: str) -> None:
     kernel, matrix = np.ones((4, 3, 2), np.float32), np.ones((4, 6), np.float32)
     both = [cls([p], backend=backend) for p in (kernel, matrix)]
@@ -126,7 +135,7 @@ def test_zeros_move_nothing(cls: type[fastopt.Optimizer]) -> None:
     assert digest(params) == digest(arrays(0))
 
 
-@EACH
+@EACH_ORTHOGONAL
 @pytest.mark.parametrize("scale", [1e30, 1e-30])
 def test_gradients_whose_squares_are_out_of_range(cls: type[fastopt.Optimizer], scale: float) -> None:
     found: Any = np.zeros((2, 3), np.float32)
@@ -201,7 +210,7 @@ def test_vectors_by_adamw(cls: type[fastopt.Optimizer]) -> None:
 
 
 @pytest.mark.parametrize("shape", [(3,), ()])
-@EACH
+@EACH_ORTHOGONAL
 def test_vectors_are_refused_with_what_mends_it(
     cls: type[fastopt.Optimizer], shape: tuple[int, ...]
 ) -> None:
@@ -242,12 +251,12 @@ WAYS: dict[str, Callable[[Any, Any, Path], Any]] = {
 @EACH
 @pytest.mark.parametrize("way", WAYS)
 def test_each_of_ten_steps_resumes(cls: type[fastopt.Optimizer], way: str, tmp_path: Path) -> None:
-    params = arrays(0)
-    opt = cls(params)
+    params, options = arrays(0), own_options(cls)[0]
+    opt = cls(params, **options)
     moments = []
     for k in range(10):
         here = arrays(50)
-        new = cls(here)
+        new = cls(here, **options)
         for name, p in params.items():
             here[name][...] = p
         WAYS[way](opt, new, tmp_path / "s.npz")

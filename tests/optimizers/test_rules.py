@@ -54,7 +54,7 @@ def test_every_native_rule_is_used() -> None:
         for each in (rule, rule.measured, *rule.reductions)
         if each
     }
-    others = {"accumulate", "weighed", "perturb_adaptively", "schedule_free_average"}
+    others = {"accumulate", "weighed", "perturb_adaptively", "schedule_free_average", "splus_average"}
     assert set(native.rules()) == used | others
 
 

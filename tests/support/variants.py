@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from fastopt import Optimizer, frameworks
 from fastopt.algorithm.base import Algorithm
 from fastopt.algorithm.hyperparameters import Values
-from fastopt.algorithm.validators import Choice, Number, Several
+from fastopt.algorithm.validators import Choice, Count, Number, Several
 from fastopt.optimizers import CLASSES
 
 Options = dict[str, Any]
@@ -126,6 +126,8 @@ def values_of(cls: type[Optimizer]) -> dict[str, list[Any]]:
             without = name == "momentum" and validator.holds(0.0)
             if hyper.default == 0.0 or validator.optional or without:
                 found[name].append(None if validator.optional else 0.0)
+        elif isinstance(validator, Count):
+            found[name] = [max(5, validator.at_least)]  # few, for matrices of some rows
         elif isinstance(validator, Choice):
             found[name] = sorted(validator.values, key=lambda value: value != hyper.default)
     return found

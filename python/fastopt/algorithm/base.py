@@ -68,6 +68,7 @@ class Algorithm(Declared):
       whole, in place, before the rule reads it. `kept` has the states of other shapes, to be set anew.
       With ``takes_name = True`` the name of the parameter is its last argument;
     - ``shapes(h, p)``: the shapes of states that have not the shape of p, by their names;
+    - ``keeps_rows = False``, where rows of states are not those of the parameter, though as many;
     - ``reduced``: one or two functions like the direction. ``spread`` names the last states of the
       rule, which are none: arrays that broadcast to p, of the shapes that ``spreads(h, p)`` returns.
       What a function returns for each of them is summed to its shape; or the largest of it is taken,
@@ -135,6 +136,7 @@ class Algorithm(Declared):
         None  # the rule by itself, where weight decay is decoupled, or is not
     )
     carries_norms: ClassVar[bool] = False
+    keeps_rows: ClassVar[bool] = True
     measures_all: ClassVar[bool] = False
     takes_loss: ClassVar[bool] = False
     takes_name: ClassVar[bool] = False

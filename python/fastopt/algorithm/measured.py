@@ -30,3 +30,4 @@ class Measured(NamedTuple):
     before: float  # of the parameter itself, as the step finds it
     sums: Mapping[str, float] = _NONE  # as the class names them
     loss: float = 0.0  # of the step, for a class that needs it
+    shape: tuple[int, ...] = ()  # of the parameter, where it is one

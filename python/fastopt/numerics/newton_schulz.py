@@ -38,11 +38,14 @@ def flattened(u: NDArray[Any]) -> NDArray[Any]:
     return u.reshape(len(u), -1)
 
 
-def orthogonalized(u: NDArray[Any], steps: int, triples: Sequence[Triple], eps: float) -> NDArray[Any]:
+def orthogonalized(
+    u: NDArray[Any], steps: int, triples: Sequence[Triple], eps: float, *, added: bool = False
+) -> NDArray[Any]:
     """Return a matrix with the singular vectors of u, and singular values between 0.7 and 1.2.
 
     ``X = u / max(norm(u), eps)``, then `steps` times ``X = a * X + (b * A + c * A @ A) @ X`` with
-    ``A = X @ X.T``, for the smaller side of u. A matrix of zeros stays one.
+    ``A = X @ X.T``, for the smaller side of u; with `added`, ``u / (norm(u) + eps)``. A matrix of
+    zeros stays one.
     """
     tall = u.shape[0] > u.shape[1]
     x = u.T if tall else u
@@ -51,7 +54,7 @@ def orthogonalized(u: NDArray[Any], steps: int, triples: Sequence[Triple], eps: 
     if not info.tiny / info.eps < squared < np.inf:  # squares that are out of range, or NaN
         largest = float(np.abs(x).max(initial=0.0))
         norm = largest * float(np.linalg.norm(x / u.dtype.type(largest))) if largest > 0.0 else 0.0
-    x = np.ascontiguousarray(x) / u.dtype.type(max(norm, eps))
+    x = np.ascontiguousarray(x) / u.dtype.type(norm + eps if added else max(norm, eps))
     for a, b, c in islice(chain(triples, repeat(triples[-1])), steps):
         square = x @ x.T
         power = square @ square

@@ -67,12 +67,16 @@ from fastopt.optimizers.rprop import Rprop as Rprop
 from fastopt.optimizers.schedule_free import AdamWScheduleFree as AdamWScheduleFree
 from fastopt.optimizers.schedule_free import RAdamScheduleFree as RAdamScheduleFree
 from fastopt.optimizers.schedule_free import SGDScheduleFree as SGDScheduleFree
+from fastopt.optimizers.scion import Scion as Scion
 from fastopt.optimizers.sgd import SGD as SGD
+from fastopt.optimizers.shampoo import Shampoo as Shampoo
 from fastopt.optimizers.signum import SignSGD as SignSGD
 from fastopt.optimizers.signum import Signum as Signum
 from fastopt.optimizers.signum import Tiger as Tiger
 from fastopt.optimizers.sm3 import SM3 as SM3
 from fastopt.optimizers.smorms3 import SMORMS3 as SMORMS3
+from fastopt.optimizers.soap import SOAP as SOAP
+from fastopt.optimizers.splus import SPlus as SPlus
 from fastopt.optimizers.stable_adamw import StableAdamW as StableAdamW
 from fastopt.optimizers.yogi import Yogi as Yogi
 
@@ -96,6 +100,7 @@ __all__ = [
     "SGDP",
     "SM3",
     "SMORMS3",
+    "SOAP",
     "ACProp",
     "AdEMAMix",
     "AdaBelief",
@@ -147,6 +152,9 @@ __all__ = [
     "RowwiseAdagrad",
     "Rprop",
     "SGDScheduleFree",
+    "SPlus",
+    "Scion",
+    "Shampoo",
     "SignSGD",
     "Signum",
     "SimplifiedAdEMAMix",

@@ -2,6 +2,9 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
 
 from fastopt.algorithm import Algorithm, Measured, Rule, Values, kept_before, of_the_gradient
 from fastopt.model import Change, Group, Row
@@ -21,15 +24,15 @@ def measuring(row: Row) -> Row:
     return of_the_gradient(row[0]), row[1]
 
 
-def measured(rule: Rule, row: Row, sums: Sequence[float], size: int, loss: float) -> Measured:
+def measured(rule: Rule, row: Row, sums: Sequence[float], p: NDArray[Any], loss: float) -> Measured:
     """Name what was measured of a parameter."""
     before = math.sqrt(sums[-1]) if rule.weighs else math.nan
     weight = before * kept_before(row[0])
     if rule.sums == _USUAL:  # quick, for many parameters
-        return Measured(math.sqrt(sums[0]), weight, size, before, loss=loss)
+        return Measured(math.sqrt(sums[0]), weight, p.size, before, loss=loss, shape=p.shape)
     named = {name: sums[place] for name, place in rule.places.items()}
     direction = math.sqrt(sums[0]) if ("p", "squares") in rule.sums else math.nan
-    return Measured(direction, weight, size, before, named, loss)
+    return Measured(direction, weight, p.size, before, named, loss, p.shape)
 
 
 def together(found: Sequence[Measured]) -> Measured:
@@ -106,7 +109,7 @@ def _looks(
     for rule, number, own, p in zip(rules, used, sums, bound.parameters.arrays, strict=True):
         row = rows[number]
         known = row is not None and rule.direction is not None
-        yield measured(rule, row, own, p.size, due.loss or 0.0) if row is not None and known else None
+        yield measured(rule, row, own, p, due.loss or 0.0) if row is not None and known else None
 
 
 def _of_all(

@@ -71,6 +71,11 @@ def _reset(bound: Bound, i: int, rows: Any, room: Arena) -> dict[str, Array]:
 def _check_shapes(bound: Bound, i: int, remedy: str) -> None:
     """Raise ValueError for a parameter with states in which its rows cannot be found."""
     group, p = bound.groups[bound.parameters.group_of[i]], bound.parameters.arrays[i]
+    if not group.kind.keeps_rows:
+        raise ValueError(
+            f"{group.kind.__name__} mixes the rows of {bound.parameters.names[i]!r} in its states, so "
+            f"that rows of one are none of the other; {remedy}"
+        )
     for key, shape in group.kind.shapes(group.h, p).items():
         if shape != p.shape:
             raise ValueError(

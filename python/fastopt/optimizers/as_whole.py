@@ -1,0 +1,40 @@
+"""The base of optimizers whose whole update is made of the gradient of an array, with all of NumPy."""
+
+from collections import namedtuple
+from typing import Any, ClassVar
+
+from numpy.typing import NDArray
+
+from fastopt.algorithm import RuleFunction, Values, shipped
+from fastopt.optimizer import Optimizer
+
+Array = NDArray[Any]
+
+
+@shipped
+def as_whole_gradient(p: Any, g: Any, o: Any, c: Any) -> Any:
+    """Return the gradient."""
+    return g, o
+
+
+@shipped
+def as_whole(p: Any, g: Any, o: Any, c: Any) -> Any:
+    """Step along what has become of it."""
+    p = p - c.step * o
+    return p, o
+
+
+AsWholeCoefficients = namedtuple("AsWholeCoefficients", "step")
+
+
+class AsWhole(Optimizer):
+    """The base of optimizers that make an update of a whole gradient, and keep states beside."""
+
+    rule: ClassVar[RuleFunction] = staticmethod(as_whole)
+    direction: ClassVar[RuleFunction | None] = staticmethod(as_whole_gradient)
+    scratch = "o"
+    keeps_rows = False
+
+    @staticmethod
+    def coefficients(h: Values, t: int) -> tuple[float, ...]:
+        return AsWholeCoefficients(h.lr)
