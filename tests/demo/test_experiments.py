@@ -91,10 +91,10 @@ def test_every_experiment_shows_a_table_and_saves_files(
                 assert row[column] == str(value)
 
 
-def test_72_styles_differ() -> None:
-    styles = plot.styles(map(str, range(72))).values()
-    assert len({(style["color"], str(style["linestyle"])) for style in styles}) == 72
-    assert len(names_from_gradients()) <= 72
+def test_96_styles_differ() -> None:
+    styles = plot.styles(map(str, range(96))).values()
+    assert len({(style["color"], str(style["linestyle"])) for style in styles}) == 96
+    assert len(names_from_gradients()) <= 96
 
 
 def test_several_files_are_written_at_once(tmp_path: Path, capsys: Capture) -> None:

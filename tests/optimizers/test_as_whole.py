@@ -1,4 +1,4 @@
-"""SOAP, Shampoo, SPlus and Scion: updates of whole arrays, of any number of axes."""
+"""SOAP, Shampoo, Scion and others: updates that are made of whole arrays, with states beside."""
 
 from typing import Any
 
@@ -8,15 +8,21 @@ from support.hashing import digest
 from support.variants import own_options
 
 import fastopt
-from fastopt.numerics import eigen, inverse_root, multiplied_along, squared_along
+from fastopt.numerics import (
+    eigen,
+    inverse_root,
+    multiplied_along,
+    singular_vectors,
+    squared_along,
+)
 from fastopt.optimizers import CLASSES
-from fastopt.optimizers.as_whole import AsWhole
+from fastopt.optimizers.as_whole import AsWhole, OfWholeMatrices
 
 SHAPES = {"matrix": (3, 5), "kernel": (2, 3, 2), "vector": (4,), "none": (), "one": (1,), "empty": (0,)}
 ANY = {
     name: cls
     for name, cls in CLASSES.items()
-    if issubclass(cls, AsWhole) and "check_array" not in vars(cls)
+    if issubclass(cls, AsWhole) and not issubclass(cls, OfWholeMatrices)
 }
 EACH = pytest.mark.parametrize("cls", ANY.values(), ids=ANY)
 
@@ -123,6 +129,40 @@ def test_axes_that_are_too_long_have_no_basis(cls: Any, option: str) -> None:
     assert all(np.isfinite(p).all() for p in params.values())
 
 
+OF_MATRICES = [fastopt.APOLLO, fastopt.Conda, fastopt.Dion, fastopt.GaLoreAdamW]
+
+
+@pytest.mark.parametrize("cls", OF_MATRICES)
+@pytest.mark.parametrize("before", [0, 2])
+def test_matrices_go_on_after_zeros(cls: Any, before: int) -> None:
+    w = drawn(0)["matrix"]
+    opt = cls([w], lr=0.1)
+    for k in range(1, before + 1):
+        opt.step([drawn(k)["matrix"]])
+    for _ in range(3):
+        opt.step([np.zeros_like(w)])
+    was = w.copy()
+    for k in (4, 5):
+        opt.step([drawn(k)["matrix"]])
+    assert np.isfinite(w).all()
+    assert np.abs(w - was).max() > 0.01
+
+
+@pytest.mark.parametrize("cls", [fastopt.APOLLO, fastopt.Dion, fastopt.GaLoreAdamW])
+def test_another_rank_begins_anew(cls: Any) -> None:
+    w = drawn(0)["matrix"]
+    opt = cls([w], rank=2, lr=0.1)
+    for k in (1, 2):
+        opt.step([drawn(k)["matrix"]])
+    opt.rank, was = 3, w.copy()
+    opt.step([drawn(3)["matrix"]])
+    projection = opt.state["0"]["Q" if cls is fastopt.Dion else "P"]
+    assert 3 in projection.shape
+    assert 2 not in projection.shape
+    assert np.isfinite(w).all()
+    assert np.abs(w - was).max() > 0.001
+
+
 def test_the_average_of_splus_is_that_of_ema(backend: str) -> None:
     options: dict[str, Any] = {"weight_decay": 0.0, "ema": 0.75, "ema_bias_correction": True, "lr": 0.5}
     params, opt = trained(fastopt.SPlus, ema_rate=0.75, backend=backend, **options)
@@ -174,3 +214,15 @@ def test_roots_of_matrices_that_roundings_make_indefinite() -> None:
     bad = np.full((2, 2), np.inf, np.float32)
     assert all(np.isnan(each).all() and each.dtype == np.float32 for each in eigen(bad))
     assert np.isnan(inverse_root(bad, 2, 0.25)).all()
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (3, 5), (3, 3)])
+def test_singular_vectors_are_those_of_the_longer_vectors(shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).standard_normal(shape)
+    found = singular_vectors(x)
+    square = found @ (x.T @ x if shape[0] >= shape[1] else x @ x.T) @ found.T
+    assert found.shape == (3, 3)
+    # Products of matrices of norm 5, in some 10 operations.
+    np.testing.assert_allclose(square, np.diag(np.diag(square)), rtol=0, atol=1e-13)
+    assert (np.diff(np.diag(square)) < 0.0).all()
+    assert singular_vectors(np.full(shape, np.nan)).shape == (3, 3)

@@ -22,6 +22,7 @@ import fastopt
 from fastopt import schedules
 from fastopt.numerics import COEFFICIENTS, orthogonalized
 from fastopt.optimizers import CLASSES
+from fastopt.optimizers.as_whole import OfWholeMatrices
 from fastopt.optimizers.muon import OfMatrices
 from fastopt.runtime.extension import native
 from fastopt.training import Batches, EarlyStopping
@@ -32,6 +33,8 @@ MATRICES = {name: cls for name, cls in CLASSES.items() if cls.facts.kind == "mat
 EACH = pytest.mark.parametrize("cls", MATRICES.values(), ids=MATRICES)
 ORTHOGONAL = [cls for cls in MATRICES.values() if issubclass(cls, OfMatrices)]
 EACH_ORTHOGONAL = pytest.mark.parametrize("cls", ORTHOGONAL)
+OF_MATRICES = [*ORTHOGONAL, *(cls for cls in MATRICES.values() if issubclass(cls, OfWholeMatrices))]
+EACH_OF_MATRICES = pytest.mark.parametrize("cls", OF_MATRICES)
 CASES = [(cls, options) for cls in MATRICES.values() for options in own_options(cls)]
 EPS = float(np.finfo(np.float32).eps)
 LEVELS = native.runnable_levels() if native else []
@@ -117,7 +120,7 @@ def test_any_layout_of_parameters_and_gradients(cls: type[fastopt.Optimizer], ba
         np.testing.assert_allclose(p, wanted[key], rtol=0, atol=200 * 4 * EPS)
 
 
-@EACH_ORTHOGONAL
+@EACH_OF_MATRICES
 def test_a_kernel_is_a_matrix_of_its_first_axis(cls: type[fastopt.Optimizer], backend: str) -> None:
     kernel, matrix = np.ones((4, 3, 2), np.float32), np.ones((4, 6), np.float32)
     both = [cls([p], backend=backend) for p in (kernel, matrix)]
@@ -210,7 +213,7 @@ def test_vectors_by_adamw(cls: type[fastopt.Optimizer]) -> None:
 
 
 @pytest.mark.parametrize("shape", [(3,), ()])
-@EACH_ORTHOGONAL
+@EACH_OF_MATRICES
 def test_vectors_are_refused_with_what_mends_it(
     cls: type[fastopt.Optimizer], shape: tuple[int, ...]
 ) -> None:

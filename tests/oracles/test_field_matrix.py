@@ -220,6 +220,83 @@ def scion(p: Any, g: Any, s: dict[str, Any], h: dict[str, Any]) -> Any:
     return p * (1 - h["lr"] * h["weight_decay"]) - h["lr"] * h["scale"] * x
 
 
+def dion(p: Any, g: Any, s: dict[str, Any], h: dict[str, Any]) -> Any:
+    x = g.reshape(len(g), -1)
+    rows, columns = x.shape
+    rank = min(h["rank"], rows, columns)
+    q = s.get("q", np.random.default_rng(0).standard_normal((columns, rank)))
+    m = s.get("m", 0.0) + x
+    left = np.linalg.qr(m @ q)[0]
+    right = m.T @ left
+    s["m"] = m - (1 - h["momentum"]) * left @ right.T
+    s["q"] = q = right / (np.linalg.norm(right, axis=0, keepdims=True) + 1e-8)
+    u = (left @ q.T).reshape(p.shape)
+    return p * (1 - h["lr"] * h["weight_decay"]) - h["lr"] * sqrt(rows / columns) * u
+
+
+def adam_of(r: Any, s: dict[str, Any], h: dict[str, Any], m: Any = None) -> Any:
+    b1, b2 = h["betas"]
+    s["m"] = b1 * s.get("m", 0.0) + (1 - b1) * r
+    s["v"] = b2 * s.get("v", 0.0) + (1 - b2) * r**2
+    return (s["m"] if m is None else m) / (np.sqrt(s["v"]) + h["eps"])
+
+
+def adam_step(p: Any, u: Any, s: dict[str, Any], h: dict[str, Any]) -> Any:
+    (b1, b2), t = h["betas"], s["t"]
+    p = p - h["lr"] * sqrt(1 - b2**t) / (1 - b1**t) * u.reshape(p.shape)
+    return p * (1 - h["lr"] * h["weight_decay"])
+
+
+def galore(p: Any, g: Any, s: dict[str, Any], h: dict[str, Any]) -> Any:
+    x, t = g.reshape(len(g), -1), s.get("t", 0)
+    if t % h["update_proj_gap"] == 0:
+        u, _, v = np.linalg.svd(x, full_matrices=False)
+        s["p"] = v[: h["rank"]] if len(x) >= x.shape[1] else u[:, : h["rank"]]
+    s["t"] = t + 1
+    if len(x) >= x.shape[1]:
+        u = adam_of(x @ s["p"].T, s, h) @ s["p"]
+    else:
+        u = s["p"] @ adam_of(s["p"].T @ x, s, h)
+    return adam_step(p, h["scale"] * u, s, h)
+
+
+def conda(p: Any, g: Any, s: dict[str, Any], h: dict[str, Any]) -> Any:
+    x, t, b1 = g.reshape(len(g), -1), s.get("t", 0), h["betas"][0]
+    m = s["full"] = b1 * s.get("full", 0.0) + (1 - b1) * x
+    if t % h["update_proj_gap"] == 0:
+        u, _, v = np.linalg.svd(m, full_matrices=False)
+        s["p"] = v if len(x) >= x.shape[1] else u
+    s["t"] = t + 1
+    if len(x) >= x.shape[1]:
+        u = adam_of(x @ s["p"].T, s, h, m @ s["p"].T) @ s["p"]
+    else:
+        u = s["p"] @ adam_of(s["p"].T @ x, s, h, s["p"].T @ m)
+    return adam_step(p, h["scale"] * u, s, h)
+
+
+def apollo(p: Any, g: Any, s: dict[str, Any], h: dict[str, Any]) -> Any:
+    x, t = g.reshape(len(g), -1), s.get("t", 0)
+    tall = len(x) >= x.shape[1]
+    if t % h["update_proj_gap"] == 0:
+        shape = (h["rank"], x.shape[1] if tall else len(x))
+        drawn = np.random.default_rng([h["seed"], t + 1]).standard_normal(shape)
+        s["p"] = drawn / sqrt(h["rank"])
+    s["t"] = t + 1
+    r = x @ s["p"].T if tall else s["p"] @ x
+    u = adam_of(r, s, h)
+    if h["scale_type"] == "tensor":
+        k = np.linalg.norm(u) / (np.linalg.norm(r) + 1e-8)
+    elif tall:
+        k = np.linalg.norm(u, axis=1)[:, None] / (np.linalg.norm(r, axis=1)[:, None] + 1e-8)
+    else:
+        k = np.linalg.norm(u, axis=0) / (np.linalg.norm(r, axis=0) + 1e-8)
+    x = x * k
+    if "n" in s and not h["disable_nl"]:
+        x = x / (max(np.linalg.norm(x) / (s["n"] + 1e-8), 1.01) / 1.01)
+    s["n"] = np.linalg.norm(x)
+    return adam_step(p, sqrt(h["scale"]) * x, s, h)
+
+
 def newton_schulz_added(g: Any, steps: int) -> Any:
     a, b, c = JORDAN
     x = g.T if g.shape[0] > g.shape[1] else g
@@ -244,6 +321,13 @@ SCION = {
     **{"lr": 0.03, "momentum": 0.7, "scale": 2.0, "norm": "spectral", "normalized": None},
     **{"at_least_one": False, "transpose": False, "ns_steps": 4, "weight_decay": 0.4},
 }
+DION = {"lr": 0.05, "momentum": 0.8, "rank": 3, "weight_decay": 0.2}
+GALORE = {
+    **{"lr": 0.03, "betas": (0.8, 0.9), "eps": 1e-4, "weight_decay": 0.2, "rank": 2},
+    **{"update_proj_gap": 7, "scale": 0.4},
+}
+CONDA = {key: value for key, value in GALORE.items() if key != "rank"}
+APOLLO = {**GALORE, "scale": 1.7, "scale_type": "channel", "disable_nl": False, "seed": 3}
 CASES: list[tuple[Any, Any, Any, dict[str, Any]]] = [
     (fastopt.SOAP, soap, (*KERNELS, (4, 7)), SOAP),
     (
@@ -257,6 +341,14 @@ CASES: list[tuple[Any, Any, Any, dict[str, Any]]] = [
     (fastopt.Scion, scion, (*SHAPES, *KERNELS), SCION),
     (fastopt.Scion, scion, SHAPES, {**SCION, "normalized": False, "at_least_one": True}),
     (fastopt.Scion, scion, (*SHAPES, *KERNELS), {**SCION, "transpose": True, "momentum": 0.0}),
+    (fastopt.Dion, dion, (*SHAPES, *KERNELS[:-2]), DION),
+    (fastopt.GaLoreAdamW, galore, (*SHAPES, *KERNELS[:-2]), GALORE),
+    (fastopt.Conda, conda, (*SHAPES, *KERNELS[:-2]), CONDA),
+    (fastopt.APOLLO, apollo, (*SHAPES, *KERNELS[:-2]), APOLLO),
+    (
+        *(fastopt.APOLLO, apollo, SHAPES),
+        {**APOLLO, "rank": 1, "scale": 128.0, "scale_type": "tensor", "disable_nl": True},
+    ),
     *(
         (fastopt.Scion, scion, SHAPES, {**SCION, "norm": norm, "normalized": normalized})
         for norm in ("sign", "colnorm", "rownorm")

@@ -20,6 +20,8 @@ STROKES: tuple[tuple[Any, float], ...] = (
     ((0, (5, 2, 1, 2)), 1.8),
     ((0, (9, 2)), 1.6),
     ((0, (4, 1, 1, 1, 1, 1)), 1.6),
+    ((0, (1, 4)), 2.2),
+    ((0, (9, 1.5, 3, 1.5)), 1.6),
 )
 REFERENCE: dict[str, Any] = {"color": "0.3", "linewidth": 1.2, "zorder": 1.9}  # over the grid
 
@@ -38,7 +40,7 @@ def new_figure(height: float = 6.4) -> Any:
 
 
 def styles(labels: Iterable[str]) -> dict[str, Style]:
-    """Choose a line for each label: a colour and a stroke, together new for 72 labels."""
+    """Choose a line for each label: a colour and a stroke, together new for 96 labels."""
     return {
         label: {
             "color": COLOURS[i % len(COLOURS)],

@@ -31,4 +31,10 @@ from fastopt.numerics.recording import (
 )
 from fastopt.numerics.reductions import Axes, axes_of, of_columns, reduced
 from fastopt.numerics.sums import BLOCK, LANES, block_sums, dot, total
-from fastopt.numerics.unfolding import eigen, inverse_root, multiplied_along, squared_along
+from fastopt.numerics.unfolding import (
+    eigen,
+    inverse_root,
+    multiplied_along,
+    singular_vectors,
+    squared_along,
+)

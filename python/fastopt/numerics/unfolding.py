@@ -1,4 +1,4 @@
-"""Arrays as matrices along one of their axes, and eigenvectors of symmetric matrices."""
+"""Arrays as matrices along one of their axes; eigenvectors and singular vectors of matrices."""
 
 from typing import Any
 
@@ -31,6 +31,18 @@ def eigen(a: Array) -> tuple[Array, Array]:
         return np.full_like(a[0], np.nan), np.full_like(a, np.nan)
     values, vectors = np.linalg.eigh(a)
     return values, vectors
+
+
+def singular_vectors(x: Array) -> Array:
+    """Return those of the rows of a matrix, or of its columns where those are longer, as rows.
+
+    They are by falling singular value, and NaN as above.
+    """
+    if not np.isfinite(x).all():
+        return np.full((min(x.shape),) * 2, np.nan, x.dtype)
+    left, _, right = np.linalg.svd(x, full_matrices=False)
+    found: Array = right if len(x) >= x.shape[1] else left.T
+    return found
 
 
 def inverse_root(a: Array, order: int, least: float) -> Array:

@@ -21,6 +21,7 @@ from fastopt.optimizers.ademamix import AdEMAMix as AdEMAMix
 from fastopt.optimizers.ademamix import SimplifiedAdEMAMix as SimplifiedAdEMAMix
 from fastopt.optimizers.adopt import ADOPT as ADOPT
 from fastopt.optimizers.aggmo import AggMo as AggMo
+from fastopt.optimizers.apollo import APOLLO as APOLLO
 from fastopt.optimizers.asgd import ASGD as ASGD
 from fastopt.optimizers.by_blocks import AdamMini as AdamMini
 from fastopt.optimizers.by_blocks import RowwiseAdagrad as RowwiseAdagrad
@@ -32,11 +33,14 @@ from fastopt.optimizers.dadaptation import DAdaptAdan as DAdaptAdan
 from fastopt.optimizers.dadaptation import DAdaptLion as DAdaptLion
 from fastopt.optimizers.dadaptation import DAdaptSGD as DAdaptSGD
 from fastopt.optimizers.diffgrad import DiffGrad as DiffGrad
+from fastopt.optimizers.dion import Dion as Dion
 from fastopt.optimizers.dog import DoG as DoG
 from fastopt.optimizers.dog import DoWG as DoWG
 from fastopt.optimizers.dog import LDoG as LDoG
 from fastopt.optimizers.fromage import Fromage as Fromage
 from fastopt.optimizers.ftrl import FTRL as FTRL
+from fastopt.optimizers.galore import Conda as Conda
+from fastopt.optimizers.galore import GaLoreAdamW as GaLoreAdamW
 from fastopt.optimizers.lamb import LAMB as LAMB
 from fastopt.optimizers.laprop import LaProp as LaProp
 from fastopt.optimizers.lars import LARS as LARS
@@ -86,6 +90,7 @@ INDEX: Mapping[str, str]
 __all__ = [
     "ADOPT",
     "ALIG",
+    "APOLLO",
     "ASGD",
     "CAME",
     "COCOB",
@@ -120,15 +125,18 @@ __all__ = [
     "AdamaxW",
     "Adan",
     "AggMo",
+    "Conda",
     "DAdaptAdaGrad",
     "DAdaptAdam",
     "DAdaptAdan",
     "DAdaptLion",
     "DAdaptSGD",
     "DiffGrad",
+    "Dion",
     "DoG",
     "DoWG",
     "Fromage",
+    "GaLoreAdamW",
     "LDoG",
     "LaProp",
     "Lion",

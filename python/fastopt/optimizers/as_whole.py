@@ -38,3 +38,21 @@ class AsWhole(Optimizer):
     @staticmethod
     def coefficients(h: Values, t: int) -> tuple[float, ...]:
         return AsWholeCoefficients(h.lr)
+
+
+class OfWholeMatrices(AsWhole):
+    """The base of those that are for matrices alone."""
+
+    @classmethod
+    def check_array(cls, h: Values, name: str, p: Array) -> None:
+        check_matrix(cls, name, p)
+
+
+def check_matrix(kind: type[Optimizer], name: str, p: Array) -> None:
+    """Raise ValueError for an array that is no matrix, nor a kernel of more axes."""
+    if p.ndim < 2:
+        raise ValueError(
+            f"{kind.__name__} is for matrices, and {name!r} has shape {p.shape}: "
+            f"fastopt.{kind.__name__}(params, groups=fastopt.vectors_by_adamw) gives such to AdamW; "
+            'embeddings and heads, too: groups={"embed": {"algorithm": "adamw"}}'
+        )

@@ -20,6 +20,7 @@ from fastopt.algorithm import (
 )
 from fastopt.numerics import COEFFICIENTS, flattened, original_scale, orthogonalized, rms_scale
 from fastopt.optimizer import Optimizer
+from fastopt.optimizers.as_whole import check_matrix
 
 Array = NDArray[Any]
 
@@ -61,12 +62,7 @@ class OfMatrices(Optimizer):
 
     @classmethod
     def check_array(cls, h: Values, name: str, p: Array) -> None:
-        if p.ndim < 2:
-            raise ValueError(
-                f"{cls.__name__} is for matrices, and {name!r} has shape {p.shape}: "
-                f"fastopt.{cls.__name__}(params, groups=fastopt.vectors_by_adamw) gives such to AdamW; "
-                'embeddings and heads, too: groups={"embed": {"algorithm": "adamw"}}'
-            )
+        check_matrix(cls, name, p)
 
     @staticmethod
     def coefficients(h: Values, t: int) -> tuple[float, ...]:
