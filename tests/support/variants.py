@@ -4,11 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import Any, TypeVar
 
+import numpy as np
+
 from fastopt import Optimizer, frameworks
 from fastopt.algorithm.base import Algorithm
 from fastopt.algorithm.hyperparameters import Values
 from fastopt.algorithm.validators import Choice, Count, Number, Several
 from fastopt.optimizers import CLASSES
+from fastopt.registry import optimizer_class
 
 Options = dict[str, Any]
 Variant = tuple[str, Options]
@@ -48,6 +51,7 @@ MORE_STAGES: list[Options] = [
         "clipvalue": 0.1,
     },
 ]
+STAGED = {option for stage in (*STAGES, *MORE_STAGES) for option in stage}
 FUSED, RARE = STAGES[:3:2], [*STAGES[1::2], STAGES[4], *MORE_STAGES]
 
 # The algorithms of 0.1. Golden rows of theirs are every rule with every stage, and what goes wrong with
@@ -227,6 +231,15 @@ def in_turn(name: str, cases: Sequence[Case], k: int = 0) -> Case:
     return cases[(sum(name.encode()) + k) % len(cases)]
 
 
+def compiled_for(name: str, options: Options) -> Any:
+    """Choose the dtype for which Numba compiles a variant: with a stage another than without.
+
+    It compiles a loop for each rule, stage and dtype, which takes longer than what is tried with it;
+    tests that agree on the dtype find it on disk.
+    """
+    return in_turn(name, [np.float32, np.float64], int(not STAGED.isdisjoint(options)))
+
+
 def paired(names: Iterable[str], cases: Sequence[Case]) -> list[tuple[str, Case]]:
     """Pair the names in `WITH_ALL` with each of the cases, the others with one."""
     return [
@@ -267,7 +280,7 @@ def variants() -> list[Variant]:
 def label(variant: Variant) -> str:
     """Name a variant in test reports, by what is switched on."""
     name, options = variant
-    cls = {key.lower(): value for key, value in CLASSES.items()}[name]
+    cls = optimizer_class(name)
     words = []
     for key, value in options.items():
         if isinstance(value, str):
