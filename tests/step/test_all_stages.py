@@ -9,7 +9,7 @@ from numerics.test_bits import CHUNK_BYTES, LEVELS, finite, raw_bits
 from support.by_hand import Array, bfloat16, same
 from support.own_momentum import Own
 from support.steps import take_step
-from support.variants import ANY_SHAPE, known, paired
+from support.variants import ANY_SHAPE, WITH_ALL, compiled_for, known, paired
 
 import fastopt
 from fastopt.registry import optimizer_class
@@ -133,10 +133,11 @@ def check(found: list[Any], expected: list[Any], where: Any) -> None:
 
 @pytest.mark.parametrize(("name", "stages"), paired(ANY_SHAPE, [*VARIANTS]))
 def test_every_algorithm_at_every_level(name: str, stages: str, level: Callable[[str], None]) -> None:
-    sizes = [*range(1, 258), 0]
-    dtype = (np.float32, np.float64)[[*ANY_SHAPE].index(name) % 2]
+    """Every size with those that stand for all, with the others every tail of a vector."""
+    sizes = [*range(1, 258, 1 if name in WITH_ALL else 5), 0]
     cls = optimizer_class(name)
     options = known(cls, VARIANTS[stages])
+    dtype = compiled_for(name, options)
     expected = train(cls, sizes, dtype, "numpy", options)
     check(train(cls, sizes, dtype, "numba", options), expected, "numba")
     for name_of_level in LEVELS:
