@@ -1,6 +1,6 @@
 """The numerics contract: the same bits on every backend, instruction set and thread count."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from support.steps import take_step
-from support.variants import BY_NORM, compiled_for, label, one_for_each_number_of_states, variants
+from support.variants import (
+    BY_NORM,
+    Variant,
+    compiled_for,
+    label,
+    loop_of,
+    one_for_each_number_of_states,
+    variants,
+)
 
 import fastopt
 from fastopt.runtime.extension import native
@@ -105,16 +113,33 @@ def count_different(a: NDArray[Any], b: NDArray[Any]) -> int:
 
 KINDS = [(dtype, make) for make in (finite, raw_bits) for dtype in (np.float32, np.float64)]
 HALVES = KINDS[::3], KINDS[1:3]  # each dtype and each kind of values once
-CASES = [(variant, *kind) for k, variant in enumerate(variants()) for kind in HALVES[k % 2]]
+
+
+def cases() -> Iterator[tuple[Variant, Any, Make, list[str]]]:
+    """Give each loop, of a rule with a stage, both dtypes and all levels.
+
+    What other options give it are other scalars, which are computed outside of all loops: one dtype and
+    one level, in turn.
+    """
+    known = set()
+    for k, variant in enumerate(variants()):
+        loop = loop_of(*variant)
+        new = loop not in known
+        known.add(loop)
+        for kind in HALVES[k % 2] if new else KINDS[k % 4 :][:1]:
+            yield variant, *kind, LEVELS if new else LEVELS[k % max(len(LEVELS), 1) :][:1]
+
+
+CASES = [*cases()]
 
 
 @pytest.mark.parametrize(
-    ("variant", "dtype", "make"),
+    ("variant", "dtype", "make", "levels"),
     CASES,
-    ids=[f"{label(variant)}-{dtype.__name__}-{make.__name__}" for variant, dtype, make in CASES],
+    ids=[f"{label(variant)}-{dtype.__name__}-{make.__name__}" for variant, dtype, make, _ in CASES],
 )
 def test_every_backend_and_level(
-    variant: tuple[str, dict[str, Any]], dtype: Any, make: Make, level: Callable[[str], None]
+    variant: Variant, dtype: Any, make: Make, levels: list[str], level: Callable[[str], None]
 ) -> None:
     """Sizes 0 to 257, one array each: every tail, every phase within a cache line.
 
@@ -124,7 +149,7 @@ def test_every_backend_and_level(
     expected = train(*variant, sizes, dtype, make, "numpy")
     if dtype is compiled_for(*variant):
         assert count_different(train(*variant, sizes, dtype, make, "numba"), expected) == 0
-    for name in LEVELS:
+    for name in levels:
         level(name)
         assert count_different(train(*variant, sizes, dtype, make, "native"), expected) == 0, name
 
@@ -143,9 +168,11 @@ def test_chunk_edges_and_threads(name: str, dtype: Any, level: Callable[[str], N
     expected = train(name, {}, sizes, dtype, finite, "numpy")
     before = fastopt.get_num_threads()
     try:
-        for threads in (1, 2, 3, 7):
+        for k, threads in enumerate((1, 2, 3, 7), streams + (dtype is np.float64)):
             fastopt.set_num_threads(threads)
-            for name_of_level in LEVELS:
+            for name_of_level in LEVELS[k % max(len(LEVELS), 1) :][
+                :1
+            ]:  # each with each, over all cases
                 level(name_of_level)
                 found = train(name, {}, sizes, dtype, finite, "native")
                 assert count_different(found, expected) == 0, (threads, name_of_level)

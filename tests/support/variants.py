@@ -231,6 +231,14 @@ def in_turn(name: str, cases: Sequence[Case], k: int = 0) -> Case:
     return cases[(sum(name.encode()) + k) % len(cases)]
 
 
+def loop_of(name: str, options: Options) -> tuple[Any, ...]:
+    """Tell apart the loops that variants run: the class, the rule, and the number of the stage."""
+    cls = optimizer_class(name)
+    group = cls(np.zeros(1), backend="numpy", **options).groups[0]
+    h = Values(**{key: group[key] for key in cls.hyperparameters})
+    return name, cls.rule_for(h), cls.stage_scalars(h)[0]
+
+
 def compiled_for(name: str, options: Options) -> Any:
     """Choose the dtype for which Numba compiles a variant: with a stage another than without.
 
