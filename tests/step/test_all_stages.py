@@ -9,7 +9,7 @@ from numerics.test_bits import CHUNK_BYTES, LEVELS, finite, raw_bits
 from support.by_hand import Array, bfloat16, same
 from support.own_momentum import Own
 from support.steps import take_step
-from support.variants import ANY_SHAPE, WITH_ALL, compiled_for, known, paired
+from support.variants import ANY_SHAPE, FOUNDING, WITH_ALL, compiled_for, known, paired
 
 import fastopt
 from fastopt.registry import optimizer_class
@@ -133,13 +133,17 @@ def check(found: list[Any], expected: list[Any], where: Any) -> None:
 
 @pytest.mark.parametrize(("name", "stages"), paired(ANY_SHAPE, [*VARIANTS]))
 def test_every_algorithm_at_every_level(name: str, stages: str, level: Callable[[str], None]) -> None:
-    """Every size with those that stand for all, with the others every tail of a vector."""
+    """Every size with those that stand for all, with the others every tail of a vector.
+
+    What Numba compiles is the loop alone, which numerics/test_bits.py has for each rule: a few here.
+    """
     sizes = [*range(1, 258, 1 if name in WITH_ALL else 5), 0]
     cls = optimizer_class(name)
     options = known(cls, VARIANTS[stages])
     dtype = compiled_for(name, options)
     expected = train(cls, sizes, dtype, "numpy", options)
-    check(train(cls, sizes, dtype, "numba", options), expected, "numba")
+    if name in FOUNDING:
+        check(train(cls, sizes, dtype, "numba", options), expected, "numba")
     for name_of_level in LEVELS:
         level(name_of_level)
         check(train(cls, sizes, dtype, "native", options), expected, name_of_level)
@@ -163,12 +167,12 @@ def test_chunk_edges_and_threads(dtype: Any, options: Options, level: Callable[[
     chunk = CHUNK_BYTES // (np.dtype(dtype).itemsize * 4) // 4096 * 4096
     sizes = [1, chunk - 1, chunk, chunk + 1, 3 * chunk - 1, 5, 7 * chunk + 1, 4097, 2049, 12 * chunk]
     expected = train(fastopt.AdamW, sizes, dtype, "numpy", options)
-    for threads in (1, 2, 3, 7):
+    for k, threads in enumerate((1, 2, 3, 7), len(options) + (dtype is np.float64)):
         fastopt.set_num_threads(threads)
-        for name in LEVELS:
+        for name in LEVELS[k % max(len(LEVELS), 1) :][:1]:  # each with each, over all cases
             level(name)
             check(train(fastopt.AdamW, sizes, dtype, "native", options), expected, (threads, name))
-        check(train(fastopt.AdamW, sizes, dtype, "numba", options), expected, ("numba", threads))
+    check(train(fastopt.AdamW, sizes, dtype, "numba", options), expected, "numba")
 
 
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
