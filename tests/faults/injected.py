@@ -1,5 +1,6 @@
 """Errors out of nowhere: at the k-th call that fastopt makes, as if it had failed."""
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -29,10 +30,14 @@ class InjectedError(Exception):
 
 
 class Injection:
-    """For the time of a with block: raise at the k-th call in fastopt's own code, up to a sweep."""
+    """For the time of a with block: raise at the k-th call in fastopt's own code, up to a sweep.
+
+    At none for 0, but all are noted in `seen`.
+    """
 
     def __init__(self, k: int) -> None:
         self._left = k
+        self.seen: list[Site] = []
         self._patches = ExitStack()
         self.site: Site | None = None
 
@@ -65,9 +70,11 @@ class Injection:
         if called == "list.append":  # by which an optimizer is let go, on whatever way out
             return
         self._left -= 1
+        if self._left <= 0:
+            file = code.co_filename.removeprefix(HOME).lstrip(os.sep)
+            self.seen.append(Site(file, frame.f_lineno, code.co_qualname, called))
         if self._left == 0:
-            file = Path(code.co_filename).relative_to(HOME).as_posix()
-            self.site = Site(file, frame.f_lineno, code.co_qualname, called)
+            self.site = self.seen[-1]
             sys.setprofile(None)
             raise InjectedError
         if sweeps or (event == "c_call" and called.rpartition(".")[2] == "step"):

@@ -1,10 +1,12 @@
 """An error at any call before the sweep leaves all as it was, and the optimizer goes on.
 
-Calls of Python and of C fail one after the other, until what is done gets through. Where it writes from
+Calls of Python and of C fail one after the other, until what is done gets through: of those that a line
+makes again and again, the first and the last, or all with `--thorough`. Where it writes from
 Python (numba, numpy), what fails inside the sweep, as by Ctrl-C, cannot be undone.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -126,16 +128,16 @@ def fingerprint(opt: Optimizer) -> str:
 
 
 @pytest.mark.parametrize("act", STEPS, ids=lambda act: act.name)
-def test_a_step(act: Act, backend: str) -> None:
-    check(act, backend)
+def test_a_step(act: Act, backend: str, thorough: bool) -> None:
+    check(act, backend, thorough)
 
 
 @pytest.mark.parametrize("act", CHANGES, ids=lambda act: act.name)
-def test_a_change(act: Act) -> None:
-    check(act, fastopt.build_info()["backend"])
+def test_a_change(act: Act, thorough: bool) -> None:
+    check(act, fastopt.build_info()["backend"], thorough)
 
 
-def check(act: Act, backend: str) -> None:
+def check(act: Act, backend: str, thorough: bool) -> None:
     """Let every call fail in turn: nothing has changed, and the same once more gets through."""
     twin = make(act.options, backend)
     twin.flush()
@@ -144,24 +146,29 @@ def check(act: Act, backend: str) -> None:
     twin = make(act.options, backend)
     act.do(twin)
     wanted = fingerprint(twin)
-    k = 0
-    while True:
-        k += 1
+    opt = make(act.options, backend)
+    with Injection(0) as through:
+        act.do(opt)
+    assert len(through.seen) > 2
+    for k in range(1, len(through.seen) + 1) if thorough else chosen(through.seen):
         opt = make(act.options, backend)
         before = fingerprint(opt)
         injection = Injection(k)
-        try:
-            with injection:
-                act.do(opt)
-        except InjectedError:
-            pass
-        if injection.site is None:
-            break
+        with suppress(InjectedError), injection:
+            act.do(opt)
+        assert injection.site is not None, f"there is no call {k}"
         assert fingerprint(opt) == before, injection.site
         act.do(opt)
         assert fingerprint(opt) == wanted, injection.site
         SITES.add(injection.site)
-    assert k > 3
+
+
+def chosen(seen: list[Site]) -> list[int]:
+    """Choose the first call of each site and the last; give their numbers, from 1."""
+    at: dict[Site, list[int]] = {}
+    for k, site in enumerate(seen, 1):
+        at.setdefault(site, []).append(k)
+    return sorted({k for numbers in at.values() for k in (numbers[0], numbers[-1])})
 
 
 def test_how_many_there_were() -> None:
