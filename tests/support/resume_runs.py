@@ -1,4 +1,4 @@
-"""Runs that are saved at every step, and resumed from there in a process that knows nothing of them.
+"""Runs that are saved at their steps, and resumed from there in a process that knows nothing of them.
 
 ``python -m support.resume_runs WHICH DIRECTORY BACKEND [STEP]`` resumes what `write` has written there,
 each from every step or from one, and prints from which steps each has come out with other bits.
@@ -70,6 +70,7 @@ class Run:
 
     def __init__(self, algorithm: str, act: Act = step, unsaved: Any = dict, **options: Any) -> None:
         self.algorithm, self.act = algorithm, act
+        self.points = range(1, STEPS)  # the steps before which it is saved
         self._options, self._unsaved = options, unsaved
 
     def options(self) -> dict[str, Any]:
@@ -89,14 +90,14 @@ class Run:
 
 
 def write(runs: Mapping[str, Run], directory: Path, backend: str) -> None:
-    """Train, save before every step but the first, and note what there was after each."""
+    """Train, save before the steps of its points, and note what there was after each step."""
     digests = {}
     for i, run in enumerate(runs.values()):
         params = model(0)
         opt = run.make(params, backend=backend)
         noted = [digest(opt, params)]
         for k in range(STEPS):
-            if k:
+            if k in run.points:
                 opt.save(_path(directory, i, k), params=True, extra=[i, k])
             run.act(opt, params, k)
             noted.append(digest(opt, params))
@@ -153,9 +154,16 @@ def _path(directory: Path, i: int, k: int) -> Path:
 
 
 def of_variants(algorithm: str) -> dict[str, Run]:
-    """Every variant of an algorithm: every rule, option and dialect."""
+    """Every variant of an algorithm: every rule, option and dialect.
+
+    The first is saved before every step, the others by turns before the odd and the even ones.
+    """
     found = [each for each in variants() if each[0] == algorithm]
-    return {f"{label(each)} {i}": Run(each[0], **each[1]) for i, each in enumerate(found)}
+    runs = {f"{label(each)} {i}": Run(each[0], **each[1]) for i, each in enumerate(found)}
+    for i, run in enumerate(runs.values()):
+        if i and STEPS == 8:
+            run.points = run.points[i % 2 :: 2]
+    return runs
 
 
 def of_others(part: int) -> dict[str, Run]:
@@ -288,9 +296,9 @@ def main(which: str, directory: str, backend: str, *step: str) -> None:
     warnings.simplefilter("error")
     path = Path(directory)
     wanted = json.loads(path.joinpath("digests.json").read_text())
-    points = [int(k) for k in step] or list(range(1, STEPS))
+    points = [int(k) for k in step]
     found = {
-        name: differing(run, path, i, wanted[str(i)], backend, points)
+        name: differing(run, path, i, wanted[str(i)], backend, points or list(run.points))
         for i, (name, run) in enumerate(RUNS[which]().items())
     }
     print(json.dumps(found))
