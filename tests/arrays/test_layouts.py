@@ -3,6 +3,7 @@
 import tracemalloc
 from collections.abc import Callable
 from itertools import permutations
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from support.steps import take_step
 from support.variants import ANY_SHAPE, FACTORED, TOGETHER
 
 import fastopt
+from fastopt.backends.python_plan import TILE
 
 Array = NDArray[Any]
 
@@ -114,7 +116,9 @@ def check(view: Array, order: Any, backend: str, algorithm: str = "adam") -> Non
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_any_layout(layout: str, dtype: Any, backend: str) -> None:
-    for shape in SHAPES:
+    # Tiles of the Python plans have another size: what is longer than one, and a third of the others.
+    shapes = [s for k, s in enumerate(SHAPES) if prod(s) > TILE or (k + len(layout)) % 3 == 0]
+    for shape in SHAPES if backend == "native" else shapes:
         view = LAYOUTS[layout](values(shape, dtype))
         assert view.shape == shape
         assert view.dtype == dtype

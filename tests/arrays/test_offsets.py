@@ -31,10 +31,6 @@ def untouched(elements: int) -> Array:
     return reserved(4 * elements).view(np.float32)
 
 
-def nothing(*_: object) -> None:
-    """A kernel that leaves the parameters as they are."""
-
-
 class InTurn:
     """A kernel that looks whether p, g and the states come in step, each element once."""
 
@@ -64,7 +60,7 @@ def thirds() -> Iterator[Array]:
 
 
 def test_sums_of_squares_of_the_gradient(thirds: Array) -> None:
-    own = OwnPlan(nothing, untouched(thirds.size))
+    own = OwnPlan(None, untouched(thirds.size))
     own.plan.bind([thirds], None, True)
     assert own.plan.sums_of_squares(1) == [SQUARES * TIMES]
 
@@ -101,7 +97,7 @@ def test_a_gradient_that_lies_otherwise(thirds: Array) -> None:
 def test_slow_weights_and_averages(thirds: Array) -> None:
     """Both become the parameters."""
     with repeated(TIMES, np.float32, np.float32) as (slow, average):
-        own = OwnPlan(nothing, thirds)
+        own = OwnPlan(None, thirds)
         own.plan.attach([slow], [average], None)
         extras = PLAIN_PASS._replace(average=True, take=1.0, pull=True, pull_take=1.0)
         own.run(untouched(thirds.size), extras=extras)
@@ -113,7 +109,7 @@ def test_copies_of_more_than_2_to_the_31_elements() -> None:
     """They have two bytes each."""
     with repeated(2 * TIMES, np.float32, np.uint16) as (p, copy):
         p[:ELEMENTS] = THIRDS
-        own = OwnPlan(nothing, p)
+        own = OwnPlan(None, p)
         own.plan.attach(None, None, [copy])
         own.run(untouched(p.size))
         np.testing.assert_array_equal(copy[:ELEMENTS].view(bfloat16), THIRDS.astype(bfloat16))
