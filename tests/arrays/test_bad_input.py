@@ -19,7 +19,7 @@ from faults.tally import Tally
 from support.environment import SETTINGS
 from support.hashing import digest
 from support.places import DTYPES, PLACES, Scene, check_message, good
-from support.variants import FACTORED, FOUNDING
+from support.variants import FACTORED, FOUNDING, WITH_ALL
 
 import fastopt
 from fastopt import backends
@@ -122,7 +122,7 @@ def test_every_good_size_between_guards(backend: str, tmp_path: Path) -> None:
     found = run("faults.sizes", tmp_path, backend)
     print(f"{backend}: {found['steps']} steps in guarded memory")
     assert found["gradients_changed"] == 0
-    assert found["steps"] >= 258 * 2 * len((*FOUNDING, *FACTORED) if backend == "native" else FOUNDING)
+    assert found["steps"] >= 258 * 2 * len((*FOUNDING, *FACTORED) if backend == "native" else WITH_ALL)
 
 
 # The same in models of other structures.

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from support.steps import take_step
-from support.variants import FACTORED, FOUNDING
+from support.variants import FACTORED, FOUNDING, WITH_ALL
 
 import fastopt
 from faults.guarded import empty, guarded, states_guarded
@@ -24,7 +24,7 @@ MOST = 16  # sizes in one optimizer
 def run(backend: str, now: Path) -> dict[str, int]:
     steps = changed = 0
     # Native loops are each rule's own; what Python's plans read and write is the same for all.
-    names = (*FOUNDING, *FACTORED) if backend == "native" else FOUNDING
+    names = (*FOUNDING, *FACTORED) if backend == "native" else WITH_ALL
     for k, (algorithm, at_end) in enumerate(product(names, (True, False))):
         dtype = (np.float32, np.float64)[k // 2 % 2]
         rng = np.random.default_rng(k)
