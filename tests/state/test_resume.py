@@ -1,8 +1,8 @@
 """Training that is saved and resumed in a fresh process has the bits of training without a stop.
 
 Every algorithm, setting and way of training is resumed from every step but the first, and every
-option of an algorithm from every second one. With ``FASTOPT_TEST_RESUME_STEPS=200`` all are, at 199
-points, which takes twenty minutes; see `resume_runs`.
+option of an algorithm from one or two of them, in turn. With ``FASTOPT_TEST_RESUME_STEPS=200`` all
+are, at 199 points, which takes twenty minutes; see `resume_runs`.
 """
 
 import copy

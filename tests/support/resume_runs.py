@@ -156,13 +156,13 @@ def _path(directory: Path, i: int, k: int) -> Path:
 def of_variants(algorithm: str) -> dict[str, Run]:
     """Every variant of an algorithm: every rule, option and dialect.
 
-    The first is saved before every step, the others by turns before the odd and the even ones.
+    The first is saved before every step, the others before one or two of them, by turns.
     """
     found = [each for each in variants() if each[0] == algorithm]
     runs = {f"{label(each)} {i}": Run(each[0], **each[1]) for i, each in enumerate(found)}
     for i, run in enumerate(runs.values()):
         if i and STEPS == 8:
-            run.points = run.points[i % 2 :: 2]
+            run.points = run.points[i % 4 :: 4]
     return runs
 
 
