@@ -7,7 +7,7 @@ namespace fastopt::FASTOPT_LEVEL {
 
 template <class T> struct as_whole_gradient {
     T step;
-    void operator()(T& p, T g, T&) const { p = g; }
+    void operator()(Result<T> p, T g, Unread) const { p = g; }
 };
 
 template <class T> struct as_whole {

@@ -7,7 +7,7 @@ namespace fastopt::FASTOPT_LEVEL {
 
 template <class T> struct mars_gradient {
     T limit, change, beta1, take1, beta2, take2, unbias, eps, step;
-    void operator()(T& p, T g, T&, T&, T& g_prev) const { p = g + change * (g - g_prev); }
+    void operator()(Result<T> p, T g, Unread, Unread, T g_prev) const { p = g + change * (g - g_prev); }
 };
 
 template <class T> struct mars {
@@ -23,7 +23,7 @@ template <class T> struct mars {
 
 template <class T> struct mars_lion_gradient {
     T limit, change, beta1, take1, step;
-    void operator()(T& p, T g, T&, T& g_prev) const { p = g + change * (g - g_prev); }
+    void operator()(Result<T> p, T g, Unread, T g_prev) const { p = g + change * (g - g_prev); }
 };
 
 template <class T> struct mars_lion {

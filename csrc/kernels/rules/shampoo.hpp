@@ -7,7 +7,7 @@ namespace fastopt::FASTOPT_LEVEL {
 
 template <class T> struct shampoo_direction {
     T take, momentum, decay, step;
-    void operator()(T& p, T g, T& b, T&) const { p = take * g + momentum * b + decay * p; }
+    void operator()(T& p, T g, T b, Unread) const { p = take * g + momentum * b + decay * p; }
 };
 
 template <class T> struct shampoo {

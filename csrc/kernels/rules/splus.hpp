@@ -7,7 +7,7 @@ namespace fastopt::FASTOPT_LEVEL {
 
 template <class T> struct splus_gradient {
     T step, share, keep;
-    void operator()(T& p, T g, T&, T&) const { p = g; }
+    void operator()(Result<T> p, T g, Unread, Unread) const { p = g; }
 };
 
 template <class T> struct splus {

@@ -33,6 +33,7 @@ class AsWhole(Optimizer):
     rule: ClassVar[RuleFunction] = staticmethod(as_whole)
     direction: ClassVar[RuleFunction | None] = staticmethod(as_whole_gradient)
     scratch = "o"
+    sums: ClassVar[dict[str, str]] = {}
     keeps_rows = False
 
     @staticmethod

@@ -1,7 +1,7 @@
 """MARS."""
 
 from collections import namedtuple
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -131,6 +131,8 @@ class MARS(Optimizer):
     gamma: Scheduled = number(default=0.025, at_least=0.0)
     mars_type: str = choice("adamw", "lion", default="adamw")
     decoupled_weight_decay: bool | str = choice(*CONVENTIONS, default=True)
+
+    sums: ClassVar = {"p": "squares"}
 
     @classmethod
     def select_rule(cls, h: Values) -> RuleFunction:

@@ -1,6 +1,5 @@
 """Noisy SGD."""
 
-from collections import namedtuple
 from hashlib import blake2b
 from math import sqrt
 from typing import Any
@@ -10,29 +9,13 @@ from numpy.typing import NDArray
 
 from fastopt.algorithm import Facts, Scheduled, Values, number, shipped
 from fastopt.numerics import real_power
-from fastopt.optimizer import Optimizer
+from fastopt.optimizers.as_whole import AsWhole
 
 PIECE = 1 << 16  # numbers that are drawn at a time
 
 
 @shipped
-def noisy_sgd_gradient(p: Any, g: Any, noisy: Any, c: Any) -> Any:
-    """Return the gradient, to which noise is added."""
-    return g, noisy
-
-
-@shipped
-def noisy_sgd(p: Any, g: Any, noisy: Any, c: Any) -> Any:
-    """Descend along what has become of it."""
-    p = p - c.step * noisy
-    return p, noisy
-
-
-NoisySgdCoefficients = namedtuple("NoisySgdCoefficients", "step")
-
-
-@shipped
-class NoisySGD(Optimizer):
+class NoisySGD(AsWhole):
     """SGD with noise that is added to gradients, less from step to step.
 
     ::
@@ -82,14 +65,7 @@ class NoisySGD(Optimizer):
     gamma: Scheduled = number(default=0.55, at_least=0.0)
     seed: Scheduled = number(default=0.0, at_least=0.0, whole=True)
 
-    scratch = "noisy"
     takes_name = True
-    rule = staticmethod(noisy_sgd)
-    direction = staticmethod(noisy_sgd_gradient)
-
-    @staticmethod
-    def coefficients(h: Values, t: int) -> tuple[float, ...]:
-        return NoisySgdCoefficients(h.lr)
 
     @classmethod
     def whole(
