@@ -1,5 +1,6 @@
 """What tests share: --thorough, each backend in turn, settings put back, scripts in a new process."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -35,6 +36,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if _is_for_few(item, here)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if not _is_for_few(item, here)]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Leave the tests themselves, which stay to the end, out of collections of garbage from now on."""
+    gc.collect()
+    gc.freeze()
 
 
 def _is_for_few(item: pytest.Item, here: str) -> bool:

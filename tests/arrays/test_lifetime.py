@@ -165,11 +165,12 @@ def test_parameters_that_are_refused_are_not_held(backend: str) -> None:
 def test_another_thread_that_never_stops_trying(run_python: Callable[..., str], backend: str) -> None:
     printed = run_python(
         f"""
-        import mmap, threading
+        import mmap, sys, threading
         import numpy as np
         import fastopt
 
         fastopt.set_num_threads(2)
+        sys.setswitchinterval(1e-4)  # or a step waits 5 ms for the other thread at each call of NumPy's
         SIZE = 500_000
 
         def train(attempts=()):
