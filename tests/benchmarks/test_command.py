@@ -197,6 +197,10 @@ def test_without_numba_there_is_no_ceiling_and_one_line_says_so(tmp_path: Path) 
         "import sys; sys.modules['numba'] = None\n"
         "from fastopt.bench import beside, turns\n"
         "beside.PAIRS, beside.SETTLE, turns.SETTLE = ((8, 100),), 0.0, 0.0\n"
+        "from dataclasses import replace\n"
+        "from fastopt.bench import command\n"
+        "quickly = command.quickly\n"
+        "command.quickly = lambda given: replace(quickly(given), seconds=1e-4, turns=2)\n"
         "from fastopt.__main__ import main\n"
         "main('bench --quick --algorithms adam --sizes 10 --no-peers --out b.json'.split())"
     )
