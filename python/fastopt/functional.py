@@ -27,6 +27,7 @@ from fastopt.registry import RENAMED, find, names
 from fastopt.runtime import alike, get_num_threads, whole
 from fastopt.step import (
     between,
+    cautious_row,
     checked_loss,
     clip_factor,
     measured,
@@ -128,6 +129,9 @@ def _step(
         if cls.measures_all:
             cls.adapt(h, coefficients, together([found]), keep)
         row = between(cls, h, row, found, keep)
+    if h.cautious is True:
+        (agreeing,) = plan.agreements([row], get_num_threads(), ())
+        row = cautious_row(row, p.size, agreeing)
     plan.run([row], get_num_threads())
     return vars(keep)
 

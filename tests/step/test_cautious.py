@@ -139,6 +139,20 @@ def test_nothing_that_is_not_finite_is_hidden(backend: str) -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("how", [True, "grams"])
+def test_the_functional_form_takes_it(how: bool | str, backend: str) -> None:
+    rng = np.random.default_rng(6)
+    p, (m, v) = rng.standard_normal((30, 3)), np.zeros((2, 30, 3))
+    q = p.copy()
+    opt = fastopt.AdamW([q], lr=0.1, cautious=how, backend=backend)
+    for t in range(1, 4):
+        g = rng.standard_normal((30, 3))
+        fastopt.functional.adamw(p, g, m, v, t=t, lr=0.1, cautious=how, backend=backend)
+        opt.step([g])
+        assert p.tobytes() == q.tobytes()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_a_guarded_step_knows_that_steps_grow(backend: str) -> None:
     p = np.zeros(2000, np.float32)
     opt = fastopt.SGD([p], lr=1.0, momentum=0.5, cautious=True, nonfinite="skip", backend=backend)

@@ -5,6 +5,7 @@ from fastopt.step.accumulator import AccumulateCoefficients, Accumulator, accumu
 from fastopt.step.attributes import GROUPS, check_same, is_shown, refuse, remedy_for
 from fastopt.step.binding import bind, follow, install, planned, prepare
 from fastopt.step.bound import Bound, Core, core_of
+from fastopt.step.cautious import cautious_row
 from fastopt.step.decide import complaint, leave_out, zero
 from fastopt.step.directions import between, measured, measuring, together
 from fastopt.step.due import StepRequest

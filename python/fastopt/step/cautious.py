@@ -10,6 +10,13 @@ from fastopt.step.due import StepRequest
 LARGEST = 1000.0  # what a step is multiplied by at most
 
 
+def cautious_row(row: Row, size: int, agreeing: float) -> Row:
+    """Return the row with what steps are multiplied by of which so many elements agree."""
+    # Where none does there is nothing that would be multiplied.
+    agree = min(size / agreeing, LARGEST) if agreeing else LARGEST
+    return row[0]._replace(agree=agree), row[1]
+
+
 def cautious_rows(
     bound: Bound, due: StepRequest, rows: Sequence[Row | None], row_of_each: Sequence[int]
 ) -> tuple[list[Row | None], Sequence[int]]:
@@ -22,7 +29,5 @@ def cautious_rows(
         row = rows[used[i]]
         if careful[i] and row is not None and due.gradients[i] is not None:
             numbers[i] = len(found)
-            # Where none agrees there is nothing that would be multiplied.
-            agree = min(p.size / count, LARGEST) if count else LARGEST
-            found.append((row[0]._replace(agree=agree), row[1]))
+            found.append(cautious_row(row, p.size, count))
     return found, numbers
