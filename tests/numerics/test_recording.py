@@ -23,7 +23,7 @@ from fastopt.runtime.extension import native
 
 pytestmark = pytest.mark.skipif(native is None, reason="there is no extension to do it again")
 
-WIDTH = 8  # scalars of a stage, which come first among results
+WIDTH = 9  # scalars of a stage, which come first among results
 
 
 class Again:
