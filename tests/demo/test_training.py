@@ -72,6 +72,14 @@ def test_training_learns_with_every_optimizer(label: str, network: Network, tumo
     assert 0 < run.optimizer_share < 1
 
 
+@pytest.mark.parametrize("label", ["alig", "polyaksgd", "sgd"])
+def test_a_loss_that_blows_up_is_a_result(label: str, network: Network, tumours: Dataset) -> None:
+    """Also where the algorithm takes its step from the loss, and refuses one that is not finite."""
+    run = train(ROSTER[label].having(lr=1e6), network, tumours, steps=100)
+    assert run.steps[-1] == 100
+    assert not run.final_loss < run.losses[0]
+
+
 @pytest.mark.parametrize("label", WITH_ALL)
 def test_all_backends_end_with_the_same_bits(label: str, network: Network, tumours: Dataset) -> None:
     usable = [name for name in backends.NAMES if not backends.backend(name).why_not()]

@@ -7,6 +7,7 @@ does meanwhile would show in a sum.
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from math import isfinite
 from statistics import median
 from typing import Any
 
@@ -21,6 +22,7 @@ from fastopt.demo.run import Run
 from fastopt.training import fit
 
 POINTS = 200  # of a loss curve
+LARGEST = float(np.finfo(np.float32).max)
 BAR = "{desc:<16}{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} steps, {remaining} left{postfix}"
 
 
@@ -80,9 +82,10 @@ def train(
 
     def loss_and_grad(params: Params, x: Array, y: Array) -> tuple[float, Params]:
         with optimizer.at_nesterov_point() if contestant.lookahead else nullcontext():
-            found = network.loss_and_gradients(params, x, y)
+            loss, grads = network.loss_and_gradients(params, x, y)
         recorder.gradients_done()
-        return found
+        # Algorithms that take their step from the loss refuse one that is not finite.
+        return loss if isfinite(loss) else LARGEST, grads
 
     # A loss that blows up is a result, shown as such.
     with bar if own_bar else nullcontext(), np.errstate(all="ignore"):
