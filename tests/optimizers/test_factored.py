@@ -15,6 +15,7 @@ from support.variants import FACTORED
 
 import fastopt
 from fastopt.numerics.reductions import MOST_PIECES, PIECE, SEGMENT, axes_of, reduced
+from fastopt.optimizers.sgd import SgdCoefficients
 
 Array = NDArray[Any]
 SHAPES = ((5, 4), (4, 7), (3, 2, 3, 4), (6,), (), (1, 5), (40, 1), (0, 3), (2, SEGMENT + 3), (1100, 70))
@@ -243,6 +244,42 @@ def test_reductions(shape: tuple[int, ...], order: Any, largest: bool) -> None:
         gone = tuple(axis for axis, n in enumerate(array.shape) if n == 1)
         wanted = x.max(axis=gone, keepdims=True) if largest else x.sum(axis=gone, keepdims=True)
         assert got.reshape(array.shape, order=order).tolist() == wanted.tolist()
+
+
+def negative(p: Any, g: Any, column: Any, c: Any) -> Any:
+    return p, -np.abs(g)
+
+
+class Largest(fastopt.Optimizer):
+    """Steps as long as the largest entry of a column, which is below 0."""
+
+    reduced = (negative,)
+    spread = ("column",)
+    largest = True
+
+    @staticmethod
+    def rule(p: Any, g: Any, column: Any, c: Any) -> Any:
+        return p - c.lr * column, column
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> Any:
+        return SgdCoefficients(h.lr)
+
+    @classmethod
+    def spreads(cls, h: Any, p: Array) -> dict[str, tuple[int, ...]]:
+        return {"column": (1, p.shape[1])}
+
+    @classmethod
+    def factor(cls, h: Any, c: Any, found: Any) -> None:
+        if found.number == 1:
+            found.spread["column"][...] = found.sums["column"]
+
+
+def test_the_largest_is_found_in_pieces() -> None:
+    g = np.random.default_rng(2).uniform(1.0, 2.0, (7, PIECE))
+    p = np.zeros(g.shape)
+    Largest([p], lr=1.0, backend="numba").step([g])
+    assert (p == np.abs(g).min(axis=0)).all()
 
 
 def test_the_largest_of_what_is_not_a_number() -> None:

@@ -218,6 +218,25 @@ def test_nothing_can_be_summed_of_what_is_no_result() -> None:
         Wrong([np.ones(3)], backend="numpy")
 
 
+@pytest.mark.parametrize("backend", ["native", "numba", "numpy"])
+def test_groups_whose_directions_return_more_and_less(backend: str) -> None:
+    rng = np.random.default_rng(9)
+    params = {"a": rng.standard_normal(9), "b": rng.standard_normal(9)}
+    alone = {name: p.copy() for name, p in params.items()}
+    both = fastopt.DoG(params, groups={"b": {"algorithm": "prodigy"}}, backend=backend)
+    each = [
+        fastopt.DoG({"a": alone["a"]}, backend=backend),
+        fastopt.Prodigy({"b": alone["b"]}, backend=backend),
+    ]
+    for _ in range(5):
+        grads = {name: rng.standard_normal(9) for name in params}
+        both.step(grads)
+        for opt, name in zip(each, params, strict=True):
+            opt.step({name: grads[name]})
+    for name, p in params.items():
+        assert p.tobytes() == alone[name].tobytes()
+
+
 def test_no_state_of_a_direction_is_called_as_the_parameter_is() -> None:
     def weighted(p: Any, g: Any, weight: Any, c: Any) -> Any:
         return p - c.step * g, weight
