@@ -223,10 +223,12 @@ class Adafactor(Optimizer):
 
 
 def mixed(state: Array, share: float, found: NDArray[np.float64]) -> Array:
-    """Move a state by a share of the way, computed in double."""
+    """Move a state by a share of the way to what was found, in place and in double."""
     before = state.astype(np.float64)
-    moved: Array = (before + share * (found - before)).astype(state.dtype)
-    return moved
+    found -= before
+    found *= share
+    found += before
+    return found.astype(state.dtype)
 
 
 def mean_of_rows(r: Array) -> NDArray[np.float64]:
