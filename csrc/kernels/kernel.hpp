@@ -79,6 +79,10 @@ using Gather = void (*)(const char* g, std::ptrdiff_t row_stride, std::ptrdiff_t
 using SumOfSquares = double (*)(const void* elements, std::ptrdiff_t n, bool ahead) noexcept;
 using SumOfValues = double (*)(const void* elements, std::ptrdiff_t n) noexcept;
 using SumOfDifferences = double (*)(const void* a, const void* b, std::ptrdiff_t n) noexcept;
+// Adds n elements, or their squares, to the lanes of such a sum; adds these up.
+enum class Summed : int { nothing, squares, values };
+using AddToLanes = void (*)(const void* elements, std::ptrdiff_t n, Summed what, double* lanes) noexcept;
+using Folded = double (*)(double* lanes) noexcept;
 // Add n elements to as many sums, make numbers the largest of themselves and an element each, or one that of all.
 using Gathering = void (*)(double* to, const void* elements, std::ptrdiff_t n) noexcept;
 constexpr std::ptrdiff_t reduce_block = 4096, lane_count = 32;
@@ -102,6 +106,8 @@ struct Common {
     SumOfValues sum_of_values;
     Gathering add_each, raise_each, raise_one;
     SumOfDifferences sum_of_differences;
+    AddToLanes add_to_lanes;
+    Folded folded;
 };
 
 constexpr int max_states = 8;

@@ -46,28 +46,56 @@ template <class T> struct Differences {
     Lanes operator()(std::ptrdiff_t i) const { return a(i) - b(i); }
 };
 
-// Sums what `some` gives for several elements at once, and `one` for one, or the squares; before it reads
-// some, it calls `fetch`.
+// Adds as many elements as there are lanes, or their squares.
+template <bool squares, class Some>
+[[gnu::always_inline]] inline void add(Lanes (&lanes)[registers], const Some& some, std::ptrdiff_t begin = 0) {
+#pragma GCC unroll 16
+    for (std::ptrdiff_t r = 0; r < registers; ++r) {
+        const Lanes x = some(begin + r * lanes_in_register);
+        lanes[r] += squares ? x * x : x;
+    }
+}
+
+inline double folded(double* lanes) noexcept {
+    for (std::ptrdiff_t half = lane_count / 2; half > 0; half /= 2) {
+        for (std::ptrdiff_t k = 0; k < half; ++k) lanes[k] += lanes[k + half];
+    }
+    return lanes[0];
+}
+
+// Adds to lanes in memory what `some` gives for several elements at once, and `one` for one, or the squares; before
+// it reads some, it calls `fetch`.
 template <bool squares, class Some, class One, class Fetch>
-[[gnu::always_inline]] inline double sum(std::ptrdiff_t n, const Some& some, const One& one,
-                                         const Fetch& fetch) {
-    Lanes lanes[registers] = {};
+[[gnu::always_inline]] inline void add_all(double* to, std::ptrdiff_t n, const Some& some, const One& one,
+                                           const Fetch& fetch) {
+    Lanes lanes[registers];
+    __builtin_memcpy(lanes, to, sizeof lanes);
     const std::ptrdiff_t whole = n / lane_count * lane_count;
     for (std::ptrdiff_t i = 0; i < whole; i += lane_count) {
         fetch(i);
-#pragma GCC unroll 16
-        for (std::ptrdiff_t r = 0; r < registers; ++r) {
-            const Lanes x = some(i + r * lanes_in_register);
-            lanes[r] += squares ? x * x : x;
-        }
+        add<squares>(lanes, some, i);
     }
-    double last[lane_count];
-    __builtin_memcpy(last, lanes, sizeof last);
-    for (std::ptrdiff_t i = whole; i < n; ++i) last[i - whole] += squares ? one(i) * one(i) : one(i);
-    for (std::ptrdiff_t half = lane_count / 2; half > 0; half /= 2) {
-        for (std::ptrdiff_t k = 0; k < half; ++k) last[k] += last[k + half];
+    __builtin_memcpy(to, lanes, sizeof lanes);
+    for (std::ptrdiff_t i = whole; i < n; ++i) to[i - whole] += squares ? one(i) * one(i) : one(i);
+}
+
+template <bool squares, class Some, class One, class Fetch>
+[[gnu::always_inline]] inline double sum(std::ptrdiff_t n, const Some& some, const One& one, const Fetch& fetch) {
+    double lanes[lane_count] = {};
+    add_all<squares>(lanes, n, some, one, fetch);
+    return folded(lanes);
+}
+
+template <class T>
+void add_to_lanes(const void* given, std::ptrdiff_t n, Summed what, double* lanes) noexcept {
+    const T* x = static_cast<const T*>(given);
+    const auto one = [x](std::ptrdiff_t i) { return double(x[i]); };
+    const auto fetch = [](std::ptrdiff_t) {};
+    if (what == Summed::squares) {
+        add_all<true>(lanes, n, Elements<T>{x}, one, fetch);
+    } else {
+        add_all<false>(lanes, n, Elements<T>{x}, one, fetch);
     }
-    return last[0];
 }
 
 template <class T>

@@ -74,6 +74,8 @@ static constexpr Common common = {
     .raise_each = &raise_each<T>,
     .raise_one = &raise_one<T>,
     .sum_of_differences = &sum_of_differences<T>,
+    .add_to_lanes = &add_to_lanes<T>,
+    .folded = &folded,
 };
 
 template <class T, DType dtype, int Number> constexpr Kernel kernel_of() {

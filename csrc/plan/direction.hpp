@@ -6,8 +6,6 @@
 
 namespace fastopt {
 
-enum class Summed : int { nothing, squares, values };
-
 // A kernel that looks at a parameter and its states, and what is summed of the results. It may have more states
 // than the rule, which are results alone and 0 before, or fewer.
 struct Direction {

@@ -7,9 +7,7 @@
 namespace fastopt {
 namespace {
 
-using Tile = char[Looking::most_bytes];
-
-alignas(64) const Tile zeros{};    // what results alone are before
+alignas(64) const char zeros[Looking::most_bytes]{};    // what results alone are before
 
 }  // namespace
 
@@ -20,50 +18,56 @@ Looking::Looking(const Streams& streams, const Kernel& kernel, const ScalarRow& 
       stage_(row.of(kernel.dtype, ahead)),
       rule_(stage_),
       own_(streams.kernel->states - streams.spreads()),
-      known_(streams.kernel->states) {
+      spread_(std::min(streams.kernel->states, kernel.states)) {
     rule_.stage = kernel.common->neutral;
 }
 
-void Looking::operator()(std::ptrdiff_t begin, std::ptrdiff_t n, const char* g, char* const* results) const noexcept {
-    const std::size_t item = streams_.item();
-    const char* p = streams_.p + std::size_t(begin) * item;
-    if (!around_.before) return with_spread(begin, n, p, g, results);
-    alignas(64) Tile copied, changed, old;
-    std::memcpy(copied, p, std::size_t(n) * item);
-    around_.before(stage_, copied, g, changed, old, n);
-    with_spread(begin, n, copied, changed, results);
-    around_.after(stage_, results[0], old, n);
-}
-
-std::ptrdiff_t Looking::agreeing(std::ptrdiff_t begin, std::ptrdiff_t n, const char* g,
-                                 char* const* results) const noexcept {
-    const std::size_t item = streams_.item();
-    const char* p = streams_.p + std::size_t(begin) * item;
-    alignas(64) Tile copied, changed, old;
-    if (around_.before) {
-        std::memcpy(copied, p, std::size_t(n) * item);
-        around_.before(stage_, copied, g, changed, old, n);
-        p = copied;
-        g = changed;
+void Looking::operator()(std::ptrdiff_t begin, std::ptrdiff_t n, const char* g, const Sink* sinks) const noexcept {
+    Seen seen;
+    see(begin, n, g, seen);
+    alignas(64) Tile tiles[max_states + 1];
+    char* results[max_states + 1];
+    for (int k = 0; k <= kernel_.states; ++k) results[k] = sinks[k].to ? sinks[k].to : tiles[k];
+    look(begin, n, seen, results);
+    const bool moves = !kernel_.look || kernel_.results & 1;
+    if (around_.before && moves) around_.after(stage_, results[0], seen.old, n);
+    for (int k = 0; k <= kernel_.states; ++k) {
+        if (sinks[k].lanes) kernel_.common->add_to_lanes(results[k], n, sinks[k].summed, sinks[k].lanes);
     }
-    with_spread(begin, n, p, g, results);
-    return kernel_.common->agreeing(results[0], p, g, n);
 }
 
-void Looking::with_spread(std::ptrdiff_t begin, std::ptrdiff_t n, const char* p, const char* g,
-                          char* const* results) const noexcept {
+std::ptrdiff_t Looking::agreeing(std::ptrdiff_t begin, std::ptrdiff_t n, const char* g) const noexcept {
+    Seen seen;
+    see(begin, n, g, seen);
+    alignas(64) Tile tiles[max_states + 1];
+    char* results[max_states + 1];
+    for (int k = 0; k <= kernel_.states; ++k) results[k] = tiles[k];
+    look(begin, n, seen, results);
+    return kernel_.common->agreeing(results[0], seen.p, seen.g, n);
+}
+
+void Looking::see(std::ptrdiff_t begin, std::ptrdiff_t n, const char* g, Seen& seen) const noexcept {
+    seen.p = streams_.p + std::size_t(begin) * streams_.item();
+    seen.g = g;
+    if (!around_.before) return;
+    std::memcpy(seen.copied, seen.p, std::size_t(n) * streams_.item());
+    around_.before(stage_, seen.copied, g, seen.changed, seen.old, n);
+    seen.p = seen.copied;
+    seen.g = seen.changed;
+}
+
+void Looking::look(std::ptrdiff_t begin, std::ptrdiff_t n, const Seen& seen, char* const* results) const noexcept {
     const std::size_t item = streams_.item(), at = std::size_t(begin) * item;
-    const void* from[max_states + 1] = {p};
+    const void* from[max_states + 1] = {seen.p};
     for (int s = 0; s < kernel_.states; ++s) from[s + 1] = s < own_ ? streams_.states[s] + at : zeros;
-    const int spread = std::min(known_, kernel_.states);
-    if (own_ >= spread) return run(from, g, n, results);
+    if (own_ >= spread_) return run(from, seen.g, n, results);
     alignas(64) Tile tiles[max_states];
-    for (int s = own_; s < spread; ++s) {
+    for (int s = own_; s < spread_; ++s) {
         from[s + 1] = tiles[s];
         const bool read = !kernel_.look || kernel_.read >> (s + 1) & 1;
         if (read) streams_.portion->spread->read(std::size_t(s - own_), item, begin, n, tiles[s]);
     }
-    run(from, g, n, results);
+    run(from, seen.g, n, results);
 }
 
 void Looking::run(const void* const* from, const char* g, std::ptrdiff_t n, char* const* results) const noexcept {

@@ -7,16 +7,6 @@
 #include "plan/plan.hpp"
 
 namespace fastopt {
-namespace {
-
-constexpr int most_results = max_states + 1;
-
-double sum(const Common& common, Summed what, const char* elements, std::ptrdiff_t n) {
-    return what == Summed::squares ? common.sum_of_squares(elements, n, false)
-                                   : common.sum_of_values(elements, n);
-}
-
-}  // namespace
 
 void Plan::attach_directions(const std::vector<Direction>& directions) {
     directions_ = directions;
@@ -64,32 +54,30 @@ void Plan::measure(const Span& span, double* sums) const noexcept {
     const Kernel& kernel = *direction.kernel;
     const std::size_t item = streams.item();
     char* const kept = direction.kept >= 0 ? streams.states[direction.kept] : nullptr;
-    const auto tile = std::ptrdiff_t(Looking::most_bytes / item);
-    // What is summed is kept for a block, what is not for a tile.
-    alignas(64) char results[most_results][reduce_block * sizeof(double)];
     alignas(64) char gathered[Looking::most_bytes];
     const Looking look(streams, kernel, scalars_[std::size_t(array.row)], distance_.ahead);
+    const auto tile = std::ptrdiff_t(Looking::most_bytes / item);
     for (std::ptrdiff_t begin = span.begin; begin < span.end; begin += reduce_block, sums += width_) {
         const std::ptrdiff_t end = std::min(begin + reduce_block, span.end);
+        double lanes[max_states + 1][lane_count] = {};
+        Sink sinks[max_states + 1];
+        for (int k = 0; k <= kernel.states; ++k) {
+            const Summed what = direction.summed[std::size_t(k)];
+            if (what != Summed::nothing) sinks[k] = {.lanes = lanes[k], .summed = what};
+        }
         for (std::ptrdiff_t from = begin, to; from < end; from = to) {
             to = std::min(from + tile, end);
-            const std::size_t at = std::size_t(from) * item, into = std::size_t(from - begin) * item;
-            char* places[most_results];
-            for (int k = 0; k <= kernel.states; ++k) {
-                places[k] = results[k] + (direction.summed[std::size_t(k)] != Summed::nothing ? into : 0);
-            }
+            const std::size_t at = std::size_t(from) * item;
             const char* g = array.g + at;
             if (array.strided) {
                 array.strided->read(kernel, from, to, gathered);
                 g = gathered;
             }
-            if (kept) places[0] = kept + at;
-            look(from, to - from, g, places);
+            if (kept) sinks[0].to = kept + at;
+            look(from, to - from, g, sinks);
         }
         for (int k = 0; k <= kernel.states; ++k) {
-            const Summed what = direction.summed[std::size_t(k)];
-            const char* const found = k || !kept ? results[k] : kept + std::size_t(begin) * item;
-            if (what != Summed::nothing) sums[k] = sum(*kernel.common, what, found, end - begin);
+            if (sinks[k].lanes) sums[k] = kernel.common->folded(sinks[k].lanes);
         }
         if (!direction.weighs) continue;
         const char* const p = streams.p + std::size_t(begin) * item;
@@ -109,9 +97,7 @@ void Plan::agree(const Span& span, double* sums) const noexcept {
     const Kernel& kernel = array.kernel();
     const std::size_t item = array.streams.item();
     const auto tile = std::ptrdiff_t(Looking::most_bytes / item);
-    alignas(64) char results[most_results][Looking::most_bytes], gathered[Looking::most_bytes];
-    char* places[most_results];
-    for (int k = 0; k <= kernel.states; ++k) places[k] = results[k];
+    alignas(64) char gathered[Looking::most_bytes];
     const Looking look(array.streams, kernel, scalars_[std::size_t(array.row)], distance_.ahead);
     for (std::ptrdiff_t begin = span.begin, end; begin < span.end; begin = end) {
         end = std::min(begin + tile, span.end);
@@ -120,7 +106,7 @@ void Plan::agree(const Span& span, double* sums) const noexcept {
             array.strided->read(kernel, begin, end, gathered);
             g = gathered;
         }
-        *sums += double(look.agreeing(begin, end - begin, g, places));    // whole numbers: exact in any order
+        *sums += double(look.agreeing(begin, end - begin, g));    // whole numbers: exact in any order
     }
 }
 

@@ -88,6 +88,7 @@ void Plan::reduce(std::size_t which, int threads, const std::vector<int>& row_of
 }
 
 void Plan::reduce(const Reducing& work) const noexcept {
+    static_assert(segment_bytes <= Looking::most_bytes);
     const Array& array = *work.array;
     const Streams& streams = array.streams;
     const Spread& spread = *streams.portion->spread;
@@ -95,8 +96,9 @@ void Plan::reduce(const Reducing& work) const noexcept {
     const Common& common = *kernel.common;
     const std::size_t item = streams.item();
     alignas(64) char results[max_states + 1][segment_bytes], gathered[segment_bytes];
-    char* places[max_states + 1];
-    for (int k = 0; k <= kernel.states; ++k) places[k] = results[k];
+    Sink sinks[max_states + 1];
+    const int first = kernel.states + 1 - int(work.into.size());    // what is spread are the last states
+    for (int k = first; k <= kernel.states; ++k) sinks[k].to = results[k];
     const Looking look(streams, kernel, scalars_[std::size_t(array.row)], far() && look_trial_.fetches());
     // Whole runs if they are short, else segments of one.
     const std::ptrdiff_t run = spread.lengths.size() > 1 ? spread.lengths.back() : work.end - work.begin;
@@ -108,8 +110,8 @@ void Plan::reduce(const Reducing& work) const noexcept {
             array.strided->read(kernel, begin, begin + n, gathered);
             g = gathered;
         }
-        look(begin, n, g, places);
-        const auto made = results + kernel.states + 1 - work.into.size();    // what is spread are the last states
+        look(begin, n, g, sinks);
+        const auto made = results + first;
         std::size_t done = 0;
         spread.each_run(begin, n, [&](std::ptrdiff_t at, std::ptrdiff_t length, const std::ptrdiff_t* offsets) {
             for (std::size_t a = 0; a < work.into.size(); ++a) {
