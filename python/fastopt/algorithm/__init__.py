@@ -44,6 +44,7 @@ from fastopt.algorithm.settings import check_together, guards
 from fastopt.algorithm.stages import (
     ALONG_THE_GRADIENT,
     DECOUPLED,
+    LARGEST_AGREE,
     NOTHING,
     STAGES,
     Stage,

@@ -135,6 +135,7 @@ BARE, DECOUPLED, COUPLED, CAUTIOUS, L1, CAUTIOUS_L1 = range(len(STAGES))
 
 NOTHING = StageScalars(BARE, 1.0, math.inf, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0)
 ALONG_THE_GRADIENT = -1.0  # the `agree` of steps that keep their length alone
+LARGEST_AGREE = 1000.0  # what a cautious step is multiplied by at most
 
 
 def of_the_gradient(s: StageScalars) -> StageScalars:

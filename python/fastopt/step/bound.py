@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastopt.algorithm import Algorithm, Rule, guards
+from fastopt.algorithm import LARGEST_AGREE, Algorithm, Rule, guards
 from fastopt.arrays import KeepAlive
 from fastopt.backends import GradientForms, Plan, StepProgram
 from fastopt.followers import Followers, Portions
@@ -105,7 +105,7 @@ class Bound:
     def amplification(self) -> float:
         """The largest multiple of its rule's that a step can be; 1 where it is no larger."""
         largest = 1.0 if self.portions is None else max(self.portions.largest, 1.0)
-        return largest * 1000.0 if self.is_cautious else largest
+        return largest * LARGEST_AGREE if self.is_cautious else largest
 
     @property
     def reads(self) -> bool:

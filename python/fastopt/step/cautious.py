@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 
+from fastopt.algorithm import LARGEST_AGREE
 from fastopt.model import Row
 from fastopt.runtime import get_num_threads
 from fastopt.step.bound import Bound
 from fastopt.step.due import StepRequest
 
-LARGEST = 1000.0  # what a step is multiplied by at most
-
 
 def cautious_row(row: Row, size: int, agreeing: float) -> Row:
     """Return the row with what steps are multiplied by of which so many elements agree."""
     # Where none does there is nothing that would be multiplied.
-    agree = min(size / agreeing, LARGEST) if agreeing else LARGEST
+    agree = min(size / agreeing, LARGEST_AGREE) if agreeing else LARGEST_AGREE
     return row[0]._replace(agree=agree), row[1]
 
 
