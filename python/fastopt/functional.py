@@ -98,6 +98,11 @@ def _step(
             f"{cls.__name__} changes arrays as a whole, which one call cannot: make an optimizer, "
             f"fastopt.{cls.__name__}([p])"
         )
+    if rule.transforms:
+        raise TypeError(
+            f"{rule.transforms[0]} transforms the gradient before the step, which one call does not: "
+            f"make an optimizer, fastopt.{cls.__name__}([p], {rule.transforms[0]}=...)"
+        )
     if len(states) != len(rule.states):
         raise TypeError(
             f"{rule.name} has {len(rule.states)} states ({', '.join(rule.states) or 'none'}); "

@@ -80,7 +80,8 @@ class Optimizer(Algorithm, attributes.OtherNames):
         ``"multiply": {"lr": 0.1}``, factors of the common values, ``"frozen": True``, and
         ``"algorithm": "adamw"``, a name as of `get` or a class, for another algorithm than this: its
         hyperparameters are then its own defaults (of `like`, if that framework has it) but for what
-        stands there, and only `maximize`, `clipnorm` and `clipvalue` are as they are given for all.
+        stands there, and only `maximize` and what is done to gradients, from `grokfast` to `clipvalue`,
+        are as they are given for all.
         Where several patterns match, all hold, and the later one wins. See
         `no_decay` and `layer_decay`.
     grads : optional
@@ -134,9 +135,28 @@ class Optimizer(Algorithm, attributes.OtherNames):
 
     Gradients
     ---------
+    grokfast : float >= 0, or None
+        Add to each gradient so many times the running mean of all so far, which begins with the first
+        (Grokfast-EMA; Lee et al., arXiv:2405.20233, with 2). This and the next three are done in this
+        order to gradients that have been divided by the loss scale, and the limits after them.
+    grokfast_alpha : float >= 0 and < 1
+        How much of that mean is kept.
+    orthograd : bool
+        Leave out of each gradient what lies along its parameter, and make it as long as before (Prieto
+        et al., arXiv:2501.04697). An array of one number is left alone.
+    centralize : bool
+        Subtract its mean from each slice of the first axis of a gradient, where there are two axes or
+        more (Yong et al., arXiv:2004.01461).
+    adaptive_clip : float > 0, or None
+        The largest L2 norm of each slice of the first axis of a gradient, in norms of that slice of
+        the parameter: a longer one is scaled down to it (Brock et al., arXiv:2102.06171, with 0.01). A
+        vector is one slice.
+    adaptive_clip_eps : float >= 0
+        The smallest norm that a slice of a parameter counts with there.
     clipnorm : float > 0, or None
-        The largest L2 norm of each gradient: a longer one is scaled down to it, before all else. Where
-        the norm is infinite, finite entries become 0; where it is NaN, nothing is scaled.
+        The largest L2 norm of each gradient: a longer one is scaled down to it, before all that
+        follows. Where the norm is infinite, finite entries become 0; where it is NaN, nothing is
+        scaled.
     clipvalue : float > 0, or None
         The largest absolute value of each element of a gradient, after `clipnorm`.
     global_clipnorm : float > 0, or None

@@ -170,6 +170,14 @@ CORRECTED: Options = {
     "l1": 0.02,
     "soft_threshold": True,
 }
+TRANSFORMED: Options = {
+    **AROUND[0],
+    "grokfast": 0.7,
+    "grokfast_alpha": 0.8,
+    "orthograd": True,
+    "centralize": True,
+    "adaptive_clip": 0.05,
+}
 
 
 def runs() -> list[Run]:
@@ -192,6 +200,8 @@ def runs() -> list[Run]:
             for options in AROUND
         ),
         Run("pipeline", "adamw", CORRECTED),
+        Run("pipeline", "sgd", TRANSFORMED),
+        Run("pipeline", "lamb", {**TRANSFORMED, "orthograd": False, "centralize": False}),
         Run("long", "adam", {"global_clipnorm": 1.0}),
         Run("many", "sgd", {"global_clipnorm": 3.0, "momentum": 0.9, "stats": True}),
         Run("perturbed", "sgd", {"rho": 0.3}),

@@ -400,7 +400,7 @@ def test_what_is_no_algorithm(given: Any, error: type[Exception], words: str) ->
 
 
 def test_hyperparameters_that_the_algorithm_does_not_have() -> None:
-    words = "there is no hyperparameter 'momentum' of group 1 (AdamW): there are amsgrad"
+    words = "there is no hyperparameter 'momentum' of group 1 (AdamW): there are adaptive_clip"
     for own in ({"momentum": 0.5}, {"multiply": {"momentum": 0.5}}):
         with pytest.raises(TypeError, match=re.escape(words)):
             SGD(model(), groups={"b.*": {"algorithm": "adamw", **own}})

@@ -204,6 +204,8 @@ BESIDE: dict[str, dict[str, Any]] = {
     "cautious_weight_decay": {"decoupled_weight_decay": True},
     "soft_threshold": {"l1": 0.1},
     "wd_ratio": {"delta": 2.0},
+    "grokfast_alpha": {"grokfast": 2.0},
+    "adaptive_clip_eps": {"adaptive_clip": 0.1, "adaptive_clip_eps": 20.0},
     **{name: {"gamma": 10.0} for name in ("final_lr", "base_lr")},  # or the bounds are wide at first
 }
 

@@ -1,6 +1,6 @@
 """The declaration of an algorithm: options, rule, stages, facts."""
 
-from fastopt.algorithm import elementwise, functions, regularization, renamed, settings
+from fastopt.algorithm import elementwise, functions, regularization, renamed, settings, transforms
 from fastopt.algorithm.base import ARRAYS, OPTIONS, SETTINGS, Algorithm, Move
 from fastopt.algorithm.elementwise import (
     bounded,
@@ -54,5 +54,6 @@ from fastopt.algorithm.stages import (
     of_the_gradient,
     scaled,
 )
+from fastopt.algorithm.transforms import KEPT, OF_TRANSFORMS, TRANSFORMS, transforms_of
 from fastopt.algorithm.typing import Scheduled, ScheduledNumbers, ScheduledOrNone, ScheduledPair
 from fastopt.algorithm.validators import FLAG, NOT_NEGATIVE, POSITIVE, Count, Number, is_scheduled

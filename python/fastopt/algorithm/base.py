@@ -14,6 +14,7 @@ from fastopt.algorithm.hyperparameters import Declared, Option, Values, choice, 
 from fastopt.algorithm.measured import Measured, Reduced
 from fastopt.algorithm.rule import Rule, RuleFunction, is_shipped, rule_of
 from fastopt.algorithm.stages import StageScalars
+from fastopt.algorithm.transforms import transforms_of
 from fastopt.algorithm.typing import Scheduled, ScheduledOrNone
 from fastopt.algorithm.validators import (
     ANYTHING,
@@ -88,6 +89,12 @@ class Algorithm(Declared):
     soft_threshold: bool = flag(default=False)
     maximize: bool = flag(default=False)
     cautious: bool | str = choice(False, True, "grams", default=False)
+    grokfast: ScheduledOrNone = number(default=None, at_least=0.0, optional=True)
+    grokfast_alpha: Scheduled = number(default=0.98, at_least=0.0, below=1.0)
+    orthograd: bool = flag(default=False)
+    centralize: bool = flag(default=False)
+    adaptive_clip: ScheduledOrNone = number(default=None, above=0.0, optional=True)
+    adaptive_clip_eps: Scheduled = number(default=1e-3, at_least=0.0)
     clipnorm: ScheduledOrNone = number(default=None, above=0.0, optional=True)
     clipvalue: ScheduledOrNone = number(default=None, above=0.0, optional=True)
 
@@ -170,7 +177,9 @@ class Algorithm(Declared):
         direction = cls.select_direction(h)
         sums = tuple(cls.sums.items()) if direction else None
         factored = cls.spread, cls.select_reduced(h), cls.largest, cls.form(h)
-        return rule_of(cls.select_rule(h), direction, sums, cls.scratch, *factored)
+        rule = rule_of(cls.select_rule(h), direction, sums, cls.scratch, *factored)
+        transforms = transforms_of(h)
+        return rule._replace(transforms=transforms) if transforms else rule
 
     @classmethod
     def select_direction(cls, h: Values) -> RuleFunction | None:

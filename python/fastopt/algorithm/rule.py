@@ -33,6 +33,7 @@ class Rule(NamedTuple):
     reduced: tuple[RuleFunction, ...] = ()  # whose results for these are summed to their shapes
     largest: bool = False  # or the largest is taken
     form: str = ""  # what the shapes of states depend on
+    transforms: tuple[str, ...] = ()  # of the gradient, before all
 
     @property
     def is_ours(self) -> bool:

@@ -47,7 +47,7 @@ def _taken(bound: Bound, call: Callable[[], Any]) -> bool:
     finally:
         commit([(p, None, was) for p, was in zip(bound.parameters.arrays, before, strict=True)])
     if complaint:
-        request = StepRequest([], [], 1, False, [], [], None)
+        request = StepRequest([], [], 1, False, [], [], None, [])
         return leave_out(bound, request, np.nan, lambda raises: complaint + _NOTHING * raises)
     carried.loss, carried.iterations = function.sign * loss, memory.iterations
     carried.evaluations, carried.pairs = carried.evaluations + evaluations, memory.stored

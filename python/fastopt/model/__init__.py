@@ -14,7 +14,9 @@ from fastopt.model.states import (
     Spreads,
     States,
     completed,
+    initial,
     names_of,
+    of_new_rows,
     scratches,
     spread_arrays,
 )

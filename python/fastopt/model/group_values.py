@@ -17,6 +17,7 @@ from fastopt.algorithm import (
     entries,
     is_moderate,
     is_scheduled,
+    transforms_of,
 )
 from fastopt.model.commit import Change, make
 from fastopt.model.gate import Gate
@@ -184,7 +185,9 @@ class GroupValues:
         """Set what `next` computed."""
         kind = self.kind
         scalars = kind.stage_scalars(h)
-        if kind.select_rule(h) is not kind.select_rule(self.computed):
+        before = self.computed
+        other = kind.select_rule(h) is not kind.select_rule(before)
+        if other or transforms_of(h) != transforms_of(before):
             self._gate.changed = True
         self.computed, self.stage_scalars, self._step = h, scalars, self._counter.steps
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.algorithm import Rule
+from fastopt.algorithm import KEPT, Algorithm, Rule, Values
 from fastopt.arrays import Arena
 from fastopt.model.groups import Group
 from fastopt.model.parameters import Parameters
@@ -19,8 +19,19 @@ Scratches = Sequence[NDArray[Any] | None]  # one entry for each parameter
 
 
 def names_of(rule: Rule, shapes: Shapes) -> list[str]:
-    """List the states of a parameter: those that its rule keeps, and those of other shapes."""
-    return list(dict.fromkeys((*rule.kept, *shapes)))
+    """List the states of a parameter: of its rule, of other shapes, of transforms of its gradient."""
+    of_transforms = [KEPT[name] for name in rule.transforms if name in KEPT]
+    return list(dict.fromkeys((*rule.kept, *shapes, *of_transforms)))
+
+
+def initial(kind: type[Algorithm], h: Values, name: str, p: NDArray[Any]) -> Any:
+    """Return what a state begins with, of the algorithm or of a transform."""
+    return 0.0 if name in KEPT.values() else kind.initial_state(h, name, p)
+
+
+def of_new_rows(kind: type[Algorithm], h: Values, name: str, p: NDArray[Any]) -> Any:
+    """Return the same for rows that come later."""
+    return 0.0 if name in KEPT.values() else kind.state_of_new_rows(h, name, p)
 
 
 def scratches(parameters: Parameters, rules: list[Rule]) -> Scratches:
@@ -49,7 +60,7 @@ def _others(states: Mapping[str, NDArray[Any]], shapes: Shapes) -> bool:
 def completed(states: States, parameters: Parameters, groups: list[Group], rules: list[Rule]) -> States:
     """Add what the groups' rules need and is not there yet; what is there stays, needed or not."""
     found, room = list(states), Arena()
-    needed = [set(rule.kept) for rule in rules]
+    needed = [set(names_of(rule, {})) for rule in rules]
     for i, number_of_group in enumerate(parameters.group_of):
         group, p = groups[number_of_group], parameters.arrays[i]
         shapes = group.kind.shapes(group.h, p)
@@ -60,7 +71,7 @@ def completed(states: States, parameters: Parameters, groups: list[Group], rules
         has = dict(states[i])
         for number, name in enumerate(names_of(rules[number_of_group], shapes)):
             if name not in has or has[name].shape != shapes.get(name, p.shape):
-                fill = group.kind.initial_state(group.h, name, p)
+                fill = initial(group.kind, group.h, name, p)
                 has[name] = room.like(p, fill, number, shapes.get(name))
         found[i] = has
     return found

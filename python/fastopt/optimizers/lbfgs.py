@@ -15,6 +15,7 @@ from fastopt.algorithm import (
     measurement,
     number,
     shipped,
+    transforms_of,
     whole_number,
 )
 from fastopt.closure import take_step
@@ -153,12 +154,11 @@ class LBFGS(Optimizer):
 
     @classmethod
     def check_hyperparameters(cls, h: Values) -> None:
-        for name, remedy in _REMEDIES.items():
-            if vars(h).get(name):
-                raise ValueError(
-                    f"{name} is {vars(h)[name]}, and {cls.__name__} compares losses and gradients as "
-                    f"the function returns them: leave it out{remedy}"
-                )
+        for name in (*[each for each in _REMEDIES if vars(h).get(each)], *transforms_of(h)):
+            raise ValueError(
+                f"{name} is {vars(h)[name]}, and {cls.__name__} compares losses and gradients as "
+                f"the function returns them: leave it out{_REMEDIES.get(name, '')}"
+            )
 
     def step(self, loss_and_grad: Any = None, surplus: EllipsisType = ..., *, loss: Any = None) -> bool:
         """Take one step: several iterations, with a function that is called at each point.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fastopt.algorithm import guards
 from fastopt.arrays import Arena, flat
 from fastopt.followers import Follower
-from fastopt.model import Change
+from fastopt.model import Change, initial
 from fastopt.runtime import warn
 from fastopt.state.capture import ACCUMULATED
 from fastopt.state.check import CheckedState, word
@@ -135,7 +135,7 @@ def _states(
         if entry["steps"] and key in bound.states[i]:  # strict=False
             found[key] = bound.states[i][key]
         else:
-            fill = kind.initial_state(h, key, params.get(name, p))
+            fill = initial(kind, h, key, params.get(name, p))
             found[key] = room.like(p, fill, number, shapes.get(key))
     return found
 

@@ -5,7 +5,7 @@ from operator import itemgetter
 from typing import Any
 
 from fastopt import backends, frameworks
-from fastopt.algorithm import Algorithm, Rule, algorithm_of, check_settings
+from fastopt.algorithm import OF_TRANSFORMS, Algorithm, Rule, algorithm_of, check_settings
 from fastopt.algorithm import settings as declared
 from fastopt.arrays import KeepAlive, read_only_list
 from fastopt.backends import GradientForms, StepProgram
@@ -32,11 +32,12 @@ from fastopt.step.functions import check_functions
 from fastopt.step.loss_scaling import LossScale
 from fastopt.step.moderate import Risks, check_calm
 from fastopt.step.progress import Progress
+from fastopt.step.transforms import Transforms
 from fastopt.step.whole import program_of
 
 Asked = Sequence[tuple[type[Algorithm], Mapping[str, Any]]]
 
-OF_THE_LOSS = ("maximize", "clipnorm", "clipvalue")
+OF_THE_LOSS = ("maximize", *OF_TRANSFORMS, "clipnorm", "clipvalue")
 
 
 def bind(
@@ -163,7 +164,9 @@ def planned(bound: Bound, more: Sequence[int] | None = None) -> Bound:
     if portions is not None:
         portions.attach(plan)
     risks = Risks(all([group.kind.is_ours() for group in bound.groups]))
-    made = {"plan": plan, "scratches": scratch, "spreads": spreads}
+    ofs = [rule.transforms for rule in asked]
+    changing = Transforms(found, ofs) if any(ofs) else None
+    made = {"plan": plan, "scratches": scratch, "spreads": spreads, "transforms": changing}
     return changed(followed(found.but(rules=asked, risks=risks, **made)))
 
 
@@ -223,6 +226,7 @@ def followed(bound: Bound) -> Bound:
     works = bound.reads or given["zero_grads"] or given["loss_scale"] != 1.0
     scheduled = [group for group in bound.groups if group.scheduled]
     plain = not (works or bound.measures or bound.is_cautious or any(bound.followers))
+    plain = plain and bound.transforms is None
     guarded = declared.guards(given)
     as_before = plain and hasattr(bound, "direct") and not (scheduled or bound.scheduled)
     if as_before and (bound.forms, bound.guarded, bound.plain) == (forms, guarded, plain):  # mostly

@@ -35,6 +35,7 @@ class Bound:
     states: States
     scratches: Scratches  # of the step
     spreads: Spreads  # likewise
+    transforms: Any  # of gradients, None where no group asks for any
     followers: Followers
     portions: Portions | None  # of their steps, as far as elements take less or more
     sums: Accumulator | None  # of `accumulate`

@@ -35,7 +35,7 @@ def leave_out(bound: Bound, due: StepRequest, norm: float, complaint: Callable[[
     skips.check(given["max_consecutive_skips"], complaint)
     warns = skips.warns()
     if due.zero:
-        zero(due.gradients)
+        zero(due.given)
     left_out: list[Change] = [
         *skips.changes(),
         (progress, "grad_norm", norm),
@@ -54,12 +54,23 @@ def zero(gradients: Sequence[Any]) -> None:
             g[...] = 0
 
 
-def not_finite(parameters: Parameters, norms: Norms, gradients: Sequence[Any], raises: bool) -> str:
-    """Name the gradients that are not finite; where, if the error is for this step alone."""
+def not_finite(parameters: Parameters, norms: Norms, due: StepRequest, raises: bool) -> str:
+    """Name the gradients that are not finite; where, if the error is for this step alone.
+
+    They are those that were given, or, where these are finite, what transforms have made of them.
+    """
+    gradients, what = due.gradients, "gradient"
+    if due.given is not gradients:
+        pairs = zip(due.given, parameters.arrays, strict=True)
+        read = [np.zeros(0) if g is None else taken(g, p.dtype) for g, p in pairs]
+        counts = [int(np.count_nonzero(~np.isfinite(g))) for g in read]
+        what = "gradient" if any(counts) else "transformed gradient"
+        if any(counts):
+            gradients, norms = due.given, norms._replace(nonfinite=counts)
     if raises:
-        return complaint(parameters, norms, gradients)
+        return complaint(parameters, norms, gradients, what)
     bad = [n for n, count in zip(parameters.names, norms.nonfinite, strict=True) if count]
-    what = "gradient of" if len(bad) == 1 else "gradients of"
+    what += " of" if len(bad) == 1 else "s of"
     return f"the {what} {listed(list(map(repr, bad)))} {'is' if len(bad) == 1 else 'are'} not finite"
 
 

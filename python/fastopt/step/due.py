@@ -16,3 +16,4 @@ class StepRequest(NamedTuple):
     changes: Sequence[Change]  # that come with the step
     anyway: Sequence[Change]  # those of them that come also where it is left out
     loss: float | None  # where it was given
+    given: Sequence[Any]  # the gradients as they were before transforms, which are zeroed in the end

@@ -23,6 +23,7 @@ from fastopt.step.gradients import bind_gradients, readable
 from fastopt.step.loss import loss_of, not_finite
 from fastopt.step.norms import norms_of
 from fastopt.step.report import reports
+from fastopt.step.transforms import left
 
 
 def step(core: Core, grads: Any, found: int, loss: Any = None) -> bool:
@@ -72,7 +73,8 @@ def take(
     if bound.plain and not zero and added == 1:
         bound.plan.run(rows, get_num_threads(), None, changes)
         return True
-    return _decided(bound, StepRequest(rows, gradients, added, zero, [*changes, *anyway], anyway, loss))
+    changes += anyway
+    return _decided(bound, StepRequest(rows, gradients, added, zero, changes, anyway, loss, gradients))
 
 
 def _decided(bound: Bound, due: StepRequest) -> bool:
@@ -82,13 +84,16 @@ def _decided(bound: Bound, due: StepRequest) -> bool:
     unscale = 1.0 / (progress.scale.value * due.added)
     factors = [1.0] * len(due.gradients)
     changes: list[Change] = [*due.changes, (progress, "report", None)]
+    if bound.transforms is not None:
+        due, kept = bound.transforms.apply(bound, due, unscale)
+        changes += kept
     clips = [group.h.clipnorm for group in bound.groups]
     norms, norm = None, 0.0
     if bound.reads:
         norms = norms_of(plan.sums_of_squares(threads), due.gradients, arrays)
         norm = norms.of(range(len(factors))) * unscale
         if bound.guarded and any(norms.nonfinite):
-            complaint = partial(decide.not_finite, bound.parameters, norms, due.gradients)
+            complaint = partial(decide.not_finite, bound.parameters, norms, due)
             return decide.leave_out(bound, due, norm, complaint)
         if due.loss is not None and not math.isfinite(due.loss):
             return decide.leave_out(bound, due, norm, partial(not_finite, due.loss))
@@ -119,6 +124,7 @@ def _decided(bound: Bound, due: StepRequest) -> bool:
         progress.report = reports(bound.parameters.group_of, norms, unscale, factors, sums)
     else:
         plan.run(rows, threads, extras, changes, row_of_each)
+    decide.zero(left(due))
     return True
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fastopt.arrays import Arena, checks, entry
 from fastopt.followers import Follower
-from fastopt.model import Change, Which, chosen, regroup
+from fastopt.model import Change, Which, chosen, of_new_rows, regroup
 from fastopt.runtime import describe, suggest
 from fastopt.step.binding import install, planned
 from fastopt.step.bound import Bound, Core
@@ -86,7 +86,7 @@ def _check_shapes(bound: Bound, i: int, remedy: str) -> None:
 
 def _initial(bound: Bound, i: int, key: str, p: Array) -> Array:
     group = bound.groups[bound.parameters.group_of[i]]
-    return np.broadcast_to(group.kind.state_of_new_rows(group.h, key, p), p.shape)
+    return np.broadcast_to(of_new_rows(group.kind, group.h, key, p), p.shape)
 
 
 def _numbers(rows: Any, count: int, what: str) -> NDArray[np.intp]:

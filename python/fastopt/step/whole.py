@@ -14,6 +14,8 @@ def program_of(bound: Bound) -> StepProgram | None:
     given, forms = bound.settings, bound.forms or _USUAL
     if (bound.guarded and bound.amplifies) or given["stats"] or bound.measures or bound.is_cautious:
         return None
+    if bound.transforms is not None:
+        return None
     return StepProgram(
         forms,
         bound.reads,
