@@ -167,6 +167,15 @@ def test_a_gradient_that_is_almost_parallel(backend: str) -> None:
     assert np.abs(step - u).max() < 1e-8 * np.abs(u).max()  # 1e-16 over 1e-6, a hundredfold
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_nothing_is_left_of_a_gradient_that_is_parallel(backend: str, dtype: Any) -> None:
+    p = np.random.default_rng(3).standard_normal(1000).astype(dtype)
+    start = p.copy()
+    fastopt.SGD([p], lr=1.0, orthograd=True, backend=backend).step([dtype(0.3) * p])
+    assert (p == start).all()
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_what_they_leave_alone(backend: str) -> None:
     """The mean of vectors, the direction of one number, zeros, and rows that are short."""

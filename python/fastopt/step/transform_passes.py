@@ -98,12 +98,17 @@ class OrthoGrad:
         # Of what is left, as it is rounded: the difference of the squares would lose what is small.
         after = plan.measure([(NOTHING, of(each, 1.0)) for each in along], threads, ())
         lengths = [
-            math.sqrt(gg) * step.unscale / (math.sqrt(rest) * step.unscale + TINY)
-            for (gg, *_), (rest, *_) in zip(before, after, strict=True)
+            _lengthened(math.sqrt(gg), math.sqrt(rest), step.unscale, float(np.finfo(p.dtype).eps))
+            for (gg, *_), (rest, *_), p in zip(before, after, step.parameters, strict=True)
         ]
         rows = [(NOTHING, of(*each)) for each in zip(along, lengths, strict=True)]
         plan.run(rows, threads)
         return []
+
+
+def _lengthened(whole: float, rest: float, unscale: float, rounding: float) -> float:
+    """Return what makes the rest of a gradient as long as the whole; 0 where it is rounding alone."""
+    return 0.0 if rest <= 4.0 * rounding * whole else whole * unscale / (rest * unscale + TINY)
 
 
 class ByRows:
