@@ -167,7 +167,7 @@ class DAdaptation(Optimizer):
         return 1.0 - step * h.weight_decay if h.decoupled_weight_decay else 1.0
 
     @classmethod
-    def estimate(cls, c: Any, measured: Measured, carried: Values) -> float:
+    def distance(cls, c: Any, measured: Measured, carried: Values) -> float:
         """Return how far away the solution is at least; there have been gradients."""
         carried.r = c.beta3 * carried.r + measured.sums["p"]
         found: float = carried.r / ((1.0 - c.beta3) * measured.sums["s"])
@@ -178,7 +178,7 @@ class DAdaptation(Optimizer):
         carried.d = carried.d or h.d0
         if measured.sums["s"] != 0.0:
             limit = inf if h.growth_rate is None else carried.d * h.growth_rate
-            carried.d = max(carried.d, min(cls.estimate(c, measured, carried), limit))
+            carried.d = max(carried.d, min(cls.distance(c, measured, carried), limit))
 
 
 @shipped
@@ -341,7 +341,7 @@ class DAdaptSGD(DAdaptation):
         return DadaptSgdCoefficients(1.0 if t == 1 else 0.0, step, keep, 1.0 - h.momentum)
 
     @classmethod
-    def estimate(cls, c: Any, measured: Measured, carried: Values) -> float:
+    def distance(cls, c: Any, measured: Measured, carried: Values) -> float:
         carried.r = carried.r + measured.sums["p"]
         found: float = 2.0 * carried.r / sqrt(measured.sums["s"])
         return found
@@ -448,7 +448,7 @@ class DAdaptAdaGrad(DAdaptation):
         return DadaptAdagradCoefficients(1.0 if t == 1 else 0.0, step, *averages, h.eps)
 
     @classmethod
-    def estimate(cls, c: Any, measured: Measured, carried: Values) -> float:
+    def distance(cls, c: Any, measured: Measured, carried: Values) -> float:
         carried.r = carried.r + measured.sums["grad"]
         found: float = (measured.sums["p"] - carried.r) / measured.sums["s"]
         return found
@@ -623,7 +623,7 @@ class DAdaptAdan(DAdaptation):
         return DadaptAdanCoefficients(0.0 if t == 1 else 1.0, *moments, *mean, grown, h.eps)
 
     @classmethod
-    def estimate(cls, c: Any, measured: Measured, carried: Values) -> float:
+    def distance(cls, c: Any, measured: Measured, carried: Values) -> float:
         carried.r = c.beta3 * carried.r + measured.sums["grad"] / c.one_minus_beta3
         found: float = (measured.sums["p"] / c.one_minus_beta3 - carried.r) / measured.sums["s"]
         return found
