@@ -117,6 +117,11 @@ def _step(
     checks.check_gradient(g, "g", p)
     beside.check_apart(g, "g")
     keep = Values(**carried)
+    if cls.waits_for_estimate(h) and not cls.has_estimate(carried):
+        raise TypeError(
+            f"{cls.__name__} takes its step from estimates of the Hessian: give "
+            f"{cls.takes_estimate} with their mean, and beta2_product=beta2**n of the n in it"
+        )
     coefficients = cls.coefficients(h, t, keep) if carried else cls.coefficients(h, t)
     module = backends.backend(backends.choose(backend, [rule]))
     plan = module.make_plan([(p, *states)], [rule], [0])

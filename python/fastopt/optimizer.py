@@ -20,6 +20,7 @@ from fastopt.step import (
     bind,
     check_same,
     closing,
+    estimates,
     install,
     is_shown,
     membership,
@@ -313,7 +314,8 @@ class Optimizer(Algorithm, attributes.OtherNames):
             then.
         RuntimeError
             If another thread is inside a step of this optimizer, after `close`, or while gradients of
-            `accumulate` wait for their step: `flush` takes it.
+            `accumulate` wait for their step: `flush` takes it; before the first `estimate`, for an
+            algorithm that takes its step from these.
 
         A signal's handler that raises, as Ctrl-C does, finds a step whole or not begun; on the backends
         numba and numpy it may find it half done.
@@ -357,6 +359,45 @@ class Optimizer(Algorithm, attributes.OtherNames):
             del given  # no reference of ours while hooks run
             self._call(self._after)
         return taken
+
+    def estimate(self, h: Any) -> bool:
+        """Accept an estimate of the Hessian's diagonal, for the algorithms that step by it.
+
+        ::
+
+            if step % 10 == 0:
+                opt.estimate(z_times_hz)  # what exactly it is, is said by the class
+            opt.step(grads)
+
+        It goes into a state in place, so that as many steps follow as the caller likes.
+
+        Parameters
+        ----------
+        h : in the structure of the parameters
+            Arrays as gradients are; None for parameters that get no estimate, and for all those of
+            groups whose algorithm takes none. No loss scale divides them, and nothing clips them.
+
+        Returns
+        -------
+        bool
+            Whether it was taken: not if ``nonfinite="skip"`` or a dynamic loss scale leave it out.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For an algorithm that takes none, and an array that does not fit; the message names it.
+            Nothing has changed then.
+        FloatingPointError
+            With ``nonfinite="raise"``, for one that is not finite, or has no finite square.
+        RuntimeError
+            As of `step`.
+        """
+        core = self._core
+        core.gate.enter()
+        try:
+            return estimates.estimate(core, h)
+        finally:
+            core.gate.leave()
 
     def accumulate(self, grads: Any = None, *, weight: float = 1.0) -> bool:
         """Add gradients up; every `gradient_accumulation_steps`-th call takes a step with their mean.
@@ -774,6 +815,11 @@ class Optimizer(Algorithm, attributes.OtherNames):
     def needs_loss(self) -> bool:
         """True where an algorithm takes its step from the loss: ``opt.step(grads, loss=loss)``."""
         return self._core.bound.needs_loss
+
+    @property
+    def needs_estimate(self) -> bool:
+        """True where an algorithm takes its step from estimates of the Hessian: `estimate`."""
+        return self._core.bound.needs_estimate
 
     @property
     def skipped(self) -> int:

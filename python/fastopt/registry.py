@@ -38,8 +38,12 @@ def names(pattern: str = "*") -> list[str]:
 
 
 def names_from_gradients() -> list[str]:
-    """List those whose step takes gradients; that of others takes a function that returns them."""
-    return [name for name in names() if not optimizer_class(name).takes_function]
+    """List those whose step takes gradients alone.
+
+    That of others takes a function that returns them, or estimates of the Hessian besides.
+    """
+    classes = {name: optimizer_class(name) for name in names()}
+    return [name for name, c in classes.items() if not (c.takes_function or c.takes_estimate)]
 
 
 def find(name: str) -> tuple[type[Optimizer], Mapping[str, Any]]:

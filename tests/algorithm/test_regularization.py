@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from support.by_hand import Array, same
+from support.steps import take_step
 from support.variants import ANY_SHAPE, BY_NORM, OWN_DECAY, paired
 
 import fastopt
@@ -49,7 +50,7 @@ def follow(
         twin = fastopt.get(algorithm, b, **{**alike, "weight_decay": 0.0})
         zeros = 0
         for seed in range(1, 9):
-            opt.step(values(seed, dtype))
+            take_step(opt, values(seed, dtype))
             by_hand(twin, b, values(seed, dtype), dtype)
             zeros += int(np.count_nonzero(b == 0))
             np.testing.assert_array_equal(a, b)  # the threshold by hand gives zeros of both signs
@@ -68,7 +69,7 @@ def thresholded(p: Array, by: Any) -> Array:
 def test_decay_before_the_step(algorithm: str, convention: Any, backend: str) -> None:
     def by_hand(twin: fastopt.Optimizer, p: Array, g: Array, number: Number) -> None:
         p *= number(1.0 - SHARES[convention])
-        twin.step(g)
+        take_step(twin, g)
 
     follow(algorithm, backend, {"decoupled_weight_decay": convention, "max_lr": MAX_LR}, by_hand)
 
@@ -76,7 +77,7 @@ def test_decay_before_the_step(algorithm: str, convention: Any, backend: str) ->
 @pytest.mark.parametrize(("algorithm", "convention"), paired(ALGORITHMS, [*KEPT]))
 def test_decay_after_the_step(algorithm: str, convention: str, backend: str) -> None:
     def by_hand(twin: fastopt.Optimizer, p: Array, g: Array, number: Number) -> None:
-        twin.step(g)
+        take_step(twin, g)
         p *= number(KEPT[convention])
 
     follow(algorithm, backend, {"decoupled_weight_decay": convention}, by_hand)
@@ -95,7 +96,7 @@ def test_l1(algorithm: str, around: tuple[Any, bool], backend: str) -> None:
             g = g + number(L1) * np.sign(p)
         if convention is True:
             p *= number(1.0 - LR * DECAY)
-        twin.step(g)
+        take_step(twin, g)
         if soft:
             p[...] = thresholded(p, number(LR * L1))
         if convention == "proximal":
@@ -118,7 +119,7 @@ def test_cautious(algorithm: str, around: tuple[Any, Options], backend: str) -> 
         before = p.copy()
         if l1 and "soft_threshold" not in l1:
             g = g + number(L1) * np.sign(p)
-        twin.step(g)
+        take_step(twin, g)
         decays = np.sign(before - p) * np.sign(before) >= 0  # the update times the parameter
         assert decays.any()
         assert not decays.all() or (p == before).all()  # the first step of ADOPT moves nothing
@@ -139,8 +140,8 @@ def test_corrected_at_the_largest_rate_is_decoupled(backend: str) -> None:
     opt = fastopt.AdamW(a, lr=3e-4, decoupled_weight_decay="corrected", max_lr=3e-4, **rest)
     twin = fastopt.AdamW(b, lr=3e-4, **rest)
     for seed in range(5):
-        opt.step(values(seed, np.float32))
-        twin.step(values(seed, np.float32))
+        take_step(opt, values(seed, np.float32))
+        take_step(twin, values(seed, np.float32))
     assert same(a, b)
 
 

@@ -235,7 +235,7 @@ def test_empty_and_0d_arrays_at_every_place(algorithm: str, backend: str) -> Non
         p = values(shape, np.float32)
         opt = fastopt.get(algorithm, p, backend=backend)
         for seed in (1, 2):
-            opt.step(values(shape, np.float32, seed))
+            take_step(opt, values(shape, np.float32, seed))
         alone[shape] = p.tobytes()
     for first in range(len(shapes)):
         turned = shapes[first:] + shapes[:first]
@@ -243,7 +243,7 @@ def test_empty_and_0d_arrays_at_every_place(algorithm: str, backend: str) -> Non
             params = [values(shape, np.float32) for shape in arrangement]
             opt = fastopt.get(algorithm, params, backend=backend)
             for seed in (1, 2):
-                opt.step([values(shape, np.float32, seed) for shape in arrangement])
+                take_step(opt, [values(shape, np.float32, seed) for shape in arrangement])
             assert [p.tobytes() for p in params] == [alone[shape] for shape in arrangement]
             for name, shape in zip(opt.names, arrangement, strict=True):
                 shapes_of_states = {a.shape for a in opt.state[name].values()}

@@ -57,12 +57,15 @@ RATES = {
     # By OPTIONS:
     "SimplifiedAdEMAMix": 0.003,  # of a sum of ten gradients
     "ACProp": 0.3,
+    "Sophia": 0.1,
+    "AdaHessian": 0.5,
 }
 
 # What else lets them arrive in so few steps.
 OPTIONS: dict[str, dict[str, Any]] = {
     "ACProp": {"eps_root": 1e-3},  # around a steady gradient the variance is 0, and a step has no limit
     "SimplifiedAdEMAMix": {"betas": (0.9, 0.95)},  # 0.99 swings for longer
+    "Sophia": {"estimator": "hutchinson", "rho": 0.5, "betas": (0.9, 0.99)},  # and so does 0.965
 }
 
 # Its parameters are all gradients so far times the rate of the last step, which has to stay.
@@ -75,6 +78,16 @@ class Problem(NamedTuple):
     start: Params
     function: Callable[[Params], tuple[float, Params]]
     steps: int
+
+
+def hutchinson(problem: Problem, params: Params, rng: np.random.Generator) -> Params:
+    """Estimate the Hessian's diagonal by gradients on both sides along random signs."""
+    signs = {key: rng.choice([-1e-4, 1e-4], p.shape) for key, p in params.items()}
+    ends = [
+        problem.function({key: p + side * signs[key] for key, p in params.items()})[1]
+        for side in (1.0, -1.0)
+    ]
+    return {key: (ends[0][key] - ends[1][key]) / (2.0 * signs[key]) for key in params}
 
 
 def trained(name: str, problem: Problem, **options: Any) -> tuple[Params, Params]:
@@ -90,8 +103,11 @@ def trained(name: str, problem: Problem, **options: Any) -> tuple[Params, Params
         for _ in range(problem.steps // opt.groups[0]["max_iter"]):
             opt.step(lambda: problem.function(params))
     else:
+        rng = np.random.default_rng(0)
         for _ in range(problem.steps):
             loss, grads = problem.function(params)
+            if opt.needs_estimate:
+                opt.estimate(hutchinson(problem, params, rng))
             opt.step(grads, loss=loss if opt.needs_loss else None)
     if cls.facts.kind == "schedule-free":
         opt.eval()

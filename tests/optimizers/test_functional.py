@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.steps import loss_for, take_step
+from support.steps import first_estimate, loss_for, take_step
 from support.variants import FACTORED, compiled_for, label, variants
 
 import fastopt
@@ -46,8 +46,11 @@ def test_same_bits_as_the_class(variant: tuple[str, dict[str, Any]]) -> None:
         for backend in BACKENDS if compiled else ("native", "numpy"):
             p, q = (np.array(values(0, dtype), order=order) for _ in range(2))  # type: ignore[call-overload]
             opt = fastopt.get(algorithm, p, backend=backend, **options)
+            first_estimate(opt, p)
             states = [np.copy(a) for a in opt.state["params"].values()]
             carried: dict[str, float] = {}
+            if opt.needs_estimate:
+                carried = opt.state_dict()["parameters"]["params"]["carried"]
             loss = {"loss": loss_for(opt)} if opt.needs_loss else {}
             for t in range(1, 5):
                 g = values(t, dtype) if t % 2 else values(t, dtype)[::-1]

@@ -55,6 +55,7 @@ def test_every_native_rule_is_used() -> None:
         if each
     }
     others = {"accumulate", "weighed", "perturb_adaptively", "schedule_free_average", "splus_average"}
+    others |= {"mean_of_estimates", "mean_of_squared_estimates"}
     assert set(native.rules()) == used | others
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.steps import take_step
 from support.variants import ANY_SHAPE, BY_NORM, TOGETHER
 
 import fastopt
@@ -27,7 +28,7 @@ def trained(name: str, p: Array, steps: int = 3, **options: Any) -> tuple[dict[s
     params = {"w": p, "b": np.ones(2)}
     opt = fastopt.get(name, params, **options)
     for k in range(steps):
-        opt.step({"w": gradients(k, len(p)), "b": np.full(2, 0.5)})
+        take_step(opt, {"w": gradients(k, len(p)), "b": np.full(2, 0.5)})
     return params, opt
 
 
@@ -48,7 +49,7 @@ def test_reset_is_a_new_optimizer(name: str, backend: str) -> None:
     other = fastopt.get(name, fresh, backend=backend)
     for k in range(3):
         for each in (opt, other):
-            each.step({"w": gradients(k), "b": np.full(2, 0.5)})
+            take_step(each, {"w": gradients(k), "b": np.full(2, 0.5)})
         assert bits(opt)["w"] == bits(other)["w"]
     assert opt.step_count == 6
     assert opt.reset() == ["w", "b"]
@@ -100,8 +101,8 @@ def test_a_table_that_grows_and_is_permuted(name: str, order: Any, backend: str)
         g = gradients(k)
         moved = np.ones((6, 3), np.float32)
         moved[has] = g[np.array(ROWS)[has]]
-        opt.step({"w": moved, "b": np.full(2, 0.5)})
-        unchanged.step({"w": g, "b": np.full(2, 0.5)})
+        take_step(opt, {"w": moved, "b": np.full(2, 0.5)})
+        take_step(unchanged, {"w": g, "b": np.full(2, 0.5)})
     kept = np.array(ROWS)[has]
     assert new[has].tobytes() == stays["w"][kept].tobytes()
     assert opt.ema_state["w"][has].tobytes() == unchanged.ema_state["w"][kept].tobytes()

@@ -77,7 +77,9 @@ class Algorithm(Declared):
       what is spread: after the first, before the direction is run, after the second, before the rule,
       and before all;
     - ``takes_loss = True``, where the step has to be given the loss: ``opt.step(grads, loss=loss)``;
-    - ``takes_function = True``, where the step is given a function that returns loss and gradients.
+    - ``takes_function = True``, where the step is given a function that returns loss and gradients;
+    - ``takes_estimate``: the name of a state that ``opt.estimate(h)`` changes, by `estimate_rule` with
+      the state in place of p, and the coefficients that `estimated` returns.
     """
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)
@@ -148,6 +150,7 @@ class Algorithm(Declared):
     takes_loss: ClassVar[bool] = False
     takes_name: ClassVar[bool] = False
     takes_function: ClassVar[bool] = False
+    takes_estimate: ClassVar[str] = ""
     coefficients: ClassVar[Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -226,6 +229,26 @@ class Algorithm(Declared):
     @classmethod
     def check_array(cls, h: Values, name: str, p: NDArray[Any]) -> None:
         """Raise ValueError for a parameter that the algorithm cannot update."""
+
+    @classmethod
+    def estimate_rule(cls, h: Values) -> RuleFunction | None:
+        """Return the rule by which the state takes an estimate; None where there is no such state."""
+        return None
+
+    @classmethod
+    def estimated(cls, h: Values, carried: Values) -> Any:
+        """Compute the coefficients of that rule, and set what is carried on from an estimate."""
+        raise NotImplementedError  # pragma: no cover - those that take estimates have their own
+
+    @classmethod
+    def has_estimate(cls, carried: Mapping[str, float]) -> bool:
+        """Return whether there has been an estimate, by what is carried."""
+        return True
+
+    @classmethod
+    def waits_for_estimate(cls, h: Values) -> bool:
+        """Return whether no step can be taken before the first estimate."""
+        return True
 
     @classmethod
     def initial_state(cls, h: Values, name: str, p: NDArray[Any]) -> Any:

@@ -13,6 +13,7 @@ KINDS = {
     "learning-rate-free": "Without a learning rate",
     "factored": "Less memory: numbers for rows and columns",
     "loss-aware": "A step size from the loss",
+    "curvature": "A step size from the curvature",
     "matrix": "A step size for each matrix",
     "quasi-newton": "With a function that returns loss and gradients",
 }

@@ -106,8 +106,8 @@ class Written:
             name, array = self._arrays[number]
             if np.shares_memory(g, array):
                 raise ValueError(
-                    f"{what} shares memory with {name}, which the step works with while it reads the "
-                    "gradient: pass a copy, np.array(g)"
+                    f"{what} shares memory with {name}, which is written while that is "
+                    "read: pass a copy, np.array(g)"
                 )
 
 

@@ -144,7 +144,7 @@ class Parameters:
             return None
         return self.places.now(self.leaves(self._containers(), "params", _NEW))
 
-    def gradients(self, given: Any) -> Sequence[Any]:
+    def gradients(self, given: Any, what: str = "grads") -> Sequence[Any]:
         """List gradients that are given in a container built like params, for each place."""
         if given is None:
             raise TypeError("there are no gradients: use step(grads), or bind them with grads=...")
@@ -154,12 +154,12 @@ class Parameters:
                 "before, and give them, opt.step(grads)"
             )
         try:
-            return self.leaves(given, "grads", "None where a parameter sits out")
+            return self.leaves(given, what, "None where a parameter sits out")
         except (TypeError, ValueError):
             if self.grouped and self._is_flat(given):
                 return list(given)
             if isinstance(given, (list, tuple)) and are_pairs(given):
-                return self.gradients(named(given, "grads"))
+                return self.gradients(named(given, what), what)
             raise
 
     def _is_flat(self, given: Any) -> bool:
@@ -208,6 +208,7 @@ class Parameters:
         beside: KeepAlive,
         casts: bool = False,
         zeroes: bool = False,
+        kind: str = "gradient",
     ) -> None:
         """Raise for whatever is wrong with the arrays of a step, of which `beside` are written too."""
         places = self.places
@@ -229,7 +230,7 @@ class Parameters:
         named = []
         for i, (p, g) in enumerate(zip(self.arrays, gradients, strict=True)):
             if g is not None:
-                what = f"the gradient of {self.names[i]!r}"
+                what = f"the {kind} of {self.names[i]!r}"
                 checks.check_gradient(g, what, p, casts)
                 written.check_apart(g, what)
                 named.append((what, g))

@@ -9,6 +9,7 @@ from fastopt.optimizers.adabound import AdaMod as AdaMod
 from fastopt.optimizers.adadelta import Adadelta as Adadelta
 from fastopt.optimizers.adafactor import Adafactor as Adafactor
 from fastopt.optimizers.adagrad import Adagrad as Adagrad
+from fastopt.optimizers.adahessian import AdaHessian as AdaHessian
 from fastopt.optimizers.adam import Adam as Adam
 from fastopt.optimizers.adam import AdamW as AdamW
 from fastopt.optimizers.adam_atan2 import AdamAtan2 as AdamAtan2
@@ -80,6 +81,7 @@ from fastopt.optimizers.signum import Tiger as Tiger
 from fastopt.optimizers.sm3 import SM3 as SM3
 from fastopt.optimizers.smorms3 import SMORMS3 as SMORMS3
 from fastopt.optimizers.soap import SOAP as SOAP
+from fastopt.optimizers.sophia import Sophia as Sophia
 from fastopt.optimizers.splus import SPlus as SPlus
 from fastopt.optimizers.stable_adamw import StableAdamW as StableAdamW
 from fastopt.optimizers.yogi import Yogi as Yogi
@@ -110,6 +112,7 @@ __all__ = [
     "AdEMAMix",
     "AdaBelief",
     "AdaBound",
+    "AdaHessian",
     "AdaMod",
     "AdaMuon",
     "Adadelta",
@@ -166,6 +169,7 @@ __all__ = [
     "SignSGD",
     "Signum",
     "SimplifiedAdEMAMix",
+    "Sophia",
     "StableAdamW",
     "Tiger",
     "Yogi",

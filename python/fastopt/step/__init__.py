@@ -1,6 +1,6 @@
 """One step: what is bound, what is decided, and what is done around the update."""
 
-from fastopt.step import accumulation, closing, membership, program, renewal, sharing
+from fastopt.step import accumulation, closing, estimates, membership, program, renewal, sharing
 from fastopt.step.accumulator import AccumulateCoefficients, Accumulator, accumulate
 from fastopt.step.attributes import GROUPS, check_same, is_shown, refuse, remedy_for
 from fastopt.step.binding import bind, follow, install, planned, prepare

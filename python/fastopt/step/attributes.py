@@ -43,6 +43,7 @@ def remedy_for(opt: Any, name: str) -> str:
         "step_count": _COUNTED,
         "skipped": _COUNTED,
         "needs_loss": "it follows from the algorithm: opt.step(grads, loss=loss) where it is True",
+        "needs_estimate": "it follows from the algorithm: opt.estimate(h) where it is True",
         "grad_norm": "it is measured by each step",
     }
     return remedies.get(name, "it can only be read")

@@ -166,8 +166,8 @@ def planned(bound: Bound, more: Sequence[int] | None = None) -> Bound:
     risks = Risks(all([group.kind.is_ours() for group in bound.groups]))
     ofs = [rule.transforms for rule in asked]
     changing = Transforms(found, ofs) if any(ofs) else None
-    made = {"plan": plan, "scratches": scratch, "spreads": spreads, "transforms": changing}
-    return changed(followed(found.but(rules=asked, risks=risks, **made)))
+    beside = {"scratches": scratch, "spreads": spreads, "transforms": changing, "estimator": None}
+    return changed(followed(found.but(plan=plan, rules=asked, risks=risks, **beside)))
 
 
 def _picking(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
@@ -250,7 +250,7 @@ def _program(bound: Bound) -> tuple[StepProgram | None, bool]:
     """Return the program of a step, and whether the plan takes it by itself."""
     if bound.present is not None or bound.sums is not None or any(bound.frozen):
         return None, False
-    if bound.parameters.places.later:
+    if bound.parameters.places.later or (bound.needs_estimate and bound.without_estimate):
         return None, False
     if bound.plain and bound.forms is None and not bound.carries:
         return None, True

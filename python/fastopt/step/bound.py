@@ -48,6 +48,7 @@ class Bound:
     rules: Sequence[Rule]  # one for each group
     plan: Plan
     hold: KeepAlive  # of what steps write besides parameters, and of gradients that are bound
+    estimator: Any  # a plan for estimates of the Hessian, None before the first
     risks: Risks
     scheduled: Sequence[Group]  # those with hyperparameters that change by themselves
     prepared: bool  # whether Python computes these before each step
@@ -91,6 +92,18 @@ class Bound:
     def needs_loss(self) -> bool:
         """True where the algorithm of a group needs the loss of each step."""
         return any([group.kind.takes_loss for group in self.groups])
+
+    @property
+    def needs_estimate(self) -> bool:
+        """True where the algorithm of a group takes estimates of the Hessian."""
+        return any([bool(group.kind.takes_estimate) for group in self.groups])
+
+    @property
+    def without_estimate(self) -> list[int]:
+        """The numbers of the step counts that have had no estimate, where the algorithm takes some."""
+        return [
+            k for k, count in enumerate(self.counts) if not count.group.kind.has_estimate(count.carried)
+        ]
 
     @property
     def carries(self) -> bool:

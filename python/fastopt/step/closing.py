@@ -14,7 +14,7 @@ def close(core: Core) -> None:
     core.gate.close()
     bound = core.bound
     plan = backends.backend(bound.backend).make_plan([], [], [])
-    core.bound = bound.but(plan=plan, transforms=None, grads=None)
+    core.bound = bound.but(plan=plan, transforms=None, grads=None, estimator=None)
     if bound.sums is not None:
         bound.sums.close()
     bound.parameters.hold.release()

@@ -17,10 +17,10 @@ def take_gradients(core: Core, grads: Any) -> Sequence[Any]:
     return bind_gradients(core, bound.leaves(grads), bound.parameters.now(), bound.forms)
 
 
-def readable(parameters: Parameters, gradients: Sequence[Any]) -> Sequence[Any]:
+def readable(parameters: Parameters, gradients: Sequence[Any], kind: str = "gradient") -> Sequence[Any]:
     """View those in arrays of other libraries; give back the same list where there are none."""
     pairs = zip(gradients, parameters.names, strict=True)
-    found = [viewed(g, f"the gradient of {name!r}") for g, name in pairs]
+    found = [viewed(g, f"the {kind} of {name!r}") for g, name in pairs]
     same = all([a is b for a, b in zip(found, gradients, strict=True)])
     return gradients if same else found
 

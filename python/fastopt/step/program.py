@@ -19,6 +19,7 @@ from fastopt.step.bound import Bound, Core
 from fastopt.step.cautious import cautious_rows
 from fastopt.step.directions import rows_of_measured
 from fastopt.step.due import StepRequest
+from fastopt.step.estimates import check_estimated
 from fastopt.step.gradients import bind_gradients, readable
 from fastopt.step.loss import loss_of, not_finite
 from fastopt.step.norms import norms_of
@@ -67,6 +68,7 @@ def take(
     They are sums of `added` gradients, and zeroed when they have been read if that is asked for. What
     changes `anyway` does so where the step is left out, too. Returns whether it was taken.
     """
+    check_estimated(bound)
     rows = [count.row() for count in bound.counts]
     changes = [change for count in bound.counts for change in count.changes()]
     changes.append((bound.progress, "steps", bound.progress.steps + 1))
