@@ -65,7 +65,10 @@ def trained(name: str, options: dict[str, Any], *, falls: bool) -> Any:
     for step in range(1, STEPS + 1):
         if falls and step == FALLS_AT:
             opt.lr /= 10.0
-        opt.step([inputs.T @ (inputs @ weights - targets) / 40.0])
+        gradient = inputs.T @ (inputs @ weights - targets) / 40.0
+        if opt.needs_estimate:
+            opt.estimate([gradient])
+        opt.step([gradient])
     return start, weights
 
 

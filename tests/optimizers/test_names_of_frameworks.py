@@ -23,6 +23,7 @@ VALUES: dict[str, Any] = {
     "weight_decay": 0.5,
     "clipnorm": 0.5,
     "beta3": 0.75,
+    "rho": 0.625,
 }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from support.peers import cases, complete, few
+from support.steps import step_and_estimate
 from transcribed import Options
 from transcribed.optax import DEFAULTS
 
@@ -34,6 +35,16 @@ UNCOUNTED = ("sgd", "adagrad", "adadelta", "rmsprop", "fromage", "signsgd")
 # A norm of each array, which no array of ours holds; whether a step has been taken, and not how many.
 REFUSED = ("novograd", "optimisticsgd")
 
+# What it estimates with, the gradient at each step, as `step_and_estimate` does.
+ESTIMATED: dict[str, Options] = {
+    "sophia": {
+        "hessian_diagonal_fn": optax.GradientTransformationExtraArgs(
+            lambda params: None, lambda g, state, params=None: (g, state)
+        ),
+        "update_interval": 1,
+    }
+}
+
 
 @pytest.fixture(scope="module", autouse=True)
 def forks_stay_quiet() -> None:
@@ -54,7 +65,7 @@ def transformation(name: str, options: Options) -> Any:
     h = vars(complete("optax", name, options))
     renamed: dict[str, Any] = {**frameworks.names("optax", optimizer_class(name))}
     del renamed["betas"]
-    given = {renamed.get(key, key): value for key, value in h.items()}
+    given = {renamed.get(key, key): value for key, value in h.items()} | ESTIMATED.get(name, {})
     if "betas" in given:
         given["b1"], given["b2"] = given.pop("betas")
     if "eps_placement" in given:
@@ -119,7 +130,7 @@ def goes_on(
     opt = make(ours)
     convert.from_optax(opt, peer.state)
     for step in some.grads[STAGE:]:
-        opt.step(few(step))
+        step_and_estimate(opt, few(step))
     for key, p in peer.steps(some.grads[STAGE:]).items():
         assert difference(ours[key], p) <= TOLERANCE, key
     return opt
@@ -165,7 +176,7 @@ def test_schedules_count_the_steps(
     theirs = optax.cosine_decay_schedule(0.1, 2 * STAGE)
     opt = goes_on(
         name,
-        function_of(name)(theirs, **options),
+        function_of(name)(theirs, **options, **ESTIMATED.get(name, {})),
         lambda p: fastopt.get(name, p, like="optax", lr=rates, **options),
         problem,
         difference,

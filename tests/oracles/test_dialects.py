@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from support.steps import step_and_estimate
 from transcribed import FRAMEWORKS, Options, State, rate, transcriptions
 
 import fastopt
@@ -53,7 +54,7 @@ def test_the_rule(
     taken = dict.fromkeys(exact, 0)
     for k, grads in enumerate(some.grads):
         opt.groups[0]["lr"] = h.lr = lr * rate(k)
-        opt.step(grads)
+        step_and_estimate(opt, grads)
         for key, g in grads.items():
             if g is not None:
                 taken[key] += 1

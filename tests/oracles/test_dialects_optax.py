@@ -32,10 +32,17 @@ RENAMED = {
     "b1": "betas",
     "b2": "betas",
     "b3": "beta3",
+    "gamma": "rho",
 }
 # The dtype of a state, which parameters decay; which algorithm this is.
 ELSEWHERE = {"accumulator_dtype", "mu_dtype", "mask", "weight_decay_mask"}
-NOT_HERE = {"adopt": {"use_clipping", "clip_value_fn"}, "novograd": {"eps_root"}}  # ours is the default
+NOT_HERE = {  # ours is the default, or the caller's
+    "adopt": {"use_clipping", "clip_value_fn"},
+    "novograd": {"eps_root"},
+    "sophia": {
+        *("update_interval", "hessian_diagonal_fn", "verbose", "print_win_rate_every_n_steps"),
+    },
+}
 
 
 def added(transform: Any, lr: Any, h: SimpleNamespace) -> Any:
@@ -90,6 +97,15 @@ def nadam(lr: Any, h: SimpleNamespace) -> Any:
     return optax.nadamw(lr, *h.betas, h.eps, h.eps_root, weight_decay=h.weight_decay)
 
 
+def sophia(lr: Any, h: SimpleNamespace) -> Any:
+    """With the gradient for an estimate, at each step."""
+    given = optax.GradientTransformationExtraArgs(lambda params: None, lambda g, s, params=None: (g, s))
+    same = {"clip_threshold": h.clip_threshold, "weight_decay": h.weight_decay, "gamma": h.rho}
+    return optax.contrib.sophia(
+        lr, *h.betas, h.eps, **same, update_interval=1, hessian_diagonal_fn=given
+    )
+
+
 def made(name: str, lr: Any, h: SimpleNamespace) -> Any:
     """Make what needs nothing but its own names of options."""
     function = function_of(name)
@@ -124,6 +140,7 @@ MAKERS: dict[str, Callable[[Any, SimpleNamespace], Any]] = {
     "adamw": adamw,
     "adamax": adamax,
     "nadam": nadam,
+    "sophia": sophia,
 }
 
 

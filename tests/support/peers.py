@@ -9,6 +9,7 @@ import pytest
 from transcribed import Options, rate, transcriptions
 
 import fastopt
+from support.steps import step_and_estimate
 
 STEPS = 200
 EVERY = 20  # steps from one comparison to the next
@@ -62,7 +63,7 @@ def side_by_side(
     for k, given in enumerate(grads):
         each = {key: np.array(given[key], dtype) for key in ours}
         opt.groups[0]["lr"] = lr * rate(k)
-        opt.step(each)
+        step_and_estimate(opt, each)
         peer.step(each, lr * rate(k))
         if (k + 1) % EVERY == 0 or k < 3:
             theirs = peer.parameters()

@@ -26,6 +26,13 @@ def first_estimate(opt: fastopt.Optimizer, grads: Any) -> None:
     opt.estimate(parameters.tree(estimates))
 
 
+def step_and_estimate(opt: fastopt.Optimizer, grads: Any) -> None:
+    """Take a step, and give its gradients for an estimate to those that come, where that is taken."""
+    opt.step(grads)
+    if opt.needs_estimate:
+        opt.estimate(grads)
+
+
 def take_step(opt: fastopt.Optimizer, grads: Any) -> bool:
     """Take a step, with a loss if the optimizer needs one."""
     first_estimate(opt, grads)

@@ -50,6 +50,13 @@ DEFAULTS: dict[str, Options] = {
     "signsgd": _ALL,
     "signum": {**_ALL, "beta": 0.9},
     "simplifiedademamix": {**_BETAS, "betas": (0.99, 0.95), "alpha": 0.0, "eps_root": 0.0},
+    "sophia": {
+        **_BETAS,
+        "betas": (0.965, 0.99),
+        "weight_decay": 1e-4,
+        "rho": 0.01,
+        "clip_threshold": 1.0,
+    },
     "yogi": {**_BETAS, "eps": 1e-3},
 }
 
@@ -99,6 +106,7 @@ CASES: dict[str, list[Options]] = {
     "signsgd": [_DECAY],
     "signum": [{**_DECAY, "beta": 0.7}],
     "simplifiedademamix": [{**_OTHER, "alpha": 2.0, "eps_root": 1e-3}],
+    "sophia": [{**_OTHER, "rho": 0.7, "clip_threshold": 0.6}],
     "yogi": [_OTHER],
 }
 
@@ -295,6 +303,16 @@ def simplified_ademamix(p: Any, g: Any, s: State, t: int, h: Given) -> Any:
     return stepped(p, (s["m"] + h.alpha * g) / root, h)
 
 
+def sophia(p: Any, g: Any, s: State, t: int, h: Given) -> Any:
+    """With the gradient for an estimate of the Hessian's diagonal, at each step."""
+    beta1, beta2 = h.betas
+    s["mu"] = (1.0 - beta1) * g + beta1 * s.get("mu", 0.0)
+    nu = s.get("nu", 0.0)
+    update = s["mu"] / (1.0 - beta1**t) / np.maximum(h.rho * nu, h.eps)
+    s["nu"] = (1.0 - beta2) * g + beta2 * nu
+    return stepped(p, np.clip(update, -h.clip_threshold, h.clip_threshold), h)
+
+
 def yogi(p: Any, g: Any, s: State, t: int, h: Given) -> Any:
     beta1, beta2 = h.betas
     nu = s.get("nu", 1e-6)
@@ -328,5 +346,6 @@ RULES: dict[str, Rule] = {
     "signsgd": sign_sgd,
     "signum": signum,
     "simplifiedademamix": simplified_ademamix,
+    "sophia": sophia,
     "yogi": yogi,
 }

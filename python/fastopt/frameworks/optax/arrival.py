@@ -82,8 +82,11 @@ def from_optax(opt: Convertible, optax_state: Any, *, steps: int | None = None) 
     for i, key in enumerate(opt.names):
         of = group_of[key]
         h = opt.groups[of].with_values({} if groups is None else groups[of]).h
-        has_product = "mu_product" in opt.initial_carried()
-        carried = {"mu_product": power(h.betas[0], counted)} if has_product else {}
+        carries, carried = opt.initial_carried(), {}
+        if "mu_product" in carries:
+            carried["mu_product"] = power(h.betas[0], counted)
+        if "beta2_product" in carries and counted:  # it estimates at the first step
+            carried["beta2_product"] = h.betas[1]
         entries[key] = Entry(counted, {state: column[i] for state, column in columns.items()}, carried)
     arrive(opt, Arrival("optax", theirs, total, entries, groups))
 

@@ -37,6 +37,15 @@ TABLE: Table = {
     "SignSGD": _OPTAX,
     "Signum": _OPTAX,
     "SimplifiedAdEMAMix": _OPTAX,
+    "Sophia": {
+        **_OPTAX,
+        "eps": 1e-8,
+        "rho": 0.01,
+        "estimator": "hutchinson",
+        "bias_correction": True,
+        "before_estimate": "sign",
+        "weight_decay": 1e-4,
+    },
     "Yogi": _OPTAX,
 }
 
@@ -45,4 +54,5 @@ NAMES: Names = {"lr": "learning_rate", "betas": ("b1", "b2")}
 NAMES_OF: Mapping[str, Names] = {
     "RMSprop": {"alpha": "decay", "initial_accumulator_value": "initial_scale"},
     "AdEMAMix": {"beta3": "b3"},
+    "Sophia": {"rho": "gamma"},
 }

@@ -55,6 +55,7 @@ TABLE: Table = {
     "SimplifiedAdEMAMix": _of(
         "simplified_ademamix", {"m": "m", "v": "n"}, "alpha", "eps", "eps_root", betas=_BETAS
     ),
+    "Sophia": _of("sophia", {"m": "mu", "h": "nu"}, "eps", "clip_threshold", rho="gamma", betas=_BETAS),
     "Yogi": _of("yogi", _MOMENTS, "eps", betas=_BETAS),
 }
 
@@ -89,5 +90,6 @@ KEEPERS: Mapping[str, tuple[str, ...]] = {  # the classes of state that hold the
     "SignSGD": ("EmptyState",),
     "Signum": ("EmaState",),
     "SimplifiedAdEMAMix": ("ScaleBySimplifiedAdEMAMixState",),
+    "Sophia": ("SophiaState",),
     "Yogi": ("ScaleByAdamState",),
 }
