@@ -22,13 +22,13 @@ SHAPES = {"matrix": (3, 5), "kernel": (2, 3, 2), "vector": (4,), "none": (), "on
 ANY = {
     name: cls
     for name, cls in CLASSES.items()
-    if issubclass(cls, AsWhole) and not (issubclass(cls, OfWholeMatrices) or cls.takes_name)  # noise
+    if issubclass(cls, AsWhole) and not (issubclass(cls, OfWholeMatrices) or cls is fastopt.NoisySGD)
 }
 EACH = pytest.mark.parametrize("cls", ANY.values(), ids=ANY)
 
 
 def test_which_these_are() -> None:
-    assert {"SOAP", "Shampoo", "SPlus", "Scion"} <= set(ANY)
+    assert {"Kron", "SOAP", "Shampoo", "SPlus", "Scion"} <= set(ANY)
 
 
 def drawn(seed: int, dtype: Any = np.float32, order: Any = "C") -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Algorithms for matrices in float64: torch's, and the authors' formulas transcribed by hand."""
 
+from hashlib import blake2b
 from math import sqrt
 from typing import Any
 
@@ -297,6 +298,47 @@ def apollo(p: Any, g: Any, s: dict[str, Any], h: dict[str, Any]) -> Any:
     return adam_step(p, sqrt(h["scale"]) * x, s, h)
 
 
+def kron(p: Any, g: Any, s: dict[str, Any], h: dict[str, Any]) -> Any:
+    shape, n = g.shape or (1,), max(1, g.ndim)
+    t = s["t"] = s.get("t", 0) + 1
+    g = g.reshape(shape)
+    longest = max(range(n), key=lambda k: (shape[k], k))
+    saves = h["memory_save_mode"] == "one_diag" or (
+        h["memory_save_mode"] == "smart_one_diag" and shape.count(max(shape)) == 1
+    )
+    triangular = [
+        n > 1 and 1 < shape[k] <= h["max_size_triangular"] and not (saves and k == longest)
+        for k in range(n)
+    ]
+    q = s.setdefault("q", [h["precond_init_scale"] ** (1 / n) * np.eye(length) for length in shape])
+    m = s["m"] = h["momentum"] * s.get("m", 0.0) + (1 - h["momentum"]) * g
+    m = m / (1 - h["momentum"] ** t)
+    s["n"] = s.get("n", 0) + 1
+    if s["n"] >= 1 / (h["preconditioner_update_probability"] or 1):
+        s["n"] = 0
+        key = blake2b(f"{h['seed']} {t} {s['name']}".encode(), digest_size=16).digest()
+        draws = np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))
+        if draws.random() < 0.01 and n > 1:
+            sizes = [np.abs(each).max() for each in q]
+            q = [each * np.prod(sizes) ** (1 / n) / size for each, size in zip(q, sizes, strict=True)]
+        a = rotated(m if h["momentum_into_precond_update"] else g, [each.T for each in q], 0)
+        b = rotated(draws.standard_normal(shape), [np.linalg.inv(each) for each in q], 0)
+        s["q"] = []
+        for k, each in enumerate(q):
+            ours, theirs = products(a, k), products(b, k)
+            if not triangular[k]:
+                ours, theirs = np.diag(np.diag(ours)), np.diag(np.diag(theirs))
+            both = ours + theirs
+            row = both[np.argmax(np.linalg.norm(both, axis=1))]
+            bound = np.linalg.norm(both @ (both @ row)) / np.linalg.norm(both @ row)
+            bound = bound if triangular[k] else both.max()
+            s["q"].append(each - h["precond_lr"] * np.triu(ours - theirs) @ each / bound)
+        q = s["q"]
+    u = rotated(m, [each.T @ each for each in q], 0)
+    u = u * min(1, 1.1 / (np.sqrt(np.mean(u**2)) + 1e-8))
+    return p * (1 - h["lr"] * h["weight_decay"]) - h["lr"] * u.reshape(p.shape)
+
+
 def newton_schulz_added(g: Any, steps: int) -> Any:
     a, b, c = JORDAN
     x = g.T if g.shape[0] > g.shape[1] else g
@@ -327,6 +369,11 @@ GALORE = {
     **{"update_proj_gap": 7, "scale": 0.4},
 }
 CONDA = {key: value for key, value in GALORE.items() if key != "rank"}
+KRON = {
+    **{"lr": 0.1, "momentum": 0.8, "precond_lr": 0.3, "precond_init_scale": 0.5, "seed": 3},
+    **{"preconditioner_update_probability": 0.4, "momentum_into_precond_update": True},
+    **{"memory_save_mode": "none", "max_size_triangular": 4, "weight_decay": 0.2},
+}
 APOLLO = {**GALORE, "scale": 1.7, "scale_type": "channel", "disable_nl": False, "seed": 3}
 CASES: list[tuple[Any, Any, Any, dict[str, Any]]] = [
     (fastopt.SOAP, soap, (*KERNELS, (4, 7)), SOAP),
@@ -341,6 +388,14 @@ CASES: list[tuple[Any, Any, Any, dict[str, Any]]] = [
     (fastopt.Scion, scion, (*SHAPES, *KERNELS), SCION),
     (fastopt.Scion, scion, SHAPES, {**SCION, "normalized": False, "at_least_one": True}),
     (fastopt.Scion, scion, (*SHAPES, *KERNELS), {**SCION, "transpose": True, "momentum": 0.0}),
+    (fastopt.Kron, kron, (*SHAPES, *KERNELS), KRON),
+    *(
+        (fastopt.Kron, kron, KERNELS, {**KRON, "memory_save_mode": mode, **more})
+        for mode, more in (
+            ("one_diag", {"preconditioner_update_probability": None, "max_size_triangular": 9}),
+            ("smart_one_diag", {"momentum_into_precond_update": False, "momentum": 0.0}),
+        )
+    ),
     (fastopt.Dion, dion, (*SHAPES, *KERNELS[:-2]), DION),
     (fastopt.GaLoreAdamW, galore, (*SHAPES, *KERNELS[:-2]), GALORE),
     (fastopt.Conda, conda, (*SHAPES, *KERNELS[:-2]), CONDA),
@@ -362,7 +417,7 @@ def test_authors_formulas(case: tuple[Any, Any, Any, dict[str, Any]], backend: s
     cls, formula, shapes, options = case
     ours, exact, begun = (drawn(shapes, 0) for _ in range(3))
     opt = cls(ours, backend=backend, **options)
-    states: list[dict[str, Any]] = [{} for _ in shapes]
+    states: list[dict[str, Any]] = [{"name": name} for name in opt.names]
     for k in range(1, MORE_STEPS + 1):
         opt.step(drawn(shapes, k))
         each = zip(exact, drawn(shapes, k), states, strict=True)

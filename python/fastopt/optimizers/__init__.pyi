@@ -42,6 +42,7 @@ from fastopt.optimizers.fromage import Fromage as Fromage
 from fastopt.optimizers.ftrl import FTRL as FTRL
 from fastopt.optimizers.galore import Conda as Conda
 from fastopt.optimizers.galore import GaLoreAdamW as GaLoreAdamW
+from fastopt.optimizers.kron import Kron as Kron
 from fastopt.optimizers.lamb import LAMB as LAMB
 from fastopt.optimizers.laprop import LaProp as LaProp
 from fastopt.optimizers.lars import LARS as LARS
@@ -140,6 +141,7 @@ __all__ = [
     "DoWG",
     "Fromage",
     "GaLoreAdamW",
+    "Kron",
     "LDoG",
     "LaProp",
     "Lion",

@@ -42,6 +42,7 @@ INDEX: Mapping[str, str] = {
     "FTRL": "ftrl",
     "Fromage": "fromage",
     "GaLoreAdamW": "galore",
+    "Kron": "kron",
     "LAMB": "lamb",
     "LARS": "lars",
     "LBFGS": "lbfgs",
