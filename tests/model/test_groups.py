@@ -186,6 +186,8 @@ THE_SAME = {
         for name in ("adam", "sgd", "adagrad", "lion", "adan")
         for option in ("d0", "growth_rate")
     ),
+    # what the scale is learned from is clipped to what it was
+    *((f"mechanic{name}", "s_decay") for name in ("adamw", "lion", "sgd")),
     ("sgdp", "eps"),  # where nothing is left out of a step
     ("momo", "bias_correction"),  # once there is state, with 0 as the lower bound
     ("momoadam", "lower_bound"),  # the steps are as long as they may be

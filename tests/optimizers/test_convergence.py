@@ -77,7 +77,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "ACProp": {"eps_root": 1e-3},  # around a steady gradient the variance is 0, and a step has no limit
     "SimplifiedAdEMAMix": {"betas": (0.9, 0.95)},  # 0.99 swings for longer
     "Sophia": {"estimator": "hutchinson", "rho": 0.5, "betas": (0.9, 0.99)},  # and so does 0.965
+    **{key: {"s_init": 0.01} for key in ("MechanicAdamW", "MechanicSGD")},  # the scale grows by shares
+    "MechanicLion": {"s_init": 0.1},
 }
+
+# They learn meanwhile how far to step.
+IN_TWICE_THE_STEPS = {"MechanicAdamW", "MechanicSGD"}
 
 # Its parameters are all gradients so far times the rate of the last step, which has to stay.
 CONSTANT = {"FTRL"}
@@ -108,14 +113,15 @@ def trained(name: str, problem: Problem, **options: Any) -> tuple[Params, Params
     start = {key: p for key, p in problem.start.items() if p.ndim == 2 or not matrices}
     params = {key: p.copy() for key, p in start.items()}
     lr: float = RATES.get(name, cls.hyperparameters["lr"].default)
-    rate = lr if name in CONSTANT else schedules.cosine(lr, problem.steps)
+    steps = problem.steps * (2 if name in IN_TWICE_THE_STEPS else 1)
+    rate = lr if name in CONSTANT else schedules.cosine(lr, steps)
     opt = cls(params, lr=rate, **{"weight_decay": 0.0, **OPTIONS.get(name, {}), **options})
     if cls.takes_function:
-        for _ in range(problem.steps // opt.groups[0]["max_iter"]):
+        for _ in range(steps // opt.groups[0]["max_iter"]):
             opt.step(lambda: problem.function(params))
     else:
         rng = np.random.default_rng(0)
-        for _ in range(problem.steps):
+        for _ in range(steps):
             loss, grads = problem.function(params)
             if opt.needs_estimate:
                 opt.estimate(hutchinson(problem, params, rng))

@@ -28,6 +28,7 @@ LEFT = {
     **dict.fromkeys(("dadaptadam", "dadaptadan", "dadaptlion"), 0.3),
     **dict.fromkeys(("dadaptsgd", "dadaptadagrad", "prodigy"), 1e-2),
     **dict.fromkeys(("dog", "ldog", "dowg"), 1e-2),
+    **dict.fromkeys(("mechanicsgd", "mechanicadamw", "mechaniclion"), 1e-2),
     **dict.fromkeys(("polyaksgd", "alig", "momo", "momoadam"), 1e-2),
 }
 

@@ -33,6 +33,13 @@ class Case(NamedTuple):
 
 
 contrib = optax.contrib
+OURS = {"lr": 0.5, "s_decay": 0.05, "s_init": 1e-3, "s_eps": 1e-6}
+
+
+def mechanized(base: Any) -> Any:
+    return contrib.mechanize(base, weight_decay=0.05, s_init=1e-3, eps=1e-6)
+
+
 CASES = [
     Case(
         "dog",
@@ -97,6 +104,26 @@ CASES = [
             "use_bias_correction": True,
         },
         lambda: contrib.dadapt_adamw(1.0, (0.8, 0.95), 1e-3, 1e-2, 0.1),
+    ),
+    Case(
+        "mechanicsgd",
+        {**OURS, "weight_decay": 0.1, "decoupled_weight_decay": True},
+        lambda: mechanized(optax.chain(optax.add_decayed_weights(0.1), optax.sgd(0.5))),
+    ),
+    Case(
+        "mechanicsgd",
+        {**OURS, "momentum": 0.8, "nesterov": True},
+        lambda: mechanized(optax.sgd(0.5, 0.8, nesterov=True)),
+    ),
+    Case(
+        "mechanicadamw",
+        {**OURS, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1},
+        lambda: mechanized(optax.adamw(0.5, 0.8, 0.95, 1e-3, weight_decay=0.1)),
+    ),
+    Case(
+        "mechaniclion",
+        {**OURS, "betas": (0.8, 0.95), "weight_decay": 0.1},
+        lambda: mechanized(optax.lion(0.5, 0.8, 0.95, weight_decay=0.1)),
     ),
 ]
 

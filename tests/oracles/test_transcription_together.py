@@ -261,8 +261,64 @@ def ldog(p: Any, g: Any, s: State, h: Options, f: float) -> None:
         dog(p, {n: g[n]}, own, dict(h), f)
 
 
+def mechanic(
+    p: Any, g: Any, s: State, h: Options, decoupled: bool, step: Callable[[str, Any], Any]
+) -> None:
+    """Scale the sum of the steps of another algorithm; as Algorithm 1, with clipped gains."""
+    h = {"lr": 1.0, "s_decay": 1e-2, "s_init": 1e-6, "s_eps": 1e-8, **h}
+    g, old, gain = begun(p, g, s, h, decoupled), s["s"], 0.0
+    lengths = squared(g) ** 0.5, squared({n: p[n] for n in g}) ** 0.5 + h["s_eps"]
+    way = {n: (s["p0", n] - p[n]) / (old + h["s_eps"]) for n in g}
+    pulled = {n: g[n] + h["s_decay"] * old * lengths[0] / lengths[1] * p[n] for n in g}
+    gain = total({n: pulled[n] * way[n] for n in g})
+    beta = 1.0 - 0.1 ** np.arange(1, 7)
+    m = s["sizes"] + np.zeros(6)
+    s["rewards"] = beta * s["rewards"] + np.clip(gain, -m, m) * s["scales"]
+    s["sizes"] = np.maximum(beta * m, abs(gain) + h["s_eps"])
+    s["squares"] = beta**2 * s["squares"] + gain**2
+    wealth = h["s_init"] / 6.0 * s["sizes"] + np.maximum(s["rewards"], 0.0)
+    s["scales"] = wealth / (np.sqrt(s["squares"]) + h["s_eps"])
+    s["s"] = float(s["scales"].sum())
+    for n in g:
+        u = h["lr"] * (step(n, g[n]) + h["shrink"] * p[n])
+        p[n] = s["p0", n] - s["s"] * (way[n] + u)
+
+
+def mechanicsgd(p: Any, g: Any, s: State, h: Options, f: float) -> None:
+    def step(n: str, g: Any) -> Any:
+        mu = h.get("momentum", 0.0)
+        s["b", n] = mu * s["b", n] + g
+        return g + mu * s["b", n] if h.get("nesterov") else s["b", n]
+
+    mechanic(p, g, s, h, False, step)
+
+
+def mechanicadamw(p: Any, g: Any, s: State, h: Options, f: float) -> None:
+    h = {"betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 1e-2, **h}
+
+    def step(n: str, g: Any) -> Any:
+        (beta1, beta2), t = h["betas"], s["t", n]
+        s["m", n] = beta1 * s["m", n] + (1.0 - beta1) * g
+        s["v", n] = beta2 * s["v", n] + (1.0 - beta2) * g**2
+        return s["m", n] / (1.0 - beta1**t) / (np.sqrt(s["v", n] / (1.0 - beta2**t)) + h["eps"])
+
+    mechanic(p, g, s, h, True, step)
+
+
+def mechaniclion(p: Any, g: Any, s: State, h: Options, f: float) -> None:
+    beta1, beta2 = h.get("betas", (0.9, 0.99))
+
+    def step(n: str, g: Any) -> Any:
+        u = np.sign(beta1 * s["m", n] + (1.0 - beta1) * g)
+        s["m", n] = beta2 * s["m", n] + (1.0 - beta2) * g
+        return u
+
+    mechanic(p, g, s, h, True, step)
+
+
 COUPLED = {"weight_decay": 0.1, "decoupled_weight_decay": False, "lr": 0.5}
 DECOUPLED = {"weight_decay": 0.01, "decoupled_weight_decay": True, "lr": 0.7, "maximize": True}
+SCALED = {"s_decay": 0.1, "s_init": 1e-2, "s_eps": 1e-6}
 MOMENTS = {"betas": (0.8, 0.95), "d0": 1e-3, "growth_rate": 1.5}
 
 # Each with its defaults, with either decay, and with these.
@@ -312,6 +368,12 @@ FORMULAS: dict[str, tuple[Formula, list[Options]]] = {
     ),
     "dadaptlion": (dadaptlion, [MOMENTS]),
     "dadaptadan": (dadaptadan, [{**MOMENTS, "beta3": 0.9, "eps": 1e-2}]),
+    "mechanicsgd": (
+        mechanicsgd,
+        [{**SCALED, "momentum": 0.8}, {**SCALED, "momentum": 0.8, "nesterov": True}],
+    ),
+    "mechanicadamw": (mechanicadamw, [{**SCALED, "betas": (0.8, 0.95), "eps": 1e-2}]),
+    "mechaniclion": (mechaniclion, [{**SCALED, "betas": (0.8, 0.95)}]),
 }
 
 

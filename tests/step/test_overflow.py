@@ -20,6 +20,10 @@ HUGE: dict[str, tuple[Any, list[float]]] = {
 }
 
 
+# Whose parameter may be at 1e32 then, so that no later step has a scale.
+THERE_FOR_GOOD = {"mechanicsgd"}
+
+
 def model(dtype: Any, seed: int = 0) -> dict[str, Array]:
     rng = np.random.default_rng(seed)
     shapes: dict[str, tuple[int, ...]] = {"a": (5, 7), "b": (), "c": (3,)}
@@ -80,7 +84,7 @@ def test_nothing_that_is_not_finite_enters(
                     take_step(made["raise"], g)
             assert written(made["raise"]) == written(made["skip"])
             assert made["skip"].skipped == (not taken)
-            assert take_step(made["skip"], model(kind, 3))
+            assert take_step(made["skip"], model(kind, 3)) or algorithm in THERE_FOR_GOOD
             assert all_finite(made["skip"])
 
 
