@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from fastopt.algorithm import Facts, Scheduled, Values, choice, flag, number, shipped, whole_number
+from fastopt.algorithm import Facts, Values, choice, flag, shipped, whole_number
 from fastopt.numerics import flattened
 from fastopt.optimizers.as_whole import Array
-from fastopt.optimizers.galore import OfDirections, moment, narrow, projected, sides
+from fastopt.optimizers.galore import OfFewDirections, moment, narrow, projected, sides
 
 TINY, GROWTH = 1e-8, 1.01  # as in the authors' file
 
 
 @shipped
-class APOLLO(OfDirections):
+class APOLLO(OfFewDirections):
     """APOLLO: gradients times the factor by which AdamW would stretch them, along random directions.
 
     ::
@@ -100,17 +100,9 @@ class APOLLO(OfDirections):
         },
     )
 
-    eps: Scheduled = number(default=1e-6, at_least=0.0)
-    rank: int = whole_number(default=128, at_least=1)
-    update_proj_gap: Scheduled = number(default=200.0, at_least=1.0, whole=True)
-    scale: Scheduled = number(default=1.0, at_least=0.0)
     scale_type: str = choice("channel", "tensor", default="channel")
     disable_nl: bool = flag(default=False)
     seed: int = whole_number(default=0, at_least=0)
-
-    @classmethod
-    def form(cls, h: Values) -> str:
-        return str(h.rank)
 
     @classmethod
     def shapes(cls, h: Values, p: Array) -> Mapping[str, tuple[int, ...]]:

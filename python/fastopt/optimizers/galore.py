@@ -66,8 +66,21 @@ class OfDirections(OfWholeMatrices):
         return AsWholeCoefficients(h.lr * sqrt(1.0 - power(beta2, t)) / (1.0 - power(beta1, t)))
 
 
+class OfFewDirections(OfDirections):
+    """The base of those that keep moments of what is projected to a low rank."""
+
+    eps: Scheduled = number(default=1e-6, at_least=0.0)
+    rank: int = whole_number(default=128, at_least=1)
+    update_proj_gap: Scheduled = number(default=200.0, at_least=1.0, whole=True)
+    scale: Scheduled = number(default=1.0, at_least=0.0)
+
+    @classmethod
+    def form(cls, h: Values) -> str:
+        return str(h.rank)
+
+
 @shipped
-class GaLoreAdamW(OfDirections):
+class GaLoreAdamW(OfFewDirections):
     """GaLore: AdamW of what gradients are along their largest singular vectors.
 
     ::
@@ -140,14 +153,7 @@ class GaLoreAdamW(OfDirections):
         },
     )
 
-    eps: Scheduled = number(default=1e-6, at_least=0.0)
-    rank: int = whole_number(default=128, at_least=1)
-    update_proj_gap: Scheduled = number(default=200.0, at_least=1.0, whole=True)
     scale: Scheduled = number(default=0.25, at_least=0.0)
-
-    @classmethod
-    def form(cls, h: Values) -> str:
-        return str(h.rank)
 
     @classmethod
     def shapes(cls, h: Values, p: Array) -> Shapes:
