@@ -28,11 +28,11 @@ from fastopt.optimizers.by_blocks import AdamMini as AdamMini
 from fastopt.optimizers.by_blocks import RowwiseAdagrad as RowwiseAdagrad
 from fastopt.optimizers.came import CAME as CAME
 from fastopt.optimizers.cocob import COCOB as COCOB
-from fastopt.optimizers.dadaptation import DAdaptAdaGrad as DAdaptAdaGrad
-from fastopt.optimizers.dadaptation import DAdaptAdam as DAdaptAdam
-from fastopt.optimizers.dadaptation import DAdaptAdan as DAdaptAdan
-from fastopt.optimizers.dadaptation import DAdaptLion as DAdaptLion
-from fastopt.optimizers.dadaptation import DAdaptSGD as DAdaptSGD
+from fastopt.optimizers.dadapt_adagrad import DAdaptAdaGrad as DAdaptAdaGrad
+from fastopt.optimizers.dadapt_adam import DAdaptAdam as DAdaptAdam
+from fastopt.optimizers.dadapt_adan import DAdaptAdan as DAdaptAdan
+from fastopt.optimizers.dadapt_lion import DAdaptLion as DAdaptLion
+from fastopt.optimizers.dadapt_sgd import DAdaptSGD as DAdaptSGD
 from fastopt.optimizers.diffgrad import DiffGrad as DiffGrad
 from fastopt.optimizers.dion import Dion as Dion
 from fastopt.optimizers.dog import DoG as DoG
