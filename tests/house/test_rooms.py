@@ -20,7 +20,9 @@ ROOMS = [
     *("version", "runtime", "numerics", "arrays", "algorithm", "schedules", "model", "followers"),
     *("frameworks", "backends", "step", "moves", "closure", "checkpoint", "state", "optimizer"),
     *("optimizers", "registry", "functional", "loading", "smoothing", "dialect", "description"),
-    *("convert", "rules", "training", "__init__", "demo", "bench", "__main__"),
+    *("convert", "rules", "training"),
+    *("scipy",),
+    *("__init__", "demo", "bench", "__main__"),
 ]
 MOST_IN_THE_ROOT = 12
 

@@ -17,6 +17,7 @@ NEEDS: dict[str, list[str]] = {
     "estimator": ["sklearn"],
     "evolution": [],
     "port_from_keras_and_torch": ["keras", "torch"],
+    "scipy_minimize": ["scipy"],
     "torch_on_a_cpu": ["torch"],
     "word_vectors": [],
 }
@@ -26,6 +27,7 @@ SAYS: dict[str, str] = {
     "estimator": r"adamw +accuracy 0\.9[5-9]\d.*step 640; the copy's weights went too: False",
     "evolution": r"in the end, from 20 other beginnings: [45]\d\d\.",
     "port_from_keras_and_torch": r"Keras.*gap [1-9]e-0[3-7].*PyTorch.*gap [1-9]e-0[67]",
+    "scipy_minimize": r"BFGS .* off by 1\..*L-BFGS-B .* off by 1\..*Adam .* off by 0\.0[01]",
     "torch_on_a_cpu": r"largest difference of a weight after 60 steps: [1-9]e-0[78]",
     "word_vectors": r"500 words more, after 300 steps: 1\.[4-6].*near 'float': .*\b(int|complex)\b",
 }
