@@ -21,7 +21,7 @@ ROOMS = [
     *("frameworks", "backends", "step", "moves", "closure", "checkpoint", "state", "optimizer"),
     *("optimizers", "registry", "functional", "loading", "smoothing", "dialect", "description"),
     *("convert", "rules", "training"),
-    *("scipy", "sklearn"),
+    *("scipy", "sklearn", "autograd"),
     *("__init__", "demo", "bench", "__main__"),
 ]
 MOST_IN_THE_ROOT = 12

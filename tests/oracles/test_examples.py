@@ -12,6 +12,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 # What each needs besides NumPy, and what it has to print.
 NEEDS: dict[str, list[str]] = {
+    "autograd_network": ["autograd"],
     "class_network": ["sklearn", "matplotlib"],
     "damped_cosine": ["jax"],
     "estimator": ["sklearn"],
@@ -23,6 +24,7 @@ NEEDS: dict[str, list[str]] = {
     "word_vectors": [],
 }
 SAYS: dict[str, str] = {
+    "autograd_network": r"autograd's adam +(0\.\d{6}).*fastopt's adam +\1.*adan.* 0\.01",
     "class_network": r"largest difference of a weight after 210 steps: \de-0[67]|[1-9]\.\de-0[67]",
     "damped_cosine": r"frequency +(2\.99|3\.0[01])\d",
     "estimator": r"adamw +accuracy 0\.9[5-9]\d.*step 640; the copy's weights went too: False",

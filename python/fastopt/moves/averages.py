@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from fastopt.followers import Averages, Followers
 from fastopt.moves.base import away
@@ -16,6 +17,12 @@ def averages_of(followers: Followers, kinds: Sequence[type[Averages]] = Averages
         examples = " or ".join(f"{kind.setting}={kind.example}" for kind in kinds)
         raise ValueError(f"there are no averages of {settings}: make the optimizer with {examples}")
     return found
+
+
+def keeps_averages(opt: Any) -> bool:
+    """Return whether an optimizer has averages to which its parameters can move."""
+    own = any(group.kind.average(group.h) for group in opt.groups)
+    return own or opt.ema is not None or opt.swa_start is not None
 
 
 @contextmanager

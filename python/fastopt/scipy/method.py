@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult
 
+from fastopt.moves import keeps_averages
 from fastopt.optimizer import Optimizer
 from fastopt.registry import find
 from fastopt.runtime import describe, whole
@@ -137,10 +138,8 @@ class _Run:
 
     def result(self, status: int) -> OptimizeResult:
         """Return what SciPy returns, at the average where the optimizer keeps one."""
-        opt = self._opt
-        h = opt.groups[0].with_values({}).h
-        if opt.average(h) is not None or opt.ema is not None or opt.swa_start is not None:
-            with opt.averaged():
+        if keeps_averages(self._opt):
+            with self._opt.averaged():
                 x = self._x.copy()
             self._box.project(x)
             self._x[:] = x

@@ -14,7 +14,7 @@ Arrays = Sequence[NDArray[Any]]
 
 
 class Steps:
-    """What an estimator calls: `update_params` for a batch, the others where a pass over data ends.
+    """An optimizer as estimators call it: `update_params` for a batch, others after all batches.
 
     `schedule` is the optimizer that scikit-learn has made, whose learning rate is taken at each step.
     """
@@ -77,7 +77,7 @@ def _same(some: Arrays, others: Arrays) -> bool:
 
 
 def _named(arrays: Arrays) -> dict[str, list[NDArray[Any]]]:
-    """Give each array the name of the attribute that it is in: ``coefs_.0``."""
+    """Name each array by the attribute that it is in: ``coefs_.0``."""
     layers = len(arrays) // 2
     return {"coefs_": list(arrays[:layers]), "intercepts_": list(arrays[layers:])}
 
