@@ -5,6 +5,7 @@ takes, and an optimizer that autograd does not have.
 """
 
 import time
+from itertools import pairwise
 
 import autograd.numpy as np
 from autograd import grad
@@ -26,8 +27,7 @@ def main():
     x = rng.uniform(-2, 2, (200, 2))
     y = np.sin(2 * x[:, :1]) * x[:, 1:]
     sizes = [2, 60, 60, 1]
-    pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
-    params = [(rng.randn(m, n) / np.sqrt(m), np.zeros(n)) for m, n in pairs]
+    params = [(rng.randn(m, n) / np.sqrt(m), np.zeros(n)) for m, n in pairwise(sizes)]
 
     def loss(params, i):
         part = slice(20 * (i % 10), 20 * (i % 10) + 20)
