@@ -15,7 +15,8 @@ namespace fastopt::FASTOPT_LEVEL {
 // A rule header ends with FASTOPT_RULE(name) for each rule in it, which takes the next number; with
 // FASTOPT_POPULAR_RULE(name) for a rule that many use with coupled weight decay, whose loop costs some 2 KB
 // for each dtype and level, and which saves a fifth of the time where memory is far; with
-// FASTOPT_DIRECTION(name) where it changes nothing, and what it returns is summed; or with FASTOPT_MOVE(name) where
+// FASTOPT_LONG_RULE(name) for one that computes so much that weight decay in a tile of its own costs nothing to speak
+// of, and whose loops are longest: it has one loop; with FASTOPT_DIRECTION(name) where it changes nothing, and what it returns is summed; or with FASTOPT_MOVE(name) where
 // it is no optimizer's rule, and nothing rides along around it.
 template <int Number, class T> struct RuleNumber;
 constexpr int rules_before = __COUNTER__ + 1;
@@ -26,6 +27,7 @@ constexpr int rules_before = __COUNTER__ + 1;
         static constexpr int fused = stages;                                 \
         static constexpr bool staged = rides;                                \
     };
+#define FASTOPT_LONG_RULE(name) FASTOPT_NUMBERED(name, 1, true)
 #define FASTOPT_MOVE(name) FASTOPT_NUMBERED(name, 1, false)
 #define FASTOPT_DIRECTION(name) FASTOPT_NUMBERED(name, 0, true)
 #define FASTOPT_RULE(name) FASTOPT_NUMBERED(name, 2, true)

@@ -13,6 +13,6 @@ template <class T> struct adam_atan2 {
     }
 };
 
-FASTOPT_RULE(adam_atan2)
+FASTOPT_LONG_RULE(adam_atan2)
 
 }  // namespace fastopt::FASTOPT_LEVEL

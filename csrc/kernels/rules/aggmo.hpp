@@ -48,7 +48,7 @@ template <class T> struct aggmo5 {
 
 FASTOPT_RULE(aggmo2)
 FASTOPT_RULE(aggmo3)
-FASTOPT_RULE(aggmo4)
-FASTOPT_RULE(aggmo5)
+FASTOPT_LONG_RULE(aggmo4)
+FASTOPT_LONG_RULE(aggmo5)
 
 }  // namespace fastopt::FASTOPT_LEVEL

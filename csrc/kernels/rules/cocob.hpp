@@ -17,6 +17,6 @@ template <class T> struct cocob {
     }
 };
 
-FASTOPT_RULE(cocob)
+FASTOPT_LONG_RULE(cocob)
 
 }  // namespace fastopt::FASTOPT_LEVEL

@@ -15,6 +15,6 @@ template <class T> struct diffgrad {
     }
 };
 
-FASTOPT_RULE(diffgrad)
+FASTOPT_LONG_RULE(diffgrad)
 
 }  // namespace fastopt::FASTOPT_LEVEL

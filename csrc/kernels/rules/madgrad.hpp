@@ -15,6 +15,6 @@ template <class T> struct madgrad {
     }
 };
 
-FASTOPT_RULE(madgrad)
+FASTOPT_LONG_RULE(madgrad)
 
 }  // namespace fastopt::FASTOPT_LEVEL

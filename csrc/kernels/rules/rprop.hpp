@@ -16,6 +16,6 @@ template <class T> struct rprop {
     }
 };
 
-FASTOPT_RULE(rprop)
+FASTOPT_LONG_RULE(rprop)
 
 }  // namespace fastopt::FASTOPT_LEVEL

@@ -16,6 +16,6 @@ template <class T> struct smorms3 {
     }
 };
 
-FASTOPT_RULE(smorms3)
+FASTOPT_LONG_RULE(smorms3)
 
 }  // namespace fastopt::FASTOPT_LEVEL
