@@ -2,6 +2,7 @@
 #include "fastcall.hpp"
 
 #include "plan/power.hpp"
+#include "python/dlpack.hpp"
 #include "python/leaves.hpp"
 
 namespace fastopt {
@@ -74,6 +75,18 @@ PyObject* address_of(PyObject*, PyObject* array) {
     return PyLong_FromVoidPtr(NdArray(array).data());
 }
 
+PyObject* places(PyObject*, PyObject* tensors) {
+    try {
+        return places_of(tensors);
+    } catch (const std::exception&) {
+        return PyErr_NoMemory();
+    }
+}
+
+PyObject* holds_all(PyObject*, PyObject* const* given, Py_ssize_t count) {
+    return PyBool_FromLong(count == 2 && holds(given[0], given[1]));
+}
+
 PyObject* leaves(PyObject*, PyObject* const* given, Py_ssize_t count) {
     if (count != 2) {
         PyErr_SetString(PyExc_TypeError, "leaves takes (form, tree)");
@@ -98,6 +111,8 @@ PyMethodDef power_function{"power", as_function(&power_of), METH_FASTCALL, nullp
 PyMethodDef real_power_function{"real_power", as_function(&real_power_of), METH_FASTCALL, nullptr};
 PyMethodDef exp_function{"exp", &exp_of, METH_O, nullptr};
 PyMethodDef address_function{"address", &address_of, METH_O, nullptr};
+PyMethodDef places_function{"places", &places, METH_O, nullptr};
+PyMethodDef holds_function{"holds", as_function(&holds_all), METH_FASTCALL, nullptr};
 PyMethodDef leaves_function{"leaves", as_function(&leaves), METH_FASTCALL, nullptr};
 
 }  // namespace
@@ -106,7 +121,8 @@ void add_fast_calls(py::module_& module, py::class_<NumpyPlan>& plan) {
     auto* const type = reinterpret_cast<PyTypeObject*>(plan.ptr());
     plan.attr("step") = py::reinterpret_steal<py::object>(PyDescr_NewMethod(type, &step_method));
     for (PyMethodDef* each : {&power_function, &real_power_function, &exp_function,
-                              &address_function, &leaves_function}) {
+                              &address_function, &places_function, &holds_function,
+                              &leaves_function}) {
         module.attr(each->ml_name) = py::reinterpret_steal<py::object>(PyCFunction_New(each, nullptr));
     }
 }

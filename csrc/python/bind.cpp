@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "python/dlpack.hpp"
 #include "python/numpy_plan.hpp"
 
 namespace fastopt {
@@ -16,7 +17,11 @@ void fetch_ahead(PyObject* gradients, std::ptrdiff_t i, std::ptrdiff_t count) {
     PyObject* const later = PySequence_Fast_GET_ITEM(gradients, std::min(i + 16, count - 1));
     NdArray(later).fetch();
     PyObject* const soon = PySequence_Fast_GET_ITEM(gradients, std::min(i + 6, count - 1));
-    if (NdArray::is_exact(soon)) NdArray(soon).fetch_lengths();
+    if (NdArray::is_exact(soon)) {
+        NdArray(soon).fetch_lengths();
+    } else {
+        TorchTensor::fetch_fields(soon);
+    }
 }
 
 }  // namespace
@@ -58,11 +63,22 @@ BindResult NumpyPlan::bind(py::handle gradients, py::handle params, bool overlap
 
 bool NumpyPlan::bind_gradient(std::size_t parameter, PyObject* gradient, bool overlap_checked,
                               const GradientForms& forms) {
-    if (!NdArray::is_exact(gradient)) return false;
+    if (!NdArray::is_exact(gradient)) return bind_tensor(parameter, gradient, overlap_checked, forms);
     const NdArray g(gradient);
     const auto dtype = forms.cast ? g.format() : g.dtype();
     if (!dtype || !g.has_shape(plan_.shape(parameter))) return false;
     if (!forms.cast && dtype != plan_.dtype(parameter)) return false;
+    return plan_.bind(parameter, g.view(*dtype), overlap_checked, forms);
+}
+
+// Apart from that of arrays, which are most.
+[[gnu::noinline]] bool NumpyPlan::bind_tensor(std::size_t parameter, PyObject* gradient, bool overlap_checked,
+                                              const GradientForms& forms) {
+    TorchTensor g;
+    if (!g.read(gradient)) return false;
+    const auto dtype = g.dtype();
+    if (dtype != plan_.dtype(parameter) || !g.has_shape(plan_.shape(parameter))) return false;
+    if (TorchTensor::is_lazy(gradient)) return false;
     return plan_.bind(parameter, g.view(*dtype), overlap_checked, forms);
 }
 

@@ -90,6 +90,8 @@ public:
 private:
     bool bind_gradient(std::size_t parameter, PyObject* gradient, bool overlap_checked,
                        const GradientForms& forms);
+    bool bind_tensor(std::size_t parameter, PyObject* gradient, bool overlap_checked,
+                     const GradientForms& forms);
     void keep(py::handle array, std::size_t parameter);
     void arrange_owners();
     void read_rows(py::handle rows);

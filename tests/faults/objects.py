@@ -210,5 +210,5 @@ NOTHING = _error("None", lambda a: None, "None", "only gradients")
 OBJECTS = [*ARRAYLIKE, *SINGLE, *CONTAINERS]
 
 # Arrays of other libraries are gradients as they are.
-READABLE = ("array-like", "tensor", "JAX array")
+READABLE = ("array-like", "tensor", "tensor with gradient", "JAX array")
 UNREADABLE = [fault for fault in OBJECTS if fault.name not in READABLE]

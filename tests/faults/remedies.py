@@ -67,7 +67,6 @@ LINES: dict[str, str] = {
 OF_GRADIENTS: dict[str, str] = {
     **{name: LINES[name] for name in ("masked", "matrix", "subclass", "subclass of memmap")},
     "record array": VIEW,
-    "tensor with gradient": "{}.detach()",
     "other float": "{}.astype(np.float32)",
     "float16": "{}.astype(np.float32)",
     "bfloat16": "{}.astype(np.float32)",

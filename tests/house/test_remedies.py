@@ -32,6 +32,7 @@ NEVER = {
     ("state/saving.py", "_extra"),
     ("backends/python_binding.py", "_doubtful"),  # for those who change fastopt
     ("step/bound.py", "__setattr__"),
+    ("torch/checks.py", "_check"),  # a device besides the processor; the others have their rows
 }
 
 

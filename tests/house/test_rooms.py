@@ -20,7 +20,7 @@ ROOMS = [
     *("version", "runtime", "numerics", "arrays", "algorithm", "schedules", "model", "followers"),
     *("frameworks", "backends", "step", "moves", "closure", "checkpoint", "state", "optimizer"),
     *("optimizers", "registry", "functional", "loading", "smoothing", "dialect", "description"),
-    *("convert", "rules", "training"),
+    *("convert", "torch", "rules", "training"),
     *("scipy", "sklearn", "autograd"),
     *("__init__", "demo", "bench", "__main__"),
 ]

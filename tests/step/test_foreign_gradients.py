@@ -124,12 +124,13 @@ def test_memory_that_the_step_writes(backend: str) -> None:
         fastopt.SGD(p, backend=backend).step(torch.from_numpy(p))
 
 
-def needing_gradients(a: Any) -> Any:
-    return of_torch(a).requires_grad_()
-
-
 def sparse(a: Any) -> Any:
     return of_torch(a).requires_grad_().to_sparse()
+
+
+def negative(a: Any) -> Any:
+    """Make a tensor whose sign is not in its memory."""
+    return pytest.importorskip("torch")._neg_view(of_torch(a))
 
 
 def halves(a: Any) -> Any:
@@ -137,12 +138,19 @@ def halves(a: Any) -> Any:
 
 
 REFUSED = [
-    (needing_gradients, "g.detach()"),
+    (negative, "g.resolve_neg()"),
     (sparse, "g.detach().to_dense()"),
     (halves, "g.float()"),
     (lambda a: Copying(), "np.asarray(g)"),
     (lambda a: OnDevice(), "np.asarray(g)"),
 ]
+
+
+def test_a_tensor_with_a_history(backend: str) -> None:
+    """As ``backward(create_graph=True)`` makes gradients."""
+    p = np.zeros(SHAPE, np.float32)
+    fastopt.SGD(p, lr=1.0, backend=backend).step(of_torch(values()).requires_grad_())
+    assert p.tobytes() == (-values()).tobytes()
 
 
 @pytest.mark.parametrize(("make", "line"), REFUSED)

@@ -1,5 +1,6 @@
 """Gradients in arrays of other libraries, read where they lie."""
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -48,13 +49,25 @@ def _read(g: Any) -> Any:
     if g.__dlpack_device__()[0] not in READABLE:
         raise BufferError("it is on another device")
     try:
-        return np.from_dlpack(g)
+        return np.from_dlpack(_plain(g))
     except Exception:
         try:  # DLPack does not know all dtypes: bfloat16
             return np.asarray(g, copy=False)
         except Exception:
             pass
         raise
+
+
+def _plain(g: Any) -> Any:
+    """Return a tensor of torch without its history; raise where its memory means something else."""
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not isinstance(g, torch.Tensor):
+        return g
+    if type(g) not in (torch.Tensor, torch.nn.Parameter):
+        raise BufferError("a subclass may mean something else by its memory")
+    if g.is_neg():
+        raise BufferError("its negative is what is meant")
+    return g.detach()
 
 
 def _line(g: Any) -> str:
@@ -64,10 +77,12 @@ def _line(g: Any) -> str:
     return "".join(
         [
             "g",
+            "" if type(g).__name__ in ("Tensor", "Parameter") else ".as_subclass(torch.Tensor)",
             ".detach()" if g.requires_grad else "",
             "" if str(g.layout) == "torch.strided" else ".to_dense()",
             ".cpu()" if g.device.type != "cpu" else "",
             ".float()" if str(g.dtype) == "torch.bfloat16" else "",
             ".resolve_conj()" if g.is_conj() else "",
+            ".resolve_neg()" if g.is_neg() else "",
         ]
     )

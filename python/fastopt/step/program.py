@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from fastopt.algorithm import scaled
 from fastopt.backends import BOUND, UNLISTED, Listed
 from fastopt.model import Change, Row
@@ -25,6 +27,8 @@ from fastopt.step.loss import loss_of, not_finite
 from fastopt.step.norms import norms_of
 from fastopt.step.report import reports
 from fastopt.step.transforms import left
+
+_ARRAYS = frozenset((np.ndarray, type(None)))
 
 
 def step(core: Core, grads: Any, found: int, loss: Any = None) -> bool:
@@ -75,6 +79,8 @@ def take(
     if bound.plain and not zero and added == 1:
         bound.plan.run(rows, get_num_threads(), None, changes)
         return True
+    if not _ARRAYS.issuperset(map(type, gradients)):  # such as tensors, which the plan reads by itself
+        gradients = readable(bound.parameters, gradients)
     changes += anyway
     return _decided(bound, StepRequest(rows, gradients, added, zero, changes, anyway, loss, gradients))
 

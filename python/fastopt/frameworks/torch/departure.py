@@ -88,7 +88,7 @@ def to_torch(opt: Convertible) -> dict[str, Any]:
             entry = {there[key]: torch.from_numpy(array) for key, array in arrays.items()}
             if theirs.name not in UNCOUNTED:
                 entry["step"] = _step(saved["steps"], name)
-            numbers = {**saved["carried"], **_following(opt, h, saved["steps"], theirs.name)}
+            numbers = {**saved["carried"], **following(opt, h, saved["steps"], theirs.name)}
             for key, value in numbers.items():
                 entry[key] = torch.tensor(value, dtype=torch.float64)
             if entry:
@@ -96,7 +96,7 @@ def to_torch(opt: Convertible) -> dict[str, Any]:
     return {"state": entries, "param_groups": groups}
 
 
-def _following(opt: Any, h: Values, steps: int, name: str) -> dict[str, float]:
+def following(opt: Any, h: Values, steps: int, name: str) -> dict[str, float]:
     """Return the numbers of the step that comes which torch keeps in the state."""
     if name not in FOLLOWING:
         return {}

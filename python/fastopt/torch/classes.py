@@ -1,0 +1,53 @@
+"""The classes: torch's own with another step, and one of the same manners for all other algorithms."""
+
+import inspect
+from typing import Any
+
+from fastopt.algorithm import is_scheduled
+from fastopt.optimizer import Optimizer
+from fastopt.torch.fused import Fused
+from fastopt.torch.names import theirs_of
+
+
+class Own(Fused):
+    """An optimizer whose algorithm torch does not have: hyperparameters are by keyword."""
+
+    def __init__(self, params: Any, **hyperparameters: Any) -> None:
+        kind = self.algorithm
+        given = kind.check_keywords((), dict(hyperparameters))
+        for name, value in hyperparameters.items():
+            if name not in given:
+                raise TypeError(
+                    f"{name} is an option of fastopt.{kind.__name__}, and no hyperparameter: do it in "
+                    "the training loop"
+                )
+            if is_scheduled(value):
+                raise TypeError(
+                    f"{name} is a function of the step: give its value here, and a scheduler of torch "
+                    "changes it"
+                )
+        defaults = {name: option.default for name, option in kind.hyperparameters.items()}
+        super().__init__(params, {**defaults, **given})
+
+
+def class_of(kind: type[Optimizer]) -> type[Fused]:
+    """Make the class of an algorithm."""
+    name, theirs = kind.__name__, theirs_of(kind)
+    members: dict[str, Any] = {
+        "algorithm": kind,
+        "__module__": "fastopt.torch",
+        "__qualname__": name,
+        "__doc__": (theirs or kind).__doc__,
+    }
+    if theirs is not None:
+        return type(name, (Fused, theirs), members)
+    parameters = [
+        inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD),
+        inspect.Parameter("params", inspect.Parameter.POSITIONAL_OR_KEYWORD),
+        *[
+            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=option.default)
+            for key, option in kind.hyperparameters.items()
+        ],
+    ]
+    members["__signature__"] = inspect.Signature(parameters[1:])
+    return type(name, (Own,), members)

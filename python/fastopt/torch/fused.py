@@ -1,0 +1,57 @@
+"""The step that replaces torch's, and the classes that have it."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+
+from fastopt.optimizer import Optimizer
+from fastopt.torch.inner import Inner
+
+
+class Fused(torch.optim.Optimizer):  # type: ignore[misc]
+    """An optimizer of torch whose steps fastopt takes, on the memory of its tensors."""
+
+    algorithm: ClassVar[type[Optimizer]]
+    _inner: Inner | None = None
+    _step_supports_amp_scaling = True  # GradScaler gives scale and what it found to the step
+
+    def step(self, closure: Callable[[], Any] | None = None, *, loss: Any = None) -> Any:
+        """Update every parameter that has a gradient.
+
+        Parameters
+        ----------
+        closure : function, optional
+            Called first, with gradients enabled; what it returns is returned.
+        loss : float or tensor, optional
+            The loss that the gradients are of, for the algorithms that need it, and for these alone;
+            by default what `closure` returns.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For parameters, gradients or states that cannot be used; the message says which, and what
+            to do. Nothing has been written then.
+        """
+        returned = None
+        if closure is not None:
+            with torch.enable_grad():
+                returned = closure()
+        if loss is None and self.algorithm.takes_loss:
+            loss = returned
+        overflown = getattr(self, "found_inf", None)
+        if overflown is not None and overflown.item() > 0:
+            return returned
+        scale = getattr(self, "grad_scale", None)
+        inner = self._inner
+        if inner is None or not inner.follows(self.param_groups, self.state):
+            inner = self._inner = Inner(self.algorithm, self.param_groups, self.state)
+        inner.step(
+            self.param_groups,
+            self.state,
+            1.0 if scale is None else float(scale),
+            loss.item() if isinstance(loss, torch.Tensor) else loss,
+        )
+        return returned
+
+    step._torchdynamo_disable = True  # type: ignore[attr-defined]
