@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+import fastopt
+
 torch = pytest.importorskip("torch")
 
 from fastopt import torch as fused  # noqa: E402 - which imports torch
@@ -303,3 +305,27 @@ def test_a_loss_from_the_closure_or_by_keyword() -> None:
     assert torch.equal(*both)
     with pytest.raises(TypeError, match="needs the loss"):
         by_keyword.step()
+
+
+def test_averages_of_the_algorithm() -> None:
+    params = [torch.nn.Parameter(ramp(3, 4)), torch.nn.Parameter(LAYOUTS["with gaps"]())]
+    arrays = [p.detach().clone().contiguous().numpy() for p in params]
+    optimizer, opt = fused.AdamWScheduleFree(params, lr=0.1), fastopt.AdamWScheduleFree(arrays, lr=0.1)
+    for step in range(4):
+        for p in params:
+            p.grad = torch.cos(p.detach() + step)
+        opt.step([p.grad for p in params])
+        optimizer.step()
+        for move in ("eval", "train"):
+            for each in (optimizer, opt):
+                getattr(each, move)()
+            for p, a in zip(params, arrays, strict=True):
+                assert torch.equal(p.detach(), torch.from_numpy(a))
+    optimizer.eval()
+    with pytest.raises(RuntimeError, match="train"):
+        optimizer.step()
+    optimizer.state.clear()
+    with pytest.raises(RuntimeError, match="call train"):
+        optimizer.step()
+    optimizer.train()
+    optimizer.step()

@@ -3,7 +3,7 @@
 import inspect
 from typing import Any
 
-from fastopt.algorithm import is_scheduled
+from fastopt.algorithm import Algorithm, is_scheduled
 from fastopt.optimizer import Optimizer
 from fastopt.torch.fused import Fused
 from fastopt.torch.names import theirs_of
@@ -30,6 +30,19 @@ class Own(Fused):
         super().__init__(params, {**defaults, **given})
 
 
+class Averaging(Own):
+    """An optimizer whose model is used at averages that the algorithm keeps, as of Schedule-Free."""
+
+    def eval(self) -> None:
+        """Move the parameters to their averages, until `train`; a second call does nothing."""
+        self._followed().move(True)
+
+    def train(self) -> None:
+        """Move them back; else do nothing."""
+        if self._inner is not None and self._inner.is_moved:
+            self._inner.move(False)
+
+
 def class_of(kind: type[Optimizer]) -> type[Fused]:
     """Make the class of an algorithm."""
     name, theirs = kind.__name__, theirs_of(kind)
@@ -50,4 +63,6 @@ def class_of(kind: type[Optimizer]) -> type[Fused]:
         ],
     ]
     members["__signature__"] = inspect.Signature(parameters[1:])
-    return type(name, (Own,), members)
+    averages: Any = kind.average
+    keeps_averages = averages.__func__ is not vars(Algorithm)["average"].__func__
+    return type(name, (Averaging if keeps_averages else Own,), members)

@@ -43,9 +43,7 @@ class Fused(torch.optim.Optimizer):  # type: ignore[misc]
         if overflown is not None and overflown.item() > 0:
             return returned
         scale = getattr(self, "grad_scale", None)
-        inner = self._inner
-        if inner is None or not inner.follows(self.param_groups, self.state):
-            inner = self._inner = Inner(self.algorithm, self.param_groups, self.state)
+        inner = self._followed()
         inner.step(
             self.param_groups,
             self.state,
@@ -53,5 +51,17 @@ class Fused(torch.optim.Optimizer):  # type: ignore[misc]
             loss.item() if isinstance(loss, torch.Tensor) else loss,
         )
         return returned
+
+    def _followed(self) -> Inner:
+        """Return the optimizer of fastopt as it is with what torch has now."""
+        inner = self._inner
+        if inner is None or not inner.follows(self.param_groups, self.state):
+            if inner is not None and inner.is_moved:
+                raise RuntimeError(
+                    "parameters, groups or states are others than when eval() moved the parameters to "
+                    "their averages: call train() first"
+                )
+            inner = self._inner = Inner(self.algorithm, self.param_groups, self.state)
+        return inner
 
     step._torchdynamo_disable = True  # type: ignore[attr-defined]

@@ -92,6 +92,12 @@ class Inner:
         each: list[bool] = []
         for values, params in zip(self._values, self._lists, strict=True):
             each += [_is_elementwise(kind, values)] * len(params)
+        for (what, p), alone in zip(named(groups), each, strict=True):
+            if p.is_complex() and not alone:
+                raise TypeError(
+                    f"{what} is complex, and {kind.__name__} looks at the shape of a parameter or at "
+                    "norms: give torch.view_as_real(p)"
+                )
         self._forms = [Form(p, alone) for p, alone in zip(self.params, each, strict=True)]
         for (what, p), form in zip(named(groups), self._forms, strict=True):
             if form.overlaps:
@@ -234,6 +240,25 @@ class Inner:
 
     def _seen(self) -> list[bytes]:
         return [numbers.tobytes() for numbers in self._numbers.values()]
+
+    # Averages of the algorithm.
+
+    @property
+    def is_moved(self) -> bool:
+        """True while the parameters are at their averages."""
+        return core_of(self.opt).evaluation is not None
+
+    def move(self, to_averages: bool) -> None:
+        """Move the parameters to their averages, or back."""
+        for form in self._copied:
+            form.read()
+        if to_averages:
+            self.opt.eval()
+        else:
+            self.opt.train()
+        for form in self._copied:
+            form.write()
+        torch.autograd.graph.increment_version(self._tracked)
 
     # The step.
 
