@@ -12,6 +12,7 @@ import fastopt
 torch = pytest.importorskip("torch")
 
 from fastopt import torch as fused  # noqa: E402 - which imports torch
+from fastopt.torch import inner, tensors  # noqa: E402
 
 TOLERANCE = 1e-12  # as in test_torch_trajectories
 Pair = tuple[Any, Any]
@@ -329,3 +330,21 @@ def test_averages_of_the_algorithm() -> None:
         optimizer.step()
     optimizer.train()
     optimizer.step()
+
+
+def test_each_backend_and_no_extension(
+    twins: Twins, backend: str, default_settings: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a torch that has no table of functions for its tensors."""
+    fastopt.use_backend(backend)
+    monkeypatch.setattr(tensors, "native", None)
+    monkeypatch.setattr(inner, "native", None)
+    twins.both(lambda o, params: setattr(params[0], "data", params[0].data * 2))
+    twins.step()
+    twins.both(lambda o, params: o.state[params[0]].update(exp_avg=ramp(3, 4)))
+    twins.step()
+
+
+@pytest.mark.filterwarnings("error:nothing refers to:UserWarning")
+def test_no_array_counts_as_unseen() -> None:
+    Twins(*LAYOUTS.values()).step(4)

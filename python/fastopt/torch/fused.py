@@ -63,5 +63,3 @@ class Fused(torch.optim.Optimizer):  # type: ignore[misc]
                 )
             inner = self._inner = Inner(self.algorithm, self.param_groups, self.state)
         return inner
-
-    step._torchdynamo_disable = True  # type: ignore[attr-defined]
