@@ -20,7 +20,7 @@ import fastopt
 from fastopt import schedules
 from fastopt.algorithm.base import SETTINGS
 from fastopt.registry import optimizer_class
-from support.steps import take_step
+from support.steps import first_estimate, take_step
 from support.variants import ANY_SHAPE, WITH_ALL, label, variants
 
 PARTS = 4
@@ -179,6 +179,7 @@ def everything(algorithm: str) -> Run:
         grads = overflowing(k)
         for name, g in grads.items():
             grads[name] = None if g is None else g * opt.loss_scale
+        first_estimate(opt, grads)
         opt.accumulate(grads)
         if k == 4:
             opt.freeze("f")
