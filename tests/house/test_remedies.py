@@ -22,9 +22,15 @@ ELSEWHERE = {
     ("arrays/fingerprint.py", "check"): "tests/arrays/test_lifetime.py",
     ("arrays/lifetime.py", "_show"): "tests/arrays/test_lifetime.py",
     ("backends/numba_elementwise.py", "check_enabled"): "tests/backends/test_numba_switched_off.py",
-    ("frameworks/keras/arrival.py", "_checked"): "tests/oracles/test_convert_keras.py",
+    ("frameworks/keras/arrival.py", "checked"): "tests/oracles/test_convert_keras.py",
     ("frameworks/keras/arrival.py", "_groups"): "tests/oracles/test_convert_keras.py",
+    ("frameworks/keras/departure.py", "_check_fit"): "tests/oracles/test_convert_keras.py",
+    ("frameworks/keras/departure.py", "_chosen"): "tests/oracles/test_convert_keras.py",
+    ("frameworks/keras/departure.py", "to_keras"): "tests/oracles/test_convert_keras.py",
     ("frameworks/optax/arrival.py", "from_optax"): "tests/oracles/test_convert_optax.py",
+    ("frameworks/optax/departure.py", "_filled"): "tests/oracles/test_convert_optax.py",
+    ("frameworks/together.py", "common"): "tests/oracles/test_convert_optax.py",
+    ("frameworks/together.py", "departing"): "tests/oracles/test_convert_keras.py",
     ("numerics/environment.py", "_warn_once"): "tests/numerics/test_floating_point_environment.py",
 }
 NEVER = {

@@ -237,3 +237,138 @@ def test_averages_that_overwrite_no_more() -> None:
 def test_only_optimizers_that_keras_has() -> None:
     with pytest.raises(TypeError, match="SGDScheduleFree has no counterpart in keras"):
         convert.from_keras(fastopt.SGDScheduleFree([np.ones(3)]), keras.optimizers.SGD())
+
+
+@cases("keras")
+def test_training_goes_on_there(
+    name: str, options: Options, problem: "ProblemMaker", difference: "Difference"
+) -> None:
+    """Whatever numbers the optimizer there was made with; and back again, nothing has changed."""
+    some = problem(2 * STAGE, absent=False)
+    ours = few(some.parameters())
+    opt = fastopt.get(name, ours, like="keras", **options)
+    for step in some.grads[:STAGE]:
+        opt.step(few(step))
+    switches = ("momentum", "amsgrad", "centered", "nesterov")
+    given = {key: value for key, value in keras_options(name, options).items() if key in switches}
+    peer = Keras(name, ours, **given)
+    convert.to_keras(opt, peer.optimizer)
+    again = fastopt.get(name, few(some.parameters()))
+    convert.from_keras(again, peer.optimizer)
+    for key, states in opt.state.items():
+        for part, array in states.items():
+            np.testing.assert_array_equal(again.state[key][part], array)
+    assert again.step_count == STAGE
+    follow(opt, ours, peer, some.grads[STAGE:], difference)
+
+
+def ready(name: str = "adam", **given: Any) -> Any:
+    return Keras(name, {"p": np.ones(3), "q": np.ones(2)}, **given).optimizer
+
+
+def two(**given: Any) -> fastopt.Optimizer:
+    return fastopt.Adam({"p": np.ones(3), "q": np.ones(2)}, like="keras", **given)
+
+
+def test_settings_and_excluded_parameters_go_there(
+    problem: "ProblemMaker", difference: "Difference"
+) -> None:
+    some = problem(2 * STAGE, absent=False)
+    ours = few(some.parameters())
+    opt = fastopt.AdamW(
+        ours,
+        like="keras",
+        lr=fastopt.schedules.cosine(0.1, 1000),
+        weight_decay=0.1,
+        groups={"scalar": {"weight_decay": 0}},
+        global_clipnorm=0.5,
+        loss_scale=4.0,
+    )
+    for step in some.grads[:STAGE]:
+        opt.step(few(step))
+    peer = Keras("adamw", ours)
+    with pytest.raises(ValueError, match=r"'scalar' is 0\.0, and would be 0\.1.*before build"):
+        convert.to_keras(opt, peer.optimizer)
+    peer.optimizer.built = False
+    peer.optimizer.exclude_from_weight_decay(var_list=[peer.variables["scalar"]])
+    peer.optimizer.built = True
+    convert.to_keras(opt, peer.optimizer)
+    assert float(peer.optimizer.learning_rate) == opt.groups[0].with_values({}).h.lr
+    opt.lr = float(peer.optimizer.learning_rate)
+    follow(opt, ours, peer, some.grads[STAGE:], difference)
+
+
+def step_apart(opt: fastopt.Optimizer) -> fastopt.Optimizer:
+    opt.step({"p": np.ones(3), "q": None})
+    return opt
+
+
+LEAVING: list[tuple[Callable[[], Any], Callable[[], Any], str, str]] = [
+    (
+        lambda: step_apart(two()),
+        ready,
+        "'q' has taken 0 steps and 'p' 1",
+        "opt.step({'p': None, 'q': q})",
+    ),
+    (
+        lambda: two(groups={"q": {"eps": 0.5}}),
+        ready,
+        "different values of eps",
+        "opt.eps = 1e-07",
+    ),
+    (
+        lambda: two(),
+        lambda: ready(learning_rate=keras.optimizers.schedules.ExponentialDecay(0.1, 9, 0.5)),
+        "make it with learning_rate=0.001",
+        "optimizer = ready(learning_rate=0.001)",
+    ),
+    (
+        lambda: two(amsgrad=True),
+        ready,
+        "lacks _velocity_hats.*amsgrad=True",
+        "optimizer = ready(amsgrad=True)",
+    ),
+    (
+        lambda: two(loss_scale="dynamic"),
+        ready,
+        r"opt\.loss_scale = 1\.0 first",
+        "opt.loss_scale = 1.0",
+    ),
+    (
+        lambda: fastopt.Adam([np.ones(2), np.ones(3)], like="keras"),
+        ready,
+        "_momentums of '0' is float64 of shape",
+        "opt = two()",
+    ),
+    (
+        lambda: fastopt.Adam([np.ones(3)] * 1),
+        ready,
+        "nothing like eps_placement|2 variables",
+        "opt = two()",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "there", "said", "remedy"), LEAVING)
+def test_what_keras_has_no_place_for(
+    make: Callable[[], Any], there: Callable[[], Any], said: str, remedy: str
+) -> None:
+    """Nothing has changed there, and what the message says works."""
+    known = {"opt": make(), "optimizer": there(), "ready": ready, "two": two, "q": np.ones(2)}
+    before = [np.array(v.value) for v in known["optimizer"].variables]
+    with pytest.raises(ValueError, match=said):
+        convert.to_keras(known["opt"], known["optimizer"])
+    for variable, was in zip(known["optimizer"].variables, before, strict=True):
+        np.testing.assert_array_equal(np.array(variable.value), was)
+    exec(remedy, known)
+    convert.to_keras(known["opt"], known["optimizer"])
+
+
+def test_gradients_that_wait_stay_here() -> None:
+    opt = two(gradient_accumulation_steps=2)
+    grads = {"p": np.ones(3), "q": np.ones(2)}
+    opt.accumulate(grads)
+    with pytest.raises(ValueError, match="convert after that step"):
+        convert.to_keras(opt, ready())
+    opt.accumulate(grads)
+    convert.to_keras(opt, ready())

@@ -319,3 +319,99 @@ def test_tied_arrays_have_a_state_for_each_place_there() -> None:
     with pytest.raises(ValueError, match=r"opt has tied arrays.*params that have every array once"):
         convert.from_optax(opt, state, steps=7)
     assert opt.step_count == 0
+
+
+@cases("optax", without=REFUSED)
+def test_training_goes_on_there(
+    name: str, options: Options, problem: "ProblemMaker", difference: "Difference"
+) -> None:
+    """And back again, nothing has changed."""
+    some = problem(2 * STAGE, absent=False)
+    ours = few(some.parameters())
+    opt = fastopt.get(name, ours, like="optax", **options)
+    for step in some.grads[:STAGE]:
+        opt.step(few(step))
+    peer = Optax(transformation(name, options), ours)
+    peer.now = {key: np.copy(p) for key, p in ours.items()}
+    peer.state = convert.to_optax(opt, peer.state)
+    again = fastopt.get(name, few(some.parameters()), like="optax", **options)
+    convert.from_optax(again, peer.state, steps=STAGE)
+    for key, states in opt.state.items():
+        for part, array in states.items():
+            np.testing.assert_array_equal(again.state[key][part], array)
+    for step in some.grads[STAGE:]:
+        opt.step(few(step))
+    for key, p in peer.steps(some.grads[STAGE:]).items():
+        assert difference(ours[key], p) <= TOLERANCE, key
+
+
+def test_schedules_and_injected_numbers_there() -> None:
+    params = {"b": [np.ones(2)], "a": np.ones(3)}
+    rates = optax.cosine_decay_schedule(0.1, 20)
+    transform = optax.chain(optax.clip(9.0), optax.inject_hyperparams(optax.adamw)(rates))
+    opt = fastopt.AdamW(params, like="optax", lr=fastopt.schedules.cosine(0.1, 20), betas=(0.8, 0.9))
+    grads = {"b": [np.array([1.0, -2.0])], "a": np.array([0.5, 1.0, 2.0])}
+    for _ in range(5):
+        opt.step(grads)
+    state = convert.to_optax(opt, transform.init(params))
+    there = jax.tree.map(np.array, params)
+    for _ in range(5):
+        opt.step(grads)
+        updates, state = transform.update(grads, state, there)
+        there = optax.apply_updates(there, updates)
+    assert int(state[1].count) == 10
+    for one, other in zip(jax.tree.leaves(params), jax.tree.leaves(there), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def stepped_apart() -> Any:
+    opt = fastopt.Adam({"p": np.ones(3), "q": np.ones(2)}, like="optax", lr=0.5)
+    opt.step({"p": np.ones(3), "q": None})
+    return opt
+
+
+TWO = {"p": np.ones(3), "q": np.ones(2)}
+W = np.ones((2, 2))
+
+
+def like_optax(params: Any = TWO, **given: Any) -> fastopt.Optimizer:
+    return fastopt.Adam(params, like="optax", lr=0.5, **given)
+
+
+LEAVING: list[tuple[Make, Any, str, Make, Any]] = [  # what is wrong, what is said, and that done
+    (stepped_apart, TWO, "'q' has taken 0 steps and 'p' 1", like_optax, TWO),
+    (like_optax, {"p": np.ones(3)}, "missing", like_optax, TWO),
+    (
+        like_optax,
+        {"p": np.ones(3, "f4"), "q": np.ones(2, "f4")},
+        r"mu of 'p' is float32 of shape \(3,\).*init the transformation with the parameters of opt",
+        like_optax,
+        TWO,
+    ),
+    (
+        lambda: like_optax({"p": W, "q": W.T}, tied="add"),
+        {"p": W, "q": W.T},
+        "opt has tied arrays.*params that have every array once",
+        lambda: like_optax({"p": W}),
+        {"p": W},
+    ),
+    (lambda: fastopt.Adam(TWO, like="keras"), TWO, "nothing like eps_placement", like_optax, TWO),
+]
+
+
+@pytest.mark.parametrize(("make", "params", "said", "mended", "then"), LEAVING)
+def test_what_optax_has_no_place_for(
+    make: Make, params: Any, said: str, mended: Make, then: Any
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        convert.to_optax(make(), optax.adam(0.5).init(params))
+    convert.to_optax(mended(), optax.adam(0.5).init(then))
+
+
+def test_groups_of_which_optax_injects_one() -> None:
+    opt = like_optax(groups={"q": {"eps": 0.5}})
+    state = optax.inject_hyperparams(optax.adam)(0.5).init(TWO)
+    with pytest.raises(ValueError, match=r"different values of eps.* opt\.eps = 1e-08 first"):
+        convert.to_optax(opt, state)
+    opt.eps = 1e-08
+    assert float(convert.to_optax(opt, state).hyperparams["eps"]) == 1e-8

@@ -11,12 +11,12 @@ the caller's to copy. What cannot be translated is refused, and nothing has chan
 
 from typing import TYPE_CHECKING
 
-from fastopt.frameworks.keras import from_keras
-from fastopt.frameworks.optax import from_optax
+from fastopt.frameworks.keras import from_keras, to_keras
+from fastopt.frameworks.optax import from_optax, to_optax
 from fastopt.frameworks.torch import from_torch, to_torch
 from fastopt.runtime import attributes
 
-__all__ = ["from_keras", "from_optax", "from_torch", "to_torch"]
+__all__ = ["from_keras", "from_optax", "from_torch", "to_keras", "to_optax", "to_torch"]
 
 
 if not TYPE_CHECKING:  # type checkers find by themselves what is missing

@@ -41,7 +41,7 @@ def from_keras(opt: Convertible, optimizer: Any, *, hyperparameters: bool = True
         As of `Optimizer.load_state_dict`.
     """
     theirs = counterpart(opt, TABLE, "keras")
-    variables = _checked(opt, optimizer, theirs)
+    variables = checked(opt, optimizer, theirs)
     if not hyperparameters:
         check_rule(opt, "keras", theirs.name, theirs.options)
     import keras
@@ -70,7 +70,7 @@ def from_keras(opt: Convertible, optimizer: Any, *, hyperparameters: bool = True
     arrive(opt, Arrival("keras", theirs, steps, entries, groups, settings))
 
 
-def _checked(opt: Convertible, optimizer: Any, theirs: Counterpart) -> list[Any]:
+def checked(opt: Convertible, optimizer: Any, theirs: Counterpart) -> list[Any]:
     """Return the variables of an optimizer whose state can be taken."""
     kind = type(optimizer)
     if kind.__module__.split(".")[0] != "keras" or kind.__name__ != theirs.name:

@@ -57,7 +57,7 @@ def from_optax(opt: Convertible, optax_state: Any, *, steps: int | None = None) 
     name = type(opt).__name__
     found = search(optax_state, KEEPERS[name])
     trees = {key: found.trees[there] for key, there in theirs.states.items() if there in found.trees}
-    _check_needed(opt, theirs, trees)
+    check_needed(opt, theirs, trees)
     steps = None if steps is None else whole(steps, "steps", 0)
     known = [count for count in (found.count, found.steps, steps) if count is not None]
     counted = known[0] if known else opt.step_count
@@ -91,7 +91,7 @@ def from_optax(opt: Convertible, optax_state: Any, *, steps: int | None = None) 
     arrive(opt, Arrival("optax", theirs, total, entries, groups))
 
 
-def _check_needed(opt: Convertible, theirs: Counterpart, states: Collection[str]) -> None:
+def check_needed(opt: Convertible, theirs: Counterpart, states: Collection[str]) -> None:
     """Raise where its states are not those of the rules of opt: its hyperparameters are others."""
     for group in opt.groups:
         needed = opt.rule_for(group.with_values({}).h).kept
