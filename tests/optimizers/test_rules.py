@@ -9,7 +9,7 @@ import pytest
 from support.variants import label, own_options, variants
 
 import fastopt
-from fastopt.algorithm import stages
+from fastopt.algorithm import stages, transforms
 from fastopt.algorithm.hyperparameters import Values
 from fastopt.algorithm.rule import rule_of
 from fastopt.optimizers import CLASSES
@@ -56,7 +56,22 @@ def test_every_native_rule_is_used() -> None:
     }
     others = {"accumulate", "weighed", "perturb_adaptively", "schedule_free_average", "splus_average"}
     others |= {"mean_of_estimates", "mean_of_squared_estimates"}
+    for rule in (transforms.GROKFAST, transforms.ORTHOGONAL, transforms.BY_ROWS):
+        others |= {each.name for each in (rule, rule.measured, *rule.reductions) if each}
     assert set(native.rules()) == used | others
+
+
+def test_scalars_of_transforms_have_the_same_names_in_the_same_order() -> None:
+    assert native is not None
+    for rule, scalars in (
+        (transforms.GROKFAST, transforms.GrokfastCoefficients),
+        (transforms.ORTHOGONAL, transforms.OrthogonalCoefficients),
+        (transforms.BY_ROWS, transforms.ByRowsCoefficients),
+    ):
+        for each in (rule, rule.measured, *rule.reductions):
+            if each:
+                assert list(scalars._fields) == structs()[each.name]
+                assert native.rules()[each.name] == (len(each.states), len(scalars._fields))
 
 
 def test_stages_have_the_same_scalars() -> None:

@@ -22,7 +22,7 @@ KEPT: Mapping[str, str] = {"grokfast": "grokfast_ema"}
 def transforms_of(h: Values) -> tuple[str, ...]:
     """List the transforms that the hyperparameters of a group ask for."""
     # By identity: a number that is 0 asks for something, such as a mean that is kept meanwhile.
-    values = [(name, getattr(h, name)) for name in TRANSFORMS]
+    values = [(name, vars(h).get(name)) for name in TRANSFORMS]
     return tuple([name for name, value in values if value is not None and value is not False])
 
 
