@@ -20,8 +20,8 @@ ROOMS = [
     *("version", "runtime", "numerics", "arrays", "algorithm", "schedules", "model", "followers"),
     *("frameworks", "backends", "step", "moves", "closure", "checkpoint", "state", "optimizer"),
     *("optimizers", "registry", "functional", "loading", "smoothing", "dialect", "description"),
-    *("convert", "torch", "rules", "training"),
-    *("scipy", "sklearn", "autograd"),
+    *("convert", "rules", "training"),
+    *("torch", "scipy", "sklearn", "autograd", "thinc"),
     *("__init__", "demo", "bench", "__main__"),
 ]
 MOST_IN_THE_ROOT = 12
