@@ -48,7 +48,7 @@ def train(config):
             nlp.update(batch, sgd=optimizer, losses=found)
             optimizer.step_schedules()
         losses.append(found["textcat"])
-    return losses, nlp("clever and kind, a joy").cats["GOOD"]
+    return losses, nlp("funny, kind and wise and a joy to read").cats["GOOD"]
 
 
 def main():

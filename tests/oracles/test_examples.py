@@ -33,7 +33,7 @@ SAYS: dict[str, str] = {
     "perceptrons": r"theirs +accuracy (0\.\d+).*ours +accuracy \1.*AdamW.* 0\.9[4-9].*grid: 0\.01",
     "port_from_keras_and_torch": r"Keras.*gap [1-9]e-0[3-7].*PyTorch.*gap [1-9]e-0[67]",
     "scipy_minimize": r"BFGS .* off by 1\..*L-BFGS-B .* off by 1\..*Adam .* off by 0\.0[01]",
-    "spacy_text": r"thinc's Adam +loss (\d\.\d\d\d).*fastopt's Adam +loss \1.*Lion.*good: (0\.[6-9]|1\.)",
+    "spacy_text": r"thinc's Adam +loss (\d\.\d\d\d).*fastopt's Adam +loss \1.*Lion.*: (0\.[6-9]|1\.)",
     "torch_on_a_cpu": r"largest difference of a weight after 60 steps: [1-9]e-0[78]",
     "word_vectors": r"500 words more, after 300 steps: 1\.[4-6].*near 'float': .*\b(int|complex)\b",
 }
