@@ -21,6 +21,8 @@ from fastopt.step.bound import Core
 
 def unseen(core: Core, gradients: bool = False) -> list[str]:
     """List the names of the parameters, or of those whose bound gradients, nothing else refers to."""
+    if gradients and core.bound.grads is None:
+        return []
     # The model may have the copies of `cast_to` alone.
     if not gradients and (core.gate.read or core.bound.followers.copies is not None):
         return []

@@ -109,6 +109,7 @@ class Inner:
         self._copied = [form for form in self._forms if form.is_copied]
         self._tracked = [p for p in self.params if not p.is_inference()]
         self.opt = kind([form.array for form in self._forms], groups=self._patterns())
+        core_of(self.opt).gate.read = True  # others refer to the tensors, and none to these arrays
         self._scale = 1.0
         if state:
             self._load(state)
