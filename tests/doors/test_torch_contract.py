@@ -230,6 +230,24 @@ def test_wrappers_replace_class_and_states(twins: Twins) -> None:
     twins.step()
 
 
+def test_a_state_that_is_not_needed_for_a_time(twins: Twins) -> None:
+    twins.both(lambda o, _: o.param_groups[0].update(amsgrad=False))
+    twins.step()
+    twins.both(lambda o, _: o.param_groups[0].update(amsgrad=True))
+    twins.step()
+
+
+def test_groups_without_parameters() -> None:
+    assert fused.AdamW([{"params": []}]).step(lambda: 3) == 3
+    p = torch.nn.Parameter(ramp(3))
+    p.grad = ramp(3)
+    optimizer = fused.AdamW([{"params": []}, {"params": [p], "lr": 0.5}])
+    optimizer.step()
+    optimizer.param_groups[1]["lr"] = 0.25
+    optimizer.step()
+    assert optimizer.state[p]["step"] == 2
+
+
 # What is around the step.
 
 

@@ -43,6 +43,8 @@ class Fused(torch.optim.Optimizer):  # type: ignore[misc]
         if overflown is not None and overflown.item() > 0:
             return returned
         scale = getattr(self, "grad_scale", None)
+        if not any([group["params"] for group in self.param_groups]):
+            return returned
         inner = self._followed()
         inner.step(
             self.param_groups,

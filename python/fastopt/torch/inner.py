@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from fastopt.algorithm import Values
 from fastopt.optimizer import Optimizer
 from fastopt.runtime import native
 from fastopt.step import core_of
 from fastopt.torch.checks import KNOWN, check_gradient, check_parameter, named
 from fastopt.torch.names import Names
+from fastopt.torch.options import chooses, is_still, options_of, read, values_of
 from fastopt.torch.tensors import Form, array_of, places
 
 _GRADIENTS = frozenset((*KNOWN, type(None)))
-_NOT_OPTIONS = ("params", "param_names")
 
 
 def _same(some: list[Any], others: list[Any]) -> bool:
@@ -36,46 +37,6 @@ def _holds(state: Any, known: list[Any]) -> bool:
     return bool(native.holds(state, known)) if native else _same(_held(state), known)
 
 
-def _read(value: Any, key: str) -> Any:
-    if isinstance(value, (tuple, list)):
-        return tuple([_read(each, key) for each in value])
-    if isinstance(value, torch.Tensor):
-        if value.numel() != 1:
-            raise ValueError(
-                f"{key} is a tensor of shape {tuple(value.shape)}; it must have one element: "
-                f"{key}.mean()"
-            )
-        return value.item()
-    return value
-
-
-def _raw(group: dict[str, Any]) -> list[Any]:
-    return [value for key, value in group.items() if key not in _NOT_OPTIONS]
-
-
-def _is_plain(value: Any) -> bool:
-    """Return whether a value stays what it is."""
-    if isinstance(value, tuple):
-        return all(map(_is_plain, value))
-    return value is None or type(value) in (float, int, bool, str)
-
-
-def _options(group: dict[str, Any]) -> dict[str, Any]:
-    """Read what a group has besides parameters; of tensors what they hold now."""
-    return {key: _read(value, key) for key, value in group.items() if key not in _NOT_OPTIONS}
-
-
-def _chooses(before: Any, now: Any) -> bool:
-    """Return whether a change may ask for another rule: it is of no number, or from or to zero."""
-    return not (_is_number(before) and _is_number(now)) or bool(before) != bool(now)
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, tuple):
-        return all(map(_is_number, value))
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
 class Inner:
     """An optimizer of fastopt on the memory of torch's parameters, whose states are torch's too."""
 
@@ -86,8 +47,8 @@ class Inner:
             check_parameter(p, what)
         self._lists = [list(group["params"]) for group in groups]
         self._read_options(groups)
-        self._options = list(map(_options, groups))
-        self._raw = list(map(_raw, groups))
+        self._options = list(map(options_of, groups))
+        self._raw = list(map(values_of, groups))
         self._values = [self.names.values(options) for options in self._options]
         each: list[bool] = []
         for values, params in zip(self._values, self._lists, strict=True):
@@ -116,8 +77,8 @@ class Inner:
         self._share(state)
 
     def _read_options(self, groups: list[dict[str, Any]]) -> None:
-        every = [value for group in groups for value in _raw(group)]
-        self._is_still = all([_is_plain(value) for value in every])
+        every = [value for group in groups for value in values_of(group)]
+        self._is_still = all([is_still(value) for value in every])
         for group in groups:
             if group.get("differentiable"):
                 raise RuntimeError(
@@ -150,24 +111,20 @@ class Inner:
             for key in entry:
                 here = theirs.get(key, key)
                 if here in kept["arrays"] or (theirs and key in theirs):
-                    arrays[here] = self._array(entry[key], p, form, f"{key} of a parameter")
+                    arrays[here] = _array(entry[key], p, form)
             kept["arrays"] = {**kept["arrays"], **arrays}
-            steps = int(_read(entry["step"], "step")) if "step" in entry else 1
+            steps = int(read(entry["step"], "step")) if "step" in entry else 1
             kept["steps"] = steps if self.names.counts else min(1, len(arrays))
-            carried = {key: _read(entry[key], key) for key in self.opt.carried if key in entry}
+            carried = {key: read(entry[key], key) for key in self.opt.carried if key in entry}
             if self.opt.measures_all:
-                saved["carried"] = {type(self.opt).__name__: carried} if carried else {}
+                saved["carried"] = (
+                    {type(self.opt).__name__: carried} if carried else saved.get("carried", {})
+                )
             elif carried:
                 kept["carried"] = carried
             most = max(most, kept["steps"])
         saved["steps"] = most
         self.opt.load_state_dict(saved, hyperparameters=False)
-
-    def _array(self, value: Any, p: Any, form: Form, what: str) -> Any:
-        if not isinstance(value, torch.Tensor):
-            return np.asarray(value)
-        value = value.detach().to("cpu", p.dtype)
-        return array_of(form.given(value) if value.shape == p.shape else value).copy()
 
     def _share(self, state: Any) -> None:
         """Put our states into torch's, for parameters that have one there."""
@@ -188,7 +145,7 @@ class Inner:
                 found = {}
             self._tensors.append(found)
         self._unshared = {i for i, p in enumerate(self.params) if not state.get(p)}
-        self._after_step(None)
+        self._count()
         for i, p in enumerate(self.params):
             if i not in self._unshared:
                 state[p].update(self._tensors[i])
@@ -219,17 +176,17 @@ class Inner:
             return False
         if places(self._placed) != self._places or self._seen() != self._last:
             return False
-        raw = list(map(_raw, groups))
+        raw = list(map(values_of, groups))
         return (self._is_still and all(map(_same, self._raw, raw))) or self._set(groups, raw)
 
     def _set(self, groups: list[dict[str, Any]], raw: list[list[Any]]) -> bool:
         """Set hyperparameters; return False where they may ask for another rule."""
-        options = list(map(_options, groups))
+        options = list(map(options_of, groups))
         values = [self.names.values(each) for each in options]
         first = 0
         for params, before, now in zip(self._lists, self._values, values, strict=True):
             changed = {key: value for key, value in now.items() if before.get(key, key) != value}
-            if now.keys() != before.keys() or any([_chooses(before[k], changed[k]) for k in changed]):
+            if now.keys() != before.keys() or any([chooses(before[k], changed[k]) for k in changed]):
                 return False
             if changed and params:
                 number = core_of(self.opt).bound.parameters.group_of[first]
@@ -291,7 +248,7 @@ class Inner:
         torch.autograd.graph.increment_version(
             self._tracked if all_took_part else [p for p in self._tracked if p.grad is not None]
         )
-        self._after_step(None)
+        self._count()
         if self._unshared or self.names.floats:
             self._share_more(gradients, state)
 
@@ -310,7 +267,7 @@ class Inner:
         if new or self.names.floats:
             self._remember(state)
 
-    def _after_step(self, took: Any) -> None:
+    def _count(self) -> None:
         """Write the numbers that torch keeps as tensors."""
         bound = core_of(self.opt).bound
         for key, function in self._functions.items():
@@ -328,9 +285,15 @@ class Inner:
                 state[p].update({key: {**carried, **together}[key] for key in self.names.floats})
 
 
-def _is_elementwise(kind: type[Optimizer], values: dict[str, Any]) -> bool:
-    from fastopt.algorithm import Values
+def _array(value: Any, p: Any, form: Form) -> Any:
+    """Return a state of torch as an array of its own."""
+    if not isinstance(value, torch.Tensor):
+        return np.asarray(value)
+    value = value.detach().to("cpu", p.dtype)
+    return array_of(form.given(value) if value.shape == p.shape else value).copy()
 
+
+def _is_elementwise(kind: type[Optimizer], values: dict[str, Any]) -> bool:
     h = Values(**{**{key: each.default for key, each in kind.hyperparameters.items()}, **values})
     rule = kind.rule_for(h)
     return (
