@@ -55,6 +55,10 @@ def test_the_bits_of_fastopt(name: str, dtype: Any) -> None:
     optimizer = getattr(fused, name)(params, **options)
     for step in range(STEPS):
         given, loss = gradients(dtype, step), 1.0 / (1 + step)
+        if kind.takes_estimate and step % 2 == 0:
+            estimates = gradients(dtype, 10 + step)
+            opt.estimate(estimates)
+            optimizer.estimate([None if h is None else torch.from_numpy(h.copy()) for h in estimates])
         opt.step(given, loss=loss if kind.takes_loss else None)
         stepped(optimizer, params, given, loss)
         if step == STEPS // 2:

@@ -131,9 +131,9 @@ def test_own_classes() -> None:
     assert door.minimizer(Mine)(lambda x, i: x, 1.0, num_iters=1, lr=0.5) == 0.5
 
 
-@pytest.mark.parametrize("name", ["momo", "lbfgs"])
+@pytest.mark.parametrize("name", ["momo", "lbfgs", "sophia"])
 def test_gradients_alone_are_not_enough_for_some(name: str) -> None:
-    with pytest.raises(TypeError, match="takes the loss as well"):
+    with pytest.raises(TypeError, match="takes more than gradients"):
         getattr(door, name)(grad, start())
 
 

@@ -24,6 +24,9 @@ Array = NDArray[Any]
 START = np.array([-1.2, 1.0])
 ADAM = {"lr": 0.02, "betas": (0.9, 0.99)}
 
+# Those that need estimates of the Hessian, which no function of SciPy gives.
+OF_ESTIMATES = {"adahessian", "sophia"}
+
 # Those whose step is of a matrix alone.
 OF_MATRICES = {"adamuon", "apollo", "conda", "dion", "galoreadamw", "muon", "normuon"}
 
@@ -32,7 +35,7 @@ def both(x: Array) -> tuple[float, Array]:
     return rosen(x), rosen_der(x)
 
 
-@pytest.mark.parametrize("name", [name for name in names() if name not in OF_MATRICES])
+@pytest.mark.parametrize("name", [name for name in names() if name not in OF_MATRICES | OF_ESTIMATES])
 def test_steps_are_those_of_the_optimizer(name: str) -> None:
     """Bit for bit, with the loss or the function where the algorithm takes one."""
     options: dict[str, Any] = {"max_iter": 1, "max_eval": 9} if name == "lbfgs" else {}

@@ -25,10 +25,12 @@ def minimize(
 ) -> Any:
     """Return where steps from x0 end; see `minimizer`."""
     kind, preset = (algorithm, {}) if isinstance(algorithm, type) else find(algorithm)
-    if kind.takes_loss or kind.takes_function:
-        how = "opt.step(loss_and_grad)" if kind.takes_function else "opt.step(grads, loss=loss)"
+    how = "opt.step(grads, loss=loss)" if kind.takes_loss else ""
+    how = "opt.step(loss_and_grad)" if kind.takes_function else how
+    how = "opt.estimate(h) before opt.step(grads)" if kind.takes_estimate else how
+    if how:
         raise TypeError(
-            f"{kind.__name__} takes the loss as well, and grad returns gradients alone: write "
+            f"{kind.__name__} takes more than gradients, which are all that grad returns: write "
             f"the loop, opt = fastopt.{kind.__name__}(params) and {how}"
         )
     x = _arrays(x0)
@@ -77,8 +79,8 @@ def minimizer(algorithm: str | type[Optimizer]) -> Callable[..., Any]:
     function of ``grad, x0, callback=None, num_iters=100, **options``
         `x0` is an array, a number, or a dict, list or tuple of such, nested as you like; what it
         returns is built alike: the last x, or its average with Schedule-Free algorithms, ``ema=`` and
-        ``swa_start=``. Options are those of the optimizer. TypeError for an algorithm that takes the
-        loss.
+        ``swa_start=``. Options are those of the optimizer. TypeError for an algorithm that takes
+        more than gradients.
 
     Examples
     --------

@@ -98,6 +98,11 @@ def chosen(estimator: Any) -> tuple[type[Optimizer], dict[str, Any]]:
             f"optimizer={name!r} calls a function for the loss, and batches have many losses: leave it "
             "out, and take solver='lbfgs'"
         )
+    if kind.takes_estimate:
+        raise ValueError(
+            f"optimizer={name!r} is given estimates of the Hessian, and scikit-learn has gradients "
+            "alone: take another, such as optimizer='adamw'"
+        )
     if estimator.learning_rate != "constant" and "lr" in options:
         raise ValueError(
             f"learning_rate is {estimator.learning_rate!r}, and lr stands in optimizer_options: "

@@ -37,8 +37,8 @@ class Optimizer(TheirOptimizer):  # type: ignore[misc]
     Raises
     ------
     TypeError, ValueError
-        For an algorithm or options that do not exist, for algorithms that take the loss, and at a call
-        for arrays that are not NumPy's.
+        For an algorithm or options that do not exist, for algorithms that take more than gradients,
+        and at a call for arrays that are not NumPy's.
     """
 
     __slots__ = ["_held", "_kind", "_options"]
@@ -53,9 +53,9 @@ class Optimizer(TheirOptimizer):  # type: ignore[misc]
     ) -> None:
         super().__init__(learn_rate, **more)
         kind, preset = find(algorithm)
-        if kind.takes_loss or kind.takes_function:
+        if kind.takes_loss or kind.takes_function or kind.takes_estimate:
             raise TypeError(
-                f"{kind.__name__} takes the loss as well, and thinc calls with gradients alone: use "
+                f"{kind.__name__} takes more than gradients, which are all that thinc gives: use "
                 "another, such as 'adamw'"
             )
         self._kind, self._options = kind, {**preset, **(options or {})}

@@ -43,6 +43,17 @@ class Averaging(Own):
             self._inner.move(False)
 
 
+class Estimating(Own):
+    """An optimizer that is given estimates of the Hessian's diagonal."""
+
+    def estimate(self, estimates: Any) -> None:
+        """Mix estimates into their means: a tensor or None for each parameter, in their order.
+
+        The class of this name in fastopt says what is estimated, and when an estimate is due.
+        """
+        self._followed().estimate(self.param_groups, self.state, list(estimates))
+
+
 def class_of(kind: type[Optimizer]) -> type[Fused]:
     """Make the class of an algorithm."""
     name, theirs = kind.__name__, theirs_of(kind)
@@ -65,4 +76,5 @@ def class_of(kind: type[Optimizer]) -> type[Fused]:
     members["__signature__"] = inspect.Signature(parameters[1:])
     averages: Any = kind.average
     keeps_averages = averages.__func__ is not vars(Algorithm)["average"].__func__
-    return type(name, (Averaging if keeps_averages else Own,), members)
+    base = Averaging if keeps_averages else Estimating if kind.takes_estimate else Own
+    return type(name, (base,), members)

@@ -225,14 +225,7 @@ class Inner:
         gradients: list[Any] = [p.grad for p in self.params]
         if not gradients or (gradients[0] is None and all([g is None for g in gradients])):
             return
-        if not _GRADIENTS.issuperset(map(type, gradients)):
-            self._explain(groups, gradients)
-        given = gradients
-        if self._altered:
-            given = list(gradients)
-            for i in self._altered:
-                if given[i] is not None and given[i].shape == self.params[i].shape:
-                    given[i] = self._forms[i].given(given[i])
+        given = self._given(groups, gradients)
         if scale != self._scale:
             self.opt.loss_scale = self._scale = scale
         for form in self._copied:
@@ -252,11 +245,37 @@ class Inner:
         if self._unshared or self.names.floats:
             self._share_more(gradients, state)
 
-    def _explain(self, groups: list[dict[str, Any]], gradients: Sequence[Any]) -> None:
+    def estimate(self, groups: list[dict[str, Any]], state: Any, estimates: list[Any]) -> None:
+        """Mix estimates of the Hessian's diagonal into their means."""
+        if len(estimates) != len(self.params):
+            raise ValueError(
+                f"{len(estimates)} estimates are given for {len(self.params)} parameters: give one for "
+                "each, or None, opt.estimate([z * hz for ...])"
+            )
+        self.opt.estimate(self._given(groups, estimates, "estimate"))
+        self._share_more(estimates, state)
+
+    def _given(
+        self, groups: list[dict[str, Any]], gradients: list[Any], kind: str = "gradient"
+    ) -> list[Any]:
+        """Return gradients as the parameters lie in memory, or as they are where all do so."""
+        if not _GRADIENTS.issuperset(map(type, gradients)):
+            self._explain(groups, gradients, kind)
+        if not self._altered:
+            return gradients
+        given = list(gradients)
+        for i in self._altered:
+            if given[i] is not None and given[i].shape == self.params[i].shape:
+                given[i] = self._forms[i].given(given[i])
+        return given
+
+    def _explain(
+        self, groups: list[dict[str, Any]], gradients: Sequence[Any], kind: str = "gradient"
+    ) -> None:
         """Raise for a gradient that cannot be used."""
         for (what, p), g in zip(named(groups), gradients, strict=True):
             if g is not None:
-                check_gradient(g, p, f"the gradient of {what}")
+                check_gradient(g, p, f"the {kind} of {what}")
 
     def _share_more(self, gradients: Sequence[Any], state: Any) -> None:
         new = [i for i in self._unshared if gradients[i] is not None]
