@@ -1,6 +1,7 @@
 """Checks of fastopt.torch for all that torch's optimizers do besides the update."""
 
 import copy
+import inspect
 import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -366,3 +367,71 @@ def test_each_backend_and_no_extension(
 @pytest.mark.filterwarnings("error:nothing refers to:UserWarning")
 def test_no_array_counts_as_unseen() -> None:
     Twins(*LAYOUTS.values()).step(4)
+
+
+# What ours have besides.
+
+
+def clipped(params: list[Any], largest: float) -> None:
+    """Limit the norm of all gradients; `torch.nn.utils.clip_grad_norm_` adds 1e-6 to the norm."""
+    norm = torch.sqrt(sum(p.grad.square().sum() for p in params))
+    for p in params:
+        p.grad.mul_(min(1.0, largest / norm.item()))
+
+
+@pytest.mark.parametrize("name", ["AdamW", "SGD", "NAdam"])
+def test_limits_of_gradients_are_keywords(name: str) -> None:
+    """Also after the state of torch's own optimizer, which knows none, has been loaded."""
+    params = [[torch.nn.Parameter(each) for each in (ramp(3, 4), ramp(5))] for _ in range(2)]
+    options = {"lr": 0.05, "weight_decay": 0.1}
+    theirs = getattr(torch.optim, name)(params[0], **options)
+    ours = getattr(fused, name)(params[1], **options, global_clipnorm=0.5)
+    for step in range(12):
+        generator = torch.Generator().manual_seed(step)
+        for p, q in zip(*params, strict=True):
+            p.grad = torch.randn(p.shape, generator=generator)
+            q.grad = p.grad.clone()
+        clipped(params[0], 0.5)
+        theirs.step()
+        ours.step()
+        if step == 6:
+            ours.load_state_dict(copy.deepcopy(theirs.state_dict()))
+            ours = pickle.loads(pickle.dumps(ours))
+            params[1] = ours.param_groups[0]["params"]
+            ours.load_state_dict(copy.deepcopy(theirs.state_dict()))
+            assert ours.param_groups[0]["global_clipnorm"] == 0.5
+        for p, q in zip(*params, strict=True):
+            torch.testing.assert_close(p, q, rtol=TOLERANCE, atol=TOLERANCE)
+
+
+def test_options_of_groups_that_torch_does_not_have() -> None:
+    params = [torch.nn.Parameter(ramp(3, 4)), torch.nn.Parameter(ramp(5))]
+    groups = [{"params": params[:1], "clipnorm": 0.1}, {"params": params[1:]}]
+    optimizer = fused.SGD(groups, lr=1.0, l1=0.25)
+    assert "clipnorm" in inspect.signature(fused.SGD).parameters
+    for p in params:
+        p.grad = torch.ones_like(p)
+    before = [p.detach().clone() for p in params]
+    optimizer.step()
+    limited = 0.1 / 12**0.5
+    steps = [p.detach() - b for p, b in zip(params, before, strict=True)]
+    torch.testing.assert_close(steps[0], -limited - 0.25 * before[0].sign())
+    torch.testing.assert_close(steps[1], -1.0 - 0.25 * before[1].sign())
+    optimizer.param_groups[1]["clipvalue"] = 0.5
+    optimizer.step()
+    torch.testing.assert_close(
+        params[1].detach(), before[1] + steps[1] - 0.5 - 0.25 * (before[1] + steps[1]).sign()
+    )
+
+
+def test_a_limit_of_all_is_changed_for_all() -> None:
+    params = [torch.nn.Parameter(torch.zeros(4)), torch.nn.Parameter(torch.zeros(5))]
+    optimizer = fused.SGD([{"params": [p]} for p in params], lr=1.0, global_clipnorm=3.0)
+    for p in params:
+        p.grad = torch.ones_like(p)
+    optimizer.step()
+    for group in optimizer.param_groups:
+        group["global_clipnorm"] = 0.3
+    optimizer.step()
+    for p in params:
+        torch.testing.assert_close(p.detach(), torch.full_like(p, -1.1))

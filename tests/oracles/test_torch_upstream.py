@@ -84,8 +84,9 @@ def test_rows_of_errors(row: Any) -> None:
     assert seen >= 7
 
 
-def test_signatures_are_torchs() -> None:
+def test_signatures_begin_as_torchs() -> None:
     for row in OURS:
         ours = getattr(fused, name_of(row))
         assert issubclass(ours, row.optim_cls)
-        assert inspect.signature(ours) == inspect.signature(row.optim_cls)
+        theirs = list(inspect.signature(row.optim_cls).parameters.values())
+        assert list(inspect.signature(ours).parameters.values())[: len(theirs)] == theirs

@@ -3,10 +3,13 @@
 import inspect
 from typing import Any
 
-from fastopt.algorithm import Algorithm, is_scheduled
+import torch
+
+from fastopt.algorithm import Algorithm
 from fastopt.optimizer import Optimizer
 from fastopt.torch.fused import Fused
 from fastopt.torch.names import theirs_of
+from fastopt.torch.options import OF_ALL, OF_GROUPS, check_still
 
 
 class Own(Fused):
@@ -14,6 +17,7 @@ class Own(Fused):
 
     def __init__(self, params: Any, **hyperparameters: Any) -> None:
         kind = self.algorithm
+        together = {name: hyperparameters.pop(name) for name in OF_ALL if name in hyperparameters}
         given = kind.check_keywords((), dict(hyperparameters))
         for name, value in hyperparameters.items():
             if name not in given:
@@ -21,13 +25,9 @@ class Own(Fused):
                     f"{name} is an option of fastopt.{kind.__name__}, and no hyperparameter: do it in "
                     "the training loop"
                 )
-            if is_scheduled(value):
-                raise TypeError(
-                    f"{name} is a function of the step: give its value here, and a scheduler of torch "
-                    "changes it"
-                )
+            check_still(name, value)
         defaults = {name: option.default for name, option in kind.hyperparameters.items()}
-        super().__init__(params, {**defaults, **given})
+        super().__init__(params, {**defaults, **given}, **together)
 
 
 class Averaging(Own):
@@ -59,21 +59,25 @@ def class_of(kind: type[Optimizer]) -> type[Fused]:
     name, theirs = kind.__name__, theirs_of(kind)
     members: dict[str, Any] = {
         "algorithm": kind,
+        "there": theirs,
         "__module__": "fastopt.torch",
         "__qualname__": name,
         "__doc__": (theirs or kind).__doc__,
     }
+    there = inspect.signature((theirs or torch.optim.Optimizer).__init__).parameters
+    known = list(there.values())[1:] if theirs else [there["params"]]
+    options = {**(OF_GROUPS if theirs else kind.hyperparameters), **OF_ALL}
+    members["__signature__"] = inspect.Signature(
+        [
+            *known,
+            *[
+                inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=option.default)
+                for key, option in options.items()
+            ],
+        ]
+    )
     if theirs is not None:
         return type(name, (Fused, theirs), members)
-    parameters = [
-        inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD),
-        inspect.Parameter("params", inspect.Parameter.POSITIONAL_OR_KEYWORD),
-        *[
-            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=option.default)
-            for key, option in kind.hyperparameters.items()
-        ],
-    ]
-    members["__signature__"] = inspect.Signature(parameters[1:])
     averages: Any = kind.average
     keeps_averages = averages.__func__ is not vars(Algorithm)["average"].__func__
     base = Averaging if keeps_averages else Estimating if kind.takes_estimate else Own

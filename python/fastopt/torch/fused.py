@@ -7,14 +7,33 @@ import torch
 
 from fastopt.optimizer import Optimizer
 from fastopt.torch.inner import Inner
+from fastopt.torch.options import OF_ALL, OF_GROUPS, taken
 
 
 class Fused(torch.optim.Optimizer):  # type: ignore[misc]
     """An optimizer of torch whose steps fastopt takes, on the memory of its tensors."""
 
     algorithm: ClassVar[type[Optimizer]]
+    there: ClassVar[Any] = None  # the class of torch.optim, where there is one
     _inner: Inner | None = None
     _step_supports_amp_scaling = True  # GradScaler gives scale and what it found to the step
+
+    def __init__(self, params: Any, *args: Any, **keywords: Any) -> None:
+        there = {} if type(self).there is None else OF_GROUPS
+        own = {**taken(keywords, OF_ALL), **taken(keywords, there)}
+        super().__init__(params, *args, **keywords)
+        self.defaults.update(own)
+        self._complete()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Complete groups of torch's own optimizers, which know fewer options."""
+        super().__setstate__(state)
+        self._complete()
+
+    def _complete(self) -> None:
+        for group in self.param_groups:
+            for name in self.defaults.keys() & {*OF_ALL, *OF_GROUPS}:
+                group.setdefault(name, self.defaults[name])
 
     def step(self, closure: Callable[[], Any] | None = None, *, loss: Any = None) -> Any:
         """Update every parameter that has a gradient.

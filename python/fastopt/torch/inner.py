@@ -14,7 +14,7 @@ from fastopt.runtime import native
 from fastopt.step import core_of
 from fastopt.torch.checks import KNOWN, check_gradient, check_parameter, named
 from fastopt.torch.names import Names
-from fastopt.torch.options import chooses, is_still, options_of, read, values_of
+from fastopt.torch.options import chooses, is_still, of_all, options_of, read, values_of
 from fastopt.torch.tensors import Form, array_of, places
 
 _GRADIENTS = frozenset((*KNOWN, type(None)))
@@ -69,7 +69,9 @@ class Inner:
         self._altered = [i for i, form in enumerate(self._forms) if not form.is_plain]
         self._copied = [form for form in self._forms if form.is_copied]
         self._tracked = [p for p in self.params if not p.is_inference()]
-        self.opt = kind([form.array for form in self._forms], groups=self._patterns())
+        self._together = of_all(groups)
+        arrays = [form.array for form in self._forms]
+        self.opt = kind(arrays, groups=self._patterns(), **self._together)
         core_of(self.opt).gate.read = True  # others refer to the tensors, and none to these arrays
         self._scale = 1.0
         if state:
@@ -193,6 +195,10 @@ class Inner:
                 self.opt.groups[number].update(changed)
             first += len(params)
         self._read_options(groups)
+        for name, value in of_all(groups).items():
+            if value != self._together[name]:
+                setattr(self.opt, name, value)
+                self._together[name] = value
         self._options, self._values, self._raw = options, values, raw
         return True
 

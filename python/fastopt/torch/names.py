@@ -16,6 +16,7 @@ from fastopt.frameworks.torch import (
     following,
     plain,
 )
+from fastopt.torch.options import OF_GROUPS
 
 
 def theirs_of(kind: type[Algorithm]) -> Any:
@@ -44,6 +45,7 @@ class Names:
             return {key: plain(group[key]) for key in self._kind.hyperparameters if key in group}
         given = as_ours(self._kind.__name__, group)
         found = {key: plain(given[key]) for key in self._theirs.options if key in given}
+        found.update({key: plain(group[key]) for key in OF_GROUPS if key in group})
         if found.get("nesterov") and found["momentum"] == 0.0:
             found["nesterov"] = False  # no different, and refused
         return found

@@ -1,10 +1,54 @@
 """The hyperparameters in a group of torch, as they are now."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
+from fastopt.algorithm import SETTINGS, Algorithm, Option, is_scheduled
+
 _NOT_OPTIONS = ("params", "param_names")
+
+# Those that every algorithm has here, beside what torch has for it: of each group, and of all together.
+OF_GROUPS: Mapping[str, Option] = {
+    name: option
+    for name, option in vars(Algorithm).items()
+    if isinstance(option, Option)
+    and option.scope == "group"
+    and name not in ("lr", "max_lr", "weight_decay", "decoupled_weight_decay", "maximize")
+}
+OF_ALL: Mapping[str, Option] = {"global_clipnorm": SETTINGS["global_clipnorm"]}
+
+
+def taken(given: dict[str, Any], options: Mapping[str, Option]) -> dict[str, Any]:
+    """Take options out of keywords, and check them."""
+    found = {name: given.pop(name) for name in options if name in given}
+    for name, value in found.items():
+        check_still(name, value)
+    return {name: options[name].accept(value, name) for name, value in found.items()}
+
+
+def check_still(name: str, value: Any) -> None:
+    """Raise TypeError for a function of the step."""
+    if is_scheduled(value):
+        raise TypeError(
+            f"{name} is a function of the step: give its value here, and a scheduler of torch "
+            "changes it"
+        )
+
+
+def of_all(groups: list[dict[str, Any]]) -> dict[str, Any]:
+    """Read the options of all groups together, None where they have none."""
+    found = {}
+    for name in OF_ALL:
+        values = [read(group.get(name), name) for group in groups]
+        if any([value != values[0] for value in values]):
+            raise ValueError(
+                f"the groups have {name} {', '.join(map(str, values))}, and it is of all parameters "
+                f"together: give it to the optimizer, {name}=..., or clipnorm to groups"
+            )
+        found[name] = values[0] if values else None
+    return found
 
 
 def read(value: Any, key: str) -> Any:
