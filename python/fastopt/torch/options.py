@@ -21,7 +21,7 @@ OF_ALL: Mapping[str, Option] = {"global_clipnorm": SETTINGS["global_clipnorm"]}
 
 
 def taken(given: dict[str, Any], options: Mapping[str, Option]) -> dict[str, Any]:
-    """Take options out of keywords, and check them."""
+    """Remove options from keywords, and return them checked."""
     found = {name: given.pop(name) for name in options if name in given}
     for name, value in found.items():
         check_still(name, value)
