@@ -92,6 +92,8 @@ _LATER = {
     "use_backend": "backends",
     "vectors_by_adamw": "model",
     **dict.fromkeys(_ALGORITHMS, "optimizers"),
+    # Pages that need another library; not in dir(fastopt), all of which works without.
+    **{name: name for name in ("autograd", "scipy", "sklearn", "thinc", "torch")},
 }
 
 

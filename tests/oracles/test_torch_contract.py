@@ -3,6 +3,8 @@
 import copy
 import inspect
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -435,3 +437,13 @@ def test_a_limit_of_all_is_changed_for_all() -> None:
     optimizer.step()
     for p in params:
         torch.testing.assert_close(p.detach(), torch.full_like(p, -1.1))
+
+
+def test_the_page_is_there_without_an_import_of_its_own() -> None:
+    code = (
+        "import sys, fastopt\n"
+        "assert 'torch' not in sys.modules and 'torch' not in dir(fastopt)\n"
+        "print(fastopt.torch.AdamW.__mro__[2].__module__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "torch.optim.adamw\n"
