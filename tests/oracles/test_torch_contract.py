@@ -347,7 +347,7 @@ def test_averages_of_the_algorithm() -> None:
     with pytest.raises(RuntimeError, match="train"):
         optimizer.step()
     optimizer.state.clear()
-    with pytest.raises(RuntimeError, match="call train"):
+    with pytest.raises(RuntimeError, match=r"call opt\.train\(\) first"):
         optimizer.step()
     optimizer.train()
     optimizer.step()

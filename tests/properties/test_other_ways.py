@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from support.steps import take_step
 
 import fastopt
 from fastopt import functional
+from fastopt.step import core_of
 
 
 @contextmanager
@@ -114,9 +116,12 @@ def test_functional(scene: Scene) -> None:
     params, plain = scene.params(), scene.params()
     opt = scene.make(params)
     names = [key for key, hyper in opt.hyperparameters.items() if hyper.initial]
+    if opt.needs_estimate:  # which is no step, and has no function
+        opt.estimate([np.full_like(p, 0.1) for p in params])
     own = [[a.copy(order="K") for a in state.values()] for state in opt.state.values()]
     counts = [0] * len(plain)
-    kept: list[dict[str, float]] = [{} for _ in plain]
+    bound = core_of(opt).bound
+    kept = [dict(bound.counts[number].carried) for number in bound.count_of]
     call = getattr(functional, name)
     for k in range(1, 4):
         grads = scene.grads(k)

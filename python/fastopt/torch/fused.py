@@ -79,8 +79,8 @@ class Fused(torch.optim.Optimizer):  # type: ignore[misc]
         if inner is None or not inner.follows(self.param_groups, self.state):
             if inner is not None and inner.is_moved:
                 raise RuntimeError(
-                    "parameters, groups or states are others than when eval() moved the parameters to "
-                    "their averages: call train() first"
+                    "parameters, groups or states are others than when opt.eval moved parameters to "
+                    "their averages: call opt.train() first"
                 )
             inner = self._inner = Inner(self.algorithm, self.param_groups, self.state)
         return inner
