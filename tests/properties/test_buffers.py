@@ -18,7 +18,7 @@ from support.scenes import (
     tame,
     written,
 )
-from support.steps import take_step
+from support.steps import carried_at_first, take_step
 
 from fastopt import functional
 
@@ -84,12 +84,13 @@ def test_canaries_around_states(scene: Scene, at: list[int]) -> None:
     name, options = scene.variant
     params = scene.params()
     opt = scene.make(params)
+    (carried,) = carried_at_first(opt)
     state = opt.state["0"].values()
     arrays = framed([params[0], *(a.copy(order="K") for a in state), *scene.grads(1)], at)
     p, *states, g = (each.array for each in arrays)
     initial = {key for key, hyper in opt.hyperparameters.items() if hyper.initial}
     options = {key: value for key, value in options.items() if key not in initial}
-    getattr(functional, name)(p, g, *states, t=1, **options)
+    getattr(functional, name)(p, g, *states, t=1, **carried, **options)
     for each in arrays:
         each.check()
 

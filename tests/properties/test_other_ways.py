@@ -6,16 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.scenes import APART, OF_TORCH, Scene, assert_same, scenes, whole_numbers, without, written
-from support.steps import take_step
+from support.steps import carried_at_first, take_step
 
 import fastopt
 from fastopt import functional
-from fastopt.step import core_of
 
 
 @contextmanager
@@ -97,6 +95,8 @@ def test_accumulated_gradients(scene: Scene, count: int) -> None:
     params, plain = scene.params(), scene.params()
     opt = scene.make(params, gradient_accumulation_steps=count)
     wanted = scene.make(plain)
+    for each in (opt, wanted):
+        carried_at_first(each)
     for k in range(1, 3):
         parts = [scene.grads(100 * k + j) for j in range(count)]
         taken = [opt.accumulate(part) for part in parts]
@@ -116,12 +116,9 @@ def test_functional(scene: Scene) -> None:
     params, plain = scene.params(), scene.params()
     opt = scene.make(params)
     names = [key for key, hyper in opt.hyperparameters.items() if hyper.initial]
-    if opt.needs_estimate:  # which is no step, and has no function
-        opt.estimate([np.full_like(p, 0.1) for p in params])
+    kept = carried_at_first(opt)
     own = [[a.copy(order="K") for a in state.values()] for state in opt.state.values()]
     counts = [0] * len(plain)
-    bound = core_of(opt).bound
-    kept = [dict(bound.counts[number].carried) for number in bound.count_of]
     call = getattr(functional, name)
     for k in range(1, 4):
         grads = scene.grads(k)

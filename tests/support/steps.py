@@ -26,6 +26,15 @@ def first_estimate(opt: fastopt.Optimizer, grads: Any) -> None:
     opt.estimate(parameters.tree(estimates))
 
 
+def carried_at_first(opt: fastopt.Optimizer) -> list[dict[str, float]]:
+    """Give estimates for all parameters, where some are needed; list what each parameter carries."""
+    bound = core_of(opt).bound
+    if opt.needs_estimate:
+        opt.estimate(bound.parameters.tree([np.full_like(p, 0.1) for p in bound.parameters.arrays]))
+        bound = core_of(opt).bound
+    return [dict(bound.counts[number].carried) for number in bound.count_of]
+
+
 def step_and_estimate(opt: fastopt.Optimizer, grads: Any) -> None:
     """Take a step, and give its gradients for an estimate to those that come, where that is taken."""
     opt.step(grads)
