@@ -14,7 +14,7 @@ alignas(64) const char zeros[Looking::most_bytes]{};    // what results alone ar
 Looking::Looking(const Streams& streams, const Kernel& kernel, const ScalarRow& row, bool ahead)
     : streams_(streams),
       kernel_(kernel),
-      around_(kernel.common->around[int(row.stage())]),
+      before_(kernel.common->around[int(row.stage())].before),
       stage_(row.of(kernel.dtype, ahead)),
       rule_(stage_),
       own_(streams.kernel->states - streams.spreads()),
@@ -29,8 +29,6 @@ void Looking::operator()(std::ptrdiff_t begin, std::ptrdiff_t n, const char* g, 
     char* results[max_states + 1];
     for (int k = 0; k <= kernel_.states; ++k) results[k] = sinks[k].to ? sinks[k].to : tiles[k];
     look(begin, n, seen, results);
-    const bool moves = !kernel_.look || kernel_.results & 1;
-    if (around_.before && moves) around_.after(stage_, results[0], seen.old, n);
     for (int k = 0; k <= kernel_.states; ++k) {
         if (sinks[k].lanes) kernel_.common->add_to_lanes(results[k], n, sinks[k].summed, sinks[k].lanes);
     }
@@ -49,9 +47,10 @@ std::ptrdiff_t Looking::agreeing(std::ptrdiff_t begin, std::ptrdiff_t n, const c
 void Looking::see(std::ptrdiff_t begin, std::ptrdiff_t n, const char* g, Seen& seen) const noexcept {
     seen.p = streams_.p + std::size_t(begin) * streams_.item();
     seen.g = g;
-    if (!around_.before) return;
+    if (!before_) return;
     std::memcpy(seen.copied, seen.p, std::size_t(n) * streams_.item());
-    around_.before(stage_, seen.copied, g, seen.changed, seen.old, n);
+    alignas(64) Tile old;    // for the part after the rule, which is not for a look
+    before_(stage_, seen.copied, g, seen.changed, old, n);
     seen.p = seen.copied;
     seen.g = seen.changed;
 }

@@ -31,7 +31,7 @@ private:
     // What the stage makes of a stretch; and what the kernel does with that.
     struct Seen {
         const char *p, *g;
-        alignas(64) Tile copied, changed, old;
+        alignas(64) Tile copied, changed;
     };
     void see(std::ptrdiff_t begin, std::ptrdiff_t n, const char* g, Seen& seen) const noexcept;
     void look(std::ptrdiff_t begin, std::ptrdiff_t n, const Seen& seen, char* const* results) const noexcept;
@@ -39,7 +39,7 @@ private:
 
     const Streams& streams_;
     const Kernel& kernel_;
-    Common::Around around_;
+    Before before_;    // null where the stage changes nothing
     Scalars stage_, rule_;
     int own_, spread_;    // how many states are the parameter's own; and those with what is spread
 };

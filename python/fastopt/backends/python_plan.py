@@ -151,7 +151,7 @@ class PythonPlan(Binding):
                 gradient = Gradient(self._gradients[i], p)
                 copies = self._copies_of(i, 0, p.size)
                 g = gradient.read(0, p.size)
-                self._run_alone(copies, rule.reductions[which], row, g)
+                copies, _ = self._looked(copies, rule.reductions[which], row, g)
                 spreads = self._spreads[i]
                 found = reduced(copies[-len(spreads) :], axes_of(p, spreads), rule.largest)
                 for place, values in zip(places, found, strict=True):
@@ -170,6 +170,21 @@ class PythonPlan(Binding):
         p = self._arrays[i][0]
         found = [np.broadcast_to(each, p.shape) for each in self._spreads[i]]
         return [(each if p.flags.c_contiguous else each.T).flat[a:b] for each in found]
+
+    def _looked(
+        self, arrays: Sequence[NDArray[Any]], rule: Rule, row: Row, g: Any
+    ) -> tuple[list[NDArray[Any]], tuple[Any, Any]]:
+        """Run a rule on flat arrays, with the part of the stage before it alone.
+
+        Returns what has become of them, and the parameter and gradient that the rule was given.
+        """
+        p, *states = arrays
+        stage, of = row[0], p.dtype.type
+        around = STAGES[stage.stage]
+        p, g = around.before(p, g, type(stage)(*map(of, stage)))
+        old, found = p, [p.copy(), *states]
+        self._run_alone(found, rule, (NOTHING, row[1]), g)
+        return found, (old, g)
 
     def _run_alone(self, arrays: Sequence[NDArray[Any]], rule: Rule, row: Row, g: Any) -> None:
         """Run a rule on flat arrays by a plan of their own."""
@@ -196,7 +211,7 @@ class PythonPlan(Binding):
             piece = p[begin : begin + MEASURED]
             copies = self._copies_of(i, begin, begin + MEASURED)
             copies += [np.zeros_like(piece) for _ in range(len(rule.states) + 1 - len(copies))]
-            self._run_alone(copies, rule, row, gradient.read(begin, begin + MEASURED))
+            copies, _ = self._looked(copies, rule, row, gradient.read(begin, begin + MEASURED))
             if self._rules[i].scratch:
                 self._flat[i][len(self._rules[i].kept) + 1][begin : begin + MEASURED] = copies[0]
             for k, what in enumerate(summed):
@@ -215,14 +230,13 @@ class PythonPlan(Binding):
     def _agreements(self, i: int, row: Row | None) -> float:
         if row is None or self._gradients[i] is None:
             return 0.0
-        stage, of = row[0], self._arrays[i][0].dtype.type
-        around, s = STAGES[stage.stage], type(stage)(*map(of, stage))
         gradient, count = Gradient(self._gradients[i], self._arrays[i][0]), 0
         for begin in range(0, gradient.size, MEASURED):
-            p, *states = self._copies_of(i, begin, begin + MEASURED)
-            p, g = around.before(p, gradient.read(begin, begin + MEASURED), s)
-            old = p.copy()
-            self._run_alone([p, *states], self._rules[i], (NOTHING, row[1]), g)
+            copies, g = (
+                self._copies_of(i, begin, begin + MEASURED),
+                gradient.read(begin, begin + MEASURED),
+            )
+            (p, *_), (old, g) = self._looked(copies, self._rules[i], row, g)
             count += int(np.count_nonzero((old - p) * g > 0))
         return float(count)
 
