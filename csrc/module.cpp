@@ -44,8 +44,9 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
     py::class_<NumpyPlan> plan(module, "Plan");
     plan
         .def(py::init<const py::list&, const py::list&, const std::vector<int>&,
-                      const std::vector<std::size_t>&>(),
-             py::arg("arrays"), py::arg("rules"), py::arg("rows"), py::arg("spreads") = py::tuple())
+                      const std::vector<std::size_t>&, const py::list&>(),
+             py::arg("arrays"), py::arg("rules"), py::arg("rows"), py::arg("spreads") = py::tuple(),
+             py::arg("stored") = py::list())
         .def("attach", &NumpyPlan::attach, py::arg("slow"), py::arg("averages"), py::arg("copies"))
         .def("attach_portions", &NumpyPlan::attach_portions, py::arg("portions"))
         .def("bind",
@@ -118,6 +119,9 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
         found["forms"] = fastopt::forms_fields;
         found["program"] = fastopt::program_fields;
         found["entries"] = fastopt::entries_fields;
+        found["stored"] = fastopt::stored_fields;
+        found["storages"] = std::vector<std::string>(std::begin(fastopt::storage_names),
+                                                     std::end(fastopt::storage_names));
         return found;
     });
 

@@ -1,9 +1,11 @@
 // What a kernel is: a rule, compiled for one dtype and one instruction-set level, as the plan calls it.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 
 #include "kernels/formats.hpp"
 #include "kernels/stages.hpp"
+#include "kernels/storage.hpp"
 
 namespace fastopt {
 
@@ -16,6 +18,19 @@ constexpr int dtype_count = sizeof dtype_names / sizeof *dtype_names;
 constexpr std::size_t dtype_bytes[] = {FASTOPT_FORMATS(FASTOPT_FORMAT_BYTES)};
 
 constexpr std::size_t itemsize(DType dtype) { return dtype_bytes[int(dtype)]; }
+
+// How a stream of a parameter is stored, that is not as it is computed in.
+#define FASTOPT_STORAGE_NAME(name, bytes, beside, shared) name,
+#define FASTOPT_STORAGE_SPELLED(name, bytes, beside, shared) #name,
+#define FASTOPT_STORAGE_SIZES(name, bytes, beside, shared) {bytes, beside, shared},
+enum class Storage : int { FASTOPT_STORAGES(FASTOPT_STORAGE_NAME) };
+constexpr const char* storage_names[] = {FASTOPT_STORAGES(FASTOPT_STORAGE_SPELLED)};
+constexpr int storage_count = sizeof storage_names / sizeof *storage_names;
+constexpr struct StorageSizes {
+    std::size_t bytes;         // of an element
+    std::size_t beside;        // of what stands beside it,
+    std::ptrdiff_t shared;     // and how many elements share that
+} storage_sizes[] = {FASTOPT_STORAGES(FASTOPT_STORAGE_SIZES)};
 
 // The scalars of a step, in the kernel's dtype, and whether to fetch ahead.
 struct Scalars {
@@ -74,6 +89,13 @@ using TakePortion = void (*)(void* p, const void* old, const void* entries, std:
 using Gather = void (*)(const char* g, std::ptrdiff_t row_stride, std::ptrdiff_t column_stride,
                         std::ptrdiff_t rows, std::ptrdiff_t columns, void* tile) noexcept;
 
+// Reads n elements that are stored into a tile, from the edge of what shares something; writes them, rounded to nearest
+// or by half of the noise, from the bit `shift` on; makes the noise for the elements from `first` on.
+using Decode = void (*)(const void* data, const void* rest, void* to, std::ptrdiff_t n, bool ahead) noexcept;
+using Encode = void (*)(void* data, void* rest, const void* from, std::ptrdiff_t n, const std::uint32_t* noise,
+                        int shift) noexcept;
+using MakeNoise = void (*)(std::uint32_t* to, std::uint32_t first, std::uint32_t key, std::ptrdiff_t n) noexcept;
+
 // Sum n elements, their squares, or the squares of the differences of two times n, at most one block of
 // them; see kernels/reduce.hpp.
 using SumOfSquares = double (*)(const void* elements, std::ptrdiff_t n, bool ahead) noexcept;
@@ -93,6 +115,10 @@ struct Common {
         Before before;
         After after;
     };
+    struct Codec {
+        Decode decode;
+        Encode encode;
+    };
     const void* neutral;           // the scalars of a stage that change nothing
     Around around[stage_count];    // null for the first, which every rule has a loop with
     Agree agree;
@@ -108,6 +134,8 @@ struct Common {
     SumOfDifferences sum_of_differences;
     AddToLanes add_to_lanes;
     Folded folded;
+    Codec codecs[storage_count];    // null for the first, and where nothing is stored otherwise
+    MakeNoise noise;
 };
 
 constexpr int max_states = 8;

@@ -57,6 +57,17 @@ template <class T, class Copy> constexpr Narrow narrowing() {
 #define FASTOPT_GATHER(name, type, bytes) &gather<T, type>,
 #define FASTOPT_NARROW(name, type, bytes) narrowing<T, type>(),
 
+template <class T, auto decode, auto nearest, auto noisy, Storage storage> constexpr Common::Codec codec() {
+    constexpr StorageSizes sizes = storage_sizes[int(storage)];
+    if constexpr (sizeof(T) != sizeof(float)) return {};
+    return {&decode_tile<decode, sizes.bytes, sizes.beside, sizes.shared>, &encode_tile<nearest, noisy>};
+}
+#define FASTOPT_CODEC(name, decode, encode) \
+    codec<T, &decode, &encode<Nearest>, &encode<Noisy>, Storage::name>()
+#define FASTOPT_BLOCK_CODEC(name, has_sign)                                                        \
+    codec<T, &decode_blocks<has_sign>, &encode_blocks<has_sign, Nearest>,                          \
+          &encode_blocks<has_sign, Noisy>, Storage::name>()
+
 template <class T>
 static constexpr Common common = {
     .neutral = &neutral<T>,
@@ -78,6 +89,13 @@ static constexpr Common common = {
     .sum_of_differences = &sum_of_differences<T>,
     .add_to_lanes = &add_to_lanes<T>,
     .folded = &folded,
+    .codecs = {{},
+               FASTOPT_CODEC(bfloat16, decode_bfloat16, encode_bfloat16),
+               FASTOPT_CODEC(split, decode_split, encode_split),
+               FASTOPT_CODEC(master, decode_master, encode_master),
+               FASTOPT_BLOCK_CODEC(signed8, true),
+               FASTOPT_BLOCK_CODEC(unsigned8, false)},
+    .noise = &make_noise,
 };
 
 template <class T, DType dtype, int Number> constexpr Kernel kernel_of() {

@@ -45,10 +45,10 @@ std::ptrdiff_t Looking::agreeing(std::ptrdiff_t begin, std::ptrdiff_t n, const c
 }
 
 void Looking::see(std::ptrdiff_t begin, std::ptrdiff_t n, const char* g, Seen& seen) const noexcept {
-    seen.p = streams_.p + std::size_t(begin) * streams_.item();
+    seen.p = streams_.elements(0, begin, n, seen.copied);
     seen.g = g;
     if (!before_) return;
-    std::memcpy(seen.copied, seen.p, std::size_t(n) * streams_.item());
+    if (seen.p != seen.copied) std::memcpy(seen.copied, seen.p, std::size_t(n) * streams_.item());
     alignas(64) Tile old;    // for the part after the rule, which is not for a look
     before_(stage_, seen.copied, g, seen.changed, old, n);
     seen.p = seen.copied;
@@ -59,12 +59,16 @@ void Looking::look(std::ptrdiff_t begin, std::ptrdiff_t n, const Seen& seen, cha
     const std::size_t item = streams_.item(), at = std::size_t(begin) * item;
     const void* from[max_states + 1] = {seen.p};
     for (int s = 0; s < kernel_.states; ++s) from[s + 1] = s < own_ ? streams_.states[s] + at : zeros;
-    if (own_ >= spread_) return run(from, seen.g, n, results);
+    if (own_ >= spread_ && !streams_.stored) return run(from, seen.g, n, results);
     alignas(64) Tile tiles[max_states];
-    for (int s = own_; s < spread_; ++s) {
-        from[s + 1] = tiles[s];
-        const bool read = !kernel_.look || kernel_.read >> (s + 1) & 1;
-        if (read) streams_.portion->spread->read(std::size_t(s - own_), item, begin, n, tiles[s]);
+    for (int s = 0; s < spread_; ++s) {
+        if (kernel_.look && !(kernel_.read >> (s + 1) & 1)) continue;
+        if (s < own_) {
+            from[s + 1] = streams_.elements(std::size_t(s + 1), begin, n, tiles[s]);
+        } else {
+            streams_.portion->spread->read(std::size_t(s - own_), item, begin, n, tiles[s]);
+            from[s + 1] = tiles[s];
+        }
     }
     run(from, seen.g, n, results);
 }

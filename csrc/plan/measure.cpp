@@ -68,19 +68,15 @@ void Plan::measure(const Span& span, double* sums) const noexcept {
         for (std::ptrdiff_t from = begin, to; from < end; from = to) {
             to = std::min(from + tile, end);
             const std::size_t at = std::size_t(from) * item;
-            const char* g = array.g + at;
-            if (array.strided) {
-                array.strided->read(kernel, from, to, gathered);
-                g = gathered;
-            }
             if (kept) sinks[0].to = kept + at;
-            look(from, to - from, g, sinks);
+            look(from, to - from, array.gradient(from, to, gathered), sinks);
         }
         for (int k = 0; k <= kernel.states; ++k) {
             if (sinks[k].lanes) sums[k] = kernel.common->folded(sinks[k].lanes);
         }
         if (!direction.weighs) continue;
-        const char* const p = streams.p + std::size_t(begin) * item;
+        alignas(64) char read[reduce_block * sizeof(double)];
+        const char* const p = streams.elements(0, begin, end - begin, read);
         sums[width_ - 1] = kernel.common->sum_of_squares(p, end - begin, distance_.ahead);
     }
 }
@@ -94,18 +90,12 @@ std::vector<double> Plan::agreements(int threads, const std::vector<int>& row_of
 void Plan::agree(const Span& span, double* sums) const noexcept {
     const Array& array = *span.array;
     if (!array.g) return;
-    const Kernel& kernel = array.kernel();
-    const std::size_t item = array.streams.item();
-    const auto tile = std::ptrdiff_t(Looking::most_bytes / item);
+    const auto tile = std::ptrdiff_t(Looking::most_bytes / array.streams.item());
     alignas(64) char gathered[Looking::most_bytes];
-    const Looking look(array.streams, kernel, scalars_[std::size_t(array.row)], distance_.ahead);
+    const Looking look(array.streams, array.kernel(), scalars_[std::size_t(array.row)], distance_.ahead);
     for (std::ptrdiff_t begin = span.begin, end; begin < span.end; begin = end) {
         end = std::min(begin + tile, span.end);
-        const char* g = array.g + std::size_t(begin) * item;
-        if (array.strided) {
-            array.strided->read(kernel, begin, end, gathered);
-            g = gathered;
-        }
+        const char* const g = array.gradient(begin, end, gathered);
         *sums += double(look.agreeing(begin, end - begin, g));    // whole numbers: exact in any order
     }
 }

@@ -55,12 +55,7 @@ void Plan::reduce_piece(void* pieces, std::uint32_t piece) noexcept {
     double* sum = work.sums;
     for (std::ptrdiff_t begin = work.begin; begin < work.end; begin += reduce_block) {
         const std::ptrdiff_t end = std::min(begin + reduce_block, work.end);
-        const char* g = array.g + std::size_t(begin) * itemsize(kernel.dtype);
-        if (array.strided) {
-            array.strided->read(kernel, begin, end, copied);
-            g = copied;
-        }
-        *sum++ = kernel.common->sum_of_squares(g, end - begin, work.ahead);
+        *sum++ = kernel.common->sum_of_squares(array.gradient(begin, end, copied), end - begin, work.ahead);
     }
 }
 
@@ -97,25 +92,25 @@ void Plan::update_and_sum(const Span& span, double* sums) const noexcept {
     const Kernel& kernel = array.kernel();
     const Update update = update_of(array);
     const std::size_t item = array.streams.item();
-    alignas(64) char before[reduce_block * sizeof(double)], gathered[reduce_block * sizeof(double)];
+    constexpr std::size_t most = reduce_block * sizeof(double);
+    alignas(64) char before[most], gathered[most], read[most];
     for (std::ptrdiff_t begin = span.begin; begin < span.end; begin += reduce_block, sums += 2) {
         const std::ptrdiff_t n = std::min(reduce_block, span.end - begin);
-        const std::size_t bytes = std::size_t(begin) * item;
-        char* const p = array.streams.p + bytes;
+        const auto now = [&] { return array.streams.elements(0, begin, n, read); };
         if (array.g) {
-            std::memcpy(before, p, std::size_t(n) * item);
+            std::memcpy(before, now(), std::size_t(n) * item);
             if (array.strided) {
                 array.strided->read(kernel, begin, begin + n, gathered);
                 update(begin, n, gathered, false);
                 if (pass_.zero) array.strided->zero(begin, begin + n);
             } else {
-                update(begin, n, array.g + bytes, pass_.zero);
+                update(begin, n, array.g + std::size_t(begin) * item, pass_.zero);
             }
-            sums[0] = kernel.common->sum_of_differences(p, before, n);
+            sums[0] = kernel.common->sum_of_differences(now(), before, n);
         } else {
             update(begin, n);
         }
-        sums[1] = kernel.common->sum_of_squares(p, n, false);
+        sums[1] = kernel.common->sum_of_squares(now(), n, false);
     }
 }
 

@@ -1,5 +1,6 @@
 // What a step can be asked for besides the update; python/fastopt/backends has the same as NamedTuples.
 #pragma once
+#include <cstdint>
 
 namespace fastopt {
 
@@ -17,6 +18,7 @@ struct Pass {
     bool pull = false;    // slow weights and parameters both become pull_keep * slow + pull_take * p
     double pull_keep = 0.0, pull_take = 0.0;
     bool backwards = false;    // from the last chunk to the first
+    std::uint64_t step = 0;    // the number of steps taken before, of which noise is made
 };
 
 }  // namespace fastopt

@@ -12,8 +12,15 @@ namespace fastopt {
 namespace {
 
 // Of an element, in all streams: parameter, gradient, states.
-std::size_t bytes_each(const Kernel& kernel) {
-    return itemsize(kernel.dtype) * std::size_t(kernel.states + 2);
+std::size_t bytes_each(const Streams& streams) {
+    const Kernel& kernel = *streams.kernel;
+    if (!streams.stored) return streams.item() * std::size_t(kernel.states + 2);
+    std::size_t bytes = itemsize(streams.stored->dtype);
+    for (std::size_t k = 0; k <= std::size_t(kernel.states); ++k) {
+        const Stored::Stream& each = streams.stored->streams[k];
+        bytes += each.bytes(1, streams.item()) + each.sizes().beside / std::size_t(each.sizes().shared);
+    }
+    return bytes;
 }
 
 }  // namespace
@@ -23,13 +30,14 @@ void Plan::reserve(std::size_t parameters, std::size_t axes) {
     lengths_.reserve(axes);    // shapes point into it
 }
 
-void Plan::add(std::span<const ArrayView> arrays, const Kernel& kernel, int row, std::size_t spread) {
+void Plan::add(std::span<const ArrayView> arrays, const Kernel& kernel, int row, std::size_t spread,
+               const Stored* stored) {
     const ArrayView& parameter = arrays.front();
     Array array{.shape = keep_lengths(parameter.shape),
                 .size = parameter.size(),
                 .fortran = !parameter.c_contiguous,
                 .assigned = row,
-                .streams = {.kernel = &kernel, .p = parameter.data, .states = {}}};
+                .streams = {.kernel = &kernel, .p = parameter.data, .states = {}, .stored = stored}};
     if (kernel.look) throw std::invalid_argument(std::string(kernel.rule) + " is a direction, which updates nothing");
     if (arrays.size() + spread != std::size_t(kernel.states) + 1) {
         throw std::invalid_argument(std::string("the rule ") + kernel.rule +
@@ -37,11 +45,17 @@ void Plan::add(std::span<const ArrayView> arrays, const Kernel& kernel, int row,
     }
     for (std::size_t s = 0; s < arrays.size(); ++s) {
         const ArrayView& written = arrays[s];
-        if (written.dtype != kernel.dtype || !std::ranges::equal(written.shape, array.shape) ||
+        const bool plain = !array.streams.is_stored(s);
+        if ((plain && written.dtype != kernel.dtype) || !std::ranges::equal(written.shape, array.shape) ||
             !(array.fortran ? written.f_contiguous : written.c_contiguous)) {
             throw std::invalid_argument("a state has another dtype or layout");
         }
-        will_write(written.data, std::size_t(array.size) * itemsize(kernel.dtype));
+        const Stored::Stream how = stored ? stored->streams[s] : Stored::Stream{};
+        if (!plain && !kernel.common->codecs[int(how.how)].decode) {
+            throw std::invalid_argument("only what is computed in float32 is stored otherwise");
+        }
+        will_write(written.data, how.bytes(array.size, array.streams.item()));
+        will_write(how.rest, how.beside(array.size));
         if (s > 0) array.streams.states[s - 1] = written.data;
     }
     arrays_.push_back(std::move(array));
@@ -60,13 +74,13 @@ void Plan::will_write(const char* data, std::size_t bytes) {
 void Plan::cut() {
     std::sort(written_.begin(), written_.end());
     Extent extent;
-    for (const Array& array : arrays_) extent.add(array.size, bytes_each(array.kernel()));
+    for (const Array& array : arrays_) extent.add(array.size, bytes_each(array.streams));
     spans_.reserve(extent.spans());
     std::size_t total = 0, held = 0;
     chunks_ = {0};
     bytes_ = {0};
     for (Array& array : arrays_) {
-        const std::size_t each = bytes_each(array.kernel());
+        const std::size_t each = bytes_each(array.streams);
         for (std::ptrdiff_t begin = 0, end = 0; begin < array.size; begin = end) {
             end = end_of_piece(begin, longest_span(each), array.size);
             const std::size_t bytes = std::size_t(end - begin) * each;

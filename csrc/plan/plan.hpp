@@ -34,8 +34,10 @@ public:
     void reserve(std::size_t parameters, std::size_t axes);
     // Adds a parameter: it and its states, the kernel of its rule, and the row of scalars that it is
     // updated with. The kernel stays where it is as long as the plan.
-    // Of the last states of the rule, `spread` are given later, by attach_spreads.
-    void add(std::span<const ArrayView> arrays, const Kernel& kernel, int row, std::size_t spread = 0);
+    // Of the last states of the rule, `spread` are given later, by attach_spreads. `stored`: how what the arrays hold
+    // is stored, if not as it is computed in; it stays where it is as long as the plan.
+    void add(std::span<const ArrayView> arrays, const Kernel& kernel, int row, std::size_t spread = 0,
+             const Stored* stored = nullptr);
     // Cuts all parameters into chunks, when all have been added.
     void cut();
 
@@ -74,6 +76,11 @@ public:
               const GradientForms& forms);
     bool gradients_are_apart();
     DType dtype(std::size_t parameter) const { return arrays_[parameter].kernel().dtype; }
+    // Also that of its array, if another is computed in.
+    bool takes(std::size_t parameter, DType gradient) const {
+        const Stored* const stored = arrays_[parameter].streams.stored;
+        return gradient == dtype(parameter) || (stored && gradient == stored->dtype);
+    }
 
     // The rows of scalars of the next step.
     void resize_rows(std::size_t count) { scalars_.resize(count); }
@@ -122,6 +129,13 @@ private:
         Streams streams;
 
         const Kernel& kernel() const { return *streams.kernel; }
+        // Where to read the gradients of some elements, in the order and the dtype of the parameter: where they lie,
+        // or read into `to`.
+        const char* gradient(std::ptrdiff_t begin, std::ptrdiff_t end, char* to) const {
+            if (!strided) return g + std::size_t(begin) * streams.item();
+            strided->read(kernel(), begin, end, to);
+            return to;
+        }
     };
     struct Span {
         Array* array;
@@ -146,6 +160,7 @@ private:
     void run_chunks(Work work, const Pass& pass, int threads);
     Update update_of(const Array& array) const;
     void update(const Span& span) const noexcept;
+    void update_in_order(const Span& span, const Update& update) const noexcept;
     void update_and_sum(const Span& span, double* sums) const noexcept;
     void measure(const Span& span, double* sums) const noexcept;
     void agree(const Span& span, double* sums) const noexcept;

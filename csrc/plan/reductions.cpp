@@ -105,12 +105,7 @@ void Plan::reduce(const Reducing& work) const noexcept {
     for (std::ptrdiff_t begin = work.begin, n; begin < work.end; begin += n) {
         const std::ptrdiff_t into_run = (begin - work.begin) % run;
         n = run <= segment ? std::min(segment / run * run, work.end - begin) : std::min(segment, run - into_run);
-        const char* g = array.g + std::size_t(begin) * item;
-        if (array.strided) {
-            array.strided->read(kernel, begin, begin + n, gathered);
-            g = gathered;
-        }
-        look(begin, n, g, sinks);
+        look(begin, n, array.gradient(begin, begin + n, gathered), sinks);
         const auto made = results + first;
         std::size_t done = 0;
         spread.each_run(begin, n, [&](std::ptrdiff_t at, std::ptrdiff_t length, const std::ptrdiff_t* offsets) {

@@ -80,10 +80,24 @@ void Plan::update(const Span& span) const noexcept {
         char* const g = array.g + std::size_t(span.begin) * array.streams.item();
         return update(span.begin, span.end - span.begin, g, pass_.zero);
     }
+    if (array.streams.stored) return update_in_order(span, update);
     // The span's share of the blocks, in the same proportion as its share of the elements.
     const std::ptrdiff_t blocks = array.strided->blocks();
     const auto share = [&](std::ptrdiff_t element) { return begin_of_share(blocks, element, array.size); };
     array.strided->run(update, pass_.zero, share(span.begin), share(span.end));
+}
+
+// In the order of the parameter's memory, as elements can share what stands beside them.
+[[gnu::noinline]] void Plan::update_in_order(const Span& span, const Update& update) const noexcept {
+    constexpr std::ptrdiff_t most = 512;
+    alignas(64) char gathered[most * sizeof(float)];
+    const StridedGradient& gradient = *span.array->strided;
+    for (std::ptrdiff_t begin = span.begin, end; begin < span.end; begin = end) {
+        end = std::min(begin + most, span.end);
+        gradient.read(span.array->kernel(), begin, end, gathered);
+        update(begin, end - begin, gathered, false);
+        if (pass_.zero) gradient.zero(begin, end);
+    }
 }
 
 }  // namespace fastopt

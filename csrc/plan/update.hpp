@@ -25,12 +25,23 @@ public:
     const Kernel& kernel() const { return *streams_.kernel; }
 
 private:
-    void apply_rule(char* p, const char* g, void* const* states, std::ptrdiff_t n) const noexcept;
-    void with_spread(std::ptrdiff_t begin, const char* g, std::ptrdiff_t n) const noexcept;
-    void take_portion(std::ptrdiff_t begin, const char* g, void* const* states, std::ptrdiff_t n) const noexcept;
-    void hold(std::ptrdiff_t begin, char* p, const char* old, std::ptrdiff_t n, bool scales) const noexcept;
+    // A stretch of elements that is worked on: where it begins, its gradient, and where parameter and states lie,
+    // or what has been read of them.
+    struct Tile {
+        std::ptrdiff_t begin, n;
+        const char* g;
+        char* p;
+        void* states[max_states];
+    };
+    void update(const Tile& tile) const noexcept;
+    void update_stored(Tile& tile) const noexcept;
+    void apply_rule(const Tile& tile) const noexcept;
+    void with_spread(Tile tile) const noexcept;
+    void take_portion(const Tile& tile) const noexcept;
+    void hold(const Tile& tile, const char* old, bool scales) const noexcept;
     // `old`: what the parameter was, where it takes a portion of the step.
-    void follow(std::ptrdiff_t begin, std::ptrdiff_t n, const char* old = nullptr) const noexcept;
+    void follow(const Tile& tile, const char* old = nullptr) const noexcept;
+    void follow_stored(std::ptrdiff_t begin, std::ptrdiff_t n) const noexcept;
 
     const Streams& streams_;
     const Pass& pass_;

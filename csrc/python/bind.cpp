@@ -65,9 +65,10 @@ bool NumpyPlan::bind_gradient(std::size_t parameter, PyObject* gradient, bool ov
                               const GradientForms& forms) {
     if (!NdArray::is_exact(gradient)) return bind_tensor(parameter, gradient, overlap_checked, forms);
     const NdArray g(gradient);
-    const auto dtype = forms.cast ? g.format() : g.dtype();
+    auto dtype = g.dtype();
+    if (!dtype) dtype = g.format();
     if (!dtype || !g.has_shape(plan_.shape(parameter))) return false;
-    if (!forms.cast && dtype != plan_.dtype(parameter)) return false;
+    if (!forms.cast && !plan_.takes(parameter, *dtype)) return false;
     return plan_.bind(parameter, g.view(*dtype), overlap_checked, forms);
 }
 

@@ -71,7 +71,7 @@ public:
         last_type = type;
         last_format = {};
         for (int k = 0; k < dtype_count; ++k) {
-            if (name == dtype_names[k] && item_bytes() == itemsize(DType(k))) last_format = DType(k);
+            if (name == dtype_names[k] && item() == itemsize(DType(k))) last_format = DType(k);
         }
         return last_format;
     }
@@ -80,8 +80,11 @@ public:
         for (const std::ptrdiff_t length : shape()) size *= length;
         return size;
     }
+    std::size_t item() const {
+        return std::size_t(py::detail::array_descriptor2_proxy(fields_->descr)->elsize);
+    }
     std::size_t bytes() const {
-        return std::size_t(size()) * item_bytes();
+        return std::size_t(size()) * item();
     }
     Shape shape() const { return {fields_->dimensions, std::size_t(ndim())}; }
     bool has_shape(Shape lengths) const {
@@ -106,9 +109,6 @@ public:
     }
 
 private:
-    std::size_t item_bytes() const {
-        return std::size_t(py::detail::array_descriptor2_proxy(fields_->descr)->elsize);
-    }
     bool has(int flag) const { return (fields_->flags & flag) != 0; }
 
     inline static PyTypeObject* ndarray_type = nullptr;

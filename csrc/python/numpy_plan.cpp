@@ -25,6 +25,13 @@ Steps steps_of(py::handle given) {
     return found;
 }
 
+Storage storage_of(const std::string& name) {
+    for (int k = 0; k < storage_count; ++k) {
+        if (name == storage_names[k]) return Storage(k);
+    }
+    throw std::invalid_argument("nothing is stored as " + name);
+}
+
 Summed summed_of(const std::string& name) {
     return name.empty() ? Summed::nothing : name == "values" ? Summed::values : Summed::squares;
 }
@@ -32,7 +39,7 @@ Summed summed_of(const std::string& name) {
 }  // namespace
 
 NumpyPlan::NumpyPlan(const py::list& arrays, const py::list& rules, const std::vector<int>& rows,
-                     const std::vector<std::size_t>& spreads)
+                     const std::vector<std::size_t>& spreads, const py::list& stored)
     : plan_(&without_gil) {
     if (rules.size() != arrays.size() || rows.size() != arrays.size()) {
         throw std::invalid_argument("a plan needs a rule and a row for every parameter");
@@ -44,25 +51,50 @@ NumpyPlan::NumpyPlan(const py::list& arrays, const py::list& rules, const std::v
     std::vector<ArrayView> views;
     for (std::size_t i = 0; i < arrays.size(); ++i) {
         const py::tuple entry = arrays[i];
-        const auto dtype = NdArray(first_of(entry).ptr()).dtype();
-        if (!dtype) throw std::invalid_argument("a plan takes float32 and float64");
+        const auto own = NdArray(first_of(entry).ptr()).format();
+        const Stored* const streams = own && !stored.empty() ? read_stored(stored[i], *own, i) : nullptr;
+        const auto dtype = streams ? DType::float32 : own;
+        if (dtype != DType::float32 && dtype != DType::float64) {
+            throw std::invalid_argument("a plan takes float32 and float64");
+        }
         const Kernel& kernel = kernel_of(rules[i], *dtype);
         kept_.push_back(rules[i]);
         views.clear();
         for (const py::handle array : entry) {
             const NdArray written(array.ptr());
-            if (written.dtype() != dtype) {
+            const bool plain = !streams || !streams->has(views.size());
+            if (plain ? written.dtype() != dtype : written.item() != streams->streams[views.size()].bytes(1, 0)) {
                 throw std::invalid_argument("a state has another dtype or layout");
             }
             views.push_back(written.view(*dtype));
             keep(array, i);
         }
-        plan_.add(views, kernel, rows[i], spreads.empty() ? 0 : spreads.at(i));
+        plan_.add(views, kernel, rows[i], spreads.empty() ? 0 : spreads.at(i), streams);
         parameters_.push_back(first_of(entry).ptr());
         bound_.emplace_back(parameters_.back(), plan_.shape(i), i);
     }
     plan_.cut();
     arrange_owners();
+}
+
+const Stored* NumpyPlan::read_stored(py::handle given, DType dtype, std::size_t parameter) {
+    if (given.is_none()) return nullptr;
+    const Fields fields(given, stored_fields, "stored streams");
+    Stored& found = stored_.emplace_back();
+    found.dtype = dtype;
+    found.noisy = !fields[1].is_none();
+    if (found.noisy) found.seed = fields[1].cast<std::uint64_t>();
+    std::size_t k = 0;
+    for (const py::handle each : fields[0]) {
+        Stored::Stream& stream = found.streams.at(k++);
+        if (each.is_none()) continue;
+        const Fields pair(each, 2, "a stored stream");
+        stream.how = storage_of(pair[0].cast<std::string>());
+        if (pair[1].is_none()) continue;
+        stream.rest = NdArray(pair[1].ptr()).data();
+        keep(pair[1], parameter);
+    }
+    return &found;
 }
 
 void NumpyPlan::attach_directions(const py::list& directions) {

@@ -33,8 +33,9 @@ public:
     // fastopt.arrays; `rules` the name of its rule, or an OwnKernel; `rows` the row of scalars that it
     // is updated with.
     // Of the last states of each rule, so many as `spreads` says are given later, by attach_spreads; none if empty.
+    // `stored` has StoredStreams of fastopt.backends, or None, for each parameter; none if all is as it is computed in.
     NumpyPlan(const py::list& arrays, const py::list& rules, const std::vector<int>& rows,
-              const std::vector<std::size_t>& spreads);
+              const std::vector<std::size_t>& spreads, const py::list& stored);
 
     // Gives every parameter an array for its slow weights, one for the average, and one of 16 bits for
     // its copy, float16 or else bfloat16; each list may be None.
@@ -98,7 +99,10 @@ private:
     std::vector<int> clip_each(const std::vector<double>& norms, double unscale,
                                const std::vector<double>& limits);
 
+    const Stored* read_stored(py::handle given, DType dtype, std::size_t parameter);
+
     Plan plan_;
+    std::deque<Stored> stored_;
     std::vector<PyObject*> parameters_;
     std::vector<py::object> kept_;    // all arrays that are written, and what may hold kernels
     std::deque<std::vector<std::ptrdiff_t>> shapes_;    // of what has another than its parameter

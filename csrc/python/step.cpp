@@ -160,7 +160,9 @@ BindResult NumpyPlan::step(py::handle grads, py::handle parameters, py::handle s
         norm = py::float_(all);
     }
     for (py::ssize_t r = 0; r < count && factor != 1.0; ++r) plan_.row(std::size_t(r)).scale(factor);
-    Pass pass{.zero = program.forms().written, .backwards = program.measures()};
+    Pass pass{.zero = program.forms().written,
+              .backwards = program.measures(),
+              .step = before.cast<std::uint64_t>()};
     py::object changes = py::tuple();
     if (program.decides()) {
         const py::object decision = program.decision(before, largest);

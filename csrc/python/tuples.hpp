@@ -14,8 +14,8 @@ namespace fastopt {
 
 namespace py = pybind11;
 
-constexpr py::ssize_t forms_fields = 2, pass_fields = 8, program_fields = 6,
-                       entries_fields = 3;
+constexpr py::ssize_t forms_fields = 2, pass_fields = 9, program_fields = 6,
+                       entries_fields = 3, stored_fields = 2;
 
 inline double number(PyObject* object) {
     const double value = PyFloat_AsDouble(object);
@@ -53,7 +53,8 @@ inline Pass pass_of(py::handle given) {
     if (given.is_none()) return {};
     const Fields fields(given, pass_fields, "a pass");
     return {fields.flag(0), fields.flag(1), fields.number(2), fields.number(3),
-            fields.flag(4), fields.number(5), fields.number(6), fields.flag(7)};
+            fields.flag(4), fields.number(5), fields.number(6), fields.flag(7),
+            fields[8].cast<std::uint64_t>()};
 }
 
 // A row is a pair: a stage, which is its number and its scalars, and the coefficients of a rule.

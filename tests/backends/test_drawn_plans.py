@@ -15,7 +15,7 @@ TESTED = ["kernels/table.cpp", "pool/threads.cpp", "dispatch/levels.cpp"]
 TESTED += [
     f"plan/{name}.cpp" for name in ("plan", "step", "update", "norms", "measure", "look", "parallel")
 ]
-TESTED += [f"plan/{name}.cpp" for name in ("strided_gradient", "spread", "reductions")]
+TESTED += [f"plan/{name}.cpp" for name in ("strided_gradient", "spread", "reductions", "stored")]
 
 
 def test_drawn_plans(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from fastopt import backends
 from fastopt.algorithm import STAGES, StageScalars
 from fastopt.arrays import Entries
-from fastopt.numerics import BLOCK, FORMATS, LANES, OPERATIONS
+from fastopt.numerics import BLOCK, FORMATS, LANES, OPERATIONS, STORAGES
 from fastopt.runtime.extension import native
 
 MOST_COEFFICIENTS = 32
@@ -24,6 +24,8 @@ def test_the_tables_of_both_languages_are_the_same() -> None:
         "forms": len(backends.GradientForms._fields),
         "program": len(backends.StepProgram._fields),
         "entries": len(Entries._fields),
+        "stored": len(backends.StoredStreams._fields),
+        "storages": ["plain", *STORAGES],
         "block": BLOCK,
         "lanes": LANES,
         "most_coefficients": MOST_COEFFICIENTS,

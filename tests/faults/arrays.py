@@ -71,10 +71,11 @@ SPECIAL = [
     Fault("float8", lambda a: a.astype(ml_dtypes.float8_e4m3fn), TypeError, ("float8",)),
     Fault("int4", lambda a: a.astype(ml_dtypes.int4), TypeError, ("int4",)),
 ]
-NARROW = [  # what only copies have, and gradients that are cast
+BITS = Fault("uint16", lambda a: a.astype(np.uint16), TypeError, ("uint16",))
+NARROW = [  # what parameters of 32 bits have in no states, and in gradients that are cast alone
     Fault("float16", lambda a: a.astype(np.float16), TypeError, ("float16",)),
     Fault("bfloat16", lambda a: a.astype(ml_dtypes.bfloat16), TypeError, ("bfloat16",)),
-    Fault("uint16", lambda a: a.astype(np.uint16), TypeError, ("uint16",)),
+    BITS,
 ]
 OTHER_FLOAT = Fault("other float", other_float, TypeError, ("float",))
 DTYPES = [*INTEGER_AND_OTHER, *SPECIAL]

@@ -40,10 +40,11 @@ def empty(shape: tuple[int, ...], dtype: Any, order: Any = "C", at_end: bool = T
 @contextmanager
 def states_guarded() -> Iterator[None]:
     """Let fastopt allocate states, averages and sums in guarded memory."""
-    from fastopt.arrays.allocation import Arena
+    from fastopt.arrays.allocation import Arena, Form
 
-    def like(arena: Arena, p: Array, fill: Any, number: int, shape: Any = None) -> Array:
-        state = empty(shape or p.shape, p.dtype, "C" if p.flags.c_contiguous else "F", number % 2 == 0)
+    def like(arena: Arena, p: Array, fill: Any, number: int, form: Form | None = None) -> Array:
+        order = "C" if p.flags.c_contiguous else "F"
+        state = empty(*(form or Form.like(p)), order, number % 2 == 0)
         state[...] = fill
         return state
 

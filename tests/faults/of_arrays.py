@@ -18,7 +18,7 @@ from faults.tally import Tally
 
 PARAMETER = [
     *(*objects.OBJECTS, objects.NUMPY_SCALAR),
-    *(*wrong.DTYPES, *wrong.NARROW, *wrong.LAYOUTS, *wrong.HUGE_BY_STRIDE),
+    *(*wrong.DTYPES, wrong.BITS, *wrong.LAYOUTS, *wrong.HUGE_BY_STRIDE),
 ]
 GRADIENT = [
     *(*objects.UNREADABLE, *objects.KNOWN_CONTAINERS),

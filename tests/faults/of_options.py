@@ -11,7 +11,7 @@ from support.variants import FOUNDING
 
 import fastopt
 from fastopt.algorithm.hyperparameters import Option
-from fastopt.algorithm.validators import FLAG, POSITIVE, Choice, Number, Several
+from fastopt.algorithm.validators import FLAG, POSITIVE, Choice, Number, Several, StateDtype
 from fastopt.registry import optimizer_class
 from faults.objects import AttributesRaise, ReprRaises
 from faults.scene import arrays
@@ -106,8 +106,19 @@ def wrong_values(option: Option) -> Iterator[Wrong]:
         return of_number(validator)
     if isinstance(validator, Several):
         return of_several(validator, option.default)
+    if isinstance(validator, StateDtype):
+        return of_state_dtype()
     assert isinstance(validator, Choice)
     return of_choice(validator)
+
+
+def of_state_dtype() -> Iterator[Wrong]:
+    words: list[Any] = ["float16", {"m": "4bit"}]
+    others: list[Any] = [None, ["8bit"], np.float32, {"m": 8}]
+    for value in words:
+        yield shown(value), value, ValueError
+    for value in others:
+        yield shown(value), value, TypeError
 
 
 class Turning:

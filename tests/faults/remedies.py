@@ -45,8 +45,6 @@ LINES: dict[str, str] = {
     "sub-dtype": "np.ascontiguousarray({}['x'])",
     "longdouble": "{}.astype(np.float32)",
     "object": "{}.astype(np.float32)",
-    "float16": "{}.astype(np.float32)",
-    "bfloat16": "{}.astype(np.float32)",
     "uint16": CAST,
     "complex64": "{}.view({}.real.dtype)",
     "complex128": "{}.view({}.real.dtype)",

@@ -258,13 +258,13 @@ def paired(names: Iterable[str], cases: Sequence[Case]) -> list[tuple[str, Case]
 
 
 def each_hyperparameter() -> list[tuple[str, str]]:
-    """Give each hyperparameter of each algorithm; those that all have, with `WITH_ALL` alone."""
+    """Give each hyperparameter that can change; those that all have, with `WITH_ALL` alone."""
     shared = set(vars(Algorithm)) - {"lr"}
     return [
         (name, key)
         for name, cls in ANY_SHAPE.items()
-        for key in cls.hyperparameters
-        if name in WITH_ALL or key not in shared
+        for key, option in cls.hyperparameters.items()
+        if (name in WITH_ALL or key not in shared) and not option.once
     ]
 
 

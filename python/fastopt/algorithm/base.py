@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from fastopt.algorithm import regularization
 from fastopt.algorithm.facts import Facts
-from fastopt.algorithm.hyperparameters import Declared, Option, Values, choice, flag, number, setting
+from fastopt.algorithm.hyperparameters import (
+    Declared,
+    Option,
+    Values,
+    choice,
+    flag,
+    number,
+    once,
+    setting,
+)
 from fastopt.algorithm.measured import Measured, Reduced
 from fastopt.algorithm.rule import Rule, RuleFunction, is_shipped, rule_of
 from fastopt.algorithm.stages import StageScalars
@@ -24,6 +33,7 @@ from fastopt.algorithm.validators import (
     LossScaleNumber,
     Number,
     ScheduledNumber,
+    StateDtype,
 )
 from fastopt.runtime import attributes, other_names, shown
 
@@ -99,6 +109,7 @@ class Algorithm(Declared):
     adaptive_clip_eps: Scheduled = number(default=1e-3, at_least=0.0)
     clipnorm: ScheduledOrNone = number(default=None, above=0.0, optional=True)
     clipvalue: ScheduledOrNone = number(default=None, above=0.0, optional=True)
+    state_dtype: str | Mapping[str, str] = once(default="float32", check=StateDtype())
 
     # Settings, which all groups share; those that arrays are made or checked for are decided at once.
     global_clipnorm: float | None = setting(default=None, check=Number(above=0.0, optional=True))
@@ -129,6 +140,10 @@ class Algorithm(Declared):
         needs=("lookahead_steps", "slow weights: give lookahead_steps, such as 5"),
     )
     gradient_accumulation_steps: int = setting(default=1, check=_STEPS, fixed=True)
+    master_weights: bool = setting(default=True, check=FLAG, fixed=True)
+    stochastic_rounding: bool = setting(default=True, check=FLAG, fixed=True)
+    rounding_seed: int = setting(default=0, check=Count(at_least=0, at_most=2**64 - 1), fixed=True)
+    min_8bit_size: int = setting(default=4096, check=Count(at_least=0), fixed=True)
 
     declared: ClassVar[Mapping[str, Option]]  # the settings
     hyperparameters: ClassVar[Mapping[str, Option]] = MappingProxyType({})

@@ -27,3 +27,6 @@ class Facts(NamedTuple):
     good_for: str = ""
     # What each holds, by its name; some options need more of them than others.
     states: Mapping[str, str] = MappingProxyType({})
+    # Those that can be stored in 16 or 8 bits: "signed", or "unsigned" if they are never negative. Sums
+    # that go on for ever, and what stands for parameters, have to be exact.
+    few_bits: Mapping[str, str] = MappingProxyType({})

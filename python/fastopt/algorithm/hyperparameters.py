@@ -34,12 +34,14 @@ class Option:
         scope: str = "group",
         *,
         initial: bool = False,
+        once: bool = False,
         needs: tuple[str, str] | None = None,
     ) -> None:
         self.default = default
         self.validator = validator
         self.scope = scope
         self.initial = initial  # whether it says what state begins with, and nothing after
+        self.once = once  # whether it is decided when the group is made
         self.needs = needs  # another one, without which it means nothing, and how to ask for that
         self.name = ""
         # Each write looks at all hyperparameters of a group: these calls are not to take longer.
@@ -150,6 +152,11 @@ def whole_number(*, default: int | None, at_least: int, optional: bool = False) 
     return Option(default, Count(at_least=at_least, optional=optional))
 
 
+def once(*, default: Any, check: Validator) -> Any:
+    """Declare what is decided when a group is made."""
+    return Option(default, check, once=True)
+
+
 def setting(
     *, default: Any, check: Validator, fixed: bool = False, needs: tuple[str, str] | None = None
 ) -> Any:
@@ -166,7 +173,7 @@ def given(*, kw_only: bool) -> Any:
 
 @dataclass_transform(
     kw_only_default=True,
-    field_specifiers=(given, number, pair, several, flag, choice, whole_number, setting),
+    field_specifiers=(given, number, pair, several, flag, choice, whole_number, once, setting),
 )
 class Declared:
     """A class whose declarations are keywords of its constructor, for type checkers."""

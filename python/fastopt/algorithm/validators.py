@@ -4,6 +4,7 @@
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -225,6 +226,30 @@ class Count(Validator):
         if value is None and self.optional:
             return None
         return whole(value, where, self.at_least, self.at_most)
+
+
+class StateDtype(Validator):
+    """A word for what states are stored in, or one for each of some states."""
+
+    words_of_it = ("float32", "bfloat16", "8bit")
+
+    def check(self, value: Any, where: str) -> Any:
+        """Return it as a string, or as a dict by the names of states."""
+        if isinstance(value, Mapping):
+            return {name: self._word(each, f"{where}[{name!r}]") for name, each in value.items()}
+        return self._word(value, where)
+
+    def _word(self, value: Any, where: str) -> str:
+        if not isinstance(value, str):
+            raise TypeError(f"{where} is {describe(value)}; it must be {self.words()}")
+        if value not in self.words_of_it:
+            raise ValueError(f"{where} is {value!r}; it must be {self.words()}")
+        return value
+
+    def words(self) -> str:
+        """Put in words what a value must be."""
+        *first, last = map(repr, self.words_of_it)
+        return f"{', '.join(first)} or {last}"
 
 
 ANYTHING = Validator()

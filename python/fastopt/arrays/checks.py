@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from fastopt.arrays.foreign import is_spelled_out
 from fastopt.arrays.kinds import KEPT, check_kind
 from fastopt.arrays.shapes import misfit
-from fastopt.numerics import NEEDED, format_of, is_supported
+from fastopt.numerics import NEEDED, NEEDED_LOW, computed, format_of, is_low, is_supported
 
 
-def check_written(array: Any, what: str) -> None:
-    """Raise unless the kernels can update an array in place."""
+def check_written(array: Any, what: str, low: bool = False) -> None:
+    """Raise unless the kernels can update an array in place; `low` if it may have 16 bits."""
     check_kind(array, what, kept=KEPT)
-    _check_dtype(array, what)
+    if not (low and is_low(array.dtype)):
+        _check_dtype(array, what, low)
     flags = array.flags
     contiguous = flags.c_contiguous or flags.f_contiguous
     if contiguous and flags.aligned and flags.writeable:
@@ -75,8 +76,8 @@ def check_layout(array: NDArray[Any], what: str, p: NDArray[Any], remedy: str) -
 def check_gradient(g: Any, what: str, p: NDArray[Any], casts: bool = False) -> None:
     """Raise unless g is a gradient of p; any strides will do, and any float dtype if it is cast."""
     check_kind(g, what, "g", p.dtype)
-    if g.dtype != p.dtype and not (casts and format_of(g.dtype)):
-        name = p.dtype.name
+    if g.dtype not in (p.dtype, computed(p.dtype)) and not (casts and format_of(g.dtype)):
+        name = computed(p.dtype).name
         others = "" if casts or not format_of(g.dtype) else "; cast_grads=True takes it as it is"
         raise TypeError(
             f"{what} has dtype {_spell(g.dtype)}, its parameter {_spell(p.dtype)}; compute it in "
@@ -89,7 +90,7 @@ def check_gradient(g: Any, what: str, p: NDArray[Any], casts: bool = False) -> N
         )
 
 
-def _check_dtype(array: NDArray[Any], what: str) -> None:
+def _check_dtype(array: NDArray[Any], what: str, low: bool) -> None:
     dtype = array.dtype
     if is_supported(dtype):
         if is_spelled_out(dtype):
@@ -100,6 +101,11 @@ def _check_dtype(array: NDArray[Any], what: str) -> None:
         return
     if dtype.kind == "f" and not dtype.isnative and dtype.itemsize in (4, 8):
         remedy = "convert it with a.astype(a.dtype.newbyteorder('='))"
+    elif low and dtype == np.uint16:
+        remedy = (
+            "a.view(ml_dtypes.bfloat16), if it is the bits of that; numbers convert with "
+            "a.astype(np.float64)"
+        )
     elif dtype.kind in "iub":
         remedy = "convert it with a.astype(np.float64)"
     elif dtype.kind == "c":
@@ -110,7 +116,8 @@ def _check_dtype(array: NDArray[Any], what: str) -> None:
         remedy = "its elements are arrays: give list(a)"
     else:
         remedy = "convert it with a.astype(np.float32)"
-    raise TypeError(f"{what} has dtype {_spell(dtype)}; it must be {NEEDED}: {remedy}{KEPT}")
+    needed = NEEDED_LOW if low else NEEDED
+    raise TypeError(f"{what} has dtype {_spell(dtype)}; it must be {needed}: {remedy}{KEPT}")
 
 
 def _spell(dtype: np.dtype) -> str:

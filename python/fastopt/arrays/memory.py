@@ -33,3 +33,10 @@ def flat(array: NDArray[Any], like: NDArray[Any] | None = None) -> NDArray[Any]:
     """View a contiguous array as a vector in the order of its memory, or of that of another."""
     like = array if like is None else like
     return (array if like.flags.c_contiguous else array.T).reshape(-1)
+
+
+def shaped(vector: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:
+    """View a vector in the shape and the order of memory of a contiguous array."""
+    if like.flags.c_contiguous:
+        return vector.reshape(like.shape)
+    return vector.reshape(like.shape[::-1]).T

@@ -2,21 +2,23 @@
 
 from typing import Any
 
+from fastopt.arrays.allocation import Form
 from fastopt.arrays.shapes import LISTED, misfit
+from fastopt.numerics import is_low
 
 
-def check_fit(
-    array: Any, what: str, p: Any, remedy: str = "", shape: tuple[int, ...] | None = None
-) -> None:
+def check_fit(array: Any, what: str, p: Any, remedy: str = "", form: Form | None = None) -> None:
     """Raise ValueError for an array that has not the dtype and the shape of its parameter.
 
-    Or another `shape`, if that is what it has to have.
+    Or another `form`, if that is what it has to have.
     """
-    if shape is not None:
-        if array.dtype != p.dtype or array.shape != shape:
+    if form is None and is_low(p.dtype):
+        form = Form.like(p)
+    if form is not None:
+        if array.dtype != form.dtype or array.shape != form.shape:
             raise ValueError(
                 f"{what} is {array.dtype} of shape {array.shape}; for a parameter of shape {p.shape} "
-                f"it is {p.dtype} of shape {shape}, and nothing is cast or cut{remedy}"
+                f"it is {form.dtype} of shape {form.shape}, and nothing is cast or cut{remedy}"
             )
         return
     if array.dtype != p.dtype or array.shape != p.shape:

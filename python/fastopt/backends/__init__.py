@@ -17,6 +17,7 @@ from fastopt.backends.protocol import (
     Plan,
     Rows,
     StepProgram,
+    StoredStreams,
 )
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Plan",
     "Rows",
     "StepProgram",
+    "StoredStreams",
     "backend",
     "build_info",
     "choose",

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastopt.algorithm import Rule
-from fastopt.backends.protocol import Plan, Spreads
-from fastopt.numerics import axes_of
+from fastopt.backends.protocol import OfStored, Plan, Spreads
+from fastopt.numerics import axes_of, computed
 from fastopt.runtime import extension, suggest, warn
 
 
@@ -21,10 +21,14 @@ def runs(rule: Rule) -> bool:
 
 
 def make_plan(
-    arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int], spreads: Spreads = ()
+    arrays: list[tuple[Any, ...]],
+    rules: list[Rule],
+    rows: list[int],
+    spreads: Spreads = (),
+    stored: OfStored = (),
 ) -> Plan:
     """Bind the arrays to the kernels of the instruction-set level in use."""
-    return plan_of_kernels(arrays, rules, rows, lambda rule, _: rule.name, spreads)
+    return plan_of_kernels(arrays, rules, rows, lambda rule, _: rule.name, spreads, stored)
 
 
 def plan_of_kernels(
@@ -33,12 +37,13 @@ def plan_of_kernels(
     rows: list[int],
     kernel: Callable[[Rule, Any], Any],
     spreads: Spreads = (),
+    stored: OfStored = (),
 ) -> Plan:
     """Bind the arrays to the native plan; `kernel` returns a rule's, for a dtype."""
     assert extension.native is not None
-    dtypes = [entry[0].dtype for entry in arrays]
+    dtypes = [computed(entry[0].dtype) for entry in arrays]
     counts = [len(each) for each in spreads]
-    plan = extension.native.Plan(arrays, list(map(kernel, rules, dtypes)), rows, counts)
+    plan = extension.native.Plan(arrays, list(map(kernel, rules, dtypes)), rows, counts, list(stored))
     if any([rule.direction for rule in rules]):
         directions = [
             rule.measured and (kernel(rule.measured, dtype), rule.summed, _kept(rule), rule.weighs)

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastopt.algorithm import Rule
 from fastopt.backends.numba_there import disabled, missing
-from fastopt.backends.protocol import Plan, Spreads
+from fastopt.backends.protocol import OfStored, Plan, Spreads
 from fastopt.numerics import FloatingPointEnvironment
 from fastopt.runtime import extension
 
@@ -24,20 +24,24 @@ def runs(rule: Rule) -> bool:
 
 
 def make_plan(
-    arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int], spreads: Spreads = ()
+    arrays: list[tuple[Any, ...]],
+    rules: list[Rule],
+    rows: list[int],
+    spreads: Spreads = (),
+    stored: OfStored = (),
 ) -> Plan:
     """Bind the arrays; to the native plan, where it is there, for a user's rules."""
     if extension.native is None or all(rule.coefficients is None for rule in rules):
         from fastopt.backends.numba_plan import NumbaPlan
 
-        return NumbaPlan(arrays, rules, rows, spreads)
+        return NumbaPlan(arrays, rules, rows, spreads, stored)
     from fastopt.backends.native import plan_of_kernels
     from fastopt.backends.numba_kernel import own_kernel
 
     def kernel(rule: Rule, dtype: Any) -> Any:
         return rule.name if rule.coefficients is None else own_kernel(rule, dtype)
 
-    return plan_of_kernels(arrays, rules, rows, kernel, spreads)
+    return plan_of_kernels(arrays, rules, rows, kernel, spreads, stored)
 
 
 def smooth(signal: Any, out: Any, state: Any, beta: float, corrections: Any) -> None:

@@ -20,7 +20,8 @@ from fastopt.backends.numba_walk import Table
 from fastopt.backends.protocol import PLAIN_PASS, GradientForms, Pass, Rows
 from fastopt.backends.python_binding import Gradient
 from fastopt.backends.python_plan import PythonPlan
-from fastopt.numerics import BLOCK, LANES, FloatingPointEnvironment, check_environment
+from fastopt.backends.python_stored import Elements
+from fastopt.numerics import BLOCK, LANES, FloatingPointEnvironment, check_environment, computed
 
 
 class NumbaPlan(PythonPlan):
@@ -32,7 +33,7 @@ class NumbaPlan(PythonPlan):
         super().__init__(*bound)
         self._params = [entry[0] for entry in self._arrays]
         self._table = Table(self._flat)
-        dtypes = [p.dtype for p in self._params]
+        dtypes = [computed(p.dtype) for p in self._params]
         self._kernels = KernelRows(dtypes, self._rules, self._table.lines)
 
     def references(self) -> Iterator[Iterable[Any]]:
@@ -79,13 +80,13 @@ class NumbaPlan(PythonPlan):
         with np.errstate(all="ignore"), FloatingPointEnvironment():
             self._kernels.set(rows, self._row_of)
 
-    def update(self, i: int, scalars: Any, g: Any, a: int, b: int) -> None:
-        """Update the elements a to b of a parameter."""
-        if self._spreads[i]:
+    def update(self, i: int, scalars: Any, g: Any, a: int, arrays: Elements) -> None:
+        """Update elements of a parameter, from a on."""
+        if self._spreads[i] or self._stored[i] is not None:
             row = self._given[self._row_of[i]]
             assert row is not None
-            flats = [flat[a:b] for flat in self._flat[i][: self._bound_states(i) + 1]]
-            self._run_alone([*flats, *self.spread_over(i, a, b)], self._rules[i], row, g)
+            spread = self.spread_over(i, a, a + arrays[0].size)
+            self._run_alone([*arrays, *spread], self._rules[i], row, g)
             return
         self._table.walk_one(i, g, self._kernels.lines_at, a)
 
@@ -96,8 +97,11 @@ class NumbaPlan(PythonPlan):
 
     def sweep_all(self, scalars: Any, extras: Pass, threads: int) -> None:
         """Update all that is bound."""
-        plain = extras is PLAIN_PASS or extras._replace(zero=False, backwards=False) == PLAIN_PASS
+        plain = (
+            extras is PLAIN_PASS or extras._replace(zero=False, backwards=False, step=0) == PLAIN_PASS
+        )
         alone = plain and not (self._copies or self._takes_portions or any(self._spreads))
+        alone = alone and not any(self._stored)
         pieces = self.pieces(extras, self._apart() if alone else range(len(self._arrays)))
         elements = self._table.elements
         runs = min(threads, elements // WORTH_A_THREAD)

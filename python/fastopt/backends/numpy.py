@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from fastopt.algorithm import STAGES, Rule, Stage, agreement
-from fastopt.backends.protocol import Pass, Plan, Rows, Spreads
+from fastopt.backends.protocol import OfStored, Pass, Plan, Rows, Spreads
 from fastopt.backends.python_plan import PythonPlan
+from fastopt.backends.python_stored import Elements
 from fastopt.model import Row
 from fastopt.numerics import SUPPORTED, FloatingPointEnvironment, check_environment
 
@@ -25,10 +26,14 @@ def runs(rule: Rule) -> bool:
 
 
 def make_plan(
-    arrays: list[tuple[Any, ...]], rules: list[Rule], rows: list[int], spreads: Spreads = ()
+    arrays: list[tuple[Any, ...]],
+    rules: list[Rule],
+    rows: list[int],
+    spreads: Spreads = (),
+    stored: OfStored = (),
 ) -> Plan:
     """Bind the arrays."""
-    return NumpyPlan(arrays, rules, rows, spreads)
+    return NumpyPlan(arrays, rules, rows, spreads, stored)
 
 
 def smooth(signal: Any, out: Any, state: Any, beta: float, corrections: Any) -> None:
@@ -56,10 +61,10 @@ class NumpyPlan(PythonPlan):
         """Update all that is bound."""
         self.sweep(scalars, self.pieces(extras, range(len(self._arrays))), extras)
 
-    def update(self, i: int, scalars: AllScalars, g: Any, a: int, b: int) -> None:
+    def update(self, i: int, scalars: AllScalars, g: Any, a: int, arrays: Elements) -> None:
         """Compute the new values of some pieces, and write them."""
-        p, *states = (flat[a:b] for flat in self._flat[i])
-        states += self.spread_over(i, a, b)
+        p, *states = arrays
+        states += self.spread_over(i, a, a + p.size)
         stage, s, c = scalars[self._row_of[i]][p.dtype]
         p_new, g = stage.before(p, g, s)
         new = self._rules[i].update(p_new, g, *states, c)

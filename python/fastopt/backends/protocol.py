@@ -29,6 +29,19 @@ class GradientForms(NamedTuple):
     cast: bool  # other float dtypes are taken too, each element rounded once
 
 
+class StoredStreams(NamedTuple):
+    """The storage of a parameter and its states, where that is not as they are computed in.
+
+    `streams` are for the parameter and each of its states, in the order of the rule, the name of one of
+    STORAGES of fastopt.numerics and what stands beside the elements, or None; `seed` is what is rounded
+    by, None to round to nearest.
+    """
+
+    streams: tuple[tuple[str, Any] | None, ...]
+    seed: int | None
+
+
+OfStored = Sequence[StoredStreams | None]
 Spreads = Sequence[Sequence[Any]]
 Reduced = Sequence[Any]
 
@@ -46,6 +59,7 @@ class Pass(NamedTuple):
     pull_keep: float
     pull_take: float
     backwards: bool  # from the last chunk to the first
+    step: int  # steps taken before, for what is rounded by noise
 
 
 Decision = tuple[Weights, Weights, Changes]  # of slow weights, of averages; what changes with the step
@@ -69,7 +83,7 @@ class StepProgram(NamedTuple):
     values: Any  # the type of what is carried from step to step, None where nothing is
 
 
-PLAIN_PASS = Pass(False, False, *UNUSED, False, *UNUSED, False)
+PLAIN_PASS = Pass(False, False, *UNUSED, False, *UNUSED, False, 0)
 
 
 class Listed(NamedTuple):
@@ -200,10 +214,12 @@ class Backend(Protocol):
         rules: list[Rule],
         rows: list[int],
         spreads: Spreads = (),
+        stored: OfStored = (),
     ) -> Plan:
         """Bind parameters and states, one tuple (p, states...) for each; all have been checked.
 
         `spreads` are what broadcasts to each parameter, as the last of its states; nothing if to none.
+        `stored` says of each parameter how it is, nothing if all are as they are computed in.
         """
 
     def smooth(self, signal: Any, out: Any, state: Any, beta: float, corrections: Any) -> None:

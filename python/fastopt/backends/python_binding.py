@@ -9,8 +9,18 @@ from numpy.typing import NDArray
 
 from fastopt.algorithm import Rule
 from fastopt.arrays import Extents, Fingerprint, bounds, flat, outermost, overlaps_itself
-from fastopt.backends.protocol import BOUND, SOME_ABSENT, GradientForms, OfEach, Portion, RowOf, Spreads
-from fastopt.numerics import format_of, read
+from fastopt.backends.protocol import (
+    BOUND,
+    SOME_ABSENT,
+    GradientForms,
+    OfEach,
+    OfStored,
+    Portion,
+    RowOf,
+    Spreads,
+)
+from fastopt.backends.python_stored import Elements, StoredElements
+from fastopt.numerics import computed, format_of, read
 
 
 class Binding:
@@ -22,6 +32,7 @@ class Binding:
         rules: list[Rule],
         rows: list[int],
         spreads: Spreads = (),
+        stored: OfStored = (),
     ) -> None:
         """Bind parameters and states, one tuple (p, states...) for each, and what is spread."""
         self._arrays = arrays
@@ -34,6 +45,12 @@ class Binding:
         self._averages: list[NDArray[Any]] = []
         self._copies: list[NDArray[Any]] = []
         self._portions: Sequence[Portion] = [(None, None)] * len(arrays)
+        self._stored: list[StoredElements | None] = [None] * len(arrays)
+        for i, how in enumerate(stored):
+            if how is not None:
+                self._stored[i] = StoredElements(how, self._flat[i])
+                beside = [each[1] for each in how.streams if each and each[1] is not None]
+                self._arrays = [*self._arrays[:i], (*arrays[i], *beside), *self._arrays[i + 1 :]]
         self._gradients: list[Any] = []
         self._watch()
 
@@ -58,6 +75,14 @@ class Binding:
         if given is None:
             return []
         return [flat(a, entry[0]) for a, entry in zip(given, self._arrays, strict=True)]
+
+    def elements(self, i: int, a: int, b: int) -> Elements:
+        """Return the elements from a to b of a parameter and its states, as they are computed in.
+
+        Views of them, or copies of what is stored otherwise, which have to be written.
+        """
+        stored = self._stored[i]
+        return [flat[a:b] for flat in self._flat[i]] if stored is None else stored.read(a, b)
 
     def references(self) -> Iterator[Iterable[Any]]:
         """List all that it refers to, once for each reference."""
@@ -135,9 +160,9 @@ class Gradient:
         c_order = p.flags.c_contiguous
         alike = g.flags.c_contiguous if c_order else g.flags.f_contiguous
         self._elements: Any = flat(g, p) if alike else (g if c_order else g.T).flat
-        self._dtype = p.dtype
+        self._dtype = computed(p.dtype)
         self.size = g.size
-        self.is_view = alike and g.dtype == p.dtype  # what `read` gives copies nothing
+        self.is_view = alike and g.dtype == self._dtype  # what `read` gives copies nothing
 
     def read(self, a: int, b: int) -> NDArray[Any]:
         """Return the elements from a to b."""
@@ -151,6 +176,6 @@ class Gradient:
 def _takes(g: NDArray[Any], p: NDArray[Any], taking: GradientForms) -> bool:
     if g.shape != p.shape:
         return False
-    if g.dtype != p.dtype and not (taking.cast and format_of(g.dtype)):
+    if g.dtype not in (p.dtype, computed(p.dtype)) and not (taking.cast and format_of(g.dtype)):
         return False
     return not taking.written or (g.flags.writeable and not overlaps_itself(g))

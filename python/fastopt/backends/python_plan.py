@@ -18,6 +18,7 @@ from fastopt.backends.protocol import (
     StepProgram,
 )
 from fastopt.backends.python_binding import Binding, Gradient
+from fastopt.backends.python_stored import Elements
 from fastopt.model import Row, StepCount, make
 from fastopt.numerics import (
     FloatingPointEnvironment,
@@ -78,8 +79,8 @@ class PythonPlan(Binding):
         """Round the scalars of each row: once, from double. What can fail for want of a kernel does."""
         raise NotImplementedError  # pragma: no cover - each backend has its own
 
-    def update(self, i: int, scalars: Any, g: Any, a: int, b: int) -> None:
-        """Update the elements a to b of a parameter by their gradients in its dtype."""
+    def update(self, i: int, scalars: Any, g: Any, a: int, arrays: Elements) -> None:
+        """Update elements of a parameter and its states, from a on, by their gradients."""
         raise NotImplementedError  # pragma: no cover - each backend has its own
 
     def sweep_all(self, scalars: Any, extras: Pass, threads: int) -> None:
@@ -159,11 +160,8 @@ class PythonPlan(Binding):
 
     def _copies_of(self, i: int, a: int, b: int) -> list[NDArray[Any]]:
         """Copy a piece of a parameter and its states, and spread over it what is spread."""
-        copies = [flat[a:b].copy() for flat in self._flat[i][: self._bound_states(i) + 1]]
-        return copies + self.spread_over(i, a, b)
-
-    def _bound_states(self, i: int) -> int:
-        return len(self._rules[i].states) - len(self._spreads[i])
+        own = len(self._rules[i].states) - len(self._spreads[i]) + 1
+        return [each.copy() for each in self.elements(i, a, b)[:own]] + self.spread_over(i, a, b)
 
     def spread_over(self, i: int, a: int, b: int) -> list[NDArray[Any]]:
         """Spread what broadcasts to a parameter over a piece of it."""
@@ -199,7 +197,7 @@ class PythonPlan(Binding):
             return [self._measured(i, rows[row]) for i, row in enumerate(used)]
 
     def _measured(self, i: int, row: Row | None) -> list[float]:
-        rule, p = self._rules[i].measured, self._flat[i][0]
+        rule = self._rules[i].measured
         if rule is None:
             return []
         summed = self._rules[i].summed
@@ -208,7 +206,7 @@ class PythonPlan(Binding):
             return sums
         gradient = Gradient(self._gradients[i], self._arrays[i][0])
         for begin in range(0, gradient.size, MEASURED):
-            piece = p[begin : begin + MEASURED]
+            piece = self.elements(i, begin, begin + MEASURED)[0]
             copies = self._copies_of(i, begin, begin + MEASURED)
             copies += [np.zeros_like(piece) for _ in range(len(rule.states) + 1 - len(copies))]
             copies, _ = self._looked(copies, rule, row, gradient.read(begin, begin + MEASURED))
@@ -257,45 +255,52 @@ class PythonPlan(Binding):
         self, scalars: Any, piece: Work, extras: Pass, sums: list[tuple[float, float]] | None
     ) -> None:
         i, begin, end = piece
-        p = self._flat[i][0]
-        g = self._gradients[i]
+        g, stored = self._gradients[i], self._stored[i]
         gradient = None if g is None else Gradient(g, self._arrays[i][0])
         length = self.chunk if gradient is None or gradient.is_view else TILE
         for a in range(begin, end, length):
             b = min(a + length, end)
+            arrays = self.elements(i, a, b)
+            p = arrays[0]
             kept = gradient is not None and (sums is not None or self._portions[i] != (None, None))
-            before = p[a:b].copy() if kept else p[:0]
+            before = p.copy() if kept else p[:0]
             if gradient is not None:
-                self.update(i, scalars, gradient.read(a, b), a, b)
+                self.update(i, scalars, gradient.read(a, b), a, arrays)
                 if extras.zero:
                     gradient.zero(a, b)
-                self._take_portion(i, a, b, before)
-            self._finish(i, a, b, extras, before, g is not None)
+                self._take_portion(i, a, p, before)
+            self._finish(i, a, p, extras, before, g is not None)
+            if stored is not None and gradient is not None:
+                stored.write(a, arrays, extras.step)
+                p = stored.read(a, b)[0]
             if sums is not None:
                 update, weight = sums[i]
                 if gradient is not None:
-                    moved = p[a:b].astype(np.float64) - before.astype(np.float64)
+                    moved = p.astype(np.float64) - before.astype(np.float64)
                     update = self._added(update, moved)
-                sums[i] = update, self._added(weight, p[a:b])
+                sums[i] = update, self._added(weight, p)
 
-    def _take_portion(self, i: int, a: int, b: int, old: NDArray[Any], pulled: bool = False) -> None:
+    def _take_portion(
+        self, i: int, a: int, p: NDArray[Any], old: NDArray[Any], pulled: bool = False
+    ) -> None:
         """Reduce a step to what the portions of a piece say; of a pull, to all or nothing."""
         scale, mask = self._portions[i]
-        p = self._flat[i][0][a:b]
+        b = a + p.size
         if scale is not None:
             p[...] = (held if pulled else scaled_step)(p, old, scale.read(a, b))
         if mask is not None:
             p[...] = held(p, old, mask.read(a, b))
 
-    def _finish(self, i: int, a: int, b: int, extras: Pass, old: NDArray[Any], updated: bool) -> None:
+    def _finish(
+        self, i: int, a: int, p: NDArray[Any], extras: Pass, old: NDArray[Any], updated: bool
+    ) -> None:
         """Pull a piece towards its slow weights, and update its average and its copy."""
-        p = self._flat[i][0][a:b]
-        number = p.dtype.type
+        number, b = p.dtype.type, a + p.size
         if updated and extras.pull and self._slow:
             slow = self._slow[i][a:b]
             slow[...] = number(extras.pull_keep) * slow + number(extras.pull_take) * p
             p[...] = slow
-            self._take_portion(i, a, b, old, pulled=True)
+            self._take_portion(i, a, p, old, pulled=True)
         if extras.average and self._averages:
             average = self._averages[i][a:b]
             average[...] = number(extras.keep) * average + number(extras.take) * p

@@ -11,6 +11,7 @@ from fastopt.algorithm import Option
 from fastopt.arrays import Arena
 from fastopt.followers.fresh import digest, is_like, is_same
 from fastopt.model import Change
+from fastopt.numerics import widened
 from fastopt.runtime import describe
 
 Array = NDArray[Any]
@@ -30,7 +31,7 @@ class Follower:
 
     def __init__(self, parameters: Sequence[Array]) -> None:
         room = Arena()
-        self.arrays = [room.like(p, p, self.number) for p in parameters]
+        self.arrays = [room.like(p, widened(p), self.number) for p in parameters]
         self.fresh = tuple(range(len(self.arrays)))
         self._shown: dict[int, frozenset[bytes]] = {}  # what fresh arrays held when they were shown
 
@@ -61,9 +62,11 @@ class Follower:
                 self._copy(i, parameters[i])
 
     def _differs(self, i: int, p: Array) -> bool:
+        p = widened(p)
         return is_like(p, self.arrays[i]) and not is_same(p, self.arrays[i])
 
     def _copy(self, i: int, p: Array) -> None:
+        p = widened(p)
         # Wherever a signal's handler raises, what the array holds is one of those that are known.
         known = frozenset([digest(p)]) if i in self._shown else None
         if known:
@@ -108,7 +111,7 @@ class Follower:
         fresh = [place[i] for i in self.fresh if i in place]
         fresh += [k for k, i in enumerate(was) if i is None]
         arrays = [
-            room.like(p, p, self.number) if i is None else self.arrays[i]
+            room.like(p, widened(p), self.number) if i is None else self.arrays[i]
             for p, i in zip(parameters, was, strict=True)
         ]
         shown = {place[i]: known for i, known in self._shown.items() if i in place}

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fastopt.arrays import Entries, Extents, Named, outermost
 from fastopt.model import Group, Parameters
+from fastopt.numerics import computed
 from fastopt.runtime import describe
 
 Given = Mapping[str, Sequence[Any]]  # by setting, an array or None for each parameter
@@ -109,7 +110,7 @@ def portions_among(
 
 def _checked(array: Any, what: str, p: NDArray[Any], setting: str) -> Entries:
     """Return the entries of a mask or a scale; raise TypeError or ValueError for what cannot be one."""
-    dtype = np.dtype(bool) if setting == MASK else p.dtype
+    dtype = np.dtype(bool) if setting == MASK else computed(p.dtype)
     kind = "bool" if setting == MASK else f"np.{dtype}"
     new = f"np.ones({p.shape}, {kind})"
     if type(array) not in (np.ndarray, np.memmap):

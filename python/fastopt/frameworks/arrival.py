@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.algorithm import Values
-from fastopt.arrays import check_fit
+from fastopt.arrays import Form, check_fit
 from fastopt.frameworks.buffer import lr_inside, rescaled
 from fastopt.frameworks.counterpart import Convertible, Counterpart, rule_there
 
@@ -49,7 +49,8 @@ def arrive(opt: Convertible, given: Arrival) -> None:
             shapes = opt.shapes(h, params[name])
             for key, array in arrays.items():
                 if isinstance(array, np.ndarray):
-                    check_fit(array, f"{key} of {name!r}", params[name], shape=shapes.get(key))
+                    form = Form(shapes[key], params[name].dtype) if key in shapes else None
+                    check_fit(array, f"{key} of {name!r}", params[name], form=form)
             kept["steps"], kept["arrays"] = entry.steps, {**arrays, **beside}
             kept["carried"] = {**opt.initial_carried(), **entry.carried}
         saved["hyperparameters"], saved["schedules"] = values, {}

@@ -21,6 +21,14 @@ from fastopt.model.states import (
     spread_arrays,
 )
 from fastopt.model.step_counts import Row, StepCount, divide, own_count, regroup
+from fastopt.model.storing import (
+    PARAMETER,
+    Storages,
+    beside,
+    forms_of,
+    seed_of,
+    storages,
+)
 from fastopt.model.tapes import blank_tape
 from fastopt.model.ties import check_copied, check_gradients
 from fastopt.model.usual_groups import layer_decay, no_decay, vectors_by_adamw

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fastopt.arrays import checks, flat, viewed
 from fastopt.model.places import Places
-from fastopt.numerics import FloatingPointEnvironment, read
+from fastopt.numerics import FloatingPointEnvironment, computed, read
 
 
 class GradientSums:
@@ -45,11 +45,11 @@ class GradientSums:
         arrays = self._places.arrays
         p = arrays[self._places.firsts[i]]
         if i not in self._sums:
-            self._sums[i] = np.empty_like(p)
+            self._sums[i] = np.empty_like(p, computed(p.dtype))
         total = flat(self._sums[i], p)
         with np.errstate(all="ignore"), FloatingPointEnvironment():
             for n, (k, g) in enumerate(given):
-                addend = flat(read(g, p.dtype), arrays[k])
+                addend = flat(read(g, computed(p.dtype)), arrays[k])
                 if n:
                     np.add(total, addend, out=total)
                 else:

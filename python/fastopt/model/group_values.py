@@ -101,6 +101,8 @@ class GroupValues:
                 multiply = self._checked_factors(value)
             else:
                 values[name] = self._hyper(name).accept(value, name + self._which())
+                if values[name] != self._given[name] and self._hyper(name).once:
+                    self._check_made(name, values[name])
         # What stays as it is has been checked, where it is not for another step.
         all_anew = step is not None or "multiply" in given or not hasattr(self, "computed")
         anew = self._declared if all_anew else [*given, *self.scheduled]
@@ -111,6 +113,13 @@ class GroupValues:
         found = Given(values, multiply, h, step)
         self.check(found, anew)
         return found
+
+    def _check_made(self, name: str, value: Any) -> None:
+        if hasattr(self, "computed"):
+            raise ValueError(
+                f"{name}{self._which()} is {self._given[name]!r}, as was decided when its states were "
+                f"made: make an optimizer with {name}={value!r}"
+            )
 
     def moderately(self, name: str, value: Any) -> list[Change] | None:
         """List what changes when a number, or a pair, is put in place of one; None for more than that.

@@ -26,6 +26,7 @@ from fastopt.model.gradient_sums import GradientSums
 from fastopt.model.patterns import combined, split
 from fastopt.model.places import Places, memory_of
 from fastopt.model.ties import check_groups
+from fastopt.numerics import computed
 from fastopt.runtime import describe, shown
 
 _NEW = "make a new optimizer"
@@ -134,7 +135,7 @@ class Parameters:
     def _first_singles(self) -> list[str | None]:
         found: list[str | None] = [None] * len(self.groups)
         for name, p, group in zip(self.names, self.arrays, self.group_of, strict=True):
-            if found[group] is None and p.dtype == np.float32:
+            if found[group] is None and computed(p.dtype) == np.float32:
                 found[group] = name
         return found
 
@@ -260,7 +261,7 @@ class Parameters:
             name = min(name for name, count in Counter(names).items() if count > 1)
             raise ValueError(f"two parameters have the name {name!r}; rename one of their keys")
         for what, p in named:
-            checks.check_written(p, what)
+            checks.check_written(p, what, low=True)
 
 
 def _named(arrays: Iterable[tuple[str, Any]]) -> list[Named]:

@@ -13,12 +13,13 @@ from fastopt.backends import PLAIN_PASS, Pass, Plan, Rows
 from fastopt.followers import swap
 from fastopt.model import Row
 from fastopt.runtime import get_num_threads
-from fastopt.step import Bound, Core, Moving
+from fastopt.step import Bound, Core, Moving, check_movable
 
 
 @contextmanager
 def away(core: Core, doing: str) -> Iterator[None]:
     """Hold an optimizer, and those that share memory with it, while its parameters are elsewhere."""
+    check_movable(core.bound)
     moving = Moving()
     try:
         moving.begin(core, doing)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fastopt.algorithm import Move
 from fastopt.moves.base import along_states, away, copied, give_back, move, moved
-from fastopt.step import Bound, Core, Moving
+from fastopt.step import Bound, Core, Moving, check_movable
 
 
 class Evaluation(NamedTuple):
@@ -28,6 +28,7 @@ def begin(core: Core) -> None:
     if core.evaluation is not None:
         return
     _check_averages(core.bound)
+    check_movable(core.bound)
     moving = Moving()
     try:
         moving.begin(core, "is in eval mode: call its train() first")

@@ -4,13 +4,18 @@ from fastopt.numerics.environment import FloatingPointEnvironment, check_environ
 from fastopt.numerics.formats import (
     FORMATS,
     NEEDED,
+    NEEDED_LOW,
     SUPPORTED,
+    computed,
     format_of,
     format_of_copy,
+    is_low,
     is_supported,
+    kept,
     narrow_into,
     read,
     taken,
+    widened,
 )
 from fastopt.numerics.newton_schulz import (
     COEFFICIENTS,
@@ -19,6 +24,7 @@ from fastopt.numerics.newton_schulz import (
     orthogonalized,
     rms_scale,
 )
+from fastopt.numerics.noise import noise
 from fastopt.numerics.powers import exp, log, power, real_power
 from fastopt.numerics.recording import (
     OPERATIONS,
@@ -30,6 +36,7 @@ from fastopt.numerics.recording import (
     sqrt,
 )
 from fastopt.numerics.reductions import Axes, axes_of, of_columns, reduced
+from fastopt.numerics.storage import BLOCK_OF_CODES, STORAGES, Storage
 from fastopt.numerics.sums import BLOCK, LANES, block_sums, dot, total
 from fastopt.numerics.unfolding import (
     eigen,

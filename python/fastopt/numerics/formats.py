@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fastopt.numerics.environment import FloatingPointEnvironment
 
 NEEDED = "float32 or float64"
+NEEDED_LOW = "float32, float64, float16 or ml_dtypes.bfloat16"
 
 
 class Format(NamedTuple):
@@ -48,8 +49,32 @@ def format_of_copy(dtype: np.dtype[Any]) -> Format | None:
 
 
 def is_supported(dtype: np.dtype[Any]) -> bool:
-    """Return whether parameters can have a dtype (foreign byte orders compare unequal)."""
+    """Return whether it is computed in (foreign byte orders compare unequal)."""
     return dtype in SUPPORTED
+
+
+def is_low(dtype: np.dtype[Any]) -> bool:
+    """Return whether it has 16 bits, so that what is stored so is computed in float32."""
+    if dtype in SUPPORTED:  # mostly
+        return False
+    form = format_of(dtype)
+    return form is not None and form.narrowed is not None
+
+
+def computed(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return what a parameter of a dtype is computed in, as most of its states are kept."""
+    return SUPPORTED[0] if is_low(dtype) else dtype
+
+
+def kept(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return what a checkpoint holds arrays of a dtype in: the bits of what NumPy has not."""
+    form = format_of(dtype)
+    return dtype if form is None else form.bits
+
+
+def widened(x: NDArray[Any]) -> NDArray[Any]:
+    """Return an array as it is computed in, exactly: itself, or a copy in float32 of one of 16 bits."""
+    return read(x, computed(x.dtype))
 
 
 def read(g: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -121,6 +121,7 @@ class Adam(Optimizer):
             "v": "running mean of squared gradients",
             "v_max": "largest v so far, with amsgrad",
         },
+        few_bits={"m": "signed", "v": "unsigned", "v_max": "unsigned"},
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)

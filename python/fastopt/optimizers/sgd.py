@@ -101,6 +101,7 @@ class SGD(Optimizer):
         kind="momentum",
         good_for="image models, with momentum and a schedule; convex problems; least memory",
         states={"b": "buffer of gradients, with momentum"},
+        few_bits={"b": "signed"},
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)

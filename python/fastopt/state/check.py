@@ -15,8 +15,9 @@ from fastopt.algorithm import (
     check_together,
     renamed,
 )
-from fastopt.arrays import check_fit, check_kind
-from fastopt.model import StepCount, names_of, own_count
+from fastopt.arrays import Form, check_fit, check_kind
+from fastopt.model import StepCount, Storages, forms_of, names_of, own_count, storages
+from fastopt.numerics import is_low, kept
 from fastopt.runtime import count
 from fastopt.state.capture import ACCUMULATED
 from fastopt.state.check_groups import GroupRestoration, checked_groups
@@ -106,14 +107,22 @@ class CheckedState:
         self.fresh = {key: self._check_fresh(key) for key in self._followers}
         self._complain()
 
-    def shapes(self, i: int) -> Mapping[str, tuple[int, ...]]:
-        """Return the shapes of the states of a parameter that have not its own."""
-        number = self._bound.parameters.group_of[i]
-        return self._bound.groups[number].kind.shapes(self.h[number], self._bound.parameters.arrays[i])
+    def forms(self, i: int) -> Mapping[str, Form]:
+        """Return the forms of the states of a parameter that have not its own."""
+        return forms_of(*self._asked(i))
+
+    def storages(self, i: int) -> Storages:
+        """Return how a parameter and its states are stored."""
+        return storages(*self._asked(i))
+
+    def _asked(self, i: int) -> tuple[Any, ...]:
+        number, p = self._bound.parameters.group_of[i], self._bound.parameters.arrays[i]
+        kind = self._bound.groups[number].kind
+        return kind, self.h[number], self._rules[number], self._bound.settings, p
 
     def needed(self, i: int) -> list[str]:
         """Return the states that a parameter has."""
-        return names_of(self._rules[self._bound.parameters.group_of[i]], self.shapes(i))
+        return names_of(self._rules[self._bound.parameters.group_of[i]], self.forms(i))
 
     def _complain(self) -> None:
         if self._strict and any(self.differences):
@@ -131,11 +140,11 @@ class CheckedState:
             return
         bound = self._bound
         groups = [bound.groups[number] for number in bound.parameters.group_of]
-        shapes = [
-            group.kind.shapes(group.h, p)
+        forms = [
+            forms_of(group.kind, group.h, group.kind.rule_for(group.h), bound.settings, p)
             for group, p in zip(groups, bound.parameters.arrays, strict=True)
         ]
-        others = misfits(self._state["parameters"], bound.parameters, params, shapes)
+        others = misfits(self._state["parameters"], bound.parameters, params, forms)
         self.differences.missing.extend(others)
         self.differences.unexpected.extend(others.values())
         left = {name: each for name, each in self._state["parameters"].items() if name not in others}
@@ -288,7 +297,7 @@ class CheckedState:
             return {}
         name, p, given = bound.parameters.names[i], bound.parameters.arrays[i], entry["arrays"]
         remedy = f"; {self._call(f'skip={name!r}')} leaves it as it is here"
-        followers, shapes = [f"*{key}" for key in self._followers], self.shapes(i)
+        followers, forms = [f"*{key}" for key in self._followers], self.forms(i)
         # A parameter that has taken no step begins with what its rule begins with.
         needed = [*(self.needed(i) if entry["steps"] else ()), *followers]
         known = {*followers, ACCUMULATED}
@@ -303,9 +312,10 @@ class CheckedState:
             what = f"{word(key)} of {name!r}"
             if not self._described:
                 check_kind(array, what)
-            check_fit(array, what, p, remedy, shapes.get(key))
+            check_fit(array, what, p, remedy, forms.get(key))
         if name in params:
-            check_fit(params[name], f"the value of {name!r}", p, remedy)
+            value = Form(p.shape, kept(p.dtype)) if is_low(p.dtype) else None
+            check_fit(params[name], f"the value of {name!r}", p, remedy, value)
         return taken
 
 

@@ -121,9 +121,9 @@ def _states(
     name, p, entry = bound.parameters.names[i], bound.parameters.arrays[i], state.entries[i]
     if entry is None:
         return bound.states[i]
-    shapes = state.shapes(i)
+    forms, how = state.forms(i), state.storages(i)
     found = {
-        key: array if adopt else room.like(p, array, number, shapes.get(key))
+        key: array if adopt else room.like(p, array, number, forms.get(key))
         for number, (key, array) in enumerate(given.items())
         if not key.startswith("*")
     }
@@ -135,8 +135,8 @@ def _states(
         if entry["steps"] and key in bound.states[i]:  # strict=False
             found[key] = bound.states[i][key]
         else:
-            fill = initial(kind, h, key, params.get(name, p))
-            found[key] = room.like(p, fill, number, shapes.get(key))
+            fill = initial(kind, h, key, params.get(name, p), how)
+            found[key] = room.like(p, fill, number, forms.get(key))
     return found
 
 

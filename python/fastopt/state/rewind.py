@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.algorithm import is_scheduled
-from fastopt.arrays import check_fit
+from fastopt.arrays import Form, check_fit
 from fastopt.model import Change, Group, commit
 from fastopt.state.capture import snapshot
 from fastopt.state.check import CheckedState
@@ -73,7 +73,9 @@ def put_back(opt: Any, kept: Moment) -> None:
                     commit(group.changes(group.with_values(functions)))
             checked = CheckedState(bound, kept.state, True, True)
             for name, p in zip(bound.parameters.names, bound.parameters.arrays, strict=True):
-                check_fit(kept.params[name], f"what was kept of {name!r}", p)
+                check_fit(
+                    kept.params[name], f"what was kept of {name!r}", p, form=Form(p.shape, p.dtype)
+                )
             restore(core, checked, checked.arrays, kept.params)
         except BaseException:
             commit(before)

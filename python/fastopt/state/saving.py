@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt import checkpoint
-from fastopt.arrays import Arena
+from fastopt.arrays import Arena, Form
 from fastopt.model import Which
+from fastopt.numerics import kept
 from fastopt.state.capture import snapshot
 from fastopt.state.check import CheckedState
 from fastopt.state.form import Differences, check_form
@@ -89,7 +90,7 @@ def save(core: Core, path: Path, params: bool, extra: Any, progress: bool | None
         if params:
             named = core.bound.parameters
             both = zip(named.names, named.arrays, strict=True)
-            arrays.update({f"{_PARAMS}/{name}": p for name, p in both})
+            arrays.update({f"{_PARAMS}/{name}": p.view(kept(p.dtype)) for name, p in both})
         more = {"extra": packed(extra, "extra"), "extra_form": FORM}
         manifest = {"state": state, "params": params, **more}
         checkpoint.write(path, manifest, arrays, progress)
@@ -151,22 +152,23 @@ def _read_arrays(
 ) -> tuple[list[dict[str, NDArray[Any]]], dict[str, NDArray[Any]]]:
     """Read the arrays of a state, and the parameters under their names, into fresh memory."""
     expected: dict[str, checkpoint.ArraySpec] = {}
-    owners: dict[str, tuple[NDArray[Any], int, tuple[int, ...] | None]] = {}
+    owners: dict[str, tuple[NDArray[Any], int, Form]] = {}
     names = bound.parameters.names
     for i, p in enumerate(bound.parameters.arrays):
         keys = [*state.arrays[i], *[_PARAMS] * (params and state.entries[i] is not None)]
-        shapes = state.shapes(i)
+        forms = {_PARAMS: Form(p.shape, kept(p.dtype)), **state.forms(i)}
         for number, key in enumerate(keys):
             place = f"{key}/{saved[names[i]]}"
-            shape = shapes.get(key)
-            expected[place] = checkpoint.ArraySpec.of(p if shape is None else np.empty(shape, p.dtype))
-            owners[place] = p, number, shape
+            form = forms.get(key, Form.like(p))
+            order = p if form.shape == p.shape else np.empty(form.shape)
+            expected[place] = checkpoint.ArraySpec.of(order)._replace(dtype=form.dtype)
+            owners[place] = p, number, form
 
     room = Arena()
 
     def make(place: str) -> NDArray[Any]:
-        p, number, shape = owners[place]
-        return room.like(p, 0.0, number, shape)
+        p, number, form = owners[place]
+        return room.like(p, 0.0, number, form)
 
     found = file.read_all(expected, strict=False, progress=progress, make=make)
     if found.missing:
@@ -177,7 +179,8 @@ def _read_arrays(
     ]
     places = {name: f"{_PARAMS}/{saved[name]}" for name in names if name in saved}
     values = {name: found.arrays[place] for name, place in places.items() if place in expected}
-    return arrays, values
+    parameters = dict(zip(names, bound.parameters.arrays, strict=True))
+    return arrays, {name: value.view(parameters[name].dtype) for name, value in values.items()}
 
 
 def saved_state(file: checkpoint.Reader) -> dict[str, Any]:

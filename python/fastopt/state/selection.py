@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from fastopt.arrays import Form
 from fastopt.model import Parameters, Which, chosen
+from fastopt.numerics import kept
 from fastopt.runtime import describe, suggest
 
 Names = Mapping[str, str | None] | Callable[[str], str | None]
@@ -85,21 +87,21 @@ def misfits(
     entries: Mapping[str, Any],
     parameters: Parameters,
     values: Mapping[str, Any],
-    shapes: Sequence[Mapping[str, tuple[int, ...]]],
+    forms: Sequence[Mapping[str, Form]],
 ) -> dict[str, str]:
     """Describe the parameters of a state that have another dtype or shape here, by name.
 
     `values` are those of the parameters themselves, or their descriptions, where they are loaded too;
-    `shapes` those of states that have not that of their parameter.
+    `forms` those of states that have not that of their parameter.
     """
     found = {}
-    for name, p, others in zip(parameters.names, parameters.arrays, shapes, strict=True):
+    for name, p, others in zip(parameters.names, parameters.arrays, forms, strict=True):
         there = dict(entries[name]["arrays"]) if name in entries else {}
         if name in values:
             there[""] = values[name]
         for key, array in there.items():
-            shape = others.get(key, p.shape)
-            kind = getattr(array, "dtype", p.dtype), getattr(array, "shape", shape)
-            if kind != (p.dtype, shape):
+            form = others.get(key, Form.like(p) if key else Form(p.shape, kept(p.dtype)))
+            kind = getattr(array, "dtype", form.dtype), getattr(array, "shape", form.shape)
+            if kind != (form.dtype, form.shape):
                 found[name] = f"{name} as {kind[0]} of shape {kind[1]}"
     return found

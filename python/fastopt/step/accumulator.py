@@ -8,6 +8,7 @@ from fastopt.algorithm import NOTHING, rule_of, shipped
 from fastopt.arrays import Arena, Named
 from fastopt.backends import PLAIN_PASS, GradientForms
 from fastopt.model import Change, Parameters
+from fastopt.numerics import is_low
 from fastopt.runtime import get_num_threads
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Accumulator:
         self.count = 0
         self.weight = 0.0
         self._backend = backend
+        self._casts = any([is_low(p.dtype) for p in parameters.arrays])
         room = Arena()
         self.sums: list[NDArray[Any]] = [room.like(p, 0.0, 6) for p in parameters.arrays]
         self.present = [False] * len(self.sums)
@@ -53,6 +55,8 @@ class Accumulator:
 
         Says whether that was done: not if one of the sums is no longer as it was.
         """
+        if self._casts:
+            taking = GradientForms(taking is not None and taking.written, True)
         if self._plan.bind(gradients, None, True, taking) >= 0:
             return False
         present = [had or g is not None for had, g in zip(self.present, gradients, strict=True)]

@@ -26,12 +26,14 @@ from fastopt.model import (
     spread_arrays,
     taken,
 )
+from fastopt.numerics import computed
 from fastopt.step.attributes import GROUPS
 from fastopt.step.bound import Bound, Core
 from fastopt.step.functions import check_functions
 from fastopt.step.loss_scaling import LossScale
 from fastopt.step.moderate import Risks, check_calm
 from fastopt.step.progress import Progress
+from fastopt.step.storing import check_storing, storages_of, stored_streams
 from fastopt.step.transforms import Transforms
 from fastopt.step.whole import program_of
 
@@ -144,11 +146,12 @@ def planned(bound: Bound, more: Sequence[int] | None = None) -> Bound:
         portions.check_algorithms(bound.groups, parameters.group_of)
     for name, p, number in zip(parameters.names, parameters.arrays, parameters.group_of, strict=True):
         bound.groups[number].kind.check_array(bound.groups[number].h, name, p)
+    check_storing(bound, asked)
     tried = [
         rule if rule.is_ours else _tried(bound, rule, group)
         for rule, group in zip(asked, bound.groups, strict=True)
     ]
-    states = completed(bound.states, parameters, bound.groups, tried)
+    states = completed(bound.states, parameters, bound.groups, tried, bound.settings)
     chosen = [tried[group] for group in parameters.group_of]
     pick = [_picking(rule.kept) for rule in tried]
     arrays: list[tuple[Any, ...]] = [
@@ -159,14 +162,17 @@ def planned(bound: Bound, more: Sequence[int] | None = None) -> Bound:
     arrays = [entry if o is None else (*entry, o) for entry, o in zip(arrays, scratch, strict=True)]
     found = held(bound.but(states=states), more)
     spreads = spread_arrays(parameters, bound.groups, tried)
-    plan = backends.backend(bound.backend).make_plan(arrays, chosen, bound.count_of, spreads)
+    plan = backends.backend(bound.backend).make_plan(
+        arrays, chosen, bound.count_of, spreads, stored_streams(bound, tried, states, scratch)
+    )
     bound.followers.attach(plan)
     if portions is not None:
         portions.attach(plan)
     risks = Risks(all([group.kind.is_ours() for group in bound.groups]))
     ofs = [rule.transforms for rule in asked]
     changing = Transforms(found, ofs) if any(ofs) else None
-    beside = {"scratches": scratch, "spreads": spreads, "transforms": changing, "estimator": None}
+    beside: dict[str, Any] = {"scratches": scratch, "spreads": spreads, "transforms": changing}
+    beside |= {"estimator": None, "storages": storages_of(bound, tried)}
     return changed(followed(found.but(plan=plan, rules=asked, risks=risks, **beside)))
 
 
@@ -183,7 +189,7 @@ def _tried(bound: Bound, rule: Rule, group: Group) -> Rule:
 
     row = StepCount(group).row()
     assert row is not None
-    dtypes = {p.dtype for p in bound.parameters.arrays}
+    dtypes = {computed(p.dtype) for p in bound.parameters.arrays}
     return try_rule(rule, row, bound.backend, dtypes, group.algorithm)
 
 
@@ -226,7 +232,7 @@ def followed(bound: Bound) -> Bound:
     works = bound.reads or given["zero_grads"] or given["loss_scale"] != 1.0
     scheduled = [group for group in bound.groups if group.scheduled]
     plain = not (works or bound.measures or bound.is_cautious or any(bound.followers))
-    plain = plain and bound.transforms is None
+    plain = plain and bound.transforms is None and not bound.storages
     guarded = declared.guards(given)
     as_before = plain and hasattr(bound, "direct") and not (scheduled or bound.scheduled)
     if as_before and (bound.forms, bound.guarded, bound.plain) == (forms, guarded, plain):  # mostly

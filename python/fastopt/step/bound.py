@@ -7,7 +7,7 @@ from fastopt.algorithm import LARGEST_AGREE, Algorithm, Rule, guards
 from fastopt.arrays import KeepAlive
 from fastopt.backends import GradientForms, Plan, StepProgram
 from fastopt.followers import Followers, Portions
-from fastopt.model import Gate, Group, Parameters, Scratches, Spreads, States, StepCount
+from fastopt.model import Gate, Group, Parameters, Scratches, Spreads, States, StepCount, Storages
 from fastopt.step.accumulator import Accumulator
 from fastopt.step.moderate import Risks
 from fastopt.step.progress import Progress
@@ -35,6 +35,7 @@ class Bound:
     states: States
     scratches: Scratches  # of the step
     spreads: Spreads  # likewise
+    storages: Sequence[Storages]  # of parameters and states; nothing if all are as computed in
     transforms: Any  # of gradients, None where no group asks for any
     followers: Followers
     portions: Portions | None  # of their steps, as far as elements take less or more

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fastopt.model import Change, Parameters, commit
-from fastopt.numerics import taken
+from fastopt.numerics import computed, taken
 from fastopt.runtime import listed
 from fastopt.step.bound import Bound
 from fastopt.step.due import StepRequest
@@ -62,7 +62,7 @@ def not_finite(parameters: Parameters, norms: Norms, due: StepRequest, raises: b
     gradients, what = due.gradients, "gradient"
     if due.given is not gradients:
         pairs = zip(due.given, parameters.arrays, strict=True)
-        read = [np.zeros(0) if g is None else taken(g, p.dtype) for g, p in pairs]
+        read = [np.zeros(0) if g is None else taken(g, computed(p.dtype)) for g, p in pairs]
         counts = [int(np.count_nonzero(~np.isfinite(g))) for g in read]
         what = "gradient" if any(counts) else "transformed gradient"
         if any(counts):
@@ -79,7 +79,7 @@ def complaint(
 ) -> str:
     """Describe which gradients are not finite, and where."""
     bad = [i for i, count in enumerate(norms.nonfinite) if count]
-    names, g = parameters.names, taken(gradients[bad[0]], parameters.arrays[bad[0]].dtype)
+    names, g = parameters.names, taken(gradients[bad[0]], computed(parameters.arrays[bad[0]].dtype))
     where = tuple(int(k) for k in np.argwhere(~np.isfinite(g))[0])
     others = f", and {len(bad) - 1} other gradients are not" if len(bad) > 1 else ""
     at = f", the first at {where}" if where else ""

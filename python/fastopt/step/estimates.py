@@ -10,6 +10,7 @@ from fastopt import backends
 from fastopt.algorithm import NOTHING, RuleFunction, Values, rule_of
 from fastopt.backends import PLAIN_PASS, GradientForms
 from fastopt.model import Change, Row
+from fastopt.numerics import computed
 from fastopt.runtime import describe, get_num_threads
 from fastopt.step import decide
 from fastopt.step.binding import changed, install, prepare
@@ -128,7 +129,8 @@ def _is_good(bound: Bound, estimator: Estimator, estimates: Sequence[Any]) -> bo
     if any(norms.nonfinite):
         complaint = decide.complaint(parameters, norms, estimates, "estimate")
     for name, p, norm in zip(parameters.names, parameters.arrays, norms.each, strict=True):
-        if not complaint and norm > 0.5 * math.sqrt(np.finfo(p.dtype).max):  # of rounded squares
+        dtype = computed(p.dtype)
+        if not complaint and norm > 0.5 * math.sqrt(np.finfo(dtype).max):  # of rounded squares
             complaint = (
                 f"the estimate of {name!r} has the norm {norm:g}, and its squares would be infinite. "
                 "Nothing has been updated; nonfinite='skip' leaves such estimates out, and 'propagate' "

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastopt.numerics import block_sums, taken, total
+from fastopt.numerics import block_sums, computed, taken, total
 
 
 class Norms(NamedTuple):
@@ -53,7 +53,7 @@ def norms_of(
         return Norms(each, nonfinite)
     for i, norm in enumerate(each):
         if not math.isfinite(norm):
-            values = taken(gradients[i], parameters[i].dtype)
+            values = taken(gradients[i], computed(parameters[i].dtype))
             nonfinite[i] = int(np.count_nonzero(~np.isfinite(values)))
             if nonfinite[i] == 0:  # only its square is out of range
                 largest = float(np.max(np.abs(values)))

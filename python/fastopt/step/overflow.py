@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from fastopt.backends import Pass, backend
 from fastopt.model import Row
-from fastopt.numerics import taken
+from fastopt.numerics import computed, taken
 from fastopt.runtime import get_num_threads
 from fastopt.step.bound import Bound
 from fastopt.step.due import StepRequest
 from fastopt.step.moderate import LIMIT, LIMITS, SCALARS
+from fastopt.step.storing import decoded
 
 Array = NDArray[Any]
 
@@ -77,7 +78,7 @@ def _amplified(bound: Bound, risks: Sequence[float]) -> Sequence[float]:
 def _suspects(step: Step, risks: Sequence[float]) -> list[int]:
     """List the parameters with a gradient for which the step has to be tried."""
     bound = step.bound
-    limits = [LIMITS[p.dtype] for p in bound.parameters.arrays]
+    limits = [LIMITS[computed(p.dtype)] for p in bound.parameters.arrays]
     decays = [risks[count] for count in bound.count_of]
     weights = _weights(step, decays)
     norms = [
@@ -130,7 +131,8 @@ def _tried(step: Step, i: int) -> str | bool:
     name, p = bound.parameters.names[i], bound.parameters.arrays[i]
     rule = bound.rules[bound.parameters.group_of[i]]
     rule = rule if rule.is_ours else rule._replace(coefficients=type(row[1]))
-    states = {f"state {state!r} of {name!r}": bound.states[i][state] for state in rule.kept}
+    p, *values = decoded(bound, i, rule.kept)
+    states = {f"state {s!r} of {name!r}": v for s, v in zip(rule.kept, values, strict=True)}
     beside = bound.followers.beside(i)
     scratch = [] if bound.scratches[i] is None else [bound.scratches[i]]
     whole = [p, *states.values(), *scratch, *beside]

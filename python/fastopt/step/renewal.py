@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from fastopt.arrays import Arena, checks, entry
 from fastopt.followers import Follower
 from fastopt.model import Change, Which, chosen, of_new_rows, regroup
+from fastopt.numerics import is_low
 from fastopt.runtime import describe, suggest
 from fastopt.step.binding import install, planned
 from fastopt.step.bound import Bound, Core
@@ -71,6 +72,11 @@ def _reset(bound: Bound, i: int, rows: Any, room: Arena) -> dict[str, Array]:
 def _check_shapes(bound: Bound, i: int, remedy: str) -> None:
     """Raise ValueError for a parameter with states in which its rows cannot be found."""
     group, p = bound.groups[bound.parameters.group_of[i]], bound.parameters.arrays[i]
+    if bound.storages and bound.storages[i]:
+        raise ValueError(
+            f"{bound.parameters.names[i]!r} or its states are stored in few bits, in which rows have "
+            f"no place of their own; {remedy}"
+        )
     if not group.kind.keeps_rows:
         raise ValueError(
             f"{group.kind.__name__} mixes the rows of {bound.parameters.names[i]!r} in its states, so "
@@ -143,7 +149,7 @@ def replace(core: Core, name: str, new: Array, rows: Any) -> None:
 def _sources(name: str, old: Array, new: Any, rows: Any) -> NDArray[np.intp]:
     """Return for each row of the new array which of the old ones it was, -1 for none."""
     what = f"what replaces {name!r}"
-    checks.check_written(new, what)
+    checks.check_written(new, what, low=is_low(old.dtype))
     if new.dtype != old.dtype:
         raise TypeError(
             f"{what} has dtype {new.dtype}; it must have dtype {old.dtype}, as its states: "

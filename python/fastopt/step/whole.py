@@ -61,4 +61,5 @@ def extras(followers: Followers, step: int, zero: bool, backwards: bool) -> Pass
         pull is not None,
         *(pull or UNUSED),
         backwards,
+        step,
     )
