@@ -50,9 +50,9 @@ from fastopt.optimizers.lbfgs import LBFGS as LBFGS
 from fastopt.optimizers.lion import Lion as Lion
 from fastopt.optimizers.madgrad import MADGRAD as MADGRAD
 from fastopt.optimizers.mars import MARS as MARS
-from fastopt.optimizers.mechanic import MechanicAdamW as MechanicAdamW
-from fastopt.optimizers.mechanic import MechanicLion as MechanicLion
-from fastopt.optimizers.mechanic import MechanicSGD as MechanicSGD
+from fastopt.optimizers.mechanic_adamw import MechanicAdamW as MechanicAdamW
+from fastopt.optimizers.mechanic_lion import MechanicLion as MechanicLion
+from fastopt.optimizers.mechanic_sgd import MechanicSGD as MechanicSGD
 from fastopt.optimizers.momo import MoMo as MoMo
 from fastopt.optimizers.momo import MoMoAdam as MoMoAdam
 from fastopt.optimizers.muon import AdaMuon as AdaMuon
