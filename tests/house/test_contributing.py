@@ -163,7 +163,7 @@ from collections import namedtuple
 
 import numpy as np
 from fastopt import backends
-from fastopt.algorithm import STAGES, StageScalars, rule_of
+from fastopt.algorithm import NOTHING, STAGES, rule_of
 from fastopt.algorithm.stages import QUIET
 from fastopt.optimizers.sgd import sgd
 
@@ -175,7 +175,7 @@ for name, threshold in (("native", 0.5), ("numpy", 0.5), ("numpy", 0.0)):
     p, g = (rng.standard_normal(5000).astype(np.float32) for _ in range(2))
     plan = backends.backend(name).make_plan([(p,)], [rule_of(sgd)], [0])
     plan.bind([g], None, True)
-    row = StageScalars(QUIET, 2.0, 1.5, 0.0, 0.75, 1.0, 0.0, 0.0, threshold)
+    row = NOTHING._replace(stage=QUIET, scale=2.0, limit=1.5, keep=0.75, threshold=threshold)
     plan.run([(row, Scalars(0.1))], 2)
     found.append(p.tobytes())
 assert found[0] == found[1] != found[2]
