@@ -11,6 +11,7 @@ from support.variants import ANY_SHAPE
 
 import fastopt
 from fastopt.optimizers import CLASSES
+from fastopt.optimizers.sgd import momentum
 
 BACKENDS = ("native", "numba", "numpy")
 SHAPES = ((5,), (), (3, 70), (4129,), (0,), (129, 67))
@@ -186,6 +187,28 @@ def test_portions_averages_and_reports_go_with_it() -> None:
         assert (p[::3] == start[::3]).all()
         found.add((p.tobytes(), opt.ema_state[0].tobytes(), repr(opt.report())))
     assert len(found) == 1
+
+
+def test_only_rules_of_groups_that_are_cautious_are_run_before() -> None:
+    sizes: list[int] = []
+
+    class Counted(fastopt.SGD):
+        @classmethod
+        def select_rule(cls, h: Any) -> Any:
+            return counted
+
+    def counted(p: Any, g: Any, b: Any, c: Any) -> Any:
+        sizes.append(len(p))
+        return momentum(p, g, b, c)
+
+    grads = {"a": np.ones(3), "b": np.ones(4), "c": np.ones(5)}
+    params = {name: np.zeros_like(g) for name, g in grads.items()}
+    careful: Any = {"b": {"cautious": True}, "c": {"cautious": True, "lr": 0.2}}
+    opt = Counted(params, **MOMENTUM, backend="numpy", groups=careful)
+    opt.step(grads)
+    sizes.clear()
+    opt.step({**grads, "c": None})
+    assert sorted(sizes) == [3, 4, 4]
 
 
 @pytest.mark.parametrize("name", sorted(CLASSES))

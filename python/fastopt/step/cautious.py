@@ -20,13 +20,18 @@ def cautious_rows(
     bound: Bound, due: StepRequest, rows: Sequence[Row | None], row_of_each: Sequence[int]
 ) -> tuple[list[Row | None], Sequence[int]]:
     """Make a row of its own for each parameter whose steps are cautious, with what they grow by."""
-    used = row_of_each or bound.count_of
+    used, plan, gradients = row_of_each or bound.count_of, bound.plan, due.gradients
     careful = [bound.groups[group].h.cautious is True for group in bound.parameters.group_of]
     found, numbers = list(rows), list(used)
-    agreements = bound.plan.agreements(rows, get_num_threads(), used)
+    if not all(careful):  # no other rule is run: its array has no gradient meanwhile
+        looked_at = [g if own else None for own, g in zip(careful, gradients, strict=True)]
+        plan.bind(looked_at, None, True, bound.forms)
+    agreements = plan.agreements(rows, get_num_threads(), used)
+    if not all(careful):
+        plan.bind(gradients, None, True, bound.forms)
     for i, (count, p) in enumerate(zip(agreements, bound.parameters.arrays, strict=True)):
         row = rows[used[i]]
-        if careful[i] and row is not None and due.gradients[i] is not None:
+        if careful[i] and row is not None and gradients[i] is not None:
             numbers[i] = len(found)
             found.append(cautious_row(row, p.size, count))
     return found, numbers
