@@ -17,59 +17,22 @@ Params = dict[str, NDArray[Any]]
 EACH = pytest.mark.parametrize("name", CLASSES)
 
 # Learning rates, one for all problems, which fall to 0 along half a cosine. Who is not listed has the
-# default of its class. Most defaults are for long training: 600 steps of 0.001 cannot lead from -1.2
-# to 1.
+# default of its class, and LEAST where that is less. Most defaults are for long training: 600 steps of
+# 0.001 cannot lead from -1.2 to 1, and steps whose length is about the rate have 1 to 3 to go.
+LEAST = 0.1
 RATES = {
-    # Steps whose length is about the rate, for an element or for all of them: they have 1 to 3 to go.
-    **dict.fromkeys(
-        (
-            *(
-                "AdEMAMix",
-                "APOLLO",
-                "AdaBelief",
-                "AdaBound",
-                "AdaMuon",
-                "Adafactor",
-                "Adam",
-                "AdamAtan2",
-            ),
-            *("AdamMini", "AdamP", "AdamW", "AdamWScheduleFree", "Adan", "CAME", "Conda", "DiffGrad"),
-            *(
-                "Fromage",
-                "Kron",
-                "LAMB",
-                "LaProp",
-                "MARS",
-                "MoMoAdam",
-                "Muon",
-                "NAdam",
-                "NAdamW",
-                "NovoGrad",
-            ),
-            *("OptimisticAdam", "QHAdam", "SMORMS3", "SOAP", "Scion", "SignSGD", "Signum"),
-            *("StableAdamW", "Yogi"),
-        ),
-        0.1,
-    ),
     **dict.fromkeys(("Lion", "Tiger"), 0.03),  # all are as long, and a slow mean turns late
     # Steps that get shorter, or begin short.
-    **dict.fromkeys(("ADOPT", "Adagrad", "Adamax", "AdamaxW", "FTRL", "GaLoreAdamW", "PAdam"), 0.3),
-    **dict.fromkeys(("RAdam", "RowwiseAdagrad", "SM3"), 0.3),
-    **dict.fromkeys(("RAdamScheduleFree", "SPlus", "Shampoo"), 1.0),
+    **dict.fromkeys(("ACProp", "ADOPT", "Adagrad", "PAdam", "RowwiseAdagrad", "SM3"), 0.3),
+    **{"AdaHessian": 0.5, "RAdamScheduleFree": 1.0, "SPlus": 1.0, "Shampoo": 1.0},
     # Steps along the gradient, which diverge from 2 / 3 on, where 3 is the largest curvature.
     **dict.fromkeys(("ASGD", "NoisySGD", "SGD", "SGDP"), 0.5),
     "OptimisticSGD": 0.3,  # it extrapolates, and diverges earlier
-    "AggMo": 0.1,  # its momenta are sums
     "QHM": 1.0,  # its momentum is a mean over a thousand steps: 0.3 of the gradient is what moves
     # Times estimates of their own: more where those grow slowly, less where they get too large.
     **{"DAdaptAdan": 0.2, "DAdaptSGD": 0.7, "DoG": 2.0, "LDoG": 2.0, "DAdaptAdaGrad": 3.0},
     # Times what makes steps short: a mean of squares that begins at 0, a slow mean of rates, 0.001.
     **dict.fromkeys(("Adadelta", "AdaMod", "LARS"), 10.0),
-    # By OPTIONS:
-    "SimplifiedAdEMAMix": 0.003,  # of a sum of ten gradients
-    "ACProp": 0.3,
-    "Sophia": 0.1,
-    "AdaHessian": 0.5,
 }
 
 # What else lets them arrive in so few steps.
@@ -112,7 +75,7 @@ def trained(name: str, problem: Problem, **options: Any) -> tuple[Params, Params
     matrices = cls.facts.kind == "matrix"
     start = {key: p for key, p in problem.start.items() if p.ndim == 2 or not matrices}
     params = {key: p.copy() for key, p in start.items()}
-    lr: float = RATES.get(name, cls.hyperparameters["lr"].default)
+    lr: float = RATES.get(name) or max(cls.hyperparameters["lr"].default, LEAST)
     steps = problem.steps * (2 if name in IN_TWICE_THE_STEPS else 1)
     rate = lr if name in CONSTANT else schedules.cosine(lr, steps)
     opt = cls(params, lr=rate, **{"weight_decay": 0.0, **OPTIONS.get(name, {}), **options})
@@ -132,9 +95,9 @@ def trained(name: str, problem: Problem, **options: Any) -> tuple[Params, Params
 
 
 def assert_reached(name: str, left: float, stated: float) -> None:
-    """Compare with what is stated for all; the largest shares measured are 2e-5, 0.006 and 0.115."""
+    """Compare with what is stated for all; the largest shares measured are 2e-5, 0.008 and 0.117."""
     assert left <= stated, (
-        f"{name} has {left:.2g} of the first loss left; if its default rate is not for so few steps, "
+        f"{name} has {left:.2g} of the first loss left; if its rate is not for so few steps, "
         "RATES is the place for another"
     )
 
