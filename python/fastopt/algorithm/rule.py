@@ -43,18 +43,7 @@ class Rule(NamedTuple):
     @property
     def measured(self) -> "Rule | None":
         """The direction, as a rule of its own."""
-        if self.direction is None:
-            return None
-        names = _names(self.direction)
-        return self._replace(
-            update=self.direction,
-            name=self.direction.__name__,
-            states=names[2:-1],
-            direction=None,
-            scratch="",
-            spread=(),
-            reduced=(),
-        )
+        return None if self.direction is None else _measured(self, self.direction)
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -166,6 +155,12 @@ def rule_of(
                 '"values"; or "weight": "squares", for the norm of the parameter'
             )
     return rule._replace(direction=direction, sums=sums)
+
+
+@cache
+def _measured(rule: Rule, direction: RuleFunction) -> Rule:
+    bare = rule._replace(direction=None, scratch="", spread=(), reduced=())
+    return bare._replace(update=direction, name=direction.__name__, states=_names(direction)[2:-1])
 
 
 @cache
