@@ -39,7 +39,7 @@ from fastopt.algorithm.representable import (
     is_moderate,
     shown,
 )
-from fastopt.algorithm.rule import Rule, RuleFunction, is_shipped, rule_of, shipped
+from fastopt.algorithm.rule import NORMS, Rule, RuleFunction, is_shipped, rule_of, shipped
 from fastopt.algorithm.settings import check_together, guards
 from fastopt.algorithm.stages import (
     ALONG_THE_GRADIENT,

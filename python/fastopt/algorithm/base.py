@@ -21,7 +21,7 @@ from fastopt.algorithm.hyperparameters import (
     setting,
 )
 from fastopt.algorithm.measured import Measured, Reduced
-from fastopt.algorithm.rule import Rule, RuleFunction, is_shipped, rule_of
+from fastopt.algorithm.rule import NORMS, Rule, RuleFunction, is_shipped, rule_of
 from fastopt.algorithm.stages import StageScalars
 from fastopt.algorithm.transforms import transforms_of
 from fastopt.algorithm.typing import Scheduled, ScheduledOrNone
@@ -155,7 +155,7 @@ class Algorithm(Declared):
     spread: ClassVar[tuple[str, ...]] = ()
     reduced: ClassVar[tuple[RuleFunction, ...]] = ()
     largest: ClassVar[bool] = False
-    sums: ClassVar[Mapping[str, str]] = MappingProxyType({"p": "squares", "weight": "squares"})
+    sums: ClassVar[Mapping[str, str]] = MappingProxyType(dict(NORMS))
     decays: ClassVar[bool | None] = (
         None  # the rule by itself, where weight decay is decoupled, or is not
     )
@@ -192,12 +192,10 @@ class Algorithm(Declared):
     @classmethod
     def rule_for(cls, h: Values) -> Rule:
         """Return the rule for a group's hyperparameters, with the direction that is measured for it."""
-        direction = cls.select_direction(h)
-        sums = tuple(cls.sums.items()) if direction else None
+        measured = cls.select_direction(h), tuple(cls.sums.items()), cls.scratch
         factored = cls.spread, cls.select_reduced(h), cls.largest, cls.form(h)
-        rule = rule_of(cls.select_rule(h), direction, sums, cls.scratch, *factored)
-        transforms = transforms_of(h)
-        return rule._replace(transforms=transforms) if transforms else rule
+        rule = rule_of(cls.select_rule(h), *measured, *factored)
+        return rule._replace(transforms=transforms_of(h))
 
     @classmethod
     def select_direction(cls, h: Values) -> RuleFunction | None:

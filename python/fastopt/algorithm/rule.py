@@ -12,6 +12,9 @@ from typing import Any, NamedTuple, TypeVar
 
 RuleFunction = Callable[..., Any]
 Shipped = TypeVar("Shipped")
+Sums = tuple[tuple[str, str], ...]
+
+NORMS: Sums = (("p", "squares"), ("weight", "squares"))  # what is summed where a class says nothing
 
 
 class Rule(NamedTuple):
@@ -25,9 +28,7 @@ class Rule(NamedTuple):
     states: tuple[str, ...]
     coefficients: Any = None
     direction: RuleFunction | None = None  # what is measured before the update
-    sums: tuple[
-        tuple[str, str], ...
-    ] = ()  # of the results of the direction, or the weight, and of what
+    sums: Sums = ()  # of the results of the direction, or the weight, and of what
     scratch: str = ""  # the name of a state that is none: the last one before what is spread
     spread: tuple[str, ...] = ()  # names of the last states, which are none, and broadcast to p
     reduced: tuple[RuleFunction, ...] = ()  # whose results for these are summed to their shapes
@@ -91,7 +92,7 @@ def is_shipped(thing: Any) -> bool:
 def rule_of(
     update: RuleFunction,
     direction: RuleFunction | None = None,
-    sums: tuple[tuple[str, str], ...] | None = None,
+    sums: Sums = NORMS,
     scratch: str = "",
     spread: tuple[str, ...] = (),
     reduced: tuple[RuleFunction, ...] = (),
@@ -127,8 +128,8 @@ def rule_of(
             f"the rule {update.__name__} has a scratch, {scratch!r}, and no direction, whose result is "
             "written there: give it a direction"
         )
-    rule = Rule(update, update.__name__, names[2:-1], None, None, (), scratch, spread, reduced, largest)
-    rule = rule._replace(form=form)
+    of_shapes = scratch, spread, reduced, largest, form
+    rule = Rule(update, update.__name__, names[2:-1], None, None, (), *of_shapes)
     if direction is None:
         return rule
     given = _names(direction)
@@ -138,7 +139,6 @@ def rule_of(
             f"{update.__name__}({', '.join(names)}): it takes the same, and what it returns besides "
             "in front of c"
         )
-    sums = (("p", "squares"), ("weight", "squares")) if sums is None else sums
     results = ("p", *given[2:-1])
     if "weight" in results:
         raise TypeError(
@@ -164,7 +164,7 @@ def _measured(rule: Rule, direction: RuleFunction) -> Rule:
 
 
 @cache
-def _places(direction: RuleFunction, sums: tuple[tuple[str, str], ...]) -> dict[str, int]:
+def _places(direction: RuleFunction, sums: Sums) -> dict[str, int]:
     results = ("p", *_names(direction)[2:-1])
     return {name: results.index(name) for name, _ in sums if name in results}
 

@@ -6,15 +6,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from fastopt.algorithm import Algorithm, Measured, Rule, Values, kept_before, of_the_gradient
+from fastopt.algorithm import NORMS, Algorithm, Measured, Rule, Values, kept_before, of_the_gradient
 from fastopt.model import Change, Group, Row
 from fastopt.numerics import total
 from fastopt.runtime import get_num_threads
 from fastopt.step.bound import Bound
 from fastopt.step.due import StepRequest
 from fastopt.step.other_shapes import OtherShapes
-
-_USUAL = (("p", "squares"), ("weight", "squares"))
 
 Rows = Sequence[Row | None]
 
@@ -28,7 +26,7 @@ def measured(rule: Rule, row: Row, sums: Sequence[float], p: NDArray[Any], loss:
     """Name what was measured of a parameter."""
     before = math.sqrt(sums[-1]) if rule.weighs else math.nan
     weight = before * kept_before(row[0])
-    if rule.sums == _USUAL:  # quick, for many parameters
+    if rule.sums == NORMS:  # quick, for many parameters
         return Measured(math.sqrt(sums[0]), weight, p.size, before, loss=loss, shape=p.shape)
     named = {name: sums[place] for name, place in rule.places.items()}
     direction = math.sqrt(sums[0]) if ("p", "squares") in rule.sums else math.nan
