@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fastopt.description import describe
     from fastopt.dialect import dialects
     from fastopt.loading import load
-    from fastopt.model import layer_decay, no_decay, vectors_by_adamw
+    from fastopt.model import Stored, layer_decay, no_decay, vectors_by_adamw
     from fastopt.optimizer import Optimizer
     from fastopt.optimizers import *  # noqa: F403 - one name for each algorithm
     from fastopt.registry import from_config, get, names
@@ -36,6 +36,7 @@ __all__ = [
     "Batches",
     "CheckpointError",
     "Optimizer",
+    "Stored",
     "UnseenArrayWarning",
     "__version__",
     "build_info",
@@ -69,6 +70,7 @@ _LATER = {
     "Batches": "training",
     "CheckpointError": "checkpoint",
     "Optimizer": "optimizer",
+    "Stored": "model",
     "UnseenArrayWarning": "step",
     "build_info": "backends",
     "convert": "convert",

@@ -12,7 +12,7 @@ from fastopt.algorithm import Algorithm, Option, given, renamed
 from fastopt.arrays import read_only, read_only_dict, read_only_list, read_only_states
 from fastopt.backends import BOUND, FOR_PYTHON
 from fastopt.followers import Averages, EqualAverage, Follower, MovingAverage
-from fastopt.model import STEPPING, Which, groups_table
+from fastopt.model import STEPPING, Which, groups_table, shown
 from fastopt.runtime import attributes, describe, get_num_threads, other_names, warn
 from fastopt.step import (
     Core,
@@ -852,15 +852,39 @@ class Optimizer(Algorithm, attributes.OtherNames):
         return read_only_dict(self._core.bound.settings, remedy_for(self, "settings"), "opt.settings")
 
     @property
-    def state(self) -> dict[str, dict[str, NDArray[Any]]]:
+    def state(self) -> dict[str, dict[str, Any]]:
         """Views of the states, by parameter name and state name: ``state["layer.w"]["m"]``.
 
         What is written into them is written into the states: ``state["layer.w"]["m"][...] = x``. The
         dicts cannot be changed. Whatever else becomes of a view, such as another shape, does nothing to
         the optimizer.
+
+        A state of 8 bits is a `Stored`, which has its codes and scales; one of bfloat16 an array of
+        ml_dtypes' dtype, or without that library of its bits, in uint16. What parameters of 16 bits
+        have besides stands under ``"master"``; see `master_params`.
         """
         bound = self._core.bound
-        return read_only_states(bound.parameters.names, bound.states)
+        views = [shown(how, arrays) for how, arrays in zip(bound.how_stored, bound.states, strict=True)]
+        return read_only_states(bound.parameters.names, views)
+
+    def master_params(self) -> Any:
+        """Copy the parameters as they are computed in, in the structure of the parameters.
+
+        Of parameters of 16 bits these are float32 arrays, with what ``master_weights=True`` keeps of
+        them: to be saved, compared or averaged exactly. Of others they are plain copies.
+
+        Examples
+        --------
+        >>> w = np.ones(2, np.float16)
+        >>> opt = fastopt.SGD({"w": w}, lr=1e-4)
+        >>> opt.step({"w": np.ones(2, np.float16)})
+        True
+        >>> w, opt.master_params()["w"]
+        (array([1., 1.], dtype=float16), array([0.9999, 0.9999], dtype=float32))
+        """
+        from fastopt.step import masters
+
+        return masters(self._core.bound)
 
     @property
     def ema_state(self) -> Any:

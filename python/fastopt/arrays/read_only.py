@@ -127,11 +127,11 @@ class _StatesOfOne(ReadOnlyDict):
 
 
 def read_only_states(names: Iterable[str], states: Iterable[Mapping[str, Any]]) -> ReadOnlyDict:
-    """Make ``opt.state``, of views."""
+    """Make ``opt.state`` of views."""
     jax_trees.register(_StatesOfOne, dict)
     found = {}
     for name, arrays in zip(names, states, strict=True):
-        shown = _StatesOfOne({key: array.view() for key, array in arrays.items()})
+        shown = _StatesOfOne(arrays)
         shown._parameter = name
         found[name] = shown
     return read_only_dict(found, "", "opt.state")

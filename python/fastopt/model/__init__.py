@@ -21,12 +21,14 @@ from fastopt.model.states import (
     spread_arrays,
 )
 from fastopt.model.step_counts import Row, StepCount, divide, own_count, regroup
+from fastopt.model.stored import Stored
 from fastopt.model.storing import (
     PARAMETER,
     Storages,
     beside,
     forms_of,
     seed_of,
+    shown,
     storages,
 )
 from fastopt.model.tapes import blank_tape

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fastopt.algorithm import Algorithm, Rule, Values
 from fastopt.arrays import Form, flat, shaped
+from fastopt.model.stored import Stored
 from fastopt.numerics import STORAGES, computed, is_low, widened
 
 MASTER = "master"  # what a parameter of 16 bits is, less what its array has
@@ -77,6 +78,29 @@ def beside(name: str, how: Storages, states: Mapping[str, NDArray[Any]]) -> tupl
         return None
     has = STORAGES[how[name]].beside is not None
     return how[name], states[_beside(name)] if has else None
+
+
+def shown(how: Storages, states: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """Return views of the states of a parameter; of 8 bits with their scales, as one."""
+    found: dict[str, Any] = {}
+    for name, array in states.items():
+        stored = how.get(name)
+        if stored == "bfloat16":
+            found[name] = as_bfloat16(array)
+        elif stored is not None:
+            found[name] = Stored(stored, array.view(), states[name + SCALES].view())
+        elif name.removesuffix(SCALES) not in how:
+            found[name] = array.view()
+    return found
+
+
+def as_bfloat16(bits: NDArray[Any]) -> NDArray[Any]:
+    """View bits as bfloat16, where there is a library that has it; else as they are."""
+    try:
+        from ml_dtypes import bfloat16
+    except ImportError:
+        return bits.view()
+    return bits.view(bfloat16)
 
 
 def seed_of(settings: Mapping[str, Any], name: str) -> int | None:

@@ -160,7 +160,7 @@ def _read_arrays(
         for number, key in enumerate(keys):
             place = f"{key}/{saved[names[i]]}"
             form = forms.get(key, Form.like(p))
-            order = p if form.shape == p.shape else np.empty(form.shape)
+            order = p.view(kept(p.dtype)) if form.shape == p.shape else np.empty(form.shape)
             expected[place] = checkpoint.ArraySpec.of(order)._replace(dtype=form.dtype)
             owners[place] = p, number, form
 

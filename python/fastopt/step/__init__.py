@@ -15,6 +15,6 @@ from fastopt.step.loss_scaling import LossScale
 from fastopt.step.norms import clip_factor, norms_of
 from fastopt.step.report import GroupReport
 from fastopt.step.sharing import Moving
-from fastopt.step.storing import check_movable, decoded, stored_values
+from fastopt.step.storing import check_movable, decoded, masters
 from fastopt.step.unseen import UnseenArrayWarning, of_the_caller, watch
 from fastopt.step.values import set_value, value_of

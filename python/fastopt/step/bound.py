@@ -75,6 +75,11 @@ class Bound:
         return self.parameters.gradient_sums.of(given, self.settings["cast_grads"])
 
     @property
+    def how_stored(self) -> Sequence[Storages]:
+        """The storages of each parameter and its states."""
+        return self.storages or [{}] * len(self.states)
+
+    @property
     def clips_each(self) -> bool:
         """True where a group clips each of its gradients by its own norm."""
         return any([group.clips for group in self.groups])

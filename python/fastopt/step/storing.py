@@ -10,7 +10,7 @@ from fastopt.algorithm import Rule, transforms_of
 from fastopt.arrays import flat, shaped
 from fastopt.backends import StoredStreams
 from fastopt.model import PARAMETER, Group, Scratches, States, Storages, beside, seed_of, storages
-from fastopt.numerics import STORAGES, computed, is_low
+from fastopt.numerics import STORAGES, FloatingPointEnvironment, computed, is_low
 from fastopt.step.bound import Bound
 
 Array = NDArray[Any]
@@ -43,9 +43,16 @@ def stored_streams(
 def decoded(bound: Bound, i: int, names: Sequence[str]) -> list[Array]:
     """Return a parameter and some of its states as they are computed in: themselves, or copies."""
     p, states = bound.parameters.arrays[i], bound.states[i]
-    how = bound.storages[i] if bound.storages else {}
+    how = bound.how_stored[i]
     arrays = {PARAMETER: p, **{name: states[name] for name in names}}
     return [stored_values(array, beside(name, how, states)) for name, array in arrays.items()]
+
+
+def masters(bound: Bound) -> Any:
+    """Copy the parameters as they are computed in, in containers like theirs."""
+    bound.check_arrays()
+    found = [np.array(decoded(bound, i, ())[0], order="K") for i in range(len(bound.states))]
+    return bound.parameters.tree(found, views=True)
 
 
 def stored_values(array: Array, how: tuple[str, Any] | None) -> Array:
@@ -54,7 +61,8 @@ def stored_values(array: Array, how: tuple[str, Any] | None) -> Array:
         return array
     storage, rest = STORAGES[how[0]], how[1]
     given = None if rest is None else flat(rest)
-    return shaped(storage.decoded(flat(array).view(storage.bits), given), array)
+    with np.errstate(all="ignore"), FloatingPointEnvironment():
+        return shaped(storage.decoded(flat(array).view(storage.bits), given), array)
 
 
 def check_storing(bound: Bound, rules: Sequence[Rule]) -> None:
