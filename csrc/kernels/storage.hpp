@@ -20,7 +20,6 @@
 
 #include "kernels/fetch.hpp"
 #include "kernels/formats.hpp"
-#include "kernels/indices.hpp"
 
 namespace fastopt::FASTOPT_LEVEL {
 
@@ -147,43 +146,45 @@ template <bool has_sign> struct Code {
 constexpr std::ptrdiff_t code_block = 128;
 constexpr std::uint32_t least_bits = std::uint32_t(127 - 100) << 23;    // of the largest: below it, all are 0
 
-template <bool has_sign, class Length>
-[[gnu::always_inline]] inline void decode_block(const std::uint8_t* code, float scale, float* __restrict to,
-                                                Length n) {
-#pragma omp simd
-    for (std::ptrdiff_t i = 0; i < n; ++i) to[i] = Code<has_sign>::decoded(code[i], scale);
-}
-
+// Whole blocks alone, of which a compiler makes vectors; the last one is padded with zeros in memory of its own.
 template <bool has_sign>
 void decode_blocks(const void* data, const void* rest, float* to, std::ptrdiff_t n) noexcept {
     const auto* code = static_cast<const std::uint8_t*>(data);
     const auto* scale = static_cast<const float*>(rest);
-    for (; n >= code_block; n -= code_block, code += code_block, to += code_block) {
-        decode_block<has_sign>(code, *scale++, to, Constant<code_block>{});
+    std::uint8_t last[code_block] = {};
+    float found[code_block];
+    for (; n > 0; n -= code_block, code += code_block, to += code_block) {
+        const bool whole = n >= code_block;
+        if (!whole) __builtin_memcpy(last, code, std::size_t(n));
+        const std::uint8_t* const from = whole ? code : last;
+        float* const into = whole ? to : found;
+        const float times = *scale++;
+#pragma omp simd
+        for (std::ptrdiff_t i = 0; i < code_block; ++i) into[i] = Code<has_sign>::decoded(from[i], times);
+        if (!whole) __builtin_memcpy(to, found, std::size_t(n) * sizeof(float));
     }
-    if (n > 0) decode_block<has_sign>(code, *scale, to, n);
 }
 
 // Rounding comes by value here: bytes that are written may be anything in memory, even what a reference is to, and the
 // loop would not be vectorized.
-template <bool has_sign, class Length, class Rounding>
-[[gnu::always_inline]] inline void encode_block(std::uint8_t* __restrict code, float* scale, const float* from,
-                                                Length n, std::ptrdiff_t begin, const Rounding rounding) {
+template <bool has_sign, class Rounding>
+void encode_block(std::uint8_t* __restrict code, float* scale, const float* from, std::ptrdiff_t begin,
+                  const Rounding rounding) noexcept {
     std::uint32_t largest = 0;    // of the bits of their sizes, which rise as these do, to infinity and NaN
 #pragma omp simd reduction(max : largest)
-    for (std::ptrdiff_t i = 0; i < n; ++i) {
+    for (std::ptrdiff_t i = 0; i < code_block; ++i) {
         const std::uint32_t bits = bits_as<std::uint32_t>(from[i]) & 0x7fffffff;
         largest = bits > largest ? bits : largest;
     }
     if (largest < least_bits || largest >= 0x7f800000) {
-        __builtin_memset(code, 0, std::size_t(n));
+        __builtin_memset(code, 0, code_block);
         *scale = bits_as<float>(largest < least_bits ? 0 : 0x7fc00000u);
         return;
     }
     const float most = bits_as<float>(largest), inverse = Code<has_sign>::reach() / most;
     *scale = most / Code<has_sign>::reach();
 #pragma omp simd
-    for (std::ptrdiff_t i = 0; i < n; ++i) {
+    for (std::ptrdiff_t i = 0; i < code_block; ++i) {
         code[i] = Code<has_sign>::encoded(from[i], inverse, begin + i, rounding);
     }
 }
@@ -192,11 +193,15 @@ template <bool has_sign, class Rounding>
 void encode_blocks(void* data, void* rest, const float* from, std::ptrdiff_t n, const Rounding rounding) noexcept {
     auto* code = static_cast<std::uint8_t*>(data);
     auto* scale = static_cast<float*>(rest);
-    std::ptrdiff_t done = 0;
-    for (; n - done >= code_block; done += code_block) {
-        encode_block<has_sign>(code + done, scale++, from + done, Constant<code_block>{}, done, rounding);
+    std::uint8_t found[code_block];
+    float last[code_block] = {};
+    for (std::ptrdiff_t done = 0; done < n; done += code_block) {
+        const std::ptrdiff_t left = n - done;
+        const bool whole = left >= code_block;
+        if (!whole) __builtin_memcpy(last, from + done, std::size_t(left) * sizeof(float));
+        encode_block<has_sign>(whole ? code + done : found, scale++, whole ? from + done : last, done, rounding);
+        if (!whole) __builtin_memcpy(code + done, found, std::size_t(left));
     }
-    if (done < n) encode_block<has_sign>(code + done, scale, from + done, n - done, done, rounding);
 }
 
 template <auto decode, std::size_t data_bytes, std::size_t rest_bytes, std::ptrdiff_t shared>

@@ -94,6 +94,7 @@ void Plan::update(const Span& span) const noexcept {
     const StridedGradient& gradient = *span.array->strided;
     for (std::ptrdiff_t begin = span.begin, end; begin < span.end; begin = end) {
         end = std::min(begin + most, span.end);
+        if (distance_.ahead) gradient.fetch_ahead(begin, end);
         gradient.read(span.array->kernel(), begin, end, gathered);
         update(begin, end - begin, gathered, false);
         if (pass_.zero) gradient.zero(begin, end);

@@ -18,6 +18,12 @@ std::uint32_t mixed(std::uint32_t x) {
 std::uint32_t low(std::uint64_t x) { return std::uint32_t(x); }
 std::uint32_t high(std::uint64_t x) { return std::uint32_t(x >> 32); }
 
+// As many as whole blocks have.
+std::ptrdiff_t rounded_up(std::ptrdiff_t n) {
+    constexpr std::ptrdiff_t block = storage_sizes[int(Storage::signed8)].shared;
+    return (n + block - 1) / block * block;
+}
+
 // Two states share a noise of 32 bits, half each; the parameter has one of its own.
 constexpr std::uint32_t of_parameter = max_states / 2;
 
@@ -52,7 +58,7 @@ void Stored::Writer::write(std::size_t stream, char* data, const void* from) noe
     const bool noisy = stored_.noisy && each.how != Storage::split && each.how != Storage::master;
     const std::uint32_t number = stream == 0 ? of_parameter : std::uint32_t(stream - 1) / 2;
     if (noisy && number != made_) {
-        common_.noise(noise_, low(std::uint64_t(begin_)), key(number), n_);
+        common_.noise(noise_, low(std::uint64_t(begin_)), key(number), rounded_up(n_));
         made_ = number;
     }
     const int shift = stream != 0 && stream % 2 == 0 ? 16 : 0;

@@ -14,7 +14,7 @@ namespace {
 // Rows of up to 1,024 float32 fit whole, and several whole rows are one long stretch to the sweep,
 // which matters more than that the tile overflows L1.
 constexpr std::ptrdiff_t tile_bytes = 64 * 1024;
-constexpr std::ptrdiff_t line_bytes = 64;
+constexpr std::ptrdiff_t line_bytes = 64, bytes_ahead = 2048;
 
 // Not on the stack: that of a thread can be small. Allocated when a thread first needs it.
 alignas(64) thread_local char tile[tile_bytes];
@@ -136,6 +136,11 @@ void StridedGradient::read(const Kernel& kernel, std::ptrdiff_t begin, std::ptrd
         begin += count;
         to += count * itemsize_of_tile_;
     }
+}
+
+void StridedGradient::fetch_ahead(std::ptrdiff_t begin, std::ptrdiff_t end) const noexcept {
+    const char* const behind = at(begin) + bytes_ahead;
+    for (std::ptrdiff_t line = 0; line < (end - begin) * itemsize_; line += line_bytes) __builtin_prefetch(behind + line);
 }
 
 void StridedGradient::zero(std::ptrdiff_t begin, std::ptrdiff_t end) const noexcept {

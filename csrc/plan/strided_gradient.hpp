@@ -28,6 +28,9 @@ public:
     // Copies the elements from `begin` to `end`, in the order of the parameter's memory.
     void read(const Kernel& kernel, std::ptrdiff_t begin, std::ptrdiff_t end, char* to) const noexcept;
 
+    // Begins to fetch what lies behind them, where they lie in one row.
+    void fetch_ahead(std::ptrdiff_t begin, std::ptrdiff_t end) const noexcept;
+
     // Zeroes them.
     void zero(std::ptrdiff_t begin, std::ptrdiff_t end) const noexcept;
 
