@@ -15,7 +15,7 @@ import fastopt
 torch = pytest.importorskip("torch")
 
 from fastopt import torch as fused  # noqa: E402 - which imports torch
-from fastopt.torch import inner, tensors  # noqa: E402
+from fastopt.torch import states, tensors  # noqa: E402
 
 TOLERANCE = 1e-12  # as in test_torch_trajectories
 Pair = tuple[Any, Any]
@@ -359,7 +359,7 @@ def test_each_backend_and_no_extension(
     """As with a torch that has no table of functions for its tensors."""
     fastopt.use_backend(backend)
     monkeypatch.setattr(tensors, "native", None)
-    monkeypatch.setattr(inner, "native", None)
+    monkeypatch.setattr(states, "native", None)
     twins.both(lambda o, params: setattr(params[0], "data", params[0].data * 2))
     twins.step()
     twins.both(lambda o, params: o.state[params[0]].update(exp_avg=ramp(3, 4)))
