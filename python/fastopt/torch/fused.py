@@ -1,6 +1,7 @@
 """The step that replaces torch's, and the classes that have it."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 import torch
@@ -73,14 +74,74 @@ class Fused(torch.optim.Optimizer):  # type: ignore[misc]
         )
         return returned
 
+    # Averages and slow weights, of ``ema=``, ``swa_start=`` and ``lookahead_steps=``.
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Move the parameters to their averages, for the time of a with block.
+
+        ::
+
+            with opt.averaged():
+                evaluate(model)
+                torch.save(model.state_dict(), "averaged.pt")
+
+        They are given back bit by bit, also after an exception. ValueError where there are no averages;
+        and inside the block RuntimeError from `step`, `state_dict`, and whatever copies the optimizer.
+        """
+        return self._followed().averaged()
+
+    def restart_averages(self) -> None:
+        """Begin averages and slow weights anew, from the parameters as the next step finds them.
+
+        For weights that were loaded in the middle of training. ValueError where there are none.
+        """
+        self._followed().restart(self.state)
+
+    @property
+    def ema_state(self) -> list[Any]:
+        """The averages of ``ema=``: a tensor for each parameter, in the order of the groups.
+
+        After the first gradient of a parameter p that is ``opt.state[p]["ema"]``.
+        """
+        return self._followed().shown("ema_state")
+
+    @property
+    def swa_state(self) -> list[Any]:
+        """The averages of ``swa_start=``, as `ema_state`; ``opt.state[p]["swa"]``."""
+        return self._followed().shown("swa_state")
+
+    @property
+    def slow_state(self) -> list[Any]:
+        """The slow weights of ``lookahead_steps=``, as `ema_state`; ``opt.state[p]["slow"]``."""
+        return self._followed().shown("slow_state")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what torch's optimizers do; RuntimeError inside of `averaged`."""
+        self._check_in_place()
+        found: dict[str, Any] = super().state_dict()
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies are made of, as `state_dict`."""
+        self._check_in_place()
+        found: dict[str, Any] = super().__getstate__()
+        return found
+
+    def _check_in_place(self) -> None:
+        if self._inner is not None and self._inner.is_swapped:
+            raise RuntimeError(
+                "parameters and averages have changed places: take the optimizer's state after the "
+                "with block, and the model's inside"
+            )
+
     def _followed(self) -> Inner:
         """Return the optimizer of fastopt as it is with what torch has now."""
         inner = self._inner
         if inner is None or not inner.follows(self.param_groups, self.state):
             if inner is not None and inner.is_moved:
                 raise RuntimeError(
-                    "parameters, groups or states are others than when opt.eval moved parameters to "
-                    "their averages: call opt.train() first"
+                    "parameters, groups or states are others than when opt.eval or opt.averaged moved "
+                    "parameters to their averages: call opt.train() first, or leave the with block"
                 )
             inner = self._inner = Inner(self.algorithm, self.param_groups, self.state)
         return inner

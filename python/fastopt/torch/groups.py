@@ -10,17 +10,17 @@ from fastopt.algorithm import Values
 from fastopt.optimizer import Optimizer
 from fastopt.step import core_of
 from fastopt.torch.names import Names
-from fastopt.torch.options import chooses, is_still, of_all, options_of, values_of
+from fastopt.torch.options import OF_ALL, chooses, is_still, of_all, options_of, values_of
 
 
 class Groups:
-    """What the groups were at the last step, which the next one has to find so, or to take over.
+    """The groups as they were at the last step, which the next one finds so, or takes over.
 
     Attributes
     ----------
     params : the parameters of all groups
     values : our hyperparameters, of each group
-    together : the options that all groups share
+    together : the options that all groups share, where they are not the default
     """
 
     def __init__(self, names: Names, groups: list[dict[str, Any]]) -> None:
@@ -69,7 +69,14 @@ class Groups:
 
     def _changed(self, groups: list[dict[str, Any]], raw: list[list[Any]], opt: Optimizer) -> bool:
         values = [self._names.values(options_of(group)) for group in groups]
-        first = 0
+        together, first = of_all(groups), 0
+        changes = {
+            name: together.get(name, OF_ALL[name].default)
+            for name in {*together, *self.together}
+            if together.get(name) != self.together.get(name)
+        }
+        if any([OF_ALL[name].fixed for name in changes]):
+            return False
         for params, before, now in zip(self._lists, self.values, values, strict=True):
             changed = {key: value for key, value in now.items() if before.get(key, key) != value}
             if now.keys() != before.keys() or any([chooses(before[k], changed[k]) for k in changed]):
@@ -79,11 +86,9 @@ class Groups:
                 opt.groups[number].update(changed)
             first += len(params)
         self._read(groups)
-        for name, value in of_all(groups).items():
-            if value != self.together[name]:
-                setattr(opt, name, value)
-                self.together[name] = value
-        self.values, self._raw = values, raw
+        for name, value in changes.items():
+            setattr(opt, name, value)
+        self.together, self.values, self._raw = together, values, raw
         return True
 
 

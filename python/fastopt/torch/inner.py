@@ -1,6 +1,7 @@
 """The optimizer of fastopt within one of torch: a cache, made anew when that has changed behind it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -17,7 +18,13 @@ _GRADIENTS = frozenset((*KNOWN, type(None)))
 
 
 class Inner:
-    """An optimizer of fastopt on the memory of torch's parameters, whose states are torch's too."""
+    """An optimizer of fastopt on the memory of torch's parameters, whose states are torch's too.
+
+    Attributes
+    ----------
+    opt : the optimizer
+    is_swapped : whether `averaged` has moved the parameters
+    """
 
     def __init__(self, kind: type[Optimizer], groups: list[dict[str, Any]], state: Any) -> None:
         for what, p in named(groups):
@@ -45,35 +52,70 @@ class Inner:
         arrays = [form.array for form in self._forms]
         self.opt = kind(arrays, groups=self._groups.patterns(), **self._groups.together)
         core_of(self.opt).gate.read = True  # others refer to the tensors, and none to these arrays
-        self._scale = 1.0
-        self._states = States(names, self.opt, self._params, self._forms, state)
+        self._scale, self.is_swapped = 1.0, False
+        self._states = States(names, self.opt, self._params, self._forms, groups, state)
 
     def follows(self, groups: list[dict[str, Any]], state: Any) -> bool:
         """Set hyperparameters that have changed; return whether nothing else has."""
         return (
             self._groups.have(groups)
-            and self._states.are_there(state)
+            and self._states.are_there(groups, state)
             and self._groups.set(groups, self.opt)
         )
 
-    # Averages of the algorithm.
+    # Averages.
 
     @property
     def is_moved(self) -> bool:
         """True while the parameters are at their averages."""
-        return core_of(self.opt).evaluation is not None
+        return self.is_swapped or core_of(self.opt).evaluation is not None
 
     def move(self, to_averages: bool) -> None:
-        """Move the parameters to their averages, or back."""
-        for form in self._copied:
-            form.read()
+        """Move the parameters to the averages of their algorithms, or back."""
+        self._read()
         if to_averages:
             self.opt.eval()
         else:
             self.opt.train()
+        self._written(self._tracked)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Move the parameters to their averages, for the time of a with block."""
+        self._read()
+        try:
+            with self.opt.averaged():
+                self._written(self._tracked)
+                self.is_swapped = True
+                try:
+                    yield
+                finally:
+                    self._read()
+        finally:
+            if self.is_swapped:
+                self.is_swapped = False
+                self._written(self._tracked)
+
+    def shown(self, name: str) -> list[Any]:
+        """Return the arrays that an attribute of the optimizer shows, as tensors."""
+        arrays = getattr(self.opt, name)
+        return [form.taken(array) for form, array in zip(self._forms, arrays, strict=True)]
+
+    def restart(self, state: Any) -> None:
+        """Begin averages and slow weights anew."""
+        self._states.following.restart(state)
+
+    # Parameters that are copied in and out.
+
+    def _read(self) -> None:
+        for form in self._copied:
+            form.read()
+
+    def _written(self, which: list[Any]) -> None:
+        """Copy parameters out, and let autograd see which were written."""
         for form in self._copied:
             form.write()
-        torch.autograd.graph.increment_version(self._tracked)
+        torch.autograd.graph.increment_version(which)
 
     # The step.
 
@@ -85,20 +127,17 @@ class Inner:
         given = self._given(groups, gradients)
         if scale != self._scale:
             self.opt.loss_scale = self._scale = scale
-        for form in self._copied:
-            form.read()
+        self._read()
         try:
             self.opt.step(given, **({} if loss is None else {"loss": loss}))
         except (TypeError, ValueError):
             self._explain(groups, gradients)
             raise
-        for form in self._copied:
-            form.write()
         all_took_part = core_of(self.opt).bound.present is None
-        torch.autograd.graph.increment_version(
+        self._written(
             self._tracked if all_took_part else [p for p in self._tracked if p.grad is not None]
         )
-        self._states.taken(gradients, state)
+        self._states.taken(gradients, groups, state)
 
     def estimate(self, groups: list[dict[str, Any]], state: Any, estimates: list[Any]) -> None:
         """Mix estimates of the Hessian's diagonal into their means."""

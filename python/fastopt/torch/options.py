@@ -7,7 +7,8 @@ import torch
 
 from fastopt.algorithm import SETTINGS, Algorithm, Option, is_scheduled
 
-_NOT_OPTIONS = ("params", "param_names")
+FOLLOWERS = "followers"  # the entry of a group with how far averages and slow weights are
+_NOT_OPTIONS = ("params", "param_names", FOLLOWERS)
 
 # Those that every algorithm has here, beside what torch has for it: of each group, and of all together.
 OF_GROUPS: Mapping[str, Option] = {
@@ -17,7 +18,18 @@ OF_GROUPS: Mapping[str, Option] = {
     and option.scope == "group"
     and name not in ("lr", "max_lr", "weight_decay", "decoupled_weight_decay", "maximize")
 }
-OF_ALL: Mapping[str, Option] = {"global_clipnorm": SETTINGS["global_clipnorm"]}
+OF_ALL: Mapping[str, Option] = {
+    name: SETTINGS[name]
+    for name in (
+        "global_clipnorm",
+        "ema",
+        "ema_bias_correction",
+        "swa_start",
+        "swa_every",
+        "lookahead_steps",
+        "lookahead_alpha",
+    )
+}
 
 
 def taken(given: dict[str, Any], options: Mapping[str, Option]) -> dict[str, Any]:
@@ -38,16 +50,18 @@ def check_still(name: str, value: Any) -> None:
 
 
 def of_all(groups: list[dict[str, Any]]) -> dict[str, Any]:
-    """Read the options of all groups together, None where they have none."""
+    """Read the options of all groups together, those that are not the default."""
     found = {}
-    for name in OF_ALL:
-        values = [read(group.get(name), name) for group in groups]
+    for name, option in OF_ALL.items():
+        values = [read(group.get(name, option.default), name) for group in groups]
         if any([value != values[0] for value in values]):
+            or_else = ", or clipnorm to groups" if name == "global_clipnorm" else ""
             raise ValueError(
                 f"the groups have {name} {', '.join(map(str, values))}, and it is of all parameters "
-                f"together: give it to the optimizer, {name}=..., or clipnorm to groups"
+                f"together: give it to the optimizer, {name}=...{or_else}"
             )
-        found[name] = values[0] if values else None
+        if values and values[0] != option.default:
+            found[name] = values[0]
     return found
 
 

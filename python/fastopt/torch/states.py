@@ -10,6 +10,7 @@ import torch
 from fastopt.optimizer import Optimizer
 from fastopt.runtime import native
 from fastopt.step import core_of
+from fastopt.torch.following import Following
 from fastopt.torch.groups import same
 from fastopt.torch.names import Names
 from fastopt.torch.options import read
@@ -30,17 +31,24 @@ def _holds(state: Any, known: list[Any]) -> bool:
 
 
 class States:
-    """What torch's state has of each parameter, and where that lies.
+    """The tensors in torch's state of each parameter, and where they lie.
 
     A parameter has none there before its first gradient. What has been put in its place by hand, or
     lies elsewhere, is found by `are_there`.
     """
 
     def __init__(
-        self, names: Names, opt: Optimizer, params: list[Any], forms: list[Form], state: Any
+        self,
+        names: Names,
+        opt: Optimizer,
+        params: list[Any],
+        forms: list[Form],
+        groups: list[dict[str, Any]],
+        state: Any,
     ) -> None:
         self._names, self._opt, self._params, self._forms = names, opt, params, forms
-        if state:
+        self.following = Following(opt, groups)
+        if state or self.following.has_begun:
             self._load(state)
         self._share(state)
 
@@ -55,14 +63,17 @@ class States:
                 continue
             kept = saved["parameters"][name]
             theirs = {there: here for here, there in names.states(p.dim()).items()}
+            theirs.update({there: here for here, there in self.following.names.items()})
             arrays = {}
             for key in entry:
                 here = theirs.get(key, key)
-                if here in kept["arrays"] or (theirs and key in theirs):
+                if here in kept["arrays"] or key in theirs:
                     arrays[here] = _array(entry[key], p, form)
             kept["arrays"] = {**kept["arrays"], **arrays}
+            kept["fresh"] = [key for key in kept["fresh"] if f"*{key}" not in arrays]
             steps = int(read(entry["step"], "step")) if "step" in entry else 1
-            kept["steps"] = steps if names.counts else min(1, len(arrays))
+            own = arrays.keys() - self.following.names
+            kept["steps"] = steps if names.counts else min(1, len(own))
             carried = {key: read(entry[key], key) for key in opt.carried if key in entry}
             if opt.measures_all:
                 saved["carried"] = (
@@ -72,7 +83,7 @@ class States:
                 kept["carried"] = carried
             most = max(most, kept["steps"])
         saved["steps"] = most
-        opt.load_state_dict(saved, hyperparameters=False)
+        self.following.load(saved)
 
     def _share(self, state: Any) -> None:
         """Put our states into torch's, for parameters that have one there."""
@@ -91,6 +102,8 @@ class States:
                 found[called.get(key, key)] = form.taken(bound.states[i][key])
             if not bound.states[i] and not names.counts:
                 found = {}
+            for key, array in self.following.arrays(i).items():
+                found[key] = form.taken(array)
             self._tensors.append(found)
         self._unshared = {i for i, p in enumerate(self._params) if not state.get(p)}
         self._count()
@@ -99,15 +112,16 @@ class States:
                 state[p].update(self._tensors[i])
         self._remember(state)
 
-    def are_there(self, state: Any) -> bool:
+    def are_there(self, groups: list[dict[str, Any]], state: Any) -> bool:
         """Return whether torch's state, and the parameters, are as they were left."""
-        if not _holds(state, self._state):
+        if not (_holds(state, self._state) and self.following.is_there(groups)):
             return False
         return places(self._placed) == self._places and self._seen() == self._last
 
-    def taken(self, gradients: Sequence[Any], state: Any) -> None:
+    def taken(self, gradients: Sequence[Any], groups: list[dict[str, Any]], state: Any) -> None:
         """Go on after a step with these gradients."""
         self._count()
+        self.following.count(groups)
         if self._unshared or self._names.floats:
             self.share_more(gradients, state)
 

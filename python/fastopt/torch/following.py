@@ -1,0 +1,83 @@
+"""Averages and slow weights as states of torch: tensors beside each parameter, and what counts them."""
+
+from typing import Any
+
+from fastopt.followers import Averages, Follower
+from fastopt.model import commit
+from fastopt.optimizer import Optimizer
+from fastopt.step import core_of
+from fastopt.torch.options import FOLLOWERS
+
+
+def _called(key: str, follower: Follower) -> str:
+    return follower.setting.removesuffix("_start") if isinstance(follower, Averages) else key
+
+
+class Following:
+    """Arrays that follow the parameters of an optimizer, if any do.
+
+    The numbers that all parameters share, such as that of the steps, stand in each group of torch,
+    which saves them, and from which an optimizer made anew has them. Without an array in torch's
+    state, a parameter has not begun.
+
+    Attributes
+    ----------
+    names : the name of each array in torch's state, by its name in ours
+    """
+
+    def __init__(self, opt: Optimizer, groups: list[dict[str, Any]]) -> None:
+        self._opt = opt
+        following = core_of(opt).bound.followers.by_key()
+        self.names = {f"*{key}": _called(key, each) for key, each in following.items()}
+        known = [group[FOLLOWERS] for group in groups if FOLLOWERS in group]
+        self._numbers: dict[str, Any] | None = None
+        if self.names and known:
+            self._write(groups, known[0])
+
+    def _write(self, groups: list[dict[str, Any]], numbers: dict[str, Any]) -> None:
+        self._numbers = numbers
+        for group in groups:
+            group[FOLLOWERS] = numbers
+
+    @property
+    def has_begun(self) -> bool:
+        """True where a step has been taken with them."""
+        return self._numbers is not None
+
+    def arrays(self, i: int) -> dict[str, Any]:
+        """Return the arrays of a parameter, by their names in torch's state."""
+        following = core_of(self._opt).bound.followers.by_key()
+        return {self.names[f"*{key}"]: each.arrays[i] for key, each in following.items()}
+
+    def load(self, saved: dict[str, Any]) -> None:
+        """Load a state into the optimizer, with the numbers of torch's groups."""
+        entries, numbers = saved["parameters"].values(), self._numbers or {}
+        old = {key for key in saved["followers"] for each in entries if key not in each["fresh"]}
+        saved["followers"] = {
+            key: numbers.get(key, own) if key in old else own for key, own in saved["followers"].items()
+        }
+        saved["steps"] = numbers.get("steps", saved["steps"])
+        self._opt.load_state_dict(saved, hyperparameters=False)
+        following = core_of(self._opt).bound.followers.by_key()
+        for key in following.keys() - old:
+            commit(following[key].restarts(self._opt.step_count))
+
+    def count(self, groups: list[dict[str, Any]]) -> None:
+        """Write the numbers as they are after a step."""
+        if self.names:
+            bound = core_of(self._opt).bound
+            found = {key: each.state() for key, each in bound.followers.by_key().items()}
+            self._write(groups, {"steps": bound.progress.steps, **found})
+
+    def is_there(self, groups: list[dict[str, Any]]) -> bool:
+        """Return whether the numbers are as they were left."""
+        return not self.names or all([group.get(FOLLOWERS) is self._numbers for group in groups])
+
+    def restart(self, state: Any) -> None:
+        """Begin anew with the parameters that the next step finds."""
+        self._opt.restart_averages()
+        for p, entry in list(state.items()):
+            for name in self.names.values():
+                entry.pop(name, None)
+            if not entry:
+                del state[p]
