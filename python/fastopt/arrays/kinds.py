@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 KEPT = "; let your model hold that array"  # after a line that may copy a parameter
+TENSORS = "fastopt.torch has a class of the same name for the tensors of a model"
 
 
 def kind_of(thing: Any) -> str:
@@ -45,7 +46,8 @@ def _of_arrays(array: Any, a: str, kept: str) -> str:
     if isinstance(array, np.generic):
         return f"np.array({a}) makes one of it{kept}"
     if hasattr(kind, "detach"):
-        return f"{a}.detach().numpy() is an array that shares the tensor's memory"
+        line = f"{a}.detach().numpy() is an array that shares the tensor's memory"
+        return f"{TENSORS}, and {line}" if kept else line
     if has_units(array):
         return f"fastopt knows no units: {a}.magnitude is an array that shares the memory"
     if hasattr(kind, "dims") and hasattr(kind, "values"):
@@ -80,7 +82,7 @@ def _of_others(thing: Any, a: str, dtype: str, kept: str) -> str:
         return f"{number}: np.array({a}, np.{dtype}){lists}{kept}"
     if callable(getattr(type(thing), "named_parameters", None)):
         line = f"{{n: t.detach().numpy() for n, t in {a}.named_parameters()}}"
-        return f"give its arrays, which share its memory: {line}"
+        return f"{TENSORS}; or give its arrays, which share its memory: {line}"
     if any(isinstance(each, np.ndarray) for each in getattr(thing, "__dict__", {}).values()):
         return f"give its arrays: {{k: v for k, v in vars({a}).items() if isinstance(v, np.ndarray)}}"
     return "give a numpy.ndarray of dtype float32 or float64"
