@@ -222,10 +222,12 @@ def test_groups_that_come_and_change() -> None:
     stepped(optimizer, params, 4)
     for p, was, average in zip(params, before, optimizer.ema_state, strict=True):
         torch.testing.assert_close(average, 0.5 * was + 0.5 * p.detach())
-    for group in optimizer.param_groups:
-        group["followers"] = {**group["followers"], "steps": 7}
+    optimizer.param_groups[0]["followers"]["steps"] = 7
     stepped(optimizer, params, 5)
-    assert optimizer.param_groups[1]["followers"]["steps"] == 8
+    for group in optimizer.param_groups:
+        group["followers"] = {**group["followers"], "steps": 9}
+    stepped(optimizer, params, 6)
+    assert [group["followers"]["steps"] for group in optimizer.param_groups] == [10, 10]
 
 
 def test_states_of_torch_and_back() -> None:

@@ -14,6 +14,8 @@ import fastopt
 
 torch = pytest.importorskip("torch")
 
+from torch.optim import optimizer as optimizers  # noqa: E402
+
 from fastopt import torch as fused  # noqa: E402 - which imports torch
 from fastopt.torch import states, tensors  # noqa: E402
 
@@ -262,6 +264,27 @@ def test_hooks_and_what_is_returned(twins: Twins) -> None:
     assert twins.ours.step(lambda: 3) == 3
     assert seen == ["before", "after"] * 2
     assert repr(twins.ours) == repr(twins.theirs)
+
+
+def test_hooks_of_all_optimizers_and_the_profiler(twins: Twins) -> None:
+    """They are called and seen as those of torch, though a step that has none does without."""
+    seen: list[str] = []
+    hooks = [
+        optimizers.register_optimizer_step_pre_hook(lambda *_: seen.append("before")),
+        optimizers.register_optimizer_step_post_hook(lambda *_: seen.append("after")),
+    ]
+    twins.ours.step()
+    for hook in hooks:
+        hook.remove()
+    assert seen == ["before", "after"]
+    for register in (twins.ours.register_step_pre_hook, twins.ours.register_step_post_hook):
+        hook = register(lambda *_: seen.append("alone"))
+        twins.ours.step()
+        hook.remove()
+    assert seen[2:] == ["alone"] * 2
+    with torch.profiler.profile() as profile:
+        twins.ours.step()
+    assert "Optimizer.step#AdamW.step" in [event.name for event in profile.events()]
 
 
 def test_a_closure_has_gradients_enabled(twins: Twins) -> None:

@@ -30,19 +30,20 @@ class Following:
         following = core_of(opt).bound.followers.by_key()
         self.names = {f"*{key}": _called(key, each) for key, each in following.items()}
         known = [group[FOLLOWERS] for group in groups if FOLLOWERS in group]
-        self._numbers: dict[str, Any] | None = None
+        self._numbers: dict[str, Any] = {}
+        self._last: dict[str, Any] = {}
         if self.names and known:
-            self._write(groups, known[0])
+            self._put(groups, known[0])
 
-    def _write(self, groups: list[dict[str, Any]], numbers: dict[str, Any]) -> None:
-        self._numbers = numbers
+    def _put(self, groups: list[dict[str, Any]], numbers: dict[str, Any]) -> None:
+        self._numbers, self._last = numbers, dict(numbers)
         for group in groups:
             group[FOLLOWERS] = numbers
 
     @property
     def has_begun(self) -> bool:
         """True where a step has been taken with them."""
-        return self._numbers is not None
+        return bool(self._numbers)
 
     def arrays(self, i: int) -> dict[str, Any]:
         """Return the arrays of a parameter, by their names in torch's state."""
@@ -51,7 +52,7 @@ class Following:
 
     def load(self, saved: dict[str, Any]) -> None:
         """Load a state into the optimizer, with the numbers of torch's groups."""
-        entries, numbers = saved["parameters"].values(), self._numbers or {}
+        entries, numbers = saved["parameters"].values(), self._numbers
         old = {key for key in saved["followers"] for each in entries if key not in each["fresh"]}
         saved["followers"] = {
             key: numbers.get(key, own) if key in old else own for key, own in saved["followers"].items()
@@ -66,12 +67,19 @@ class Following:
         """Write the numbers as they are after a step."""
         if self.names:
             bound = core_of(self._opt).bound
-            found = {key: each.state() for key, each in bound.followers.by_key().items()}
-            self._write(groups, {"steps": bound.progress.steps, **found})
+            if not self._numbers:
+                self._put(groups, self._numbers)
+            self._numbers["steps"] = bound.progress.steps
+            for key, each in bound.followers.by_key().items():
+                self._numbers[key] = each.state()
+            self._last = dict(self._numbers)
 
     def is_there(self, groups: list[dict[str, Any]]) -> bool:
         """Return whether the numbers are as they were left."""
-        return not self.names or all([group.get(FOLLOWERS) is self._numbers for group in groups])
+        if not self._numbers:
+            return not self.names or not any([FOLLOWERS in group for group in groups])
+        there = all([group.get(FOLLOWERS) is self._numbers for group in groups])
+        return there and self._numbers == self._last
 
     def restart(self, state: Any) -> None:
         """Begin anew with the parameters that the next step finds."""

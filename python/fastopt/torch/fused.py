@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 
 from fastopt.optimizer import Optimizer
+from fastopt.torch.hooks import hooked
 from fastopt.torch.inner import Inner
 from fastopt.torch.options import OF_ALL, OF_GROUPS, taken
 
@@ -18,6 +19,8 @@ class Fused(torch.optim.Optimizer):  # type: ignore[misc]
     there: ClassVar[Any] = None  # the class of torch.optim, where there is one
     _inner: Inner | None = None
     _step_supports_amp_scaling = True  # GradScaler gives scale and what it found to the step
+
+    profile_hook_step = staticmethod(hooked)  # by which torch wraps the step of a class
 
     def __init__(self, params: Any, *args: Any, **keywords: Any) -> None:
         there = {} if type(self).there is None else OF_GROUPS

@@ -28,7 +28,7 @@ class Groups:
         self._lists = [list(group["params"]) for group in groups]
         self.params = list(chain.from_iterable(self._lists))
         self._read(groups)
-        self._raw = list(map(values_of, groups))
+        self._raw = _raw(groups)
         self.values = [names.values(options_of(group)) for group in groups]
         self.together = of_all(groups)
 
@@ -64,10 +64,10 @@ class Groups:
 
     def set(self, groups: list[dict[str, Any]], opt: Optimizer) -> bool:
         """Set hyperparameters that have changed; return False where they may ask for another rule."""
-        raw = list(map(values_of, groups))
-        return (self._is_still and all(map(same, self._raw, raw))) or self._changed(groups, raw, opt)
+        raw = _raw(groups)
+        return (self._is_still and same(self._raw, raw)) or self._changed(groups, raw, opt)
 
-    def _changed(self, groups: list[dict[str, Any]], raw: list[list[Any]], opt: Optimizer) -> bool:
+    def _changed(self, groups: list[dict[str, Any]], raw: list[Any], opt: Optimizer) -> bool:
         values = [self._names.values(options_of(group)) for group in groups]
         together, first = of_all(groups), 0
         changes = {
@@ -95,6 +95,11 @@ class Groups:
 def same(some: list[Any], others: list[Any]) -> bool:
     """Return whether two lists have the same objects."""
     return len(some) == len(others) and all(map(is_, some, others))
+
+
+def _raw(groups: list[dict[str, Any]]) -> list[Any]:
+    """List all that the groups have."""
+    return [value for group in groups for value in group.values()]
 
 
 def _is_elementwise(kind: type[Optimizer], values: dict[str, Any]) -> bool:

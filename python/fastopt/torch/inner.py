@@ -129,7 +129,7 @@ class Inner:
             self.opt.loss_scale = self._scale = scale
         self._read()
         try:
-            self.opt.step(given, **({} if loss is None else {"loss": loss}))
+            self.opt.step(given, loss=loss)
         except (TypeError, ValueError):
             self._explain(groups, gradients)
             raise

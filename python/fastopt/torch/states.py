@@ -157,8 +157,10 @@ class States:
         bound = core_of(self._opt).bound
         for key, function in self._functions.items():
             values = [function(count) for count in bound.counts]
-            numbers = self._numbers[key]
-            numbers[...] = values[0] if len(values) == 1 else np.array(values)[bound.count_of]
+            if len(values) == 1:
+                self._numbers[key].fill(values[0])
+            else:
+                self._numbers[key][...] = np.array(values)[bound.count_of]
         self._last = self._seen()
 
     def _write_floats(self, state: Any) -> None:
