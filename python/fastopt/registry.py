@@ -4,6 +4,7 @@ import fnmatch
 from collections.abc import Mapping
 from typing import Any
 
+from fastopt.algorithm import need_of
 from fastopt.optimizer import Optimizer
 from fastopt.optimizers import CLASSES
 from fastopt.runtime import alike, describe, warn
@@ -43,7 +44,7 @@ def names_from_gradients() -> list[str]:
     That of others takes a function that returns them, or estimates of the Hessian besides.
     """
     classes = {name: optimizer_class(name) for name in names()}
-    return [name for name, c in classes.items() if not (c.takes_function or c.takes_estimate)]
+    return [name for name, c in classes.items() if need_of(c) in ("", "loss")]
 
 
 def find(name: str) -> tuple[type[Optimizer], Mapping[str, Any]]:

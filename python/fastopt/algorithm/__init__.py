@@ -27,6 +27,7 @@ from fastopt.algorithm.hyperparameters import (
     whole_number,
 )
 from fastopt.algorithm.measured import Measured, Reduced
+from fastopt.algorithm.needs import NEEDS, check_need, need_of
 from fastopt.algorithm.of_groups import algorithm_of
 from fastopt.algorithm.portions import held, scaled_step
 from fastopt.algorithm.regularization import CONVENTIONS

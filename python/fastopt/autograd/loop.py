@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fastopt.algorithm import check_need
 from fastopt.moves import keeps_averages
 from fastopt.optimizer import Optimizer
 from fastopt.registry import find
@@ -25,14 +26,15 @@ def minimize(
 ) -> Any:
     """Return where steps from x0 end; see `minimizer`."""
     kind, preset = (algorithm, {}) if isinstance(algorithm, type) else find(algorithm)
-    how = "opt.step(grads, loss=loss)" if kind.takes_loss else ""
-    how = "opt.step(loss_and_grad)" if kind.takes_function else how
-    how = "opt.estimate(h) before opt.step(grads)" if kind.takes_estimate else how
-    if how:
-        raise TypeError(
-            f"{kind.__name__} takes more than gradients, which are all that grad returns: write "
-            f"the loop, opt = fastopt.{kind.__name__}(params) and {how}"
-        )
+    loop = f"write the loop, opt = fastopt.{kind.__name__}(params) and"
+    check_need(
+        kind,
+        {
+            "loss": f"{loop} opt.step(grads, loss=loss)",
+            "function": f"{loop} opt.step(loss_and_grad)",
+            "estimate": f"{loop} opt.estimate(h) before opt.step(grads)",
+        },
+    )
     x = _arrays(x0)
     opt = kind(x, **{**preset, **options})
     for i in range(whole(num_iters, "num_iters", 0)):

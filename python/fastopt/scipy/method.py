@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult
 
+from fastopt.algorithm import check_need
 from fastopt.moves import keeps_averages
 from fastopt.optimizer import Optimizer
 from fastopt.registry import find
@@ -45,11 +46,7 @@ class Method:
     """A ``method=`` of `scipy.optimize.minimize`; see `minimizer`."""
 
     def __init__(self, kind: type[Optimizer], preset: dict[str, Any]) -> None:
-        if kind.takes_estimate:
-            raise TypeError(
-                f"{kind.__name__} is given estimates of the Hessian, which minimize has none of: take "
-                "method='trust-ncg', or one such as fastopt.scipy.adam"
-            )
+        check_need(kind, {"estimate": "take method='trust-ncg', or one such as fastopt.scipy.adam"})
         self._kind, self._preset = kind, preset
 
     def __repr__(self) -> str:

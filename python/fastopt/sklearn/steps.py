@@ -6,6 +6,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from fastopt import frameworks
+from fastopt.algorithm import check_need
 from fastopt.optimizer import Optimizer
 from fastopt.registry import find
 from fastopt.runtime import describe
@@ -93,16 +94,13 @@ def chosen(estimator: Any) -> tuple[type[Optimizer], dict[str, Any]]:
         raise TypeError(
             f"optimizer is {describe(name)}; it must be a name, such as 'adamw', or a class"
         )
-    if kind.takes_function:
-        raise ValueError(
-            f"optimizer={name!r} calls a function for the loss, and batches have many losses: leave it "
-            "out, and take solver='lbfgs'"
-        )
-    if kind.takes_estimate:
-        raise ValueError(
-            f"optimizer={name!r} is given estimates of the Hessian, and scikit-learn has gradients "
-            "alone: take another, such as optimizer='adamw'"
-        )
+    check_need(
+        kind,
+        {
+            "function": "leave optimizer out, and take solver='lbfgs'",
+            "estimate": "take another, such as optimizer='adamw'",
+        },
+    )
     if estimator.learning_rate != "constant" and "lr" in options:
         raise ValueError(
             f"learning_rate is {estimator.learning_rate!r}, and lr stands in optimizer_options: "

@@ -8,6 +8,7 @@ from thinc.backends import get_array_ops
 from thinc.optimizers import Optimizer as TheirOptimizer
 
 from fastopt import optimizer as ours
+from fastopt.algorithm import NEEDS, check_need
 from fastopt.frameworks import frameworks_of
 from fastopt.registry import find
 from fastopt.runtime import describe
@@ -53,11 +54,7 @@ class Optimizer(TheirOptimizer):  # type: ignore[misc]
     ) -> None:
         super().__init__(learn_rate, **more)
         kind, preset = find(algorithm)
-        if kind.takes_loss or kind.takes_function or kind.takes_estimate:
-            raise TypeError(
-                f"{kind.__name__} takes more than gradients, which are all that thinc gives: use "
-                "another, such as 'adamw'"
-            )
+        check_need(kind, dict.fromkeys(NEEDS, "use another, such as 'adamw'"))
         self._kind, self._options = kind, {**preset, **(options or {})}
         if "thinc" in frameworks_of(kind):
             self._options = {"like": "thinc", "lr": 0.0, **self._options}

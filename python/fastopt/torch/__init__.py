@@ -4,11 +4,12 @@ from typing import Any
 
 import torch
 
+from fastopt.algorithm import need_of
 from fastopt.optimizers import CLASSES
 from fastopt.runtime import attributes
 from fastopt.torch.classes import class_of
 
-__all__ = [name for name in CLASSES if not CLASSES[name].takes_function]
+__all__ = [name for name in CLASSES if need_of(CLASSES[name]) != "function"]
 
 
 def __getattr__(name: str) -> Any:

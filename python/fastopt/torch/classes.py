@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from fastopt.algorithm import Algorithm
+from fastopt.algorithm import Algorithm, need_of
 from fastopt.optimizer import Optimizer
 from fastopt.torch.fused import Fused
 from fastopt.torch.names import theirs_of
@@ -80,5 +80,5 @@ def class_of(kind: type[Optimizer]) -> type[Fused]:
         return type(name, (Fused, theirs), members)
     averages: Any = kind.average
     keeps_averages = averages.__func__ is not vars(Algorithm)["average"].__func__
-    base = Averaging if keeps_averages else Estimating if kind.takes_estimate else Own
+    base = Averaging if keeps_averages else Estimating if need_of(kind) == "estimate" else Own
     return type(name, (base,), members)
