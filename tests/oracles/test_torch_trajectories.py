@@ -180,3 +180,25 @@ def test_closures() -> None:
     ours, theirs = trained(fused.NAdam), trained(torch.optim.NAdam)
     assert gap(ours[0], theirs[0]) <= TOLERANCE
     assert ours[1] == pytest.approx(theirs[1], rel=TOLERANCE)
+
+
+def test_a_run_has_the_losses_of_torch() -> None:
+    """A perceptron learns digits; in float32, rounding parts torch's loop from its own fused kernel."""
+    datasets = pytest.importorskip("sklearn.datasets")
+    x, y = map(torch.from_numpy, datasets.load_digits(return_X_y=True))
+    losses: list[list[float]] = []
+    for kind in (fused.AdamW, torch.optim.AdamW):
+        torch.manual_seed(0)
+        first, second, last = [torch.nn.Linear(*size) for size in [(64, 256), (256, 256), (256, 10)]]
+        model = torch.nn.Sequential(first, torch.nn.ReLU(), second, torch.nn.ReLU(), last)
+        optimizer = kind(model.parameters(), lr=1e-3)
+        losses.append([])
+        for rows in [rows for _ in range(3) for rows in torch.randperm(len(x)).split(64)]:
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(model(x[rows] / 16.0), y[rows])
+            loss.backward()
+            optimizer.step()
+            losses[-1].append(loss.item())
+    ours, theirs = map(torch.tensor, losses)
+    assert ours[-1] < 0.5 * ours[0]
+    torch.testing.assert_close(ours, theirs, rtol=0.0, atol=TOLERANCE)
