@@ -182,7 +182,16 @@ def test_closures() -> None:
     assert ours[1] == pytest.approx(theirs[1], rel=TOLERANCE)
 
 
-def test_a_run_has_the_losses_of_torch() -> None:
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Keep torch's threads from waiting for each other where other tests run."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_a_run_has_the_losses_of_torch(one_thread: None) -> None:
     """A perceptron learns digits; in float32, rounding parts torch's loop from its own fused kernel."""
     datasets = pytest.importorskip("sklearn.datasets")
     x, y = map(torch.from_numpy, datasets.load_digits(return_X_y=True))
