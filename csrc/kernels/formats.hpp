@@ -97,8 +97,22 @@ template <class To, class From> inline void narrow_all(To* to, const From* from,
     for (std::ptrdiff_t i = 0; i < n; ++i) to[i] = narrowed_to(from[i], To{});
 }
 
+template <class From> inline void widen_all(float* __restrict to, const From* from, std::ptrdiff_t n) {
+#pragma omp simd
+    for (std::ptrdiff_t i = 0; i < n; ++i) to[i] = widened(from[i]);
+}
+
 #if defined(__F16C__)
-// The processor's own conversion, eight at once; it would keep more of NaN's bits.
+// The processor's own conversions, eight at once; they would keep more of NaN's bits, or make it quiet.
+inline void widen_all(float* __restrict to, const Float16* from, std::ptrdiff_t n) {
+    std::ptrdiff_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        const __m128i some = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i));
+        _mm256_storeu_ps(to + i, _mm256_cvtph_ps(some));
+    }
+    for (; i < n; ++i) to[i] = widened(from[i]);
+}
+
 inline void narrow_all(Float16* to, const float* from, std::ptrdiff_t n) {
     std::ptrdiff_t i = 0;
     for (; i + 8 <= n; i += 8) {

@@ -2,6 +2,7 @@
 // together in memory: a transposed view, as hand-written backpropagation gives it.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 
 #include "kernels/formats.hpp"
 #include "kernels/indices.hpp"
@@ -103,7 +104,10 @@ void gather(const char* g, std::ptrdiff_t row_stride, std::ptrdiff_t column_stri
             __builtin_memcpy(&x, from + j * stride, sizeof x);
             to[i * columns + j] = static_cast<T>(widened(x));
         };
-        if (column_stride == sizeof(From)) {
+        constexpr bool single = same<T, float> && !same<From, double>;
+        if (single && column_stride == sizeof(From) && reinterpret_cast<std::uintptr_t>(from) % sizeof(From) == 0) {
+            if constexpr (single) widen_all(to + i * columns, reinterpret_cast<const From*>(from), columns);
+        } else if (column_stride == sizeof(From)) {
             for (std::ptrdiff_t j = 0; j < columns; ++j) copy(j, sizeof(From));
         } else {
             for (std::ptrdiff_t j = 0; j < columns; ++j) copy(j, column_stride);

@@ -58,8 +58,7 @@ struct Noisy {
 
 inline void decode_bfloat16(const void* data, const void*, float* __restrict to, std::ptrdiff_t n) noexcept {
     const auto* from = static_cast<const BFloat16*>(data);
-#pragma omp simd
-    for (std::ptrdiff_t i = 0; i < n; ++i) to[i] = widened(from[i]);
+    widen_all(to, from, n);
 }
 
 template <class Rounding>
@@ -82,9 +81,9 @@ inline void decode_split(const void* data, const void* rest, float* __restrict t
     }
 }
 
-// Half away from zero, so that what is lost is a number of 16 bits, with a sign.
-template <class Rounding>
-void encode_split(void* data, void* rest, const float* from, std::ptrdiff_t n, const Rounding&) noexcept {
+// Half away from zero, so that what is lost is a number of 16 bits, with a sign. Nothing is rounded by noise where
+// nothing is lost.
+inline void encode_split(void* data, void* rest, const float* from, std::ptrdiff_t n, const Nearest&) noexcept {
     auto* __restrict high = static_cast<std::uint16_t*>(data);
     auto* __restrict low = static_cast<std::uint16_t*>(rest);
 #pragma omp simd
@@ -103,16 +102,16 @@ inline void decode_master(const void* data, const void* rest, float* __restrict 
     for (std::ptrdiff_t begin = 0; begin < n; begin += some) {
         const std::ptrdiff_t count = n - begin < some ? n - begin : some;
         narrow_all(was, master + begin, count);
+        widen_all(to + begin, given + begin, count);
 #pragma omp simd
         for (std::ptrdiff_t i = 0; i < count; ++i) {
             const bool same = was[i].bits == given[begin + i].bits;
-            to[begin + i] = same ? master[begin + i] : widened(given[begin + i]);
+            to[begin + i] = same ? master[begin + i] : to[begin + i];
         }
     }
 }
 
-template <class Rounding>
-void encode_master(void* data, void* rest, const float* from, std::ptrdiff_t n, const Rounding&) noexcept {
+inline void encode_master(void* data, void* rest, const float* from, std::ptrdiff_t n, const Nearest&) noexcept {
     __builtin_memcpy(rest, from, std::size_t(n) * sizeof(float));
     narrow_all(static_cast<Float16*>(data), from, n);
 }
@@ -216,7 +215,9 @@ void decode_tile(const void* data, const void* rest, void* to, std::ptrdiff_t n,
 template <auto nearest, auto noisy>
 void encode_tile(void* data, void* rest, const void* from, std::ptrdiff_t n, const std::uint32_t* noise,
                  int shift) noexcept {
-    if (noise) return noisy(data, rest, static_cast<const float*>(from), n, Noisy{noise, shift});
+    if constexpr (requires { noisy(data, rest, static_cast<const float*>(from), n, Noisy{noise, shift}); }) {
+        if (noise) return noisy(data, rest, static_cast<const float*>(from), n, Noisy{noise, shift});
+    }
     nearest(data, rest, static_cast<const float*>(from), n, Nearest{});
 }
 

@@ -64,6 +64,7 @@ template <class T, auto decode, auto nearest, auto noisy, Storage storage> const
 }
 #define FASTOPT_CODEC(name, decode, encode) \
     codec<T, &decode, &encode<Nearest>, &encode<Noisy>, Storage::name>()
+#define FASTOPT_EXACT_CODEC(name, decode, encode) codec<T, &decode, &encode, &encode, Storage::name>()
 #define FASTOPT_BLOCK_CODEC(name, has_sign)                                                        \
     codec<T, &decode_blocks<has_sign>, &encode_blocks<has_sign, Nearest>,                          \
           &encode_blocks<has_sign, Noisy>, Storage::name>()
@@ -91,8 +92,8 @@ static constexpr Common common = {
     .folded = &folded,
     .codecs = {{},
                FASTOPT_CODEC(bfloat16, decode_bfloat16, encode_bfloat16),
-               FASTOPT_CODEC(split, decode_split, encode_split),
-               FASTOPT_CODEC(master, decode_master, encode_master),
+               FASTOPT_EXACT_CODEC(split, decode_split, encode_split),
+               FASTOPT_EXACT_CODEC(master, decode_master, encode_master),
                FASTOPT_BLOCK_CODEC(signed8, true),
                FASTOPT_BLOCK_CODEC(unsigned8, false)},
     .noise = &make_noise,

@@ -121,7 +121,7 @@ void StridedGradient::run(const Update& update, bool zero, std::ptrdiff_t begin,
 
 char* StridedGradient::at(std::ptrdiff_t element) const {
     const auto along = [&](const Axis& axis) {
-        return element / axis.stride_p % axis.length * axis.stride_g;
+        return axis.length == 1 ? 0 : element / axis.stride_p % axis.length * axis.stride_g;
     };
     char* g = data_ + along(columns_) + along(rows_);
     for (const Axis& axis : outer_) g += along(axis);
