@@ -57,6 +57,8 @@ PYBIND11_MODULE(_native, module, py::multiple_interpreters::not_supported()) {
              },
              py::arg("gradients"), py::arg("params"), py::arg("overlap_checked"),
              py::arg("taking") = py::none())
+        .def("bind_rows", &NumpyPlan::bind_rows, py::arg("parameter"), py::arg("indices"), py::arg("values"),
+             py::arg("living"))
         .def("assign", &NumpyPlan::assign, py::arg("rows"))
         .def("flush_subnormals", &NumpyPlan::flush_subnormals, py::arg("asked"))
         .def("sums_of_squares", &NumpyPlan::sums_of_squares, py::arg("threads"))

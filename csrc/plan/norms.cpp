@@ -44,6 +44,7 @@ std::vector<double> Plan::sums_of_squares(int threads) {
         for (std::ptrdiff_t left = array.g ? blocks(array.size) : 0; left > 0; --left) total += *sum++;
         totals.push_back(total);
     }
+    add_squares_of_rows(threads, totals);
     return totals;
 }
 

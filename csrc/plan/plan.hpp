@@ -14,6 +14,7 @@
 #include "plan/parallel.hpp"
 #include "plan/pass.hpp"
 #include "plan/prefetch_trial.hpp"
+#include "plan/row_gradient.hpp"
 #include "plan/scalar_row.hpp"
 #include "plan/strided_gradient.hpp"
 #include "plan/update.hpp"
@@ -70,11 +71,17 @@ public:
     // The gradients of the next step, which bind.hpp takes: after begin_binding, for each parameter
     // none or one, of one of its dtypes and of its shape; whether the plan takes it. At last, whether
     // those that are written are apart from each other.
-    void begin_binding() { gradients_.clear(); }
+    void begin_binding() {
+        gradients_.clear();
+        row_gradients_.clear();
+    }
     void bind_none(std::size_t parameter);
     bool bind(std::size_t parameter, const ArrayView& gradient, bool overlap_checked,
               const GradientForms& forms);
     bool gradients_are_apart();
+    // Of a parameter that has been bound to none, a gradient of some rows, for the next step or norm; throws where it
+    // is not in C order, or takes portions of its steps.
+    void bind_rows(std::size_t parameter, const GivenRows& given);
     DType dtype(std::size_t parameter) const { return arrays_[parameter].kernel().dtype; }
     // Also that of its array, if another is computed in.
     bool takes(std::size_t parameter, DType gradient) const {
@@ -137,6 +144,11 @@ private:
             return to;
         }
     };
+    struct ArrayRows {
+        Array* array;
+        RowGradient gradient;
+    };
+    struct RowPieces;
     struct Span {
         Array* array;
         std::ptrdiff_t begin, end;    // elements
@@ -155,9 +167,13 @@ private:
     bool overlaps(const char* low, const char* high) const;
     void choose_rows(const std::vector<int>& row_of);
     void check_row(const Array& array, const Kernel& kernel) const;
+    void check_scalars(const Array& array, const Kernel& kernel) const;
     bool far() const;
     bool fetches_ahead() const { return far() && prefetch_trial_.fetches(); }
     void run_chunks(Work work, const Pass& pass, int threads);
+    RowPieces pieces_of_rows() const;
+    void run_rows(const Pass& pass, int threads);
+    void add_squares_of_rows(int threads, std::vector<double>& totals) const;
     Update update_of(const Array& array) const;
     void update(const Span& span) const noexcept;
     void update_in_order(const Span& span, const Update& update) const noexcept;
@@ -183,6 +199,7 @@ private:
     std::vector<std::vector<Reduction>> reductions_;
     std::vector<std::pair<const char*, const char*>> written_;    // sorted, disjoint
     std::vector<std::pair<const char*, const char*>> gradients_;  // where they lie, if they are written
+    std::vector<ArrayRows> row_gradients_;
     std::vector<Span> spans_;
     std::vector<std::uint32_t> chunks_;    // chunk k: the spans from chunks_[k] to chunks_[k + 1]
     std::vector<std::size_t> bytes_;       // that the chunks before chunk k hold
@@ -198,7 +215,10 @@ private:
 };
 
 inline void Plan::check_row(const Array& array, const Kernel& kernel) const {
-    if (!array.g) return;
+    if (array.g) check_scalars(array, kernel);
+}
+
+inline void Plan::check_scalars(const Array& array, const Kernel& kernel) const {
     const ScalarRow& row = scalars_.at(std::size_t(array.row));
     if (row.coefficients() != std::size_t(kernel.coefficients)) {
         throw std::invalid_argument(std::string("the rule ") + kernel.rule +

@@ -20,7 +20,12 @@ constexpr std::size_t bytes_in_caches = 24 * 1024 * 1024;
 void Plan::run(int threads, const Pass& pass, const std::vector<int>& row_of) {
     choose_rows(row_of);
     for (const Array& array : arrays_) check_row(array, array.kernel());
-    run_chunks(Work::update, pass, threads);
+    for (const ArrayRows& each : row_gradients_) check_scalars(*each.array, each.array->kernel());
+    const auto has_gradient = [](const Array& array) { return array.g != nullptr; };
+    if (row_gradients_.empty() || pass.average || std::ranges::any_of(arrays_, has_gradient)) {
+        run_chunks(Work::update, pass, threads);
+    }
+    if (!row_gradients_.empty()) run_rows(pass, threads);
 }
 
 void Plan::choose_rows(const std::vector<int>& row_of) {

@@ -72,6 +72,28 @@ bool NumpyPlan::bind_gradient(std::size_t parameter, PyObject* gradient, bool ov
     return plan_.bind(parameter, g.view(*dtype), overlap_checked, forms);
 }
 
+void NumpyPlan::bind_rows(std::size_t parameter, py::handle indices, py::handle values, py::handle living) {
+    const auto array = [](py::handle given) {
+        const NdArray found(given.ptr());
+        if (!NdArray::is_exact(given.ptr()) || !found.view(DType::float32).c_contiguous) {
+            throw std::invalid_argument("a gradient of rows is of contiguous arrays");
+        }
+        return found;
+    };
+    const NdArray numbers = array(indices), found = array(values);
+    const Shape shape = plan_.shape(parameter);
+    const Shape given = found.shape();
+    if (numbers.native_type() != py::detail::npy_api::NPY_INT64_ || numbers.ndim() != 1 || shape.empty() ||
+        found.dtype() != plan_.dtype(parameter) || given.size() != shape.size() || given[0] != numbers.size() ||
+        !std::equal(shape.begin() + 1, shape.end(), given.begin() + 1) ||
+        (!living.is_none() && std::ptrdiff_t(array(living).bytes()) != shape[0])) {
+        throw std::invalid_argument("a gradient of rows does not fit its parameter");
+    }
+    plan_.bind_rows(parameter, {{reinterpret_cast<const std::int64_t*>(numbers.data()), std::size_t(numbers.size())},
+                                found.data(),
+                                living.is_none() ? nullptr : reinterpret_cast<unsigned char*>(array(living).data())});
+}
+
 // Apart from that of arrays, which are most.
 [[gnu::noinline]] bool NumpyPlan::bind_tensor(std::size_t parameter, PyObject* gradient, bool overlap_checked,
                                               const GradientForms& forms) {

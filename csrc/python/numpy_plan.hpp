@@ -68,6 +68,10 @@ public:
     BindResult step(py::handle grads, py::handle parameters, py::handle step_counts, int threads,
                     py::handle counter, py::handle program);
 
+    // Gives a parameter, which has been bound to None, a gradient of some rows for the next step: their numbers in int64,
+    // a row of values for each, and None or a bool for each row of the parameter, whether it is stepped in any case.
+    void bind_rows(std::size_t parameter, py::handle indices, py::handle values, py::handle living);
+
     void assign(const std::vector<int>& rows) { plan_.assign(rows); }
     void flush_subnormals(bool asked) { plan_.flush_subnormals(asked); }
     std::vector<double> sums_of_squares(int threads) { return plan_.sums_of_squares(threads); }

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fastopt.optimizer import Optimizer
     from fastopt.optimizers import *  # noqa: F403 - one name for each algorithm
     from fastopt.registry import from_config, get, names
+    from fastopt.rows import RowGradient
     from fastopt.runtime import get_num_threads, register_with_threadpoolctl, set_num_threads
     from fastopt.smoothing import EMA, ema
     from fastopt.step import UnseenArrayWarning
@@ -36,6 +37,7 @@ __all__ = [
     "Batches",
     "CheckpointError",
     "Optimizer",
+    "RowGradient",
     "Stored",
     "UnseenArrayWarning",
     "__version__",
@@ -70,6 +72,7 @@ _LATER = {
     "Batches": "training",
     "CheckpointError": "checkpoint",
     "Optimizer": "optimizer",
+    "RowGradient": "rows",
     "Stored": "model",
     "UnseenArrayWarning": "step",
     "build_info": "backends",

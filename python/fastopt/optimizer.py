@@ -160,6 +160,11 @@ class Optimizer(Algorithm, attributes.OtherNames):
         scaled.
     clipvalue : float > 0, or None
         The largest absolute value of each element of a gradient, after `clipnorm`.
+    sparse : {"lazy", "exact"}, or None
+        The rows that a step with a `RowGradient` takes, where the algorithm moves others, too: "lazy"
+        those of the gradient alone, with the number of the step of all, as torch's SparseAdam; "exact"
+        also those that had one before, which gives the bits of the step with a dense gradient, for
+        algorithms that leave alone rows which never had one. None takes neither for granted.
     global_clipnorm : float > 0, or None
         The largest L2 norm of all gradients together, instead of `clipnorm`. Where it is infinite or
         NaN, finite gradients count as 0.
@@ -864,6 +869,7 @@ class Optimizer(Algorithm, attributes.OtherNames):
         have besides stands under ``"master"``; see `master_params`.
         """
         bound = self._core.bound
+        bound.living.clear()  # which rows have states that a step can change, is looked at anew
         views = [shown(how, arrays) for how, arrays in zip(bound.how_stored, bound.states, strict=True)]
         return read_only_states(bound.parameters.names, views)
 

@@ -15,7 +15,10 @@ TESTED = ["kernels/table.cpp", "pool/threads.cpp", "dispatch/levels.cpp"]
 TESTED += [
     f"plan/{name}.cpp" for name in ("plan", "step", "update", "norms", "measure", "look", "parallel")
 ]
-TESTED += [f"plan/{name}.cpp" for name in ("strided_gradient", "spread", "reductions", "stored")]
+TESTED += [
+    f"plan/{name}.cpp"
+    for name in ("strided_gradient", "spread", "reductions", "stored", "rows", "row_gradient")
+]
 
 
 def test_drawn_plans(tmp_path: Path) -> None:

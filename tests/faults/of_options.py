@@ -97,6 +97,8 @@ def of_several(several: Several, default: tuple[float, ...]) -> Iterator[Wrong]:
 def of_choice(hyper: Choice) -> Iterator[Wrong]:
     words = any(isinstance(value, str) for value in hyper.values)
     for value in NO_CHOICES:
+        if value is None and None in hyper.values:
+            continue
         yield shown(value), value, ValueError if words and type(value) is str else TypeError
 
 

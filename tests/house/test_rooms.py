@@ -17,10 +17,10 @@ PACKAGE = Path(fastopt.__file__).parent
 # From the ground up: each imports from those before it alone. The public page imports what is behind it
 # when it is named, and is imported by what uses the package as anyone does.
 ROOMS = [
-    *("version", "runtime", "numerics", "arrays", "algorithm", "schedules", "model", "followers"),
-    *("frameworks", "backends", "step", "moves", "closure", "checkpoint", "state", "optimizer"),
-    *("optimizers", "registry", "functional", "loading", "smoothing", "dialect", "description"),
-    *("convert", "rules", "training"),
+    *("version", "runtime", "numerics", "arrays", "algorithm", "schedules", "rows", "model"),
+    *("followers", "frameworks", "backends", "step", "moves", "closure", "checkpoint", "state"),
+    *("optimizer", "optimizers", "registry", "functional", "loading", "smoothing", "dialect"),
+    *("description", "convert", "rules", "training"),
     *("torch", "scipy", "sklearn", "autograd", "thinc"),
     *("__init__", "demo", "bench", "__main__"),
 ]

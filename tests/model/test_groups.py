@@ -173,7 +173,7 @@ NO_EFFECT = {
     *("t_alpha", "t_beta3"),
     *("always_adapt", "min_norm"),  # with decay; where no norm is small
     *("reps_rel", "init_eta", "init_estim_sq_dist"),  # after the first step
-    "before_estimate",
+    *("before_estimate", "sparse"),  # of gradients of rows
 }
 THE_SAME = {
     ("sgdschedulefree", "decoupled_weight_decay"),  # in all its kinds

@@ -110,6 +110,7 @@ class Algorithm(Declared):
     clipnorm: ScheduledOrNone = number(default=None, above=0.0, optional=True)
     clipvalue: ScheduledOrNone = number(default=None, above=0.0, optional=True)
     state_dtype: str | Mapping[str, str] = once(default="float32", check=StateDtype())
+    sparse: str | None = choice("lazy", "exact", default=None, optional=True)
 
     # Settings, which all groups share; those that arrays are made or checked for are decided at once.
     global_clipnorm: float | None = setting(default=None, check=Number(above=0.0, optional=True))

@@ -52,6 +52,8 @@ def _of_arrays(array: Any, a: str, kept: str) -> str:
         return f"fastopt knows no units: {a}.magnitude is an array that shares the memory"
     if hasattr(kind, "dims") and hasattr(kind, "values"):
         return f"{a}.values is an array that shares the memory"
+    if hasattr(kind, "dense"):
+        return f"gradients of rows are for opt.step alone: pass {a}.dense(len(p))"
     if hasattr(kind, "toarray"):
         return f"fastopt knows no sparse arrays: {a}.toarray() is a dense one{kept}"
     if hasattr(kind, "__array__"):

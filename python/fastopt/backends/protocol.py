@@ -129,6 +129,13 @@ class Plan(Protocol):
         which (or with whose gradient) something is wrong.
         """
 
+    def bind_rows(self, parameter: int, indices: Any, values: Any, living: Any) -> None:
+        """Bind a gradient of some rows of a parameter, which has been bound to None, for the next step.
+
+        Contiguous arrays: the numbers of the rows, of int64, the values of each, and None or a bool for
+        each row of the parameter, whether it is stepped in any case.
+        """
+
     def step(
         self,
         grads: Any,

@@ -21,6 +21,7 @@ from fastopt.backends.protocol import (
 )
 from fastopt.backends.python_stored import Elements, StoredElements
 from fastopt.numerics import computed, format_of, read
+from fastopt.rows import summed
 
 
 class Binding:
@@ -52,6 +53,7 @@ class Binding:
                 beside = [each[1] for each in how.streams if each and each[1] is not None]
                 self._arrays = [*self._arrays[:i], (*arrays[i], *beside), *self._arrays[i + 1 :]]
         self._gradients: list[Any] = []
+        self._of_rows: dict[int, tuple[NDArray[Any], NDArray[Any]]] = {}  # rows and their gradients
         self._watch()
 
     def attach(self, slow: OfEach, averages: OfEach, copies: OfEach) -> None:
@@ -104,6 +106,7 @@ class Binding:
     ) -> int:
         """Check and keep the gradients; see the protocol."""
         taking = taking or GradientForms(False, False)
+        self._of_rows = {}
         doubtful = self._doubtful(gradients, params, taking)
         for i in doubtful:
             if not self._fits(i, gradients[i], params, overlap_checked, taking):
@@ -114,6 +117,10 @@ class Binding:
                 return 0
         self._gradients = list(gradients)
         return SOME_ABSENT if any(gradients[i] is None for i in doubtful) else BOUND
+
+    def bind_rows(self, parameter: int, indices: Any, values: Any, living: Any) -> None:
+        """Bind a gradient of some rows of a parameter; see the protocol."""
+        self._of_rows[parameter] = summed(indices, values, living)
 
     def _doubtful(
         self, gradients: Sequence[Any], params: Sequence[Any] | None, taking: GradientForms
@@ -151,6 +158,7 @@ class Binding:
     def release(self) -> None:
         """Release the gradients."""
         self._gradients = []
+        self._of_rows = {}
 
 
 class Gradient:

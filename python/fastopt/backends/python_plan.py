@@ -72,8 +72,20 @@ class PythonPlan(Binding):
         """Update every parameter that has a gradient; see the protocol."""
         self._row_of = row_of or self._rows
         self.sweep_all(self.scalars(rows), extras or PLAIN_PASS, threads)
+        self._step_rows(rows)
         self.release()
         self.commit(changes)
+
+    def _step_rows(self, scalars: Rows) -> None:
+        """Step those rows alone that have a gradient: copied, updated, and put back."""
+        for i, (rows, g) in self._of_rows.items():
+            row = scalars[self._row_of[i]]
+            assert row is not None
+            arrays = self._arrays[i][: len(self._rules[i].states) + 1]
+            copies = [a[rows] for a in arrays]
+            self._run_alone(copies, self._rules[i], row, g)
+            for whole, copy in zip(arrays, copies, strict=True):
+                whole[rows] = copy
 
     def scalars(self, rows: Rows) -> Any:
         """Round the scalars of each row: once, from double. What can fail for want of a kernel does."""
@@ -113,9 +125,14 @@ class PythonPlan(Binding):
             return [self._sum_of_squares(i) for i in range(len(self._arrays))]
 
     def _sum_of_squares(self, i: int) -> float:
-        if self._gradients[i] is None:
+        g, p = self._gradients[i], self._arrays[i][0]
+        if i in self._of_rows:
+            rows, values = self._of_rows[i]
+            g = np.zeros_like(p)
+            g[rows] = values
+        if g is None:
             return 0.0
-        gradient = Gradient(self._gradients[i], self._arrays[i][0])
+        gradient = Gradient(g, p)
         total = 0.0
         for begin in range(0, gradient.size, TILE):
             total = self._added(total, gradient.read(begin, begin + TILE))

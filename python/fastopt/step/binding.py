@@ -75,6 +75,7 @@ def bind(
         count_of=[],
         present=None,
         sums=None,
+        living={},
         forms=None,
     )
     groups = make_groups(gate, bound, parameters, asked)

@@ -8,6 +8,7 @@ from fastopt.arrays import KeepAlive
 from fastopt.backends import GradientForms, Plan, StepProgram
 from fastopt.followers import Followers, Portions
 from fastopt.model import Gate, Group, Parameters, Scratches, Spreads, States, StepCount, Storages
+from fastopt.rows import Living
 from fastopt.step.accumulator import Accumulator
 from fastopt.step.moderate import Risks
 from fastopt.step.progress import Progress
@@ -40,6 +41,7 @@ class Bound:
     followers: Followers
     portions: Portions | None  # of their steps, as far as elements take less or more
     sums: Accumulator | None  # of `accumulate`
+    living: dict[int, Living]  # rows that exact steps take without a gradient, by parameter
     # The steps.
     progress: Progress
     counts: list[StepCount]  # one entry for each

@@ -7,6 +7,7 @@ import numpy as np
 
 from fastopt.model import Change, Parameters, commit
 from fastopt.numerics import computed, taken
+from fastopt.rows import dense_of
 from fastopt.runtime import listed
 from fastopt.step.bound import Bound
 from fastopt.step.due import StepRequest
@@ -79,7 +80,8 @@ def complaint(
 ) -> str:
     """Describe which gradients are not finite, and where."""
     bad = [i for i, count in enumerate(norms.nonfinite) if count]
-    names, g = parameters.names, taken(gradients[bad[0]], computed(parameters.arrays[bad[0]].dtype))
+    names, p = parameters.names, parameters.arrays[bad[0]]
+    g = taken(dense_of(gradients[bad[0]], p), computed(p.dtype))
     where = tuple(int(k) for k in np.argwhere(~np.isfinite(g))[0])
     others = f", and {len(bad) - 1} other gradients are not" if len(bad) > 1 else ""
     at = f", the first at {where}" if where else ""

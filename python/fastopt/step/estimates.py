@@ -62,6 +62,7 @@ def estimate(core: Core, given: Any) -> bool:
     rows, changes = _rows(bound)
     row_of = [bound.count_of[i] for i in estimator.numbers]
     plan.run(rows, get_num_threads(), PLAIN_PASS, changes, row_of)
+    bound.living.clear()  # rows have states now that a step can change
     if not bound.direct:
         core.bound = changed(bound)  # the first estimates may have been all that it waited for
     return True

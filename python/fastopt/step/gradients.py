@@ -7,8 +7,10 @@ from fastopt import backends
 from fastopt.arrays import viewed
 from fastopt.backends import GradientForms
 from fastopt.model import Parameters, divide
+from fastopt.rows import is_row_gradient
 from fastopt.step.binding import changed, install
 from fastopt.step.bound import Bound, Core
+from fastopt.step.row_gradients import bind_all, take_rows, without_rows
 
 
 def take_gradients(core: Core, grads: Any) -> Sequence[Any]:
@@ -20,31 +22,38 @@ def take_gradients(core: Core, grads: Any) -> Sequence[Any]:
 def readable(parameters: Parameters, gradients: Sequence[Any], kind: str = "gradient") -> Sequence[Any]:
     """View those in arrays of other libraries; give back the same list where there are none."""
     pairs = zip(gradients, parameters.names, strict=True)
-    found = [viewed(g, f"the {kind} of {name!r}") for g, name in pairs]
+    found = [g if is_row_gradient(g) else viewed(g, f"the {kind} of {name!r}") for g, name in pairs]
     same = all([a is b for a, b in zip(found, gradients, strict=True)])
     return gradients if same else found
 
 
 def bind_gradients(
-    core: Core, gradients: Sequence[Any], now: Sequence[Any] | None, forms: GradientForms | None
+    core: Core,
+    gradients: Sequence[Any],
+    now: Sequence[Any] | None,
+    forms: GradientForms | None,
+    takes_rows: bool = False,
 ) -> Sequence[Any]:
     """Bind gradients to the plan; divide the step counts where some are None."""
     bound = core.bound
     plan, parameters = bound.plan, bound.parameters
     if any(bound.frozen):
         gradients = [None if frozen else g for g, frozen in zip(gradients, bound.frozen, strict=True)]
-    found = plan.bind(gradients, now, False, forms)
+    if takes_rows:
+        gradients = take_rows(bound, gradients)
+    found = bind_all(plan, gradients, now, False, forms)
     if found >= 0:
         gradients = readable(parameters, gradients)
-        found = plan.bind(gradients, now, False, forms)
+        found = bind_all(plan, gradients, now, False, forms)
     if found >= 0:
         casts, zeroes = forms is not None and forms.cast, forms is not None and forms.written
-        parameters.explain(gradients, bound.hold, casts, zeroes)
+        parameters.explain(without_rows(gradients), bound.hold, casts, zeroes)
         # Nothing is wrong: a strided gradient only reaches across memory that is written.
-        found = plan.bind(gradients, None, True, forms)
+        found = bind_all(plan, gradients, None, True, forms)
         if found >= 0:
             raise RuntimeError(f"parameter {parameters.names[found]!r} cannot be updated")
-    take_part(core, None if found == backends.BOUND else [g is not None for g in gradients])
+    present = [g is not None for g in gradients]
+    take_part(core, None if found == backends.BOUND or all(present) else present)
     return gradients
 
 

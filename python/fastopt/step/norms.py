@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastopt.numerics import block_sums, computed, taken, total
+from fastopt.rows import dense_of
 
 
 class Norms(NamedTuple):
@@ -53,7 +54,8 @@ def norms_of(
         return Norms(each, nonfinite)
     for i, norm in enumerate(each):
         if not math.isfinite(norm):
-            values = taken(gradients[i], computed(parameters[i].dtype))
+            p = parameters[i]
+            values = taken(dense_of(gradients[i], p), computed(p.dtype))
             nonfinite[i] = int(np.count_nonzero(~np.isfinite(values)))
             if nonfinite[i] == 0:  # only its square is out of range
                 largest = float(np.max(np.abs(values)))

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from fastopt.backends import Pass, backend
 from fastopt.model import Row
 from fastopt.numerics import computed, taken
+from fastopt.rows import TakenRows, dense_of, summed
 from fastopt.runtime import get_num_threads
 from fastopt.step.bound import Bound
 from fastopt.step.due import StepRequest
 from fastopt.step.moderate import LIMIT, LIMITS, SCALARS
+from fastopt.step.row_gradients import bind_all
 from fastopt.step.storing import decoded
 
 Array = NDArray[Any]
@@ -117,7 +119,7 @@ def _norms(step: Step, decays: Sequence[float]) -> Sequence[float]:
         asked = [p if 0.0 < d < math.inf else None for p, d in zip(arrays, decays, strict=True)]  # type: ignore[misc]
     plan.bind(asked, None, True)  # in place of the gradients, to be read by all threads
     sums = plan.sums_of_squares(get_num_threads())
-    plan.bind(step.due.gradients, None, True, step.bound.forms)
+    bind_all(plan, step.due.gradients, None, True, step.bound.forms)
     return list(map(math.sqrt, sums))
 
 
@@ -139,8 +141,12 @@ def _tried(step: Step, i: int) -> str | bool:
     names = [f"parameter {name!r}", *states, *["the update of it"] * len(scratch)]
     names += ["the slow weights of it", "the average of it"]
     limit, wild = WILD[p.dtype], False
+    gradient = step.due.gradients[i]
+    if isinstance(gradient, TakenRows):
+        rows, gradient = summed(gradient.indices, gradient.values, gradient.mask)
+        whole = [None if array is None else array[rows] for array in whole]
     spreads = bound.spreads[i]
-    for piece in _pieces(p) if not spreads else [...]:
+    for piece in _pieces(whole[0]) if not spreads else [...]:
         before = [None if array is None else array[piece] for array in whole]
         after = [None if array is None else np.array(array, order="K") for array in before]
         slow, average = [None if array is None else [array] for array in after[-2:]]
@@ -150,7 +156,7 @@ def _tried(step: Step, i: int) -> str | bool:
         if bound.portions is not None:
             bound.portions.attach_piece(plan, i, piece, p[piece])
         plan.flush_subnormals(bound.settings["flush_subnormals"])
-        g = taken(step.due.gradients[i][piece], p.dtype)  # which the plan knows by its address alone
+        g = taken(gradient[piece], p.dtype)  # which the plan knows by its address alone
         plan.bind([g], None, True)
         plan.run([row], get_num_threads(), step.extras._replace(zero=False, backwards=False))
         for name, array in zip(names, after, strict=True):
@@ -180,7 +186,7 @@ def _pieces(p: Array) -> Iterator[Any]:
 
 def _reason(p: Array, gradient: Array, name: str, value: Any) -> str:
     """Return what would become of which array, and the numbers that the step began with."""
-    g = taken(gradient, p.dtype)
+    g = taken(dense_of(gradient, p), p.dtype)
     at = np.unravel_index(int(np.argmax(np.abs(g))), g.shape)
     where = f" at {tuple(int(k) for k in at)}" if at else ""
     return (

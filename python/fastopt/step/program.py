@@ -26,6 +26,7 @@ from fastopt.step.gradients import bind_gradients, readable
 from fastopt.step.loss import loss_of, not_finite
 from fastopt.step.norms import norms_of
 from fastopt.step.report import reports
+from fastopt.step.row_gradients import changes_of_rows
 from fastopt.step.transforms import left
 
 _ARRAYS = frozenset((np.ndarray, type(None)))
@@ -51,7 +52,7 @@ def step(core: Core, grads: Any, found: int, loss: Any = None) -> bool:
             return True
     if core.bound.scheduled and not core.bound.prepared:
         prepare(core)
-    gradients = bind_gradients(core, gradients, now, core.bound.forms)
+    gradients = bind_gradients(core, gradients, now, core.bound.forms, takes_rows=True)
     bound = core.bound
     record(bound)
     if bound.sums is not None:
@@ -76,6 +77,7 @@ def take(
     rows = [count.row() for count in bound.counts]
     changes = [change for count in bound.counts for change in count.changes()]
     changes.append((bound.progress, "steps", bound.progress.steps + 1))
+    changes += changes_of_rows(gradients)
     if bound.plain and not zero and added == 1:
         bound.plan.run(rows, get_num_threads(), None, changes)
         return True
