@@ -480,25 +480,24 @@ def test_b_sparse_rows() -> None:
     start = rng.standard_normal((30, 4))
     letters = {"lr": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8}
     tables = [start.copy(), start.copy()]
-    u, m, v = (np.zeros_like(start) for _ in range(3))
+    momentum = fastopt.SGD([tables[0]], lr=1e-3, momentum=0.98, lr_in_buffer=True, sparse="lazy")
+    adam = fastopt.Adam([tables[1]], lr=1e-3, eps_placement="hat", sparse="lazy")
     exact = [list(start), list(start)]
     states = [State(float) for _ in start]
     agreement = Agreement()
     for t in range(1, STEPS + 1):
         indices = rng.integers(0, 30, 9)
         values = 10.0 ** rng.uniform(-3.0, 3.0) * rng.standard_normal((9, 4))
-        before = [a.copy() for a in (*tables, u, m, v)]
-        step_on_rows, functional = page()["step_on_rows"], fastopt.functional
-        options: dict[str, Any] = {"lr": 1e-3, "momentum": 0.98, "lr_in_buffer": True}
-        step_on_rows(functional.sgd, tables[0], [u], indices, values, t=t, **options)
-        options = {"lr": 1e-3, "eps_placement": "hat"}
-        step_on_rows(functional.adam, tables[1], [m, v], indices, values, t=t, **options)
+        found = [*tables, *momentum.state["0"].values(), *adam.state["0"].values()]
+        before = [a.copy() for a in found]
+        for opt in (momentum, adam):
+            opt.step([fastopt.RowGradient(indices, values)])
         for i in set(indices.tolist()):
             g = values[indices == i].sum(axis=0)
             exact[0][i] = b_momentum(exact[0][i], g, states[i], t, lr=1e-3, b=0.98)
             exact[1][i] = b_adam(exact[1][i], g, states[i], t, **letters)
         rest = np.setdiff1d(np.arange(30), indices)
-        for was, now in zip(before, (*tables, u, m, v), strict=True):
+        for was, now in zip(before, found, strict=True):
             np.testing.assert_array_equal(now[rest], was[rest])
         agreement.check("momentum", tables[0], exact[0])
         agreement.check("adam", tables[1], exact[1])
