@@ -26,7 +26,7 @@ struct Entry {
 // By the digits of the rows from the lowest: those that are equal stay in the order of their positions.
 void sort_stably(std::vector<Entry>& entries, std::ptrdiff_t rows) {
     std::vector<Entry> other(entries.size());
-    const int bits = std::bit_width(std::uint64_t(std::max(rows, std::ptrdiff_t(1)) - 1));
+    const int bits = int(std::bit_width(std::uint64_t(std::max(rows, std::ptrdiff_t(1)) - 1)));
     for (int shift = 0; shift < bits; shift += digit_bits) {
         const auto digit = [shift](const Entry& entry) {
             return std::size_t(entry.row >> shift) & ((std::size_t(1) << digit_bits) - 1);
