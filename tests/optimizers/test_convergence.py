@@ -182,5 +182,18 @@ def test_logistic_regression_of_tumours(name: str) -> None:
     assert_reached(name, problem.function(params)[0] / problem.function(start)[0], 0.13)
 
 
+@pytest.mark.parametrize("dtype", ["8bit", "bfloat16"])
+@pytest.mark.parametrize("name", [name for name, cls in CLASSES.items() if cls.facts.few_bits])
+def test_with_states_in_few_bits(name: str, dtype: str) -> None:
+    """As far as with all of them in float64."""
+    few: dict[str, Any] = {"state_dtype": dtype, "min_8bit_size": 0, "cast_grads": True}
+    problems = ((Problem(ZEROS, quadratic, 400), 1e-3), (tumours(), 0.13))
+    for problem, stated in problems:
+        single = {key: p.astype(np.float32) for key, p in problem.start.items()}
+        start, params = trained(name, problem._replace(start=single), **few)
+        left = problem.function(params)[0] / problem.function(start)[0]
+        assert_reached(name, left, stated)
+
+
 def test_rates_are_of_algorithms_that_there_are() -> None:
     assert {*RATES, *OPTIONS, *CONSTANT} <= {*CLASSES}

@@ -169,7 +169,7 @@ def _products(cls: type[Optimizer], axes: dict[str, list[Any]]) -> Iterator[Opti
     for values in product(*axes.values()):
         options = dict(zip(axes, values, strict=True))
         try:
-            cls.check_hyperparameters(Values(**options))
+            cls.check_hyperparameters(Values(**{"state_dtype": "float32", **options}))
         except ValueError:
             continue
         yield options

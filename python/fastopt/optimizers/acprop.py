@@ -86,6 +86,7 @@ class ACProp(Optimizer):
             "m": "running mean of gradients",
             "s": "running mean of squared differences from m",
         },
+        few_bits={"m": "signed", "s": "unsigned"},
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)

@@ -116,6 +116,7 @@ class AdaBelief(Optimizer):
             "s": "running mean of squared differences of gradient and m",
             "s_max": "largest s so far, with amsgrad",
         },
+        few_bits={"m": "signed", "s": "unsigned", "s_max": "unsigned"},
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)

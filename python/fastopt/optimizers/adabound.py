@@ -128,6 +128,7 @@ class AdaBound(Optimizer):
             "v": "running mean of squared gradients",
             "v_max": "largest v so far, with amsbound",
         },
+        few_bits={"m": "signed", "v": "unsigned", "v_max": "unsigned"},
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)
@@ -207,6 +208,7 @@ class AdaMod(Optimizer):
             "v": "running mean of squared gradients",
             "e": "running mean of rates",
         },
+        few_bits={"m": "signed", "v": "unsigned", "e": "unsigned"},
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)

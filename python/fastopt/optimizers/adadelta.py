@@ -66,6 +66,7 @@ class Adadelta(Optimizer):
         kind="adaptive",
         good_for="training without a learning rate to find",
         states={"v": "running mean of squared gradients", "u": "running mean of squared steps"},
+        few_bits={"v": "unsigned", "u": "unsigned"},
     )
 
     lr: Scheduled = number(default=1.0, at_least=0.0)

@@ -149,6 +149,7 @@ class Adafactor(Optimizer):
             "r": "running mean of squared gradients, one for each row",
             "c": "running mean of squared gradients, one for each column",
         },
+        few_bits={"m": "signed"},
     )
 
     lr: Scheduled = number(default=1e-2, at_least=0.0)

@@ -101,6 +101,7 @@ class AdaHessian(OfEstimates):
         kind="curvature",
         good_for="losses that are curved very differently along their parameters",
         states={"m": "running mean of gradients", "v": "running mean of squared estimates"},
+        few_bits={"m": "signed"},
     )
 
     eps: Scheduled = number(default=1e-8, at_least=0.0)

@@ -209,6 +209,7 @@ class AdamW(Adam):
         kind="adaptive",
         good_for="transformers, and whatever is trained with weight decay",
         states=Adam.facts.states,
+        few_bits=Adam.facts.few_bits,
     )
 
     weight_decay: Scheduled = number(default=1e-2, at_least=0.0)

@@ -84,6 +84,7 @@ class AdamAtan2(Optimizer):
         kind="adaptive",
         good_for="large models, whose gradients become so small that Adam's epsilon is felt",
         states={"m": "running mean of gradients", "v": "running mean of squared gradients"},
+        few_bits={"m": "signed", "v": "unsigned"},
     )
 
     lr: Scheduled = number(default=1e-4, at_least=0.0)

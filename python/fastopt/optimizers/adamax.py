@@ -83,6 +83,7 @@ class Adamax(Optimizer):
         kind="adaptive",
         good_for="rare features and embeddings, whose steps it keeps short",
         states={"m": "running mean of gradients", "u": "decaying maximum of absolute gradients"},
+        few_bits={"m": "signed", "u": "unsigned"},
     )
 
     lr: Scheduled = number(default=2e-3, at_least=0.0)
@@ -143,6 +144,7 @@ class AdamaxW(Adamax):
         kind="adaptive",
         good_for="what Adamax is good for, with weight decay",
         states=Adamax.facts.states,
+        few_bits=Adamax.facts.few_bits,
     )
 
     weight_decay: Scheduled = number(default=1e-4, at_least=0.0)

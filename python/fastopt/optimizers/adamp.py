@@ -181,6 +181,7 @@ class AdamP(Projected):
         kind="layerwise",
         good_for="networks with normalization, whose weights would grow without effect",
         states={"m": "running mean of gradients", "v": "running mean of squared gradients"},
+        few_bits={"m": "signed", "v": "unsigned"},
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)
@@ -260,6 +261,7 @@ class SGDP(Projected):
         kind="layerwise",
         good_for="image models with normalization, in place of SGD with momentum",
         states={"b": "buffer of gradients"},
+        few_bits={"b": "signed"},
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)

@@ -98,6 +98,7 @@ class Adan(Optimizer):
             "n": "running mean of squared gradients, each with its change",
             "g_prev": "gradient of the step before",
         },
+        few_bits={"m": "signed", "v": "signed", "n": "unsigned"},
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)

@@ -124,6 +124,7 @@ class AdEMAMix(Optimizer):
             "n": "slow running mean of gradients",
             "v": "running mean of squared gradients",
         },
+        few_bits={"m": "signed", "v": "unsigned"},
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)
@@ -216,6 +217,7 @@ class SimplifiedAdEMAMix(Optimizer):
         kind="adaptive",
         good_for="what AdEMAMix is good for, in the memory of Adam; small batches",
         states={"m": "decaying sum of gradients", "v": "running mean of squared gradients"},
+        few_bits={"m": "signed", "v": "unsigned"},
     )
 
     lr: Scheduled = number(default=1e-4, at_least=0.0)

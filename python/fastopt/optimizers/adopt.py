@@ -96,6 +96,7 @@ class ADOPT(Optimizer):
             "m": "running mean of divided gradients",
             "v": "running mean of squared gradients",
         },
+        few_bits={"m": "signed", "v": "unsigned"},
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)

@@ -124,6 +124,7 @@ class AggMo(Optimizer):
             "b4": "buffer of gradients, with a fourth beta",
             "b5": "buffer of gradients, with a fifth beta",
         },
+        few_bits={"b1": "signed", "b2": "signed", "b3": "signed", "b4": "signed", "b5": "signed"},
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)

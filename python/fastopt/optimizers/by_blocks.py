@@ -118,6 +118,7 @@ class AdamMini(Optimizer):
             "m": "running mean of gradients",
             "v": "running mean of the mean of squared gradients, one for each block",
         },
+        few_bits={"m": "signed"},
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)

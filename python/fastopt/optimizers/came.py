@@ -135,6 +135,7 @@ class CAME(Optimizer):
             "r2": "running mean of squared distances, one for each row",
             "c2": "running mean of squared distances, one for each column",
         },
+        few_bits={"m": "signed"},
     )
 
     lr: Scheduled = number(default=2e-4, at_least=0.0)

@@ -99,6 +99,7 @@ class DAdaptAdam(DAdaptation):
             "v": "running mean of squared gradients",
             "s": "running mean of gradients, times the estimate",
         },
+        few_bits={"m": "signed", "v": "unsigned"},
     )
 
     betas: ScheduledPair = pair(default=(0.9, 0.999), below=1.0)

@@ -126,6 +126,7 @@ class DAdaptAdan(DAdaptation):
             "s": "running mean of gradients, times the estimate",
             "g_prev": "gradient of the step before",
         },
+        few_bits={"m": "signed", "v": "signed", "n": "unsigned"},
     )
 
     betas: ScheduledPair = pair(default=(0.98, 0.92), below=1.0, third="beta3")

@@ -90,6 +90,7 @@ class DAdaptLion(DAdaptation):
         kind="learning-rate-free",
         good_for="what Lion is good for, without a search for the learning rate",
         states={"m": "running mean of gradients, times the estimate", "s": "running mean of steps"},
+        few_bits={"m": "signed"},
     )
 
     betas: ScheduledPair = pair(default=(0.9, 0.99), below=1.0)

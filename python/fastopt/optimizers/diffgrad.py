@@ -85,6 +85,7 @@ class DiffGrad(Optimizer):
             "v": "running mean of squared gradients",
             "g_prev": "gradient of the step before",
         },
+        few_bits={"m": "signed", "v": "unsigned"},
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)

@@ -104,6 +104,7 @@ class LAMB(Optimizer):
         kind="layerwise",
         good_for="very large batches",
         states={"m": "running mean of gradients", "v": "running mean of squared gradients"},
+        few_bits={"m": "signed", "v": "unsigned"},
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)

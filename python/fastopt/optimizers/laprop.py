@@ -86,6 +86,7 @@ class LaProp(Optimizer):
             "m": "running mean of divided gradients, times the learning rate",
             "v": "running mean of squared gradients",
         },
+        few_bits={"m": "signed", "v": "unsigned"},
     )
 
     lr: Scheduled = number(default=4e-4, at_least=0.0)

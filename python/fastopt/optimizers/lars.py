@@ -105,6 +105,7 @@ class LARS(Optimizer):
         kind="layerwise",
         good_for="convolutional networks with very large batches",
         states={"b": "buffer of scaled gradients, with momentum"},
+        few_bits={"b": "signed"},
     )
 
     lr: Scheduled = number(default=1.0, at_least=0.0)

@@ -72,6 +72,7 @@ class Lion(Optimizer):
         kind="momentum",
         good_for="large batches, and where half the state of Adam is to be enough",
         states={"m": "running mean of gradients"},
+        few_bits={"m": "signed"},
     )
 
     lr: Scheduled = number(default=1e-4, at_least=0.0)

@@ -123,6 +123,7 @@ class MARS(Optimizer):
             "v": 'running mean of their squares, with mars_type="adamw"',
             "g_prev": "gradient of the step before",
         },
+        few_bits={"m": "signed", "v": "unsigned"},
     )
 
     lr: Scheduled = number(default=3e-3, at_least=0.0)

@@ -97,6 +97,7 @@ class MechanicAdamW(Mechanic):
             "m": "running mean of gradients",
             "v": "running mean of squared gradients",
         },
+        few_bits={"m": "signed", "v": "unsigned"},
     )
 
     weight_decay: Scheduled = number(default=1e-2, at_least=0.0)

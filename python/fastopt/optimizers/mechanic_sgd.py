@@ -117,6 +117,7 @@ class MechanicSGD(Mechanic):
             "start": "the parameter before the first step",
             "b": "buffer of gradients, with momentum",
         },
+        few_bits={"b": "signed"},
     )
 
     momentum: Scheduled = number(default=0.0, at_least=0.0)

@@ -189,6 +189,7 @@ class MoMo(ModelOfTheLoss):
         kind="loss-aware",
         good_for="what SGD with momentum is good for, with less of a search for the learning rate",
         states={"m": "running mean of gradients"},
+        few_bits={"m": "signed"},
     )
 
     lr: Scheduled = number(default=1.0, at_least=0.0)
@@ -269,6 +270,7 @@ class MoMoAdam(ModelOfTheLoss):
         kind="loss-aware",
         good_for="what Adam is good for, with less of a search for the learning rate",
         states={"m": "running mean of gradients", "v": "running mean of squared gradients"},
+        few_bits={"m": "signed", "v": "unsigned"},
     )
 
     lr: Scheduled = number(default=1e-2, at_least=0.0)

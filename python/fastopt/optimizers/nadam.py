@@ -96,6 +96,7 @@ class NAdam(Optimizer):
         kind="adaptive",
         good_for="what Adam is good for, where momentum helps",
         states={"m": "running mean of gradients", "v": "running mean of squared gradients"},
+        few_bits={"m": "signed", "v": "unsigned"},
     )
 
     lr: Scheduled = number(default=2e-3, at_least=0.0)
@@ -172,6 +173,7 @@ class NAdamW(NAdam):
         kind="adaptive",
         good_for="what AdamW is good for, often with a better end",
         states=NAdam.facts.states,
+        few_bits=NAdam.facts.few_bits,
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)

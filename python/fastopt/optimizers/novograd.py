@@ -88,6 +88,7 @@ class NovoGrad(Optimizer):
         kind="layerwise",
         good_for="speech and language models, with half of Adam's memory",
         states={"m": "momentum of divided gradients"},
+        few_bits={"m": "signed"},
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)

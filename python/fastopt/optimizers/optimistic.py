@@ -160,6 +160,7 @@ class OptimisticAdam(Optimizer):
             "v": "running mean of squared gradients",
             "d_prev": "direction of the step before",
         },
+        few_bits={"m": "signed", "v": "unsigned"},
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)

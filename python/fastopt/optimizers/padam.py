@@ -101,6 +101,7 @@ class PAdam(Optimizer):
         kind="adaptive",
         good_for="image classifiers, with the learning rates of SGD",
         states={"m": "running mean of gradients", "v": "running mean of squared gradients"},
+        few_bits={"m": "signed", "v": "unsigned"},
     )
 
     lr: Scheduled = number(default=0.1, at_least=0.0)

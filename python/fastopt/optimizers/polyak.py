@@ -175,6 +175,7 @@ class ALIG(PolyakSGD):
         kind="loss-aware",
         good_for="models that fit all data, whose loss comes near 0",
         states={"b": "buffer of steps, with momentum"},
+        few_bits={"b": "signed"},
     )
 
     max_step_size: ScheduledOrNone = number(default=None, above=0.0, optional=True)

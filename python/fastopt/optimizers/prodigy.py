@@ -126,6 +126,7 @@ class Prodigy(Optimizer):
             "s": "running sum of gradients",
             "start": "the parameter before the first step",
         },
+        few_bits={"m": "signed", "v": "unsigned"},
     )
 
     lr: Scheduled = number(default=1.0, at_least=0.0)

@@ -129,6 +129,7 @@ class QHAdam(Optimizer):
         kind="adaptive",
         good_for="what Adam is good for, where it is unstable",
         states={"m": "running mean of gradients", "v": "running mean of squared gradients"},
+        few_bits={"v": "unsigned"},
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)

@@ -117,6 +117,7 @@ class RAdam(Optimizer):
         kind="adaptive",
         good_for="what Adam is good for, without a warm-up of the learning rate",
         states={"m": "running mean of gradients", "v": "running mean of squared gradients"},
+        few_bits={"m": "signed", "v": "unsigned"},
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)

@@ -154,6 +154,7 @@ class RMSprop(Optimizer):
             "g_mean": "running mean of gradients, if centered",
             "b": "buffer of divided gradients, with momentum",
         },
+        few_bits={"v": "unsigned", "b": "signed"},
     )
 
     lr: Scheduled = number(default=1e-2, at_least=0.0)
@@ -175,6 +176,12 @@ class RMSprop(Optimizer):
             raise ValueError("nesterov=True needs momentum > 0; it is 0")
         if h.bias_correction and h.alpha >= 1.0:
             raise ValueError(f"bias_correction=True needs alpha < 1; it is {h.alpha:g}")
+        asked = h.state_dtype
+        if h.centered and (asked if isinstance(asked, str) else asked.get("v", "float32")) != "float32":
+            raise ValueError(
+                "centered=True takes the square of g_mean from v, of which little is left: v has to "
+                'be exact. Give state_dtype={"b": "8bit"} for the buffer alone, or leave it out'
+            )
 
     @classmethod
     def initial_state(cls, h: Values, name: str, p: NDArray[Any]) -> Any:

@@ -263,6 +263,7 @@ class AdamWScheduleFree(ScheduleFree):
         kind="schedule-free",
         good_for="training whose length is not known before; no schedule",
         states={"z": "the sequence that is averaged", "v": "running mean of squared gradients"},
+        few_bits={"v": "unsigned"},
     )
 
     lr: Scheduled = number(default=2.5e-3, at_least=0.0)

@@ -117,6 +117,7 @@ class Signum(Optimizer):
         kind="momentum",
         good_for="gradients of which the sign is enough, and noisy ones",
         states={"m": "running mean of gradients"},
+        few_bits={"m": "signed"},
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)
@@ -169,6 +170,7 @@ class Tiger(Signum):
         kind="momentum",
         good_for="language models, with one state array",
         states=Signum.facts.states,
+        few_bits=Signum.facts.few_bits,
     )
 
     beta: Scheduled = number(default=0.965, at_least=0.0, below=1.0)

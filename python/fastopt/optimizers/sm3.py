@@ -88,6 +88,7 @@ class SM3(Optimizer):
             "a0": "sums of squares, one for each place along the first axis",
             "a1": "the same along the next axis, and so on",
         },
+        few_bits={"m": "signed"},
     )
 
     lr: Scheduled = number(default=0.1, at_least=0.0)

@@ -119,6 +119,7 @@ class Sophia(OfEstimates):
         kind="curvature",
         good_for="language models",
         states={"m": "running mean of gradients", "h": "running mean of estimates"},
+        few_bits={"m": "signed"},
     )
 
     lr: Scheduled = number(default=1e-4, at_least=0.0)

@@ -93,6 +93,7 @@ class StableAdamW(Optimizer):
         kind="adaptive",
         good_for="large models, whose loss rises suddenly with AdamW",
         states={"m": "running mean of gradients", "v": "running mean of squared gradients"},
+        few_bits={"m": "signed", "v": "unsigned"},
     )
 
     lr: Scheduled = number(default=1e-3, at_least=0.0)

@@ -71,6 +71,7 @@ class Yogi(Optimizer):
         kind="adaptive",
         good_for="rare and noisy gradients, with which Adam's steps become long",
         states={"m": "running mean of gradients", "v": "what follows the squared gradients"},
+        few_bits={"m": "signed", "v": "unsigned"},
     )
 
     lr: Scheduled = number(default=1e-2, at_least=0.0)
