@@ -10,6 +10,8 @@ from fastopt.algorithm import Values
 from fastopt.arrays import Form, check_fit
 from fastopt.frameworks.buffer import lr_inside, rescaled
 from fastopt.frameworks.counterpart import Convertible, Counterpart, rule_there
+from fastopt.frameworks.storing import stored, widened_states
+from fastopt.numerics import computed
 
 
 class Entry(NamedTuple):
@@ -43,15 +45,14 @@ def arrive(opt: Convertible, given: Arrival) -> None:
         for name in saved["names"]:
             entry, kept = given.entries[name], state["parameters"][name]
             _check_complete(opt, h, entry, given, name, params[name])
-            # What lies beside the states, such as averages, has a star in its name, and stays.
-            beside = {key: a for key, a in kept["arrays"].items() if key.startswith("*")}
-            arrays = rescaled(entry.arrays, h.lr, inside, lr_inside(h), name)
-            shapes = opt.shapes(h, params[name])
+            p = params[name]
+            arrays = rescaled(widened_states(entry.arrays, p), h.lr, inside, lr_inside(h), name)
+            shapes = opt.shapes(h, p)
             for key, array in arrays.items():
                 if isinstance(array, np.ndarray):
-                    form = Form(shapes[key], params[name].dtype) if key in shapes else None
-                    check_fit(array, f"{key} of {name!r}", params[name], form=form)
-            kept["steps"], kept["arrays"] = entry.steps, {**arrays, **beside}
+                    form = Form(shapes[key], computed(p.dtype)) if key in shapes else None
+                    check_fit(array, f"{key} of {name!r}", p, form=form)
+            kept["steps"], kept["arrays"] = entry.steps, stored(opt, h, arrays, kept["arrays"], p)
             kept["carried"] = {**opt.initial_carried(), **entry.carried}
         saved["hyperparameters"], saved["schedules"] = values, {}
     if given.groups is not None:

@@ -21,6 +21,10 @@ class Convertible(Protocol):
     hyperparameters: ClassVar[Mapping[str, Option]]
 
     @property
+    def settings(self) -> Mapping[str, Any]:
+        """Its settings."""
+
+    @property
     def names(self) -> list[str]:
         """The names of its parameters."""
 
@@ -103,11 +107,12 @@ def _check_one_algorithm(opt: Any, like: str) -> None:
 
 
 def rule_there(opt: Any, like: str) -> dict[str, Any]:
-    """Return the framework's rule of the same name, as our options: all but clipping."""
+    """Return the framework's rule of the same name, as our options: all but clipping and storage."""
     defaults = {key: option.default for key, option in opt.hyperparameters.items()}
     # Adafactor and Muon of torch are no dialects: all of ours have their rule.
     rule = {**defaults, **dialects.table(like).get(type(opt).__name__, {})}
-    return {key: value for key, value in rule.items() if key not in CLIPPING}
+    declared = opt.hyperparameters
+    return {key: x for key, x in rule.items() if not (key in CLIPPING or declared[key].once)}
 
 
 def check_rule(

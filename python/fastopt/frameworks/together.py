@@ -6,6 +6,7 @@ from typing import Any
 from fastopt.algorithm import Values
 from fastopt.frameworks.buffer import lr_inside, rescaled
 from fastopt.frameworks.counterpart import Convertible, Counterpart, rule_there
+from fastopt.frameworks.storing import decoded
 
 State = Mapping[str, Any]
 
@@ -57,7 +58,6 @@ def common(like: str, theirs: Counterpart, values: Mapping[str, Values]) -> dict
 
 def arrays_there(opt: Convertible, like: str, name: str, entry: State, h: Values) -> dict[str, Any]:
     """Return the arrays of a parameter as the framework's rule has them."""
-    # What lies beside the states, such as averages, has a star in its name.
-    arrays = {key: array for key, array in entry["arrays"].items() if not key.startswith("*")}
+    arrays = decoded(opt, h, entry["arrays"], opt.named_parameters()[name])
     inside = bool(rule_there(opt, like).get("lr_in_buffer", False))
     return rescaled(arrays, h.lr, lr_inside(h), inside, name)

@@ -23,9 +23,12 @@ from fastopt.model.states import (
 from fastopt.model.step_counts import Row, StepCount, divide, own_count, regroup
 from fastopt.model.stored import Stored
 from fastopt.model.storing import (
+    MASTER,
     PARAMETER,
+    SCALES,
     Storages,
     beside,
+    encoded,
     forms_of,
     seed_of,
     shown,

@@ -39,8 +39,9 @@ def from_torch(
         fastopt.convert.from_torch(opt, torch_optimizer.state_dict())
 
     The groups have to be the same, in the same order. Arrays are copied, from any device, and nothing
-    is cast. torch need not be installed. ASGD's ``eta`` and ``mu`` are left there, which follow from
-    the rest: torch has made them of the learning rate of its last step, fastopt of that of the next.
+    is cast but states of 16 bits, which become float32. torch need not be installed. ASGD's ``eta`` and
+    ``mu`` are left there, which follow from the rest: torch has made them of the learning rate of its
+    last step, fastopt of that of the next.
 
     Parameters
     ----------
@@ -107,11 +108,7 @@ def _entry(given: Mapping[str, Any], theirs: Counterpart, taken: int, which: str
         raise ValueError(
             f"the state {which} has {unknown[0]!r}, which torch.optim.{theirs.name} does not have"
         )
-    arrays = {
-        states[key]: _array(a, key, which)
-        for key, a in given.items()
-        if key in states and a is not None
-    }
+    arrays = {states[key]: _array(a) for key, a in given.items() if key in states and a is not None}
     if theirs.name in UNCOUNTED:
         return Entry(max(taken, 1) if arrays else 0, arrays)
     if not given:
@@ -126,10 +123,10 @@ def _entry(given: Mapping[str, Any], theirs: Counterpart, taken: int, which: str
     return Entry(steps, arrays, {key: plain(given[key]) for key in carried})
 
 
-def _array(value: Any, key: str, which: str) -> Any:
+def _array(value: Any) -> Any:
     if hasattr(value, "detach"):
         value = value.detach().cpu()
-        if "bfloat16" in str(value.dtype):  # which NumPy does not have
-            raise ValueError(f"{key} {which} is bfloat16; convert it to the dtype of the parameter")
+        if "bfloat16" in str(value.dtype):  # which NumPy does not have; it is exact as float32
+            value = value.float()
         return value.numpy()
     return value

@@ -6,6 +6,7 @@ from typing import Any
 from fastopt.algorithm import SETTINGS, Values
 from fastopt.frameworks.buffer import lr_inside, rescaled
 from fastopt.frameworks.counterpart import Convertible, check_rule, counterpart
+from fastopt.frameworks.storing import decoded
 from fastopt.frameworks.torch.names import (
     FOLLOWING,
     LATE,
@@ -39,7 +40,9 @@ def to_torch(opt: Convertible) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``"state"``: for each index a dict of tensors in the dtype and shape of the parameter, and
+        ``"state"``: for each index a dict of tensors in the shape of the parameter and the dtype that
+        it is computed in, also of states in few bits and of parameters of 16 bits, whose tensors torch
+        then casts to the dtype of its own parameter (their masters stay behind), and
         ``"step"`` in the dtype that torch gives it. ``"mu_product"`` of NAdam, ``"eta"`` and ``"mu"``
         of ASGD are float64, so that torch rounds them to the dtype of the parameter alone. SGD and
         Rprop have no state of parameters that have taken no step.
@@ -82,7 +85,8 @@ def to_torch(opt: Convertible) -> dict[str, Any]:
             saved = state["parameters"][name]
             if saved["steps"] == 0 and theirs.name in LATE:
                 continue
-            arrays = _arrays(h, saved, name)
+            arrays = decoded(opt, h, saved["arrays"], params[name])
+            arrays = rescaled(arrays, h.lr, lr_inside(h), False, name)
             others = VECTORS.get(theirs.name, {}) if params[name].ndim < 2 else {}
             there = {**theirs.states, **others}
             entry = {there[key]: torch.from_numpy(array) for key, array in arrays.items()}
@@ -102,13 +106,6 @@ def following(opt: Any, h: Values, steps: int, name: str) -> dict[str, float]:
         return {}
     scalars = opt.coefficients(h, steps + 1)
     return {"eta": scalars.lr, "mu": scalars.share}
-
-
-def _arrays(h: Values, saved: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the arrays of a parameter as torch's rule has them."""
-    # What lies beside the states, such as averages, has a star in its name.
-    arrays = {key: array for key, array in saved["arrays"].items() if not key.startswith("*")}
-    return rescaled(arrays, h.lr, lr_inside(h), False, name)
 
 
 def _step(steps: int, name: str) -> Any:
