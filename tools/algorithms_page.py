@@ -30,8 +30,9 @@ def pages() -> str:
         rows = ["| class | good for | options of its own | states | from |", "|---|---|---|---|---|"]
         for found in of_kind(kind):
             options = ", ".join(f"`{name}` {shown(x)}" for name, x in found.hyperparameters.items())
-            states = ", ".join(found.needed) or "none"
-            more = [name for name in found.states if name not in found.needed]
+            named = {name: f"**{name}**" if name in found.few_bits else name for name in found.states}
+            states = ", ".join(named[name] for name in found.needed) or "none"
+            more = [named[name] for name in found.states if name not in found.needed]
             states += f" ({', '.join(more)} by an option)" if more else ""
             rows.append(
                 f"| `{found.name}` | {found.good_for} | {options} | {states} | {linked(found.paper)} |"

@@ -30,6 +30,7 @@ class Description:
         self.needed = tuple(dict.fromkeys((*cls.rule_for(h).kept, *shapes)))
         self._full = [name for name in self.needed if shapes.get(name, p.shape) == p.shape]
         self.states = {name: "" for name in self.needed} | dict(facts.states)
+        self.few_bits = tuple(facts.few_bits)
         self.dialects = frameworks.frameworks_of(cls)
         self._values = {name: cls.hyperparameters[name].validator for name in self.hyperparameters}
 
@@ -45,6 +46,9 @@ class Description:
         needed = f"{', '.join(self.needed)}: {least} bytes per float32, {most} per float64"
         lines.append(labelled("states", needed if self.needed else "none by default", _WIDTH))
         lines += [labelled("", f"{name}: {holds}", _WIDTH) for name, holds in self.states.items()]
+        if self.few_bits:
+            few = f"{', '.join(self.few_bits)}, by state_dtype"
+            lines.append(labelled("few bits", few, _WIDTH))
         label = "options"
         for name, value in self.hyperparameters.items():
             validator = self._values[name]

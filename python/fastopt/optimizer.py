@@ -67,10 +67,21 @@ class Optimizer(Algorithm, attributes.OtherNames):
     >>> list(opt.state["w"])
     ['m', 'v']
 
+    In bfloat16, with moments of 8 bits:
+
+    >>> import ml_dtypes
+    >>> halves = {"w": np.ones((64, 64), ml_dtypes.bfloat16)}
+    >>> opt = fastopt.AdamW(halves, lr=0.01, state_dtype="8bit")
+    >>> opt.step({"w": np.full((64, 64), 0.5, ml_dtypes.bfloat16)})
+    True
+    >>> print(halves["w"][0, 0])
+    0.988281
+
     Parameters
     ----------
     params : array, container or iterator of arrays, pairs of names and arrays, or list of groups
-        The arrays to update: writeable, C- or F-contiguous NumPy arrays of float32 or float64.
+        The arrays to update: writeable, C- or F-contiguous NumPy arrays of float32 or float64, or of
+        ml_dtypes.bfloat16 or float16, which are computed in float32 (see Formats).
         Containers are lists, tuples, dicts, NamedTuples and dataclasses, nested as you like. A group
         is a dict ``{"params": ..., "lr": ...}`` with hyperparameters of its own, and with
         ``"algorithm": ...`` with another algorithm.
@@ -216,6 +227,30 @@ class Optimizer(Algorithm, attributes.OtherNames):
         Arrays in the structure of the parameters, of ml_dtypes.bfloat16, float16, or uint16 (the bits
         of bfloat16), for a copy of the parameters, rounded to nearest, after each step. Values written
         into parameters by hand are copied at the next step, or by `restart_averages`.
+
+    Formats
+    -------
+    state_dtype : {"float32", "bfloat16", "8bit"}, or dict from names of states to these
+        What states are stored in, of those that the class has in ``facts.few_bits``; they are computed
+        in float32. Others, and those of small arrays (`min_8bit_size`), stay float32. "8bit" takes 8
+        bits an element, and a float32 for each 128. Groups can have their own; it is decided when the
+        optimizer is made. Not for parameters of float64.
+    min_8bit_size : int >= 0
+        The number of elements of a parameter from which on "8bit" is heeded: what is small, such as
+        biases and norms, costs little and is sensitive.
+    master_weights : bool
+        Keep for each parameter of 16 bits what its float32 has besides: an int16 for bfloat16, a
+        float32 for float16, as the state "master". A step is then, for bfloat16, that of a float32
+        parameter with the same gradients, bit for bit, and the array is its rounded value. False,
+        for bfloat16 alone, keeps nothing, and rounds each new parameter.
+    stochastic_rounding : bool
+        Round what loses bits (states in few bits, parameters without masters) up or down by noise, so
+        that it is right in the mean: many small steps add up. False rounds to nearest, where a step of
+        less than half of the last bit is lost, each time.
+    rounding_seed : int >= 0 and < 2**64
+        The seed of that noise, which depends besides on the name of the parameter, its number of steps
+        and the place of the element, and on nothing else: the bits are the same on all backends and
+        numbers of threads, and after a state has been loaded.
 
     Bookkeeping
     -----------

@@ -46,10 +46,10 @@ def test_the_docstring_is_complete(name: str) -> None:
     assert all(section in text for section in sections)
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", [*CLASSES, "Optimizer"])
 def test_the_example_runs(name: str) -> None:
     names = {"np": np, "fastopt": fastopt}
-    (example,) = doctest.DocTestFinder(recurse=False).find(CLASSES[name], name, globs=names)
+    (example,) = doctest.DocTestFinder(recurse=False).find(getattr(fastopt, name), name, globs=names)
     assert example.examples
     assert doctest.DocTestRunner().run(example).failed == 0
 
