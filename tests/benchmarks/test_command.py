@@ -59,7 +59,13 @@ def test_a_quick_run_says_and_writes_all(tiny: Path, capsys: Capture) -> None:
     assert said.err == ""  # how far it has come is for terminals
     lines = said.out.splitlines()
     assert max(map(len, lines)) <= 80
-    for title in ("ONE STEP", "HOW MANY TIMES AS FAST", "ALL OF A TRAINING STEP", "THREADS"):
+    for title in (
+        "ONE STEP",
+        "HOW MANY TIMES AS FAST",
+        "ALL OF A TRAINING STEP",
+        "IN FEWER BITS",
+        "THREADS",
+    ):
         assert title in lines
     assert lines[-1] == "The files: bench.png and bench.json."
     assert imread("bench.png").shape[1] == 1000
@@ -82,6 +88,10 @@ def test_a_quick_run_says_and_writes_all(tiny: Path, capsys: Capture) -> None:
     assert adam["faster_than"]["NumPy"] == pytest.approx(ratio)
     stages = [row["stages"] for row in found["pipelines"]]
     assert stages == 2 * [["clip", "adamw"]] + 2 * [["clip", "zero", "ema", "cast", "adamw"]]
+    stored = found["formats"][-1]
+    assert stored["bytes_resident"]["float32"] == 16
+    assert stored["bytes_moved"]["bfloat16, masters"] == 26
+    assert {"8-bit states", "alone, 8-bit states"} < set(stored["seconds"])
     assert [set(row["speed_up"]) for row in found["threads"]] == 3 * [{"1", "2"}]
     assert [row["matmul"] for row in found["beside_products"]] == [8, 16]
     one = found["beside_products"][0]

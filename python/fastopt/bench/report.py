@@ -5,6 +5,7 @@ from textwrap import fill
 from typing import Any
 
 from fastopt.bench.beside import NOTHING, Beside
+from fastopt.bench.formats import SINGLE, Formats
 from fastopt.bench.pipeline import Pipeline
 from fastopt.bench.rows import CEILING, NUMBA, NUMPY, OURS, Row
 from fastopt.bench.scaling import Scaling
@@ -56,6 +57,22 @@ def pipelines(found: Sequence[Pipeline]) -> str:
     columns = _spaced({"a step": [spent(row.seconds[OURS]) for row in found]}) | _of_rivals(found)
     groups = [" + ".join((row.stages[0], "AdamW", *row.stages[1:])) for row in found]
     return _table(_sizes(found), columns, 8, groups)
+
+
+def formats(found: Sequence[Formats]) -> str:
+    """Make the table of a step in several formats."""
+    rows = [(row, name) for row in found for name in row.resident if name in row.seconds]
+    columns = {
+        "bytes": [f"{row.resident[name]:.2f}" for row, name in rows],
+        "a step": [spent(row.seconds[name]) for row, name in rows],
+        "ns/element": [digits(row.ns_per_element(name)) for row, name in rows],
+        "as fast": [_times(row.seconds[SINGLE] / row.seconds[name]) for row, name in rows],
+    }
+    shares = [row.of_ceiling(name) for row, name in rows]
+    if any(share is not None for share in shares):
+        columns["of ceiling"] = ["-" if share is None else f"{share:.2f}" for share in shares]
+    groups = [f"{row.shape} elements" for row, _ in rows]
+    return _table([name for _, name in rows], columns, 10, groups, "")
 
 
 def scaling(found: Sequence[Scaling]) -> str:

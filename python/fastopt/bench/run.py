@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import fastopt
-from fastopt.bench import beside, ceiling, machine, picture, pipeline, report, scaling, steps
+from fastopt.bench import (
+    beside,
+    ceiling,
+    formats,
+    machine,
+    picture,
+    pipeline,
+    report,
+    scaling,
+    steps,
+)
 from fastopt.bench.settings import Settings
 from fastopt.runtime import extension
 
@@ -29,6 +39,8 @@ def everything(settings: Settings, paths: Sequence[Path]) -> None:
     _print("How many times as fast", RIVALS, report.rivals(found))
     pipelines = _measured(pipeline.measure, settings)
     _print("All of a training step", PIPELINE, report.pipelines(pipelines))
+    stored = _measured(formats.measure, settings)
+    _print("In fewer bits", FORMATS, report.formats(stored))
     threads = _measured(scaling.measure, settings) if settings.threads > 1 else []
     if threads:
         text = f"{settings.example}: how many times as fast as on one thread."
@@ -36,7 +48,13 @@ def everything(settings: Settings, paths: Sequence[Path]) -> None:
     besides = _measured(beside.measure, settings)
     _print("In turn with matrix products", BESIDE, report.beside(besides))
 
-    parts = {"steps": found, "pipelines": pipelines, "threads": threads, "beside_products": besides}
+    parts = {
+        "steps": found,
+        "pipelines": pipelines,
+        "formats": stored,
+        "threads": threads,
+        "beside_products": besides,
+    }
     results = {
         "machine": about,
         "load_before": busy,
@@ -62,6 +80,11 @@ RIVALS = (
 PIPELINE = (
     "Gradients clipped by the norm of all, AdamW, gradients to zero, average (ema) and bfloat16 copy "
     "(cast) of the parameters: one call, and how many times as fast it is as what others need for it."
+)
+FORMATS = (
+    "A step of Adam with parameters, gradients and states as named (float32 otherwise): bytes for each "
+    "parameter and gradient together, the time of float32 over its own, and the share of the ceiling, "
+    "which moves as many bytes."
 )
 BESIDE = "numpy.matmul and a step, one after the other, again and again: medians of each half."
 
