@@ -77,7 +77,9 @@ inline void decode_split(const void* data, const void* rest, float* __restrict t
 #pragma omp simd
     for (std::ptrdiff_t i = 0; i < n; ++i) {
         const std::uint32_t difference = (std::uint32_t(low[i]) ^ 0x8000) - 0x8000;    // with its sign
-        to[i] = bits_as<float>((std::uint32_t(high[i]) << 16) + difference);
+        // Nothing lies below a zero, which somebody else has written where the difference is negative.
+        const bool written = (high[i] & 0x7fff) == 0 && low[i] >= 0x8000;
+        to[i] = bits_as<float>((std::uint32_t(high[i]) << 16) + (written ? 0 : difference));
     }
 }
 

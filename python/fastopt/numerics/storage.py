@@ -71,7 +71,10 @@ def _to_bfloat16(x: Array, noise: Half) -> tuple[Array, None]:
 
 
 def _joined(high: Array, low: Array) -> Array:
-    bits = (high.astype(_U) << _U(16)) + low.astype(np.int32).view(_U)
+    # Nothing lies below a zero, which somebody else has written where the difference is negative.
+    written = (high & np.uint16(0x7FFF) == 0) & (low < 0)
+    difference = np.where(written, np.int32(0), low.astype(np.int32))
+    bits = (high.astype(_U) << _U(16)) + difference.view(_U)
     found: Array = bits.view(np.float32)
     return found
 
