@@ -32,6 +32,7 @@ from fastopt.model.storing import (
     forms_of,
     seed_of,
     shown,
+    stands_beside,
     storages,
 )
 from fastopt.model.tapes import blank_tape

@@ -60,6 +60,11 @@ def _beside(name: str) -> str:
     return MASTER if name == PARAMETER else name + SCALES
 
 
+def stands_beside(name: str) -> bool:
+    """Return whether an array of the state is there for how another is stored alone."""
+    return name == MASTER or name.endswith(SCALES)
+
+
 def encoded(name: str, fill: Any, how: Storages, p: NDArray[Any]) -> Any:
     """Return what an array of the state begins with, where `fill` is what a state does."""
     if name == MASTER:

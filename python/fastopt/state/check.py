@@ -16,7 +16,7 @@ from fastopt.algorithm import (
     renamed,
 )
 from fastopt.arrays import Form, check_fit, check_kind
-from fastopt.model import StepCount, Storages, forms_of, names_of, own_count, storages
+from fastopt.model import StepCount, Storages, forms_of, names_of, own_count, stands_beside, storages
 from fastopt.numerics import is_low, kept
 from fastopt.runtime import count
 from fastopt.state.capture import ACCUMULATED
@@ -302,6 +302,7 @@ class CheckedState:
         needed = [*(self.needed(i) if entry["steps"] else ()), *followers]
         known = {*followers, ACCUMULATED}
         unexpected = [key for key in given if key.startswith("*") and key not in known]
+        unexpected += [key for key in given if stands_beside(key) and key not in forms]
         for listed, keys in (
             (self.differences.missing, [key for key in needed if key not in given]),
             (self.differences.unexpected, unexpected),
