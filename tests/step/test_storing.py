@@ -517,7 +517,7 @@ def test_a_master_is_loaded_by_its_own_format_alone(saved: str, here: Any) -> No
     other = fastopt.Adam(model(here))
     other.step(gradients(np.float32, 1))
     before = {k: np.array(v) for k, v in written(other).items()}
-    with pytest.raises(ValueError, match="master of '?w"):
+    with pytest.raises(ValueError, match=r"master of '?w"):
         other.load_state_dict(opt.state_dict())
     assert differing(written(other), before) == []
     if here is np.float32 and saved == "float16":  # whose states are the same

@@ -61,6 +61,7 @@ Subject draw_subject(Random& random, const Kernel& kernel, int number, Lengths s
     subject.scale = DrawnEntries::drawn(random, subject.shape, subject.fortran, item);
     subject.mask = DrawnEntries::drawn(random, subject.shape, subject.fortran, 1);
     draw_portion(random, subject);
+    if (kernel.dtype == DType::float32 && random.one_in(3)) draw_storages(random, subject);
     return subject;
 }
 
@@ -136,7 +137,8 @@ fastopt::Pass draw_pass(Random& random) {
             .pull = random.one_in(2),
             .pull_keep = 1.0 - pulled,
             .pull_take = pulled,
-            .backwards = random.one_in(2)};
+            .backwards = random.one_in(2),
+            .step = random.bits() >> (random.one_in(2) ? 50 : 20)};
 }
 
 }  // namespace driver::fuzz

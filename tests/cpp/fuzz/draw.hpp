@@ -17,6 +17,9 @@ void draw_gradient(Random& random, Subject& subject, bool written);
 // How much of the step each element takes, anew in the same memory.
 void draw_portion(Random& random, Subject& subject);
 
+// Lets some of the streams be stored in few bits, with the values that they have.
+void draw_storages(Random& random, Subject& subject);
+
 fastopt::Pass draw_pass(Random& random);
 
 }  // namespace driver::fuzz

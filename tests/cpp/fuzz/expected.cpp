@@ -41,6 +41,29 @@ template <class T> std::vector<T> converted(const Gradient& gradient, bool fortr
     return found;
 }
 
+// A stream as it is computed in.
+template <class T> std::vector<T> values(const Subject& subject, std::size_t stream) {
+    if constexpr (sizeof(T) == sizeof(float)) {
+        const fastopt::Stored& all = subject.stored;
+        if (all.has(stream)) return decoded(all.streams[stream].how, subject.bits(stream));
+    }
+    return elements<T>(subject.stream(stream));
+}
+
+// The same in memory, after a step.
+template <class T>
+Bits stored(const Subject& subject, std::size_t stream, const std::vector<T>& x, std::uint64_t step) {
+    const fastopt::Stored& all = subject.stored;
+    if constexpr (sizeof(T) == sizeof(float)) {
+        if (all.has(stream)) {
+            std::vector<unsigned> noise;
+            if (all.noisy) noise = noise_of(all.seed, step, stream, x.size());
+            return encoded(all.streams[stream].how, x, noise);
+        }
+    }
+    return {bytes(x), {}};
+}
+
 // The block of memory of a gradient whose elements have become zero.
 std::vector<char> zeroed(const Gradient& gradient) {
     std::vector<char> image = gradient.memory.image();
@@ -80,8 +103,8 @@ Expected expect_of(Random& random, const Subject& subject, const Row& given, con
                    const Kernel& kernel) {
     const Row row = given.scaled();
     Expected found;
-    Pieces<T> now{.p = elements<T>(subject.p), .g = {}, .states = {}};
-    for (const Memory& state : subject.states) now.states.push_back(elements<T>(state));
+    Pieces<T> now{.p = values<T>(subject, 0), .g = {}, .states = {}};
+    for (std::size_t s = 1; s <= subject.states.size(); ++s) now.states.push_back(values<T>(subject, s));
     std::vector<T> slow = elements<T>(subject.slow), average = elements<T>(subject.average);
     const std::vector<T> old = now.p;
     std::vector<T> begin;
@@ -110,16 +133,28 @@ Expected expect_of(Random& random, const Subject& subject, const Row& given, con
             if (asked.portions) take_portions(subject, old, now.p, false);
         }
         if (asked.pass.average && asked.averages) mix(average, now.p, asked.pass.keep, asked.pass.take);
-        found.sums = {present ? sum_of_squares(now.p, &old) : 0.0, sum_of_squares(now.p)};
     });
+    std::vector<Bits> streams;
+    for (std::size_t k = 0; k <= subject.states.size(); ++k) {
+        const std::vector<T>& x = k == 0 ? now.p : now.states[k - 1];
+        streams.push_back(present ? stored(subject, k, x, asked.pass.step) : subject.bits(k));
+    }
     // Of a float that took nothing of the step the bits are copied, subnormal or not.
     flushed(asked.flush && sizeof(T) == sizeof(double), [&] {
         for (std::size_t i = 0; present && asked.copies && i < old.size(); ++i) {
             put(subject.copied, found.copy.data() + 2 * i, static_cast<double>(now.p[i]));
         }
     });
-    found.arrays = {bytes(now.p), bytes(slow), bytes(average)};
-    for (const std::vector<T>& state : now.states) found.arrays.push_back(bytes(state));
+    flushed(asked.flush, [&] {
+        std::vector<T> rounded = now.p;
+        if constexpr (sizeof(T) == sizeof(float)) {
+            if (subject.stored.has(0)) rounded = decoded(subject.stored.streams[0].how, streams[0]);
+        }
+        found.sums = {present ? sum_of_squares(rounded, &old) : 0.0, sum_of_squares(rounded)};
+    });
+    found.arrays = {streams[0].elements, bytes(slow), bytes(average)};
+    for (std::size_t k = 1; k < streams.size(); ++k) found.arrays.push_back(streams[k].elements);
+    for (const Bits& each : streams) found.beside.push_back(each.beside);
     return found;
 }
 

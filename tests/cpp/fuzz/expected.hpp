@@ -19,6 +19,7 @@ struct Asked {
 // Of one parameter, after a step.
 struct Expected {
     std::vector<std::vector<char>> arrays;    // as `Subject::written` lists them
+    std::vector<std::vector<char>> beside;    // what stands beside the parameter and each state
     std::vector<char> copy, gradient;         // of the gradient all of its memory's block
     double squares = 0.0;                     // of the gradient
     std::pair<double, double> sums{};         // of the squares of update and new values

@@ -28,6 +28,9 @@ std::vector<const Memory*> all_written(const Subjects& subjects, const Asked& as
     for (const Subject& subject : subjects) {
         found.push_back(&subject.p);
         for (const Memory& state : subject.states) found.push_back(&state);
+        for (const Memory& each : subject.beside) {
+            if (each.block()) found.push_back(&each);
+        }
         if (asked.slow) found.push_back(&subject.slow);
         if (asked.averages) found.push_back(&subject.average);
         if (asked.copies) found.push_back(&subject.copy);

@@ -70,8 +70,9 @@ void Round::add() {
         const Layout layout = subject.layout();
         std::vector<fastopt::ArrayView> views{subject.view(subject.p, layout)};
         for (const Memory& state : subject.states) views.push_back(subject.view(state, layout));
-        if (random_.one_in(20)) expect_no_parameter(random_, level_.kernels[subject.number], views);
-        plan_.add(views, level_.kernels[subject.number], subject.assigned = assignment[i]);
+        if (!subject.is_stored && random_.one_in(20)) expect_no_parameter(random_, level_.kernels[subject.number], views);
+        plan_.add(views, level_.kernels[subject.number], subject.assigned = assignment[i], 0,
+                  subject.is_stored ? &subject.stored : nullptr);
     }
     plan_.cut();
 }

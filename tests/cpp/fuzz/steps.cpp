@@ -1,4 +1,5 @@
 // The steps of a round: what is drawn for each, and whether it did what it should.
+#include <algorithm>
 #include <cstdio>
 
 #include "fuzz/compare.hpp"
@@ -13,7 +14,9 @@ namespace driver::fuzz {
 
 void Round::draw_step() {
     asked_.pass = draw_pass(random_);
-    plan_.flush_subnormals(asked_.flush = random_.one_in(3));
+    // What is stored of a number that stays subnormal, or becomes 0, as the loop is made, is not told apart.
+    const bool stored = std::ranges::any_of(subjects_, &Subject::is_stored);
+    plan_.flush_subnormals(asked_.flush = random_.one_in(3) && !stored);
     rows_.clear();
     plan_.resize_rows(rule_of_row_.size());
     for (std::size_t r = 0; r < rule_of_row_.size(); ++r) {
