@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from golden.data import Array, extremes, values
+from support.by_hand import bfloat16
 from support.steps import take_step
 from support.variants import ANY_SHAPE, FOUNDING, dialects, known, pairs, products
 
 import fastopt
 from fastopt.registry import optimizer_class
 from fastopt.schedules import linear
+from fastopt.step import core_of
 
 Options = dict[str, Any]
 STEPS = 5
@@ -125,6 +127,22 @@ def smoothing(run: Run, dtype: Any, backend: str) -> Iterator[Array]:
     yield fastopt.ema(signal.astype(np.float16), axis=1, backend=backend, **run.options)
 
 
+def stored(run: Run, dtype: Any, backend: str) -> Iterator[Array]:
+    """Step with parameters of a dtype, and states in few bits; give all of it as it is stored."""
+    options = {**run.options, "cast_grads": True, "min_8bit_size": 300}
+    of = np.dtype({"bfloat16": bfloat16}.get(options["params"], options["params"]))
+    shapes: list[tuple[int, ...]] = [(37, 53), (31, 20), (5003,), (7,)]
+    params = [values(shape, np.float32, k).astype(of) for k, shape in enumerate(shapes)]
+    params[1] = np.asfortranarray(params[1])
+    del options["params"]
+    opt = fastopt.get(run.algorithm, params, backend=backend, **options)
+    for t in range(1, STEPS + 1):
+        take_step(opt, [values(p.shape, dtype, 8 * t + k) for k, p in enumerate(params)])
+    yield from params
+    for state in core_of(opt).bound.states:
+        yield from state.values()
+
+
 KINDS: dict[str, Callable[[Run, Any, str], Iterator[Array]]] = {
     "step": step,
     "pipeline": pipeline,
@@ -132,6 +150,7 @@ KINDS: dict[str, Callable[[Run, Any, str], Iterator[Array]]] = {
     "many": many,
     "perturbed": perturbed,
     "smoothing": smoothing,
+    "stored": stored,
 }
 
 AROUND: list[Options] = [
@@ -179,6 +198,17 @@ TRANSFORMED: Options = {
     "adaptive_clip": 0.05,
 }
 
+STORED: list[tuple[str, Options]] = [
+    ("adamw", {"params": "bfloat16", "state_dtype": "8bit", "weight_decay": 0.05}),
+    (
+        "adam",
+        {"params": "bfloat16", "master_weights": False, "amsgrad": True, "state_dtype": "bfloat16"},
+    ),
+    ("adam", {"params": "float32", "state_dtype": "8bit", "stochastic_rounding": False, "ema": 0.9}),
+    ("sgd", {"params": "float16", "momentum": 0.9, "state_dtype": "8bit", "global_clipnorm": 3.0}),
+    ("sgd", {"params": "bfloat16", "master_weights": False, "rounding_seed": 1 << 40}),
+]
+
 
 def runs() -> list[Run]:
     """List all that the table has to have a row for."""
@@ -207,4 +237,5 @@ def runs() -> list[Run]:
         Run("perturbed", "sgd", {"rho": 0.3}),
         Run("perturbed", "sgd", {"rho": 2.0, "adaptive": True, "eta": 0.02}),
         *(Run("smoothing", "ema", options) for options in smooth),
+        *(Run("stored", *each) for each in STORED),
     ]
