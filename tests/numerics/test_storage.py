@@ -241,6 +241,16 @@ def test_every_code_is_found_again(codes: Codes) -> None:
 
 
 @each_code
+def test_ties_between_codes_are_even(codes: Codes) -> None:
+    code = np.arange(40, 80)
+    x = np.full(BLOCK, codes.reach, F)  # the largest, so that nothing is rounded before
+    x[:40] = (codes.sizes[code] + codes.sizes[code + 1]) / 2 - codes.offset
+    found, scales = stored(codes.name, x)
+    assert scales.tolist() == [1.0]
+    assert found[:40].tolist() == (code + code % 2).tolist()
+
+
+@each_code
 def test_the_largest_of_a_block_stays(codes: Codes) -> None:
     for noise in (None, np.zeros(BLOCK, U), np.full(BLOCK, 0xFFFF, U)):
         for seed in range(20):

@@ -12,7 +12,6 @@ from support.variants import Options
 Format = tuple[Any, Options]  # the dtype of parameters, and what the optimizer is asked for
 
 EIGHT = {"state_dtype": "8bit", "min_8bit_size": 1}
-STATES: Options = {"state_dtype": {"m": "8bit", "v": "bfloat16", "v_max": "8bit"}, "min_8bit_size": 300}
 FORMATS: dict[str, Format] = {
     "split": (bfloat16, {}),
     "float16": (np.float16, {}),
@@ -53,6 +52,12 @@ def gradients(dtype: Any, step: int) -> dict[str, Any]:
     if step % 3 == 2:
         found[("w", "row")[step % 2]] = None
     return found
+
+
+def states(opt: fastopt.Optimizer) -> dict[str, dict[str, Array]]:
+    """Give the states of each parameter by name, as they are stored."""
+    bound = core_of(opt).bound
+    return dict(zip(bound.parameters.names, bound.states, strict=True))
 
 
 def written(opt: fastopt.Optimizer) -> dict[str, Array]:
