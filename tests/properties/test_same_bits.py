@@ -4,17 +4,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from support.formats import FORMATS, differing
+from support.formats import written as stored
 from support.scenes import VARIANTS, Scene, assert_same, scenes
+from support.steps import take_step
 from support.variants import ANY_SHAPE
 
 import fastopt
+from fastopt.registry import optimizer_class
 from fastopt.runtime.extension import native
 
 LEVELS = native.runnable_levels() if native else []
 # Numba compiles each rule for some time; tests/numerics/test_bits.py has them all.
 SOME = [next(v for v in VARIANTS if v[0] == name) for name in ANY_SHAPE][::3]
+FEW_BITS = [v for v in VARIANTS if optimizer_class(v[0]).facts.few_bits]
 
 
 @contextmanager
@@ -55,6 +61,21 @@ def test_every_level(scene: Scene) -> None:
     for name in LEVELS[1:]:
         with at_level(name):
             assert_same(scene.train(), wanted)
+
+
+@given(scenes(of=FEW_BITS, most=12), st.sampled_from(list(FORMATS)))
+def test_few_bits(scene: Scene, form: str) -> None:
+    dtype, options = FORMATS[form]
+    scene = replace(scene, dtypes=[np.float32] * len(scene.dtypes))
+    found = []
+    for backend in ("native", "numpy"):
+        with np.errstate(all="ignore"):
+            params = [p.astype(dtype) for p in scene.params()]
+        opt = scene.make(params, backend=backend, **options)
+        for k in range(1, 4):
+            take_step(opt, scene.grads(k))
+        found.append(stored(opt))
+    assert differing(*found) == []
 
 
 @given(scenes(most=4), st.integers(1, 8), st.integers(2, 7))
