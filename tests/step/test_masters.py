@@ -91,3 +91,18 @@ def test_an_array_in_two_places(form: str, backend: str) -> None:
         opt.step({"w": g * 0.75, "head": g * 0.25} if twice else {"w": g})
         found.append(p)
     assert same(*found)
+
+
+def test_a_master_is_no_gradient(backend: str) -> None:
+    """It is written while the gradient is read."""
+    p = np.ones((4, 5), np.float16)
+    opt = fastopt.SGD({"w": p}, backend=backend)
+    g = np.ones((4, 5), np.float32)
+    opt.step({"w": g})
+    rest = states(opt)["w"]["master"]
+    for _ in range(2):
+        before = rest.copy()
+        with pytest.raises(ValueError, match="shares memory"):
+            opt.step({"w": rest})
+        assert same(rest, before)
+        opt.step({"w": g})
