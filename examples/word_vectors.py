@@ -1,7 +1,7 @@
 """Word vectors from real text: skip-gram with negative sampling, and a vocabulary that grows.
 
 ``python examples/word_vectors.py``. The text is Python's own help, which every installation has.
-Mikolov et al., arXiv:1310.4546.
+Mikolov et al., arXiv:1310.4546. A batch has gradients of the rows of its words, and of no others.
 """
 
 import re
@@ -29,7 +29,7 @@ def pairs_of(ids):
 
 
 def grads_of(params, center, context, rng):
-    """Return the mean loss of a batch of pairs, and the gradients of both tables."""
+    """Return the mean loss of a batch of pairs, and the gradients of rows of both tables."""
     inside, outside = params["in"], params["out"]
     others = rng.integers(0, len(outside), (len(center), NEGATIVE))
     ids = np.concatenate([context[:, None], others], axis=1)
@@ -39,10 +39,11 @@ def grads_of(params, center, context, rng):
     score = np.einsum("bd,bkd->bk", v, u)
     loss = np.logaddexp(0, np.where(target == 1, -score, score)).sum(axis=1).mean()
     error = (1 / (1 + np.exp(-score)) - target).astype(np.float32) / len(center)
-    grads = {name: np.zeros_like(p) for name, p in params.items()}
-    np.add.at(grads["in"], center, np.einsum("bk,bkd->bd", error, u))
-    np.add.at(grads["out"], ids, error[:, :, None] * v[:, None, :])
-    return loss, grads
+    of_out = (error[:, :, None] * v[:, None, :]).reshape(-1, WIDTH)
+    return loss, {
+        "in": fastopt.RowGradient(center, np.einsum("bk,bkd->bd", error, u)),
+        "out": fastopt.RowGradient(ids.ravel(), of_out),
+    }
 
 
 def train(params, opt, ids, rng, steps):
@@ -74,7 +75,7 @@ def main():
         "in": rng.normal(0, 0.1, (len(number), WIDTH)).astype(np.float32),
         "out": np.zeros((len(number), WIDTH), np.float32),
     }
-    opt = fastopt.Adam(params, lr=0.01)
+    opt = fastopt.Adam(params, lr=0.01, sparse="exact")  # as if all rows had a gradient
     print(f"{len(text):,} words of text; {len(number):,} have vectors of {WIDTH}")
     print(f"loss after 300 steps: {train(params, opt, ids, rng, 300):.3f}")
 

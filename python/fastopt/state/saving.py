@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from fastopt import checkpoint
