@@ -19,34 +19,43 @@ constexpr int digit_bits = 11;
 // Not on the stack, as that of a thread can be small: parameter, gradient and states.
 alignas(line) thread_local char room[max_states + 2][stream_bytes];
 
-struct Entry {
-    std::int64_t row, position;
-};
+// The row of an index, and behind it the position of the index.
+using Entry = std::uint64_t;
+constexpr int position_bits = 32;
+constexpr std::ptrdiff_t most = std::ptrdiff_t(1) << position_bits;
 
 // By the digits of the rows from the lowest: those that are equal stay in the order of their positions.
 void sort_stably(std::vector<Entry>& entries, std::ptrdiff_t rows) {
     std::vector<Entry> other(entries.size());
     const int bits = int(std::bit_width(std::uint64_t(std::max(rows, std::ptrdiff_t(1)) - 1)));
     for (int shift = 0; shift < bits; shift += digit_bits) {
-        const auto digit = [shift](const Entry& entry) {
-            return std::size_t(entry.row >> shift) & ((std::size_t(1) << digit_bits) - 1);
+        const auto digit = [shift](Entry entry) {
+            return std::size_t(entry >> (position_bits + shift)) & ((std::size_t(1) << digit_bits) - 1);
         };
         std::vector<std::size_t> begins((std::size_t(1) << digit_bits) + 1);
-        for (const Entry& entry : entries) ++begins[digit(entry) + 1];
+        for (const Entry entry : entries) ++begins[digit(entry) + 1];
         for (std::size_t k = 1; k < begins.size(); ++k) begins[k] += begins[k - 1];
-        for (const Entry& entry : entries) other[begins[digit(entry)]++] = entry;
+        for (const Entry entry : entries) other[begins[digit(entry)]++] = entry;
         entries.swap(other);
     }
 }
 
 // Adds rows in the order of their positions, from +0.
 template <class T>
-void sum(const char* values, std::span<const std::int64_t> positions, std::ptrdiff_t length, std::ptrdiff_t offset,
+void sum(const char* values, std::span<const std::uint32_t> positions, std::ptrdiff_t length, std::ptrdiff_t offset,
          std::ptrdiff_t n, char* to_given) {
     T* __restrict to = reinterpret_cast<T*>(to_given);
-    std::memset(to_given, 0, std::size_t(n) * sizeof(T));
-    for (const std::int64_t position : positions) {
-        const T* __restrict from = reinterpret_cast<const T*>(values) + position * length + offset;
+    for (std::ptrdiff_t i = 0; n < shortest_in_place && i < n; ++i) {    // a vector would be longer than the row
+        T total = T(0);
+        for (const std::uint32_t position : positions) {
+            total += reinterpret_cast<const T*>(values)[std::ptrdiff_t(position) * length + offset + i];
+        }
+        to[i] = total;
+    }
+    if (n < shortest_in_place) return;
+    for (std::ptrdiff_t i = 0; i < n; ++i) to[i] = T(0);
+    for (const std::uint32_t position : positions) {
+        const T* __restrict from = reinterpret_cast<const T*>(values) + std::ptrdiff_t(position) * length + offset;
 #pragma omp simd
         for (std::ptrdiff_t i = 0; i < n; ++i) to[i] += from[i];
     }
@@ -54,16 +63,16 @@ void sum(const char* values, std::span<const std::int64_t> positions, std::ptrdi
 
 // Copies rows out of the whole, or back; of so many bytes each, which the compiler knows where they are not 0.
 template <std::size_t fixed>
-void move_rows(char* packed, char* whole, std::span<const std::int64_t> rows, std::size_t bytes, bool back) {
+void move_rows(char* packed, char* whole, std::span<const std::uint32_t> rows, std::size_t bytes, bool back) {
     const std::size_t size = fixed ? fixed : bytes;
-    for (const std::int64_t row : rows) {
+    for (const std::uint32_t row : rows) {
         char* const there = whole + std::size_t(row) * size;
         back ? std::memcpy(there, packed, size) : std::memcpy(packed, there, size);
         packed += size;
     }
 }
 
-void move_rows(char* packed, char* whole, std::span<const std::int64_t> rows, std::size_t bytes, bool back) {
+void move_rows(char* packed, char* whole, std::span<const std::uint32_t> rows, std::size_t bytes, bool back) {
     switch (bytes) {
         case 4: return move_rows<4>(packed, whole, rows, bytes, back);
         case 8: return move_rows<8>(packed, whole, rows, bytes, back);
@@ -82,35 +91,41 @@ RowGradient::RowGradient(const GivenRows& given, std::ptrdiff_t rows, std::ptrdi
 }
 
 void RowGradient::sort(const GivenRows& given, std::ptrdiff_t rows) {
+    const std::size_t count = given.indices.size();
+    if (rows >= most || count >= std::size_t(most)) throw std::length_error("gradients of rows are of fewer than 2^32");
     std::vector<Entry> entries;
-    entries.reserve(given.indices.size());
+    entries.reserve(count);
     bool rises = true;
     for (const std::int64_t row : given.indices) {
         if (row < 0 || row >= rows) throw std::invalid_argument("an index is no row of the parameter");
-        rises = rises && (entries.empty() || row >= entries.back().row);
-        entries.push_back({row, std::int64_t(entries.size())});
+        const Entry entry = std::uint64_t(row) << position_bits | entries.size();
+        rises = rises && (entries.empty() || entry > entries.back());
+        entries.push_back(entry);
     }
     if (!rises) sort_stably(entries, rows);
-    positions_.reserve(entries.size());
-    for (const Entry& entry : entries) {
-        if (rows_.empty() || rows_.back() != entry.row) {
-            rows_.push_back(entry.row);
-            firsts_.push_back(std::int64_t(positions_.size()));
+    rows_.reserve(count);
+    positions_.reserve(count);
+    firsts_.reserve(count + 1);
+    for (const Entry entry : entries) {
+        const auto row = std::uint32_t(entry >> position_bits);
+        if (rows_.empty() || rows_.back() != row) {
+            rows_.push_back(row);
+            firsts_.push_back(std::uint32_t(positions_.size()));
         }
-        positions_.push_back(entry.position);
+        positions_.push_back(std::uint32_t(entry));
     }
-    firsts_.push_back(std::int64_t(positions_.size()));
+    firsts_.push_back(std::uint32_t(positions_.size()));
 }
 
 void RowGradient::merge(const unsigned char* living, std::ptrdiff_t rows) {
-    const std::vector<std::int64_t> touched = std::move(rows_), begins = std::move(firsts_);
+    const std::vector<std::uint32_t> touched = std::move(rows_), begins = std::move(firsts_);
     rows_ = {};
     firsts_ = {};
     std::size_t next = 0;
-    for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::ptrdiff_t row = 0; row < rows; ++row) {
         const bool has_gradient = next < touched.size() && touched[next] == row;
         if (!has_gradient && !living[row]) continue;
-        rows_.push_back(row);
+        rows_.push_back(std::uint32_t(row));
         firsts_.push_back(begins[next]);
         next += has_gradient;
     }
@@ -119,7 +134,7 @@ void RowGradient::merge(const unsigned char* living, std::ptrdiff_t rows) {
 
 void RowGradient::read(std::ptrdiff_t k, std::ptrdiff_t offset, std::ptrdiff_t n, char* to) const noexcept {
     const auto first = std::size_t(firsts_[std::size_t(k)]), last = std::size_t(firsts_[std::size_t(k) + 1]);
-    const std::span<const std::int64_t> positions(positions_.data() + first, last - first);
+    const std::span<const std::uint32_t> positions(positions_.data() + first, last - first);
     (dtype_ == DType::float32 ? sum<float> : sum<double>)(values_, positions, length_, offset, n, to);
 }
 
@@ -161,12 +176,12 @@ void RowGradient::in_place(const Update& update, const Streams& streams, std::pt
 void RowGradient::by_tile(const Update& update, const Streams& streams, const Streams& tile, std::ptrdiff_t begin,
                           std::ptrdiff_t end) const noexcept {
     if (length_ == 0) return;
-    const std::ptrdiff_t most = tile_elements / length_;
+    const std::ptrdiff_t most_rows = tile_elements / length_;
     const std::size_t bytes = bytes_of_row();
     for (std::ptrdiff_t first = begin, n = 0; first < end; first += n) {
-        n = std::min(most, end - first);
-        const std::span<const std::int64_t> rows(&rows_[std::size_t(first)], std::size_t(n));
-        for (std::ptrdiff_t k = first; k < first + n; ++k) fetch(streams, k + most);
+        n = std::min(most_rows, end - first);
+        const std::span<const std::uint32_t> rows(&rows_[std::size_t(first)], std::size_t(n));
+        for (std::ptrdiff_t k = first; k < first + n; ++k) fetch(streams, k + most_rows);
         const auto move_all = [&](bool back) {
             move_rows(tile.p, streams.p, rows, bytes, back);
             for (int s = 0; s < streams.kernel->states; ++s) {

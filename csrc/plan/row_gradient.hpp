@@ -18,14 +18,14 @@ struct GivenRows {
 class RowGradient {
 public:
     // The parameter has so many rows of so many elements. The values are read later, all else now; throws where an
-    // index is no row.
+    // index is no row, and for 2^32 rows or indices and more.
     RowGradient(const GivenRows& given, std::ptrdiff_t rows, std::ptrdiff_t length, DType dtype);
 
     // How many rows are stepped; those without a gradient as if it were 0.
     std::ptrdiff_t count() const { return std::ptrdiff_t(rows_.size()); }
     std::size_t bytes_of_row() const { return std::size_t(length_) * item_; }
     // Which elements of the parameter a row is.
-    std::ptrdiff_t begin_of(std::ptrdiff_t k) const { return rows_[std::size_t(k)] * length_; }
+    std::ptrdiff_t begin_of(std::ptrdiff_t k) const { return std::ptrdiff_t(rows_[std::size_t(k)]) * length_; }
     std::ptrdiff_t end_of(std::ptrdiff_t k) const { return begin_of(k) + length_; }
 
     // Steps the rows from number `begin` to number `end`.
@@ -36,7 +36,6 @@ public:
 
 private:
     void sort(const GivenRows& given, std::ptrdiff_t rows);
-    void add(std::int64_t row, std::ptrdiff_t positions);
     void merge(const unsigned char* living, std::ptrdiff_t rows);
     // Writes n elements of the gradient of a row, from `offset`.
     void read(std::ptrdiff_t k, std::ptrdiff_t offset, std::ptrdiff_t n, char* to) const noexcept;
@@ -50,9 +49,10 @@ private:
     std::ptrdiff_t length_;
     DType dtype_;
     std::size_t item_;
-    std::vector<std::int64_t> rows_;         // that are stepped, in their order
-    std::vector<std::int64_t> positions_;    // of the indices, in the order of rows
-    std::vector<std::int64_t> firsts_;       // row k: the positions from firsts_[k] to firsts_[k + 1]
+    // Of 32 bits, as with short rows they are most of what a step reads.
+    std::vector<std::uint32_t> rows_;         // that are stepped, in their order
+    std::vector<std::uint32_t> positions_;    // of the indices, in the order of rows
+    std::vector<std::uint32_t> firsts_;       // row k: the positions from firsts_[k] to firsts_[k + 1]
 };
 
 }  // namespace fastopt
