@@ -100,8 +100,8 @@ void NumpyPlan::bind_rows(std::size_t parameter, py::handle indices, py::handle 
     TorchTensor g;
     if (!g.read(gradient)) return false;
     const auto dtype = g.dtype();
-    if (dtype != plan_.dtype(parameter) || !g.has_shape(plan_.shape(parameter))) return false;
-    if (TorchTensor::is_lazy(gradient)) return false;
+    if (!dtype || !plan_.takes(parameter, *dtype)) return false;
+    if (!g.has_shape(plan_.shape(parameter)) || TorchTensor::is_lazy(gradient)) return false;
     return plan_.bind(parameter, g.view(*dtype), overlap_checked, forms);
 }
 

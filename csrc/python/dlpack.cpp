@@ -10,7 +10,7 @@ namespace fastopt {
 namespace dlpack {
 namespace {
 
-constexpr std::uint8_t floating = 2;
+constexpr std::uint8_t floating = 2, bfloat = 4;
 
 // Whether the processor reads its memory: kDLCPU and kDLCUDAHost.
 bool is_read(Device device) { return device.type == 1 || device.type == 3; }
@@ -73,7 +73,10 @@ void TorchTensor::fetch_fields(PyObject* object) {
 
 std::optional<DType> TorchTensor::dtype() const {
     const dlpack::Format format = fields_.format;
-    if (format.code != dlpack::floating || format.lanes != 1) return {};
+    if (format.lanes != 1) return {};
+    if (format.code == dlpack::bfloat && format.bits == 16) return DType::bfloat16;
+    if (format.code != dlpack::floating) return {};
+    if (format.bits == 16) return DType::float16;
     if (format.bits == 32) return DType::float32;
     if (format.bits == 64) return DType::float64;
     return {};

@@ -49,6 +49,8 @@ def _read(g: Any) -> Any:
     if g.__dlpack_device__()[0] not in READABLE:
         raise BufferError("it is on another device")
     try:
+        if str(getattr(g, "dtype", "")) == "torch.bfloat16":
+            return _of_bfloat16(_plain(g))
         return np.from_dlpack(_plain(g))
     except Exception:
         try:  # DLPack does not know all dtypes: bfloat16
@@ -56,6 +58,13 @@ def _read(g: Any) -> Any:
         except Exception:
             pass
         raise
+
+
+def _of_bfloat16(t: Any) -> Any:
+    """View a tensor of numbers that NumPy does not know, by way of their bits."""
+    from ml_dtypes import bfloat16
+
+    return np.from_dlpack(t.view(sys.modules["torch"].int16)).view(bfloat16)
 
 
 def _plain(g: Any) -> Any:
