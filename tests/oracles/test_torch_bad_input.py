@@ -35,8 +35,7 @@ def stepped(p: Any, g: Any = None) -> None:
 
 PARAMETERS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "meta": (lambda: torch.zeros(3, device="meta"), ValueError, "to_empty"),
-    "bfloat16": (lambda: torch.zeros(3, dtype=torch.bfloat16), TypeError, "autocast"),
-    "float16": (lambda: torch.zeros(3, dtype=torch.float16), TypeError, "autocast"),
+    "8 bits": (lambda: torch.zeros(3, dtype=torch.float8_e5m2), TypeError, r"p\.float\(\)"),
     "whole": (lambda: torch.zeros(3, dtype=torch.int64), TypeError, r"p\.float\(\)"),
     "bool": (lambda: torch.zeros(3, dtype=torch.bool), TypeError, r"p\.float\(\)"),
     "subclass": (lambda: torch.zeros(3).as_subclass(Sub), TypeError, "as_subclass"),
@@ -73,6 +72,7 @@ GRADIENTS: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
     "subclass": (lambda p: torch.ones(3).as_subclass(Sub), TypeError, "as_subclass"),
     "fake": (lambda p: fake(3), TypeError, "as_subclass"),
     "negative": (lambda p: torch._neg_view(torch.ones(3)), ValueError, "resolve_neg"),
+    "16 bits": (lambda p: torch.ones(3, dtype=torch.bfloat16), TypeError, r"to\(p\.dtype\)"),
     "the parameter itself": (lambda p: p.detach(), ValueError, "shares memory"),
 }
 

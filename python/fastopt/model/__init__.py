@@ -27,6 +27,7 @@ from fastopt.model.storing import (
     PARAMETER,
     SCALES,
     Storages,
+    as_bfloat16,
     beside,
     encoded,
     forms_of,

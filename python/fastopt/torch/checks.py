@@ -6,8 +6,8 @@ from typing import Any
 import torch
 
 KNOWN = (torch.Tensor, torch.nn.Parameter)
-_FLOATS = (torch.float32, torch.float64, torch.complex64, torch.complex128)
-_SHORT = (torch.float16, torch.bfloat16)
+SHORT = (torch.float16, torch.bfloat16)  # computed in float32
+_FLOATS = (torch.float32, torch.float64, torch.complex64, torch.complex128, *SHORT)
 
 
 def named(groups: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
@@ -21,12 +21,20 @@ def named(groups: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
 def check_parameter(p: Any, what: str) -> None:
     """Raise unless a step can write a parameter."""
     _check(p, what, "p")
+    if p.dtype == torch.bfloat16:
+        try:
+            import ml_dtypes  # noqa: F401
+        except ImportError:
+            raise ImportError(
+                f"{what} (bfloat16, shape {tuple(p.shape)}) needs ml_dtypes, by which NumPy knows its "
+                "elements: pip install ml_dtypes"
+            ) from None
 
 
 def check_gradient(g: Any, p: Any, what: str) -> None:
     """Raise unless g can be the gradient of a parameter."""
     _check(g, what, "g")
-    if g.dtype != p.dtype:
+    if g.dtype != p.dtype and not (p.dtype in SHORT and g.dtype == torch.float32):
         raise TypeError(
             f"{what} has dtype {_dtype(g)}, its parameter {_dtype(p)}: give it g.to(p.dtype)"
         )
@@ -65,9 +73,9 @@ def _check(t: Any, what: str, t_name: str) -> None:
             f"{t_name}.to_dense()"
         )
     if t.is_quantized or t.dtype not in _FLOATS:
-        remedy = "keep parameters in float32, and compute under torch.autocast"
-        remedy = remedy if t.dtype in _SHORT else f"convert it with {t_name}.float()"
-        raise TypeError(f"{found} must be float32 or float64: {remedy}")
+        raise TypeError(
+            f"{found} must be float32, float64, bfloat16 or float16: convert it with {t_name}.float()"
+        )
     try:
         missing = t.data_ptr() == 0 and t.numel() > 0
     except RuntimeError:

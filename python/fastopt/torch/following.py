@@ -4,6 +4,7 @@ from typing import Any
 
 from fastopt.followers import Averages, Follower
 from fastopt.model import commit
+from fastopt.numerics import STORAGES
 from fastopt.optimizer import Optimizer
 from fastopt.step import core_of
 from fastopt.torch.options import FOLLOWERS
@@ -13,11 +14,17 @@ def _called(key: str, follower: Follower) -> str:
     return follower.setting.removesuffix("_start") if isinstance(follower, Averages) else key
 
 
-class Following:
-    """Arrays that follow the parameters of an optimizer, if any do.
+def _rounds_by_noise(opt: Optimizer) -> bool:
+    """Return whether elements are rounded by noise, which is of the number of the step."""
+    stored = [how for each in core_of(opt).bound.how_stored for how in each.values()]
+    return opt.stochastic_rounding and not all([STORAGES[how].exact for how in stored])
 
-    The numbers that all parameters share, such as that of the steps, stand in each group of torch,
-    which saves them, and from which an optimizer made anew has them. Without an array in torch's
+
+class Following:
+    """Arrays that follow the parameters of an optimizer, if any do, and what all parameters share.
+
+    Such numbers, as that of the steps, stand in each group of torch where they are needed; torch
+    saves them, and an optimizer made anew has them from there. Without an array in torch's
     state, a parameter has not begun.
 
     Attributes
@@ -32,7 +39,8 @@ class Following:
         known = [group[FOLLOWERS] for group in groups if FOLLOWERS in group]
         self._numbers: dict[str, Any] = {}
         self._last: dict[str, Any] = {}
-        if self.names and known:
+        self._counts = bool(self.names) or _rounds_by_noise(opt)
+        if self._counts and known:
             self._put(groups, known[0])
 
     def _put(self, groups: list[dict[str, Any]], numbers: dict[str, Any]) -> None:
@@ -65,7 +73,7 @@ class Following:
 
     def count(self, groups: list[dict[str, Any]]) -> None:
         """Write the numbers as they are after a step."""
-        if self.names:
+        if self._counts:
             bound = core_of(self._opt).bound
             if not self._numbers:
                 self._put(groups, self._numbers)
@@ -77,7 +85,7 @@ class Following:
     def is_there(self, groups: list[dict[str, Any]]) -> bool:
         """Return whether the numbers are as they were left."""
         if not self._numbers:
-            return not self.names or not any([FOLLOWERS in group for group in groups])
+            return not self._counts or not any([FOLLOWERS in group for group in groups])
         there = all([group.get(FOLLOWERS) is self._numbers for group in groups])
         return there and self._numbers == self._last
 

@@ -10,6 +10,7 @@ from fastopt.optimizer import Optimizer
 from fastopt.torch.hooks import hooked
 from fastopt.torch.inner import Inner
 from fastopt.torch.options import OF_ALL, OF_GROUPS, taken
+from fastopt.torch.storing import hide, show
 
 
 class Fused(torch.optim.Optimizer):  # type: ignore[misc]
@@ -31,6 +32,7 @@ class Fused(torch.optim.Optimizer):  # type: ignore[misc]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Complete groups of torch's own optimizers, which know fewer options."""
+        show(state.get("state", {}))
         super().__setstate__(state)
         self._complete()
 
@@ -123,6 +125,14 @@ class Fused(torch.optim.Optimizer):  # type: ignore[misc]
         self._check_in_place()
         found: dict[str, Any] = super().state_dict()
         return found
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load as torch's optimizers do, and cast no state of a parameter of 16 bits."""
+        hook = self.register_load_state_dict_pre_hook(lambda _, given: hide(given, self.param_groups))
+        try:
+            super().load_state_dict(state_dict)
+        finally:
+            hook.remove()
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what copies are made of, as `state_dict`."""

@@ -50,6 +50,13 @@ class Groups:
             first += len(params)
         return found
 
+    def each(self, kind: type[Optimizer]) -> list[Values]:
+        """Return the hyperparameters of each parameter."""
+        found, defaults = [], {key: each.default for key, each in kind.hyperparameters.items()}
+        for values, params in zip(self.values, self._lists, strict=True):
+            found += [Values(**{**defaults, **values})] * len(params)
+        return found
+
     def are_elementwise(self, kind: type[Optimizer]) -> list[bool]:
         """Return of each parameter whether the algorithm treats its elements one by one."""
         each = []

@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 
+from fastopt.algorithm import transforms_of
 from fastopt.optimizer import Optimizer
 from fastopt.step import core_of
-from fastopt.torch.checks import KNOWN, check_gradient, check_parameter, named
+from fastopt.torch.checks import KNOWN, SHORT, check_gradient, check_parameter, named
 from fastopt.torch.groups import Groups
 from fastopt.torch.names import Names
 from fastopt.torch.states import States
@@ -39,6 +40,7 @@ class Inner:
                     f"{what} is complex, and {kind.__name__} looks at the shape of a parameter or at "
                     "norms: give torch.view_as_real(p)"
                 )
+        self._check_short(kind, groups)
         self._forms = [Form(p, each) for p, each in zip(self._params, alone, strict=True)]
         for (what, p), form in zip(named(groups), self._forms, strict=True):
             if form.overlaps:
@@ -54,6 +56,24 @@ class Inner:
         core_of(self.opt).gate.read = True  # others refer to the tensors, and none to these arrays
         self._scale, self.is_swapped = 1.0, False
         self._states = States(names, self.opt, self._params, self._forms, groups, state)
+
+    def _check_short(self, kind: type[Optimizer], groups: list[dict[str, Any]]) -> None:
+        """Raise for parameters of 16 bits where the algorithm, or the gradient, needs more."""
+        for (what, p), h in zip(named(groups), self._groups.each(kind), strict=True):
+            asked = [f"{kind.__name__} takes estimates"] if kind.takes_estimate else transforms_of(h)
+            if p.dtype in SHORT and asked:
+                raise TypeError(
+                    f"{what} is {p.dtype}, and {asked[0]} needs float32 or float64: keep parameters in "
+                    "float32, and compute under torch.autocast"
+                )
+
+    def _check_movable(self) -> None:
+        for p in self._params:
+            if p.dtype in SHORT:
+                raise TypeError(
+                    f"a parameter is {p.dtype}, and no average can stand in its place: compute with "
+                    "those of opt.ema_state, as by torch.func.functional_call"
+                )
 
     def follows(self, groups: list[dict[str, Any]], state: Any) -> bool:
         """Set hyperparameters that have changed; return whether nothing else has."""
@@ -72,6 +92,7 @@ class Inner:
 
     def move(self, to_averages: bool) -> None:
         """Move the parameters to the averages of their algorithms, or back."""
+        self._check_movable()
         self._read()
         if to_averages:
             self.opt.eval()
@@ -82,6 +103,7 @@ class Inner:
     @contextmanager
     def averaged(self) -> Iterator[None]:
         """Move the parameters to their averages, for the time of a with block."""
+        self._check_movable()
         self._read()
         try:
             with self.opt.averaged():

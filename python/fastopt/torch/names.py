@@ -46,6 +46,10 @@ class Names:
         given = as_ours(self._kind.__name__, group)
         found = {key: plain(given[key]) for key in self._theirs.options if key in given}
         found.update({key: plain(group[key]) for key in OF_GROUPS if key in group})
+        if isinstance(found.get("state_dtype"), dict):
+            ours = {there: here for here, there in self._theirs.states.items()}
+            asked = found["state_dtype"].items()
+            found["state_dtype"] = {ours.get(state, state): dtype for state, dtype in asked}
         if found.get("nesterov") and found["momentum"] == 0.0:
             found["nesterov"] = False  # no different, and refused
         return found

@@ -28,6 +28,10 @@ OF_ALL: Mapping[str, Option] = {
         "swa_every",
         "lookahead_steps",
         "lookahead_alpha",
+        "master_weights",
+        "stochastic_rounding",
+        "rounding_seed",
+        "min_8bit_size",
     )
 }
 

@@ -14,7 +14,8 @@ from fastopt.torch.following import Following
 from fastopt.torch.groups import same
 from fastopt.torch.names import Names
 from fastopt.torch.options import read
-from fastopt.torch.tensors import Form, array_of, places
+from fastopt.torch.storing import forget, key_of, loaded
+from fastopt.torch.tensors import Form, places
 
 
 def _held(state: Any) -> list[Any]:
@@ -56,19 +57,16 @@ class States:
         """Load the state that torch has."""
         names, opt = self._names, self._opt
         saved = opt.state_dict(copy=False)
-        most = 0
-        for name, p, form in zip(opt.names, self._params, self._forms, strict=True):
+        most, signs = 0, opt.facts.few_bits
+        storages = core_of(opt).bound.how_stored
+        for name, p, form, how in zip(opt.names, self._params, self._forms, storages, strict=True):
             entry = state.get(p)
             if not entry:
                 continue
-            kept = saved["parameters"][name]
-            theirs = {there: here for here, there in names.states(p.dim()).items()}
-            theirs.update({there: here for here, there in self.following.names.items()})
-            arrays = {}
-            for key in entry:
-                here = theirs.get(key, key)
-                if here in kept["arrays"] or key in theirs:
-                    arrays[here] = _array(entry[key], p, form)
+            kept, called = saved["parameters"][name], names.states(p.dim())
+            arrays = loaded(
+                entry, {**called, **self.following.names}, kept["arrays"], how, signs, p, form
+            )
             kept["arrays"] = {**kept["arrays"], **arrays}
             kept["fresh"] = [key for key in kept["fresh"] if f"*{key}" not in arrays]
             steps = int(read(entry["step"], "step")) if "step" in entry else 1
@@ -98,8 +96,9 @@ class States:
         for i, (p, form) in enumerate(zip(self._params, self._forms, strict=True)):
             called = names.states(p.dim())
             found = {key: torch.from_numpy(numbers[i, ...]) for key, numbers in self._numbers.items()}
-            for key in bound.states[i]:
-                found[called.get(key, key)] = form.taken(bound.states[i][key])
+            for key, array in bound.states[i].items():
+                there = key_of(key, called, bound.how_stored[i])
+                found[there] = form.taken(array, bound.how_stored[i].get(key))
             if not bound.states[i] and not names.counts:
                 found = {}
             for key, array in self.following.arrays(i).items():
@@ -110,6 +109,7 @@ class States:
         for i, p in enumerate(self._params):
             if i not in self._unshared:
                 state[p].update(self._tensors[i])
+                forget(state[p], self._tensors[i])
         self._remember(state)
 
     def are_there(self, groups: list[dict[str, Any]], state: Any) -> bool:
@@ -170,11 +170,3 @@ class States:
             if i not in self._unshared:
                 carried = bound.counts[bound.count_of[i]].carried
                 state[p].update({key: {**carried, **together}[key] for key in self._names.floats})
-
-
-def _array(value: Any, p: Any, form: Form) -> Any:
-    """Return a state of torch as an array of its own."""
-    if not isinstance(value, torch.Tensor):
-        return np.asarray(value)
-    value = value.detach().to("cpu", p.dtype)
-    return array_of(form.given(value) if value.shape == p.shape else value).copy()

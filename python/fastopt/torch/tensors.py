@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from fastopt.arrays import overlaps_itself
+from fastopt.model import as_bfloat16
 from fastopt.runtime import native
 
 Array = NDArray[Any]
@@ -21,7 +22,7 @@ class _Memory:
 
     def __init__(self, t: Any) -> None:
         self.tensor = t
-        dtype = np.dtype(str(t.dtype).removeprefix("torch."))
+        dtype = _dtype_of(t)
         self.__array_interface__ = {
             "version": 3,
             "typestr": dtype.str,
@@ -31,11 +32,16 @@ class _Memory:
         }
 
 
+def _dtype_of(t: Any) -> np.dtype[Any]:
+    """Return NumPy's dtype of a tensor's elements; of bfloat16 that of their bits."""
+    name = str(t.dtype).removeprefix("torch.")
+    return np.dtype("uint16" if name == "bfloat16" else name)
+
+
 def array_of(t: Any) -> Array:
-    """View the memory of a dense tensor on the processor, of a dtype that NumPy has."""
-    if t.numel() == 0:
-        return np.empty(tuple(t.shape), str(t.dtype).removeprefix("torch."))
-    return np.asarray(_Memory(t))
+    """View the memory of a dense tensor on the processor, of a dtype that NumPy or ml_dtypes has."""
+    found = np.asarray(_Memory(t)) if t.numel() else np.empty(tuple(t.shape), _dtype_of(t))
+    return as_bfloat16(found) if t.dtype == torch.bfloat16 else found
 
 
 def places(tensors: list[Any]) -> Any:
@@ -105,11 +111,17 @@ class Form:
         t = real(t)
         return t if self._order is None or t.dim() != len(self._order) else t.permute(self._order)
 
-    def taken(self, array: Array) -> Any:
-        """View an array of fastopt, such as a state, as a tensor like the parameter."""
+    def taken(self, array: Array, storage: str | None = None) -> Any:
+        """View an array of fastopt, such as a state, as a tensor like the parameter.
+
+        One of which a `storage` is given has bits: those of bfloat16 are seen as such, and others as
+        they are.
+        """
         t = torch.from_numpy(array)
+        if storage == "bfloat16":
+            t = t.view(torch.bfloat16)
         if array.shape != self.array.shape:
             return t
         if self._order is not None:
             t = t.permute([self._order.index(k) for k in range(t.dim())])
-        return torch.view_as_complex(t) if self._complex else t
+        return torch.view_as_complex(t) if self._complex and storage is None else t

@@ -106,7 +106,9 @@ def _entry(given: Mapping[str, Any], theirs: Counterpart, taken: int, which: str
     unknown = sorted(set(given) - set(states) - carried - following - {"step"})
     if unknown:
         raise ValueError(
-            f"the state {which} has {unknown[0]!r}, which torch.optim.{theirs.name} does not have"
+            f"the state {which} has {unknown[0]!r}, which torch.optim.{theirs.name} does not have: "
+            "take it out of a copy.deepcopy(state_dict), for entry in state_dict['state'].values(): "
+            f"entry.pop({unknown[0]!r}, None)"
         )
     arrays = {states[key]: _array(a) for key, a in given.items() if key in states and a is not None}
     if theirs.name in UNCOUNTED:
