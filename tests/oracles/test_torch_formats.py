@@ -275,6 +275,24 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+def test_what_needs_more_than_16_bits() -> None:
+    p = torch.nn.Parameter(torch.ones(3, dtype=torch.bfloat16))
+    p.grad = torch.ones_like(p)
+    for name, options in (("AdaHessian", {}), ("SGD", {"grokfast": 0.9}), ("AdamW", {"l1": 0.1})):
+        optimizer = getattr(fused, name)([("w", p)], lr=0.1, **options)
+        if name == "AdamW":
+            optimizer.step()
+            continue
+        with pytest.raises(TypeError, match=r"parameter w \(bfloat16, .*autocast"):
+            optimizer.step()
+    moved = fused.AdamWScheduleFree([("w", p)])
+    moved.step()
+    before = p.detach().clone()
+    with pytest.raises(TypeError, match=r"parameter w \(bfloat16, .*functional_call"):
+        moved.eval()
+    assert torch.equal(p.detach(), before)
+
+
 def trained(make: Callable[..., Any]) -> tuple[float, float]:
     """Train a model in bfloat16; return its first and its last loss."""
     torch.manual_seed(0)

@@ -18,6 +18,11 @@ def named(groups: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
             yield f"parameter {name}", p
 
 
+def described(t: Any, what: str) -> str:
+    """Describe a tensor, for messages."""
+    return f"{what} ({_dtype(t)}, shape {tuple(t.shape)})"
+
+
 def check_parameter(p: Any, what: str) -> None:
     """Raise unless a step can write a parameter."""
     _check(p, what, "p")
@@ -26,8 +31,8 @@ def check_parameter(p: Any, what: str) -> None:
             import ml_dtypes  # noqa: F401
         except ImportError:
             raise ImportError(
-                f"{what} (bfloat16, shape {tuple(p.shape)}) needs ml_dtypes, by which NumPy knows its "
-                "elements: pip install ml_dtypes"
+                f"{described(p, what)} needs ml_dtypes, by which NumPy knows its elements: pip install "
+                "ml_dtypes"
             ) from None
 
 
@@ -59,7 +64,7 @@ def _check(t: Any, what: str, t_name: str) -> None:
             f"else than its elements: give {t_name}.as_subclass(torch.Tensor) where it is a plain one, "
             "and leave others to torch.optim"
         )
-    found = f"{what} ({_dtype(t)}, shape {tuple(t.shape)})"
+    found = described(t, what)
     if t.device.type == "meta":
         raise ValueError(f"{found} is on the meta device, without memory: model.to_empty(device='cpu')")
     if t.device.type != "cpu":

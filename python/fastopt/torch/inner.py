@@ -9,7 +9,7 @@ import torch
 from fastopt.algorithm import transforms_of
 from fastopt.optimizer import Optimizer
 from fastopt.step import core_of
-from fastopt.torch.checks import KNOWN, SHORT, check_gradient, check_parameter, named
+from fastopt.torch.checks import KNOWN, SHORT, check_gradient, check_parameter, described, named
 from fastopt.torch.groups import Groups
 from fastopt.torch.names import Names
 from fastopt.torch.states import States
@@ -28,6 +28,7 @@ class Inner:
     """
 
     def __init__(self, kind: type[Optimizer], groups: list[dict[str, Any]], state: Any) -> None:
+        self._called = [what for what, _ in named(groups)]
         for what, p in named(groups):
             check_parameter(p, what)
         names = Names(kind)
@@ -63,16 +64,16 @@ class Inner:
             asked = [f"{kind.__name__} takes estimates"] if kind.takes_estimate else transforms_of(h)
             if p.dtype in SHORT and asked:
                 raise TypeError(
-                    f"{what} is {p.dtype}, and {asked[0]} needs float32 or float64: keep parameters in "
-                    "float32, and compute under torch.autocast"
+                    f"{described(p, what)} has 16 bits, and {asked[0]} needs float32 or float64: keep "
+                    "parameters in float32, and compute under torch.autocast"
                 )
 
     def _check_movable(self) -> None:
-        for p in self._params:
+        for what, p in zip(self._called, self._params, strict=True):
             if p.dtype in SHORT:
                 raise TypeError(
-                    f"a parameter is {p.dtype}, and no average can stand in its place: compute with "
-                    "those of opt.ema_state, as by torch.func.functional_call"
+                    f"{described(p, what)} has 16 bits, and no average can stand in its place: compute "
+                    "with those of opt.ema_state, as by torch.func.functional_call"
                 )
 
     def follows(self, groups: list[dict[str, Any]], state: Any) -> bool:
