@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 import fastopt
@@ -186,6 +187,24 @@ def test_a_state_of_torch_is_widened() -> None:
     for p, w in zip(params, wide, strict=True):
         assert torch.equal(opt.state[p]["exp_avg_sq"], single.state[w]["exp_avg_sq"])
         assert (p.detach().float() - w).abs().max() <= 2**-8 * w.abs().max()
+
+
+@pytest.mark.parametrize("dtype", SHORT)
+def test_a_state_moves_to_arrays(dtype: Any) -> None:
+    """But for the masters, which torch does not have: those of the arrays stay."""
+    params = parameters(dtype)
+    optimizer = fused.Adam(params, lr=0.01)
+    stepped(optimizer, params, drawn(dtype, 1))
+    saved = copy.deepcopy(optimizer.state_dict())
+    for entry in saved["state"].values():
+        entry.pop("master")
+    arrays = [array(p.detach().clone()) for p in params]
+    opt = fastopt.Adam(arrays)
+    fastopt.convert.from_torch(opt, saved)
+    for p, state in zip(params, opt.state.values(), strict=True):
+        assert state["m"].tobytes() == array(optimizer.state[p]["exp_avg"]).tobytes()
+    for a, master in zip(arrays, opt.master_params(), strict=True):
+        assert np.array_equal(master, a.astype(np.float32))
 
 
 def test_states_change_their_format() -> None:
