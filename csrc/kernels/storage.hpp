@@ -138,9 +138,9 @@ template <bool has_sign> struct Code {
         const std::uint32_t given = bits_as<std::uint32_t>(x);
         const float size = has_sign ? bits_as<float>(given & 0x7fffffff) : nonnegative(x);
         const std::uint32_t above = bits_as<std::uint32_t>(size * inverse + smallest()) - base;
+        // Never more than `most`: rounded, the largest is no more than two bits above it, and noise leaves eight.
         const std::uint32_t code = (above + rounding.at(i, above, cut)) >> cut;
-        const std::uint32_t fitting = code < most ? code : most;
-        return std::uint8_t(has_sign ? fitting | (given >> 24 & 128) : fitting);
+        return std::uint8_t(has_sign ? code | (given >> 24 & 128) : code);
     }
 };
 

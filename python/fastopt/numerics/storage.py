@@ -137,7 +137,9 @@ class _Code(NamedTuple):
         given = x.view(_U)
         size = (given & _U(0x7FFFFFFF)).view(np.float32) if self.signed else np.maximum(x, _ZERO)
         above = (size * inverse + self.smallest).view(_U) - _U(self.base)
-        code = np.minimum((above + _added(above, noise, _CUT)) >> _U(_CUT), _U(self.most))
+        # Never more than the most: rounded, the largest is no more than two bits above it, and noise
+        # leaves eight.
+        code = (above + _added(above, noise, _CUT)) >> _U(_CUT)
         if self.signed:
             code |= given >> _U(24) & _U(128)
         code[np.repeat(tiny | wild, BLOCK_OF_CODES)[: x.size]] = 0
