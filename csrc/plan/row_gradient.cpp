@@ -13,11 +13,11 @@ constexpr std::ptrdiff_t tile_elements = 512;    // of each stream: 4 KB of doub
 constexpr std::size_t stream_bytes = std::size_t(tile_elements) * sizeof(double);
 constexpr std::ptrdiff_t shortest_in_place = 16;    // shorter rows cost less copied to a tile and back
 constexpr std::ptrdiff_t ahead = 8;                 // rows
-constexpr std::size_t most_fetched = 512, line = 64;    // bytes of a row
+constexpr std::size_t most_fetched = 512, bytes_of_line = 64;    // bytes of a row
 constexpr int digit_bits = 11;
 
 // Not on the stack, as that of a thread can be small: parameter, gradient and states.
-alignas(line) thread_local char room[max_states + 2][stream_bytes];
+alignas(bytes_of_line) thread_local char room[max_states + 2][stream_bytes];
 
 // The row of an index, and behind it the position of the index.
 using Entry = std::uint64_t;
@@ -153,7 +153,7 @@ void RowGradient::fetch(const Streams& streams, std::ptrdiff_t k) const noexcept
     const auto first = std::size_t(firsts_[std::size_t(k)]);
     const bool has_gradient = first < positions_.size();
     const char* const values = has_gradient ? values_ + std::size_t(positions_[first]) * bytes : streams.p + at;
-    for (std::size_t done = 0; done < std::min(bytes, most_fetched); done += line) {
+    for (std::size_t done = 0; done < std::min(bytes, most_fetched); done += bytes_of_line) {
         __builtin_prefetch(values + done);
         __builtin_prefetch(streams.p + at + done, 1);
         for (int s = 0; s < streams.kernel->states; ++s) __builtin_prefetch(streams.states[s] + at + done, 1);

@@ -92,7 +92,7 @@ def test_options_are_heeded(tmp_path: Path, capsys: Capture) -> None:
 NO_BATCH = "smoothing has no use for --batch; it heeds --seed, --backend"
 WRONG = {
     "compare --experiment bostn": "there is no experiment 'bostn': did you mean 'boston'? there are",
-    "compare --experiment xyz": "there are boston, breast-cancer, diabetes, five-points, mnist, smoo",
+    "compare --experiment xyz": "boston, breast-cancer, diabetes, five-points, formats, mnist, smoo",
     "compare boston": "unrecognized arguments: boston; did you mean --experiment boston?",
     "compare --steps 5 Five_Points": "Five_Points; did you mean --experiment five-points?",
     "compare bostn": "unrecognized arguments: bostn; did you mean --experiment boston?",
