@@ -12,7 +12,7 @@ namespace {
 constexpr std::ptrdiff_t tile_elements = 512;    // of each stream: 4 KB of doubles
 constexpr std::size_t stream_bytes = std::size_t(tile_elements) * sizeof(double);
 constexpr std::ptrdiff_t shortest_in_place = 16;    // shorter rows cost less copied to a tile and back
-constexpr std::ptrdiff_t ahead = 8;                 // rows
+constexpr std::ptrdiff_t ahead = 4;                 // rows
 constexpr std::size_t most_fetched = 512, bytes_of_line = 64;    // bytes of a row
 constexpr int digit_bits = 11;
 
