@@ -120,6 +120,6 @@ FASTOPT_RULE(dadapt_adagrad)
 FASTOPT_DIRECTION(dadapt_lion_direction)
 FASTOPT_RULE(dadapt_lion)
 FASTOPT_DIRECTION(dadapt_adan_direction)
-FASTOPT_RULE(dadapt_adan)
+FASTOPT_LONG_RULE(dadapt_adan)
 
 }  // namespace fastopt::FASTOPT_LEVEL

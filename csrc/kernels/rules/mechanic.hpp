@@ -65,7 +65,7 @@ FASTOPT_RULE(mechanic_sgd)
 FASTOPT_DIRECTION(mechanic_momentum_direction)
 FASTOPT_RULE(mechanic_momentum)
 FASTOPT_DIRECTION(mechanic_adam_direction)
-FASTOPT_RULE(mechanic_adam)
+FASTOPT_LONG_RULE(mechanic_adam)
 FASTOPT_DIRECTION(mechanic_lion_direction)
 FASTOPT_RULE(mechanic_lion)
 
