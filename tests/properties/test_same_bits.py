@@ -20,7 +20,14 @@ from fastopt.runtime.extension import native
 LEVELS = native.runnable_levels() if native else []
 # Numba compiles each rule for some time; tests/numerics/test_bits.py has them all.
 SOME = [next(v for v in VARIANTS if v[0] == name) for name in ANY_SHAPE][::3]
-FEW_BITS = [v for v in VARIANTS if optimizer_class(v[0]).facts.few_bits]
+# Not those that say that they do not go with it: estimates, and RMSprop that is centered.
+FEW_BITS = [
+    v
+    for v in VARIANTS
+    if optimizer_class(v[0]).facts.few_bits
+    and not optimizer_class(v[0]).takes_estimate
+    and not v[1].get("centered")
+]
 
 
 @contextmanager
